@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import BaseLoader, PackageLoader
+from sqlalchemy import select
 from starlette.exceptions import HTTPException
 
 from portal.demo.clock import BackgroundLoop
@@ -17,12 +18,13 @@ from portal.demo.mail_server import Letter, Mailbox
 from portal.texts import done_lines
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
 from portal.web.security import HEADERS
-from portal.web.sign_in import delete_cookies, set_session_cookie
+from portal.web.sign_in import HOMES, delete_cookies, set_session_cookie
 from states import french
 from states.characters import fold
 from states.vocabulary import Role
 from workflow.app import App
 from workflow.auth.sessions import SessionUser
+from workflow.database.tables import REQUEST
 
 if TYPE_CHECKING:
     from portal.web.security import Visitor
@@ -111,12 +113,15 @@ class DemoView:
             first_visit,
             *suggestions,
             ("deux", "Passer d'un établissement à l'autre", f"{CHEFS[TWO[0].uai]}, {names}"),
+            ("rupn", "Lire où en est sa clé, dire que ce n'est plus soi", f"le RUPN, {self._rupn()}"),
         ]
 
     def played_by(self, visitor: "Visitor | None") -> str:
         """The person that is played, in a few words; who signed in by a mail's link gave a name of their own."""
         if visitor is None:
             return "un visiteur non connecté"
+        if visitor.is_rupn:
+            return f"un RUPN, {visitor.session_user.subject}"
         if not visitor.is_chef:
             return "un opérateur du rectorat" if visitor.is_operator else "un lecteur (DRANE)"
         name = visitor.actor.name
@@ -129,12 +134,21 @@ class DemoView:
             return SessionUser(role=Role.OPERATOR, subject=OPERATOR)
         if form_value == "lecteur":
             return SessionUser(role=Role.READER, subject=READER)
+        if form_value == "rupn":
+            return SessionUser(role=Role.RUPN, subject=self._rupn())
         if kind == "deux":
             subject = ",".join(sorted(school.uai for school in TWO))
             return SessionUser(role=Role.CHEF, subject=subject, name=CHEFS[TWO[0].uai])
         if kind == "chef" and uai in CHEFS:
             return SessionUser(role=Role.CHEF, subject=uai, name=CHEFS[uai])
         return None
+
+    def _rupn(self) -> str:
+        """The address of a RUPN whose code is to be handed over."""
+        school = self.examples["code transmis"]
+        of_school = select(REQUEST.c.folded_mail).where(REQUEST.c.uai == school).order_by(REQUEST.c.reference.desc())
+        with self.app.database.read() as connection:
+            return str(connection.execute(of_school.limit(1)).scalar_one())
 
     def targets(self) -> list[JumpTarget]:
         """The moves of the clock from now: to tomorrow, in a week, to the year's last day, and to the day after."""
@@ -202,7 +216,7 @@ def become(context: Context, form: PostedByAnyone) -> RedirectResponse:
     session_user = _demo(context).session_user(form_value)
     if session_user is None:
         raise HTTPException(422)
-    return _signed_in(context, session_user, "/etablissement" if session_user.is_establishment else "/rectorat")
+    return _signed_in(context, session_user, HOMES.get(session_user.role, "/etablissement"))
 
 
 @router.post("/temps")

@@ -83,7 +83,7 @@ def test_roles__each_suggestion_leads_somewhere(browser: TestClient, demo: Runni
     assert len({value for value, _, _ in suggestions}) == len(suggestions)
     for value, _, _ in suggestions:
         be(browser, value)
-        assert browser.get("/etablissement").status_code == 200
+        assert browser.get("/rupn" if value == "rupn" else "/etablissement").status_code == 200
 
 
 def test_roles__another_site_cannot_choose_one(browser: TestClient) -> None:
