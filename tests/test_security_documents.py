@@ -73,6 +73,15 @@ def test_inventory__names_every_secret_of_the_software() -> None:
         assert f"`{name}`" in inventory, name
 
 
+def test_inventory__names_every_module_that_encrypts_signs_or_compares_a_secret() -> None:
+    inventory = section(SECURITY, "Inventaire cryptographique")
+    makes_secrets = re.compile(r"^(?:from|import) (?:cryptography|joserfc|pyotp|hmac)\b", re.MULTILINE)
+    for room in ("workflow", "notifications", "portal"):
+        for path in (ROOT / room).rglob("*.py"):
+            if makes_secrets.search(path.read_text()):
+                assert f"`{path.relative_to(ROOT)}`" in inventory, path
+
+
 def test_durations__are_those_of_the_settings() -> None:
     table = {row[1]: row[2] for row in rows(section(SECURITY, "Les durées"))}
     for name, field in RetentionSettings.model_fields.items():
