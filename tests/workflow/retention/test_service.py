@@ -8,10 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
+from notifications.outbox.admin import MailErased, dead_mails, stuck_for
+from notifications.outbox.tables import MAILS
 from notifications.ports import set_crash_hook
+from notifications.vocabulary import Fault, Stage
 from states import commands as c
 from states.decision import Refused
 from states.school_calendar import SchoolYear
@@ -26,6 +29,8 @@ from workflow.journal import installation
 from workflow.requests.search import search
 from workflow.retention.erasure import ERASED_NAME
 from workflow.retention.limits import Counts
+from workflow.schedule.daily_job import JobDay
+from workflow.schedule.digest import late_digest
 
 
 @pytest.fixture
@@ -190,3 +195,30 @@ def told(portal: Portal) -> dict[str, int]:
         for text in texts:
             totals.update(json.loads(text)["data"])
     return dict(totals)
+
+
+@pytest.mark.rule("R110", "R58")
+def test_mail__erased_is_not_sent_again_and_asks_for_nothing(portal: Portal) -> None:
+    scene.live(portal)
+    scene.send_mails(portal)
+    with portal.app.database.write() as connection:
+        connection.execute(update(MAILS).values(stage=Stage.DEAD.value, fault=Fault.RECIPIENT_REFUSED.value))
+    portal.clock.advance(days=100)
+    portal.app.retention.erase_due(installation.schedule_actor(portal.app.database))
+    with pytest.raises(MailErased, match="ne se renvoie plus"):
+        portal.app.mail_journal.retry(1, portal.actor(STAFF))
+    with portal.app.database.read() as connection:
+        assert dead_mails(connection) == []
+        assert stuck_for(connection, "0310001H", "autre@ac-toulouse.fr") == []
+
+
+@pytest.mark.rule("R110", "R80")
+def test_digest__tells_on_monday_how_many_stay_for_want_of_a_confirmed_removal(portal: Portal) -> None:
+    scene.end(portal, scene.live(portal), removed=False)
+    told: list[int] = []
+    for day in (date(2027, 9, 6), date(2027, 9, 20), date(2027, 9, 21)):
+        at = portal.app.policy.calendar.midnight(day) + timedelta(hours=9)
+        with portal.app.database.read() as connection:
+            job_day = JobDay(now=at, policy=portal.app.policy)
+            told.append(late_digest(connection, portal.app.mailer, job_day).unerased)
+    assert told == [0, 1, 0], "not yet, on a Monday, not on a Tuesday"
