@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from portal.web.context import Context, Operator, Posted
 from portal.web.forms import LONGEST_FILTER, address
 from states.french import plural
+from states.validation import storable
 from workflow.auth.open_sessions import SessionFilters, SessionUnknown
 
 SESSIONS_PATH: Final = "/rectorat/connexions"
@@ -47,7 +48,7 @@ def show_sessions(
 @router.post("/fin")
 def end_all(context: Context, visitor: Operator, data: Posted) -> Response:
     """End every session of the address or the establishment that the list shows alone."""
-    of = str(data.get("de") or "")[:LONGEST_FILTER].strip()
+    of = storable(str(data.get("de") or "")[:LONGEST_FILTER]).strip()
     if not of:
         return RedirectResponse(SESSIONS_PATH, status_code=303)
     ended = context.app.open_sessions.end_all_of(of, visitor.actor)
@@ -58,7 +59,7 @@ def end_all(context: Context, visitor: Operator, data: Posted) -> Response:
 @router.post("/{number}/fin")
 def end_session(context: Context, visitor: Operator, number: int, data: Posted) -> Response:
     """End a session; one that is over already is over."""
-    back = address(SESSIONS_PATH, de=str(data.get("de") or "")[:LONGEST_FILTER].strip())
+    back = address(SESSIONS_PATH, de=storable(str(data.get("de") or "")[:LONGEST_FILTER]).strip())
     try:
         context.app.open_sessions.end(number, visitor.actor)
     except SessionUnknown:
