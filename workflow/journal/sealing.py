@@ -93,10 +93,11 @@ class JournalSealer:
             in_force = key_in_force(connection, last)
             if last is not None and in_force not in {key.public for key in keys}:
                 raise SigningKeyMissing(_not_here(in_force))
-            if last is None or keys[0].public == in_force:
+            is_announced = last is not None and len(keys) > 1 and keys[0].public == in_force  # and then it was killed
+            if not is_announced and (last is None or keys[0].public == in_force):
                 self._keyring.add()
-            seal = None
-            if last is not None:
+            seal = last if is_announced else None
+            if last is not None and not is_announced:
                 new = self.signing_keys()[0].public
                 seal = self._seal(connection, actor, self._calendar.today(self._clock.now()), new)
                 _start_key(connection, new, seal.content.at, seal.content.number + 1)

@@ -27,9 +27,9 @@ from workflow.database.seal_tables import JOURNAL_SEAL, SEALED_HEAD
 from workflow.database.tables import EVENT
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.seal_checks import SealVerifier, check_last
-from workflow.journal.sealing import SigningKeyMissing, last_seal, stored_seal
+from workflow.journal.sealing import JournalSealer, SigningKeyMissing, last_seal, stored_seal
 from workflow.journal.seals import SealContent, SignedSeal, read_sent
-from workflow.settings.secrets import Secrets, generate
+from workflow.settings.secrets import Keyring, Secrets, generate
 
 pytestmark = pytest.mark.rule("R109")
 
@@ -279,6 +279,31 @@ def test_new_key__announced_by_the_old_one(own: SealedJournal) -> None:
     with own.database.read() as connection:
         report = own.check(connection, own.sent(), trusted=(own.public(),))
     assert (messages(report), report.stored) == ([], 5)
+
+
+@pytest.mark.parametrize("where", ["_seal", "_keyring.keep_first"])
+def test_new_key__killed_on_the_way_and_taken_up_again(
+    own: SealedJournal, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Before its announcement is committed, or before the old key is forgotten: one rotation in the end."""
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    old = own.public()
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalSealer if where == "_seal" else Keyring, where.rpartition(".")[2], killed)
+        with pytest.raises(KeyboardInterrupt):
+            own.sealer.replace_key(make.operator())
+    keys = own.secrets.read("seal-signing-key").get_secret_value().split()
+    assert len(keys) == 2
+    seal = own.sealer.replace_key(make.operator())
+    assert seal is not None
+    assert (seal.content.number, seal.content.key, seal.content.next_key) == (4, old, own.public())
+    assert own.secrets.read("seal-signing-key").get_secret_value().split() == keys[:1]
+    assert own.next_day().content.number == 5
+    with own.database.read() as connection:
+        assert messages(own.check(connection, own.sent(), trusted=(old,))) == []
 
 
 def test_key_away__said_not_raised_by_the_signature(own: SealedJournal, tmp_path: Path) -> None:
