@@ -75,5 +75,5 @@ def test_files__name_nobody(portal: Portal) -> None:
     client = portal.client(STAFF)
     for file in FILES:
         answer = client.get(f"{file}{'&' if '?' in file else '?'}format=csv")
-        assert answer.status_code in (200, 404), file
+        assert answer.status_code == 200, file
         assert scene.found_in(answer.text) == [], file
