@@ -38,7 +38,7 @@ def pdf(tmp_path: Path) -> Path:
 @pytest.mark.rule("R59")
 @pytest.mark.parametrize("kind", Kind)
 def test_attachments__with_a_code_or_an_extended_key_alone(kind: Kind, pdf: Path) -> None:
-    joined = kind in (Kind.CODE_ISSUED, Kind.CODE_REISSUED, Kind.KEY_EXTENDED)
+    joined = kind in (Kind.CODE_ISSUED, Kind.CODE_REISSUED, Kind.CODE_TO_READ, Kind.KEY_EXTENDED)
     expected = (Attachment(filename="guide.pdf", title="Première connexion", content=PDF),) if joined else ()
     assert attachments_of(kind, context(pdf)) == expected
     assert has_attachments(kind, context(pdf)) is joined
