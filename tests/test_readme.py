@@ -192,7 +192,8 @@ def test_licence__is_the_one_that_the_project_declares() -> None:
 
 def test_changelog__tells_of_this_version() -> None:
     version = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["version"]
-    assert f"## {version} — " in text_of(ROOT / "CHANGELOG.md")
+    assert re.search(rf"^## ({re.escape(version)} — |À paraître$)", text_of(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert f"\n## {version}\n" in text_of(ROOT / "docs" / "mise-a-jour.md")
 
 
 # --- decisions

@@ -65,9 +65,12 @@ def status(context: CliContext) -> None:
     if file and not file.exists():
         raise _not_current("Ce fichier n'existe pas encore.", "« oda init DOSSIER » ou « oda database upgrade »")
     with database_of(settings) as database, database.read() as connection:
+        from states.fingerprint import definition_fingerprint
         from workflow.database import schema
         from workflow.database.tables import INSTALLED
+        from workflow.engine.engine import VERSION
 
+        click.echo(f"Logiciel : {VERSION} ; empreinte de la définition : {definition_fingerprint()}.")
         current = schema.version(connection)
         click.echo(f"Version : {current or 'aucune'} ; ce logiciel veut la {schema.newest()}.")
         try:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
@@ -38,6 +39,9 @@ from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQU
 from workflow.engine import idempotency
 from workflow.engine.loader import BatchFacts, Loader
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
+
+VERSION: Final = version("oda-delegations")
+"""The version of this software, which only pyproject.toml says (R117)."""
 
 ATTEMPTS: Final = 5
 """How often a transaction is tried before a lost race is raised."""
