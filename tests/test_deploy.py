@@ -19,12 +19,16 @@ from workflow.identity.provider_sign_in import RETURN_PATH
 UNIT = Path(__file__).parents[1] / "deploy" / "oda.service"
 
 
-@pytest.fixture
-def unit() -> configparser.ConfigParser:
+def parsed(path: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(strict=True, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
-    parser.read_string(UNIT.read_text(encoding="utf-8"))
+    parser.read_string(path.read_text(encoding="utf-8"))
     return parser
+
+
+@pytest.fixture
+def unit() -> configparser.ConfigParser:
+    return parsed(UNIT)
 
 
 def test_unit__runs_the_service_under_an_account_of_its_own(unit: configparser.ConfigParser) -> None:
@@ -45,6 +49,26 @@ def test_unit__bounds_what_the_service_may_take(unit: configparser.ConfigParser)
     assert int(unit["Service"]["LimitNOFILE"]) > MOST + OTHER_DESCRIPTORS
     assert unit["Service"]["LimitCORE"] == "0"
     assert unit["Service"]["MemoryMax"]
+
+
+@pytest.mark.rule("R116")
+def test_backup_timer__runs_each_night_a_unit_as_closed_as_the_service(unit: configparser.ConfigParser) -> None:
+    backup, timer = (parsed(UNIT.with_name(f"oda-backup.{kind}")) for kind in ("service", "timer"))
+    program, command, place, option, kept = backup["Service"]["ExecStart"].split()
+    assert (program, option) == ("/opt/oda/bin/oda", "--keep")
+    assert command in TREE
+    assert int(kept) > 7
+    assert place in backup["Service"]["ReadWritePaths"].split()
+    assert " 02:" not in timer["Timer"]["OnCalendar"]
+    assert timer["Timer"].getboolean("Persistent")
+    own = {"ReadWritePaths", "LimitNOFILE"}
+    closed = {key: value for key, value in unit["Service"].items() if key.startswith(("Protect", "Private", "Restrict",
+              "SystemCall", "NoNew", "Capability", "Ambient", "Lock"))}  # fmt: skip
+    closed = {key: value for key, value in closed.items() if key not in own | {"RestartPreventExitStatus"}}
+    assert {key: backup["Service"].get(key) for key in closed} == closed
+    guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
+    assert "oda-backup.timer" in guide
+    assert place in guide
 
 
 def the_proxy(guide: str, name: str) -> str:

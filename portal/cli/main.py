@@ -21,6 +21,7 @@ TREE: dict[str, LazyCommand] = {
     "check-config": ("portal.cli.settings", "check_config", "Vérifie le fichier de réglages."),
     "config-schema": ("portal.cli.settings", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
+    "backup": ("portal.cli.backup", "backup", "Sauvegarde la base et les réglages, le service en marche."),
     "import": ("portal.cli.directory", "import_group", "Importe l'annuaire des établissements."),
     "list": ("portal.cli.lists", "list_group", "Les listes de RUPN et de délégations : importer, lire."),
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),

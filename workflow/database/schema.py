@@ -7,6 +7,7 @@ from sqlalchemy import Connection, inspect, literal_column, select, table
 
 from notifications.outbox.tables import MAILS
 from workflow.database.activation_tables import ACTIVATION
+from workflow.database.backup_tables import RESTORATION
 from workflow.database.claim_tables import CLAIM
 from workflow.database.code_tables import BATCH
 from workflow.database.connection import Database, unbounded
@@ -81,7 +82,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             raise SchemaAhead
         ours = MAILS.metadata.tables.keys() | {
             REQUEST.name, SESSIONS.name, BATCH.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
-            JOURNAL_SEAL.name, STAGED_IMPORTS.name, CLAIM.name,
+            JOURNAL_SEAL.name, STAGED_IMPORTS.name, CLAIM.name, RESTORATION.name,
             FACTOR.name, SUBSTITUTION.name, TRANSMISSION.name, ACTIVATION.name, BINDING.name, SECURITY_ADDRESSES.name,
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):

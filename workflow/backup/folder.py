@@ -1,0 +1,221 @@
+"""A folder of backups: each written aside, named by its instant once it is whole, checked by its sums (R116)."""
+
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from notifications.ports import crash_point
+from workflow.backup.refusals import BackupRefused
+
+FORMAT: Final = 1
+
+MANIFEST: Final = "manifest.json"
+
+SUMS: Final = "SHA256SUMS"
+
+DATABASE_FILE: Final = "oda.sqlite"
+
+TABLES: Final = "tables"
+
+_NAME: Final = re.compile(r"oda-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
+
+_ASIDE: Final = ".oda-"
+
+_COPY_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a backup is made of. ``database``: ``sqlite`` for its very file, ``postgresql`` for rows by table.
+
+    ``tables``: the columns of each table, each with what it holds, and ``rows`` how many it has; ``numbers``: the last
+    number that each gave; both empty for a file. ``chains``, ``events``, ``ends``: see ChainEnds.
+    """
+
+    format: int
+    made_at: str
+    software: str
+    version: str
+    database: str
+    key_check: str
+    chains: int
+    events: int
+    ends: str
+    is_whole: bool
+    tables: Mapping[str, Mapping[str, str]]
+    rows: Mapping[str, int]
+    numbers: Mapping[str, int]
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromisoformat(self.made_at)
+
+
+def name_at(now: datetime) -> str:
+    """Return the name of a backup made at this instant."""
+    return f"oda-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
+
+
+@contextmanager
+def written_aside(place: Path, name: str) -> Iterator[Path]:
+    """Give a new private folder, which takes its name in ``place`` once the body has filled it, and is gone otherwise.
+
+    Raises BackupRefused while another backup is being made there, or when the name is taken; OSError.
+    """
+    with _alone_in(place):
+        for left in place.glob(f"{_ASIDE}*"):  # what a kill left
+            shutil.rmtree(left)
+        if (place / name).exists():
+            raise BackupRefused("twice", f"{place / name} existe déjà", "recommencer dans une seconde")
+        aside = place / f"{_ASIDE}{name}"
+        aside.mkdir(mode=0o700)
+        try:
+            yield aside
+            _write_sums(aside)
+            _sync(aside)
+            crash_point("backup.before_rename")
+            aside.rename(place / name)
+            _sync_folder(place)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _alone_in(place: Path) -> Iterator[None]:
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupRefused("busy", f"Une autre sauvegarde se fait dans {place}", "attendre sa fin") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def open_private(path: Path) -> int:
+    """Create a file that this account alone reads; return its descriptor."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def copy_private(source: Path, target: Path) -> None:
+    """Copy a file into one that this account alone reads."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with source.open("rb") as original, os.fdopen(open_private(target), "wb") as copy:
+        shutil.copyfileobj(original, copy, _COPY_BYTES)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1, sort_keys=True)
+    with os.fdopen(open_private(folder / MANIFEST), "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
+def write_lines(path: Path, rows: Iterator[Sequence[Any]]) -> int:
+    """Write each row as a line of JSON, compressed; return how many."""
+    written = 0
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with os.fdopen(open_private(path), "wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            written += 1
+    return written
+
+
+def read_lines(path: Path) -> Iterator[list[Any]]:
+    """Yield the rows that ``write_lines`` wrote."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def read_verified(folder: Path) -> Manifest:
+    """Check every sum and return what the backup is made of. Raises BackupRefused, OSError."""
+    if not (folder / MANIFEST).is_file() or not (folder / SUMS).is_file():
+        raise BackupRefused(
+            "not_a_backup", f"{folder} n'est pas une sauvegarde entière",
+            "donner un dossier que « oda backup » a nommé d'un instant, par exemple oda-2026-11-30T02-00-00Z",
+        )  # fmt: skip
+    told = {}
+    for line in (folder / SUMS).read_text("utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        told[name] = digest
+    found = {str(path.relative_to(folder)): _sum(path) for path in _files(folder)}
+    if found != told:
+        wrong = min(name for name in found.keys() | told.keys() if found.get(name) != told.get(name))
+        raise BackupRefused(
+            "damaged", f"La sauvegarde est abîmée : {wrong} n'est pas celui qui a été écrit", "en prendre une autre"
+        )
+    try:
+        values = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if values["format"] != FORMAT:
+            raise BackupRefused("format", "Cette sauvegarde est d'un autre format", "prendre le logiciel qui l'a faite")
+        return Manifest(**values)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BackupRefused("damaged", f"{folder / MANIFEST} est illisible", "en prendre une autre") from error
+
+
+def whole_backups(place: Path) -> list[Path]:
+    """Return the backups of a folder, the oldest first."""
+    return sorted(each for each in place.iterdir() if _NAME.fullmatch(each.name) and (each / SUMS).is_file())
+
+
+def remove_older(place: Path, keep: int) -> list[str]:
+    """Remove all backups but the last ``keep``; return the names of those that went."""
+    gone = whole_backups(place)[:-keep]
+    for backup in gone:
+        aside = place / f"{_ASIDE}gone-{backup.name}"
+        backup.rename(aside)  # half a backup never looks whole
+        shutil.rmtree(aside)
+    return [backup.name for backup in gone]
+
+
+def size_of(folder: Path) -> int:
+    """Return how many bytes a backup takes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / SUMS)
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_sums(folder: Path) -> None:
+    lines = [f"{_sum(path)}  {path.relative_to(folder)}\n" for path in _files(folder)]
+    with os.fdopen(open_private(folder / SUMS), "w", encoding="utf-8") as file:
+        file.writelines(lines)
+
+
+def _sync(folder: Path) -> None:
+    for path in (*_files(folder), folder / SUMS):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    for path in (*(each for each in folder.rglob("*") if each.is_dir()), folder):
+        _sync_folder(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
