@@ -104,7 +104,7 @@ def task_of(situation: Situation, *, on_its_page: bool = False) -> ChefTask | No
     whose = de(situation.who)
     if situation.sent_back and not on_its_page:
         return ChefTask(
-            situation=situation, button=f"Reprendre la demande {whose}", href=address, rank=1,  # second to a code
+            situation=situation, button=f"Reprendre la demande {whose}", href=address, rank=3,  # second to a code
             sentence=f"Le rectorat a renvoyé la demande {whose} : une étape est à refaire.",
         )  # fmt: skip
     sentence, button = _task_texts(trigger, situation)

@@ -100,7 +100,7 @@ def test_report__two_questions_and_no_key_lost_without_a_key(portal: Portal) -> 
     assert "note" not in form.fields
     done = send(client, form, change="departure")
     assert "le signalement est enregistré" in done.text
-    assert "Le rectorat traite votre signalement" in done.text
+    assert "Le rectorat traite le signalement" in done.text
 
 
 @pytest.mark.rule("R32")
