@@ -489,6 +489,8 @@ def _session_user(target: SignInTarget, joined: SessionUser | None, *, is_proof:
     """Return who signs in by a link: new, or who asked for it with more establishments.
 
     A proof says who its mailbox is, and no more: a session keeps only the establishments of the mailbox that proves it.
+    Once a mailbox has opened a part of it, a session is no more that of a national identity, which reads codes (R112);
+    who the identity was stays, for its end to end the session (R103).
     """
     if not target.places:
         who = SessionUser(role=target.role, subject=target.subject)
@@ -496,6 +498,7 @@ def _session_user(target: SignInTarget, joined: SessionUser | None, *, is_proof:
         return replace(who, method=joined.method, provider=joined.provider) if joined and is_same else who
     if joined is None or not joined.is_establishment:
         return SessionUser(role=target.role, subject=target.uais)
-    if is_proof:
-        return replace(joined, subject=target.uais)
-    return replace(joined, subject=",".join(sorted({*joined.uais, *target.uais.split(",")})))
+    opened = set(target.uais.split(","))
+    if not opened <= set(joined.uais):
+        joined = replace(joined, method=SignInMethod.MAIL_LINK, provider="", has_two_factors=False)
+    return replace(joined, subject=",".join(sorted(opened if is_proof else {*joined.uais, *opened})))

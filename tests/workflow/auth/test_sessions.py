@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from states.vocabulary import Role
+from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, SCHOOLS, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.sign_in import secrets_of, told
 from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
@@ -72,6 +72,20 @@ def test_join__only_to_the_session_that_asked(portal: Portal) -> None:
     assert enter(portal, asked(portal, OTHER), joined.secret).session_user == fresh.session_user, (
         "asked for by nobody signed in"
     )
+
+
+@pytest.mark.rule("R112", "R103")
+def test_join__of_a_mailbox_makes_a_national_session_one_that_reads_no_code(portal: Portal) -> None:
+    """Else a person known at one school would read the code of another by its mailbox alone."""
+    named = SessionUser(
+        role=Role.CHEF, subject=SCHOOL, name="Claire Martin", method=SignInMethod.PROVIDER, provider="proconnect",
+        identity="d", identity_name="Claire Martin",
+    )  # fmt: skip
+    asking = portal.secret(named)
+    joined = enter(portal, asked(portal, OTHER, replace(HERE, session=asking)), asking)
+    assert joined.session_user.uais == TWO_SCHOOLS.uais
+    assert joined.session_user.method is SignInMethod.MAIL_LINK
+    assert joined.session_user.identity == "d", "the end of the binding still ends this session"
 
 
 @pytest.mark.rule("R73", "R75")
