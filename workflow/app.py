@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from workflow.evidence.list_checks import ListChecks
     from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
+    from workflow.health.report import HealthMonitor
     from workflow.journal.exports import ExportJournal
     from workflow.journal.sealing import JournalSealer, StoredSeal
     from workflow.mail.admin import MailJournal
@@ -324,6 +325,17 @@ class App:
         )  # fmt: skip
 
     @cached_property
+    def health(self) -> "HealthMonitor":
+        """What probes are told (R115)."""
+        from workflow.health.report import HealthMonitor
+
+        file = None if self.database.is_postgresql else self.database.url.database
+        folder = Path(file).parent if file else self.settings.folder
+        return HealthMonitor(
+            self.database, self.clock, self.policy.calendar, folder, lambda: self.clock_check.since_tick
+        )  # fmt: skip
+
+    @cached_property
     def journal_sealer(self) -> "JournalSealer":
         """What seals the journal each day (R109)."""
         from workflow.journal.sealing import JournalSealer
@@ -473,7 +485,7 @@ def bootstrap(
     open_stream("none" if lazy and settings.security_log == "stderr" else settings.security_log)
     app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:
-        app.make("dispatcher", "directory", "ticker", "tokens", "export_journal")
+        app.make("dispatcher", "directory", "ticker", "tokens", "export_journal", "health")
     return app
 
 

@@ -21,6 +21,7 @@ from apscheduler.triggers.base import BaseTrigger
 from notifications.ports import words_of
 from workflow.app import App
 from workflow.database.connection import refuse_other_machine, this_host
+from workflow.health.report import TickFailure
 from workflow.schedule.nodes import refusal
 from workflow.schedule.tick import TickResult
 
@@ -63,8 +64,10 @@ class Worker:
                     _log.error("%s", refusal(result.clock_skew))
                 self._on_tick(result)
                 self._app.export_journal.catch_up()
+            self._app.health.record_tick(TickFailure() if result.failures else None)
             self._app.dispatcher.wake()
         except Exception as error:
+            self._app.health.record_tick(TickFailure.of(error))
             _log.error("tick failed: %s", words_of(error))
 
     def call(self) -> None:

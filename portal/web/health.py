@@ -1,81 +1,80 @@
-"""The health probe: three lines in plain words, more if a clock is off, about nobody."""
+"""The probes: the process answers, it can serve, its mission needs nobody; about nobody (R115)."""
 
-from datetime import timedelta
 from typing import Final
 
 from anyio import CapacityLimiter, move_on_after, to_thread
 from anyio.lowlevel import RunVar
-from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from notifications.ports import DatabaseTrouble
-from portal.web.context import Context, WebContext
-from states.french import plural
-from states.rules.schedule import STEP_BACK
-from workflow.database.signs_of_life import held_clock, last_heartbeat
-from workflow.schedule.nodes import refused_count
-
-LATE: Final = timedelta(minutes=5)
-"""The schedule runs every minute: after this long without it, the answer is « attention »."""
-
-
-_CLOCKS_OFF: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
-
-
-_DOWN: Final = "en panne\nbase : injoignable\n"
-
+from portal.web.context import Context
+from workflow.database.faults import DatabaseFault
+from workflow.health.report import HealthMonitor, HealthReport, HealthState, away
 
 ANSWERED_S: Final = 5
 """Seconds after which a database that has not answered is said to be away."""
 
-
 AT_ONCE: Final = 2
-
 
 _limiter: Final[RunVar[CapacityLimiter]] = RunVar("health")
 
+_FRESH: Final = {"Cache-Control": "no-store"}
 
 router = APIRouter(include_in_schema=False)
 
 
+@router.get("/vivant")
+async def alive(request: Request) -> Response:
+    """The process answers, whatever the database does: else restart it."""
+    if _wants_json(request):
+        return JSONResponse({"status": "ok"}, headers=_FRESH)
+    return PlainTextResponse("ok\n", headers=_FRESH)
+
+
+@router.get("/pret")
+async def ready(request: Request, context: Context) -> Response:
+    """The database answers, at this software's version: else send nobody here."""
+    report = await _report(context.app.health)
+    findings = report.findings if not report.is_ready else ()
+    state = HealthState.WELL if report.is_ready else HealthState.DOWN
+    return _answer(request, HealthReport(findings, is_ready=report.is_ready), state)
+
+
 @router.get("/sante")
-async def health(context: Context) -> PlainTextResponse:
-    """« ok », « attention » or « en panne », then why; 503 when no page can be answered, in a bounded time.
+async def health(request: Request, context: Context) -> Response:
+    """« ok », « attention » or « en panne », then why; 503 when somebody is needed, in a bounded time."""
+    report = await _report(context.app.health)
+    return _answer(request, report, report.state)
+
+
+async def _report(monitor: HealthMonitor) -> HealthReport:
+    """The report of some seconds ago, else a new one.
 
     It takes neither a thread nor a connection of those that the pages share, so that it tells when they have none.
     """
+    if kept := monitor.kept():
+        return kept
     limiter = _limiter.get(None)
     if limiter is None:
         _limiter.set(limiter := CapacityLimiter(AT_ONCE))
     with move_on_after(ANSWERED_S):
-        return await to_thread.run_sync(lambda: _health(context), abandon_on_cancel=True, limiter=limiter)
-    return PlainTextResponse(_DOWN, 503)
+        return await to_thread.run_sync(monitor.report, abandon_on_cancel=True, limiter=limiter)
+    return monitor.keep(away(DatabaseFault.SILENT))
 
 
-def _health(context: WebContext) -> PlainTextResponse:
-    try:
-        with context.app.database.aside() as connection:
-            now = context.app.clock.now()
-            last_run, refused = last_heartbeat(connection, now), refused_count(connection, now)
-            latest, held = last_heartbeat(connection), held_clock(connection)
-    except DatabaseTrouble:
-        return PlainTextResponse(_DOWN, 503)
-    ago = max(now - last_run, context.app.ticker.since_tick or timedelta(0), timedelta(0))  # whatever the clock says
-    is_future = latest - now > STEP_BACK
-    word = "ok" if ago < LATE and not (refused or held or is_future) else "attention"
-    clocks = f"horloges : {plural(refused, *_CLOCKS_OFF)}\n" if refused else ""
-    if held:
-        clocks += f"horloge à vérifier : {held.fault.label}\n"
-    elif is_future:
-        clocks += "horloge à vérifier : le dernier passage de l'échéancier est daté de l'avenir\n"
-    return PlainTextResponse(
-        f"{word}\nbase : joignable\néchéancier : dernier passage il y a {_duration(ago)}\n{clocks}"
-    )
+def _wants_json(request: Request) -> bool:
+    if chosen := request.query_params.get("format"):
+        return chosen == "json"
+    return "application/json" in request.headers.get("accept", "")
 
 
-def _duration(ago: timedelta) -> str:
-    for unit, singular, several in ((timedelta(days=1), "jour", "jours"), (timedelta(hours=1), "heure", "heures"),
-                            (timedelta(minutes=1), "minute", "minutes")):  # fmt: skip
-        if ago >= unit:
-            return plural(ago // unit, singular, several)
-    return plural(ago // timedelta(seconds=1), "seconde", "secondes")
+def _answer(request: Request, report: HealthReport, state: HealthState) -> Response:
+    status = 200 if state is HealthState.WELL else 503
+    if _wants_json(request):
+        checks = [
+            {"check": finding.code, "ok": not finding.needs_somebody, "text": finding.text}
+            for finding in report.findings
+        ]
+        return JSONResponse({"status": state.code, "checks": checks}, status, _FRESH)
+    lines = [state.word, *(f"{finding.name} : {finding.text}" for finding in report.findings)]
+    return PlainTextResponse("\n".join(lines) + "\n", status, _FRESH)

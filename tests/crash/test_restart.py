@@ -106,7 +106,7 @@ def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer,
     page = f"http://127.0.0.1:{port}/connexion/lien/{'a' * 43}"
     with log, subprocess.Popen(command, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
         try:
-            here.waits(lambda _: answer(f"http://127.0.0.1:{port}/sante") == 200)
+            here.waits(lambda _: answer(f"http://127.0.0.1:{port}/pret") == 200)
             usual = answer(page)
             said, done = Counter[int](), threading.Event()
             visitors = [threading.Thread(target=visit, args=(page, said, done)) for _ in range(4)]
@@ -123,7 +123,7 @@ def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer,
                 visitor.join()
             assert process.poll() is None
             assert set(said) == {usual, 503}, (tmp_path / "serve.log").read_text()
-            assert answer(f"http://127.0.0.1:{port}/sante") == 200
+            assert answer(f"http://127.0.0.1:{port}/pret") == 200
             assert stopped(process) == 0  # type: ignore[arg-type]
         finally:
             process.kill()

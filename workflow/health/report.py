@@ -1,0 +1,265 @@
+"""What a probe is told: whether the service can answer, and whether its mission needs somebody (R115).
+
+It names nobody, writes nothing, and is read again after some seconds only, so that no stranger loads the database.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Final, Self
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from notifications.outbox.admin import ADDRESS_FAULTS
+from notifications.outbox.circuit_breaker import load_pause
+from notifications.outbox.tables import MAILS
+from notifications.ports import Clock, DatabaseTrouble
+from notifications.vocabulary import Stage
+from states import french
+from states.french import plural, span
+from states.rules.schedule import STEP_BACK
+from states.school_calendar import SchoolCalendar
+from workflow.database import schema
+from workflow.database.connection import Database
+from workflow.database.faults import DatabaseFault
+from workflow.database.signs_of_life import held_clock, last_heartbeat
+from workflow.schedule.nodes import refused_count
+from workflow.year_end.service import held_in
+
+KEPT: Final = timedelta(seconds=5)
+"""For how long what was read serves every other visitor."""
+
+LATE: Final = timedelta(minutes=2)
+"""The schedule runs every minute: after this long without it, somebody is needed."""
+
+RELAY_PATIENCE: Final = timedelta(minutes=1)
+"""A relay that restarts is back by then."""
+
+MAIL_PATIENCE: Final = timedelta(minutes=10)
+"""A mail that is due leaves within seconds, or in the order of a long queue."""
+
+MANY_DEAD: Final = 10
+"""Mails that did not arrive because of their addresses: one is an operator's affair, who is told; many are not."""
+
+LOW_SPACE: Final = 100 * 1024 * 1024
+
+LOW_SHARE: Final = 0.05
+"""Of a small disk, which never had ``LOW_SPACE``."""
+
+_CLOCKS_OFF: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
+
+
+class HealthState(Enum):
+    """The state of the whole, with its first word: only the first one needs nobody."""
+
+    WELL = "ok", "ok"
+    ATTENTION = "attention", "attention"
+    DOWN = "down", "en panne"
+
+    def __init__(self, code: str, word: str) -> None:
+        self.code, self.word = code, word
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: its code for programs, its name and its state in French, and whether it needs somebody."""
+
+    code: str
+    name: str
+    text: str
+    needs_somebody: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What was found. ``is_ready``: the database answers, at this software's version."""
+
+    findings: tuple[Finding, ...]
+    is_ready: bool = True
+
+    @property
+    def state(self) -> HealthState:
+        if not self.is_ready:
+            return HealthState.DOWN
+        is_well = not any(finding.needs_somebody for finding in self.findings)
+        return HealthState.WELL if is_well else HealthState.ATTENTION
+
+
+def away(fault: DatabaseFault) -> HealthReport:
+    """Return the report of a database that does not serve."""
+    said = f"injoignable ({_within(fault.message)})"
+    return HealthReport((Finding("database", "base", said, needs_somebody=True),), is_ready=False)
+
+
+def _within(sentence: str) -> str:
+    """A sentence inside another one."""
+    return sentence[0].lower() + sentence[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class TickFailure:
+    """How the last tick of this process failed: by the database's fault, else in a way that the log tells."""
+
+    fault: DatabaseFault | None = None
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        return cls(getattr(error, "fault", None))
+
+    @property
+    def words(self) -> str:
+        if self.fault is None:
+            return "voir le journal du service"
+        return _within(self.fault.message)
+
+
+class HealthMonitor:
+    """Reads the state of the service; ``folder`` lies on the disk whose free space counts.
+
+    ``since_tick`` gives the time since the last tick of this process, by a counter that no clock sets back.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, calendar: SchoolCalendar, folder: Path,
+        since_tick: Callable[[], timedelta | None], count: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._database, self._clock, self._calendar, self._folder = database, clock, calendar, folder
+        self._since_tick, self._count = since_tick, count
+        self._newest = schema.newest()
+        self._tick_failure: TickFailure | None = None
+        self._kept: tuple[HealthReport, float] | None = None
+        self._reading = threading.Lock()
+
+    def record_tick(self, failure: TickFailure | None) -> None:
+        """Keep how the last tick of this process ended; None: well."""
+        self._tick_failure = failure
+
+    def kept(self) -> HealthReport | None:
+        """Return what was read some seconds ago; None when it is too old, or nothing was."""
+        kept = self._kept
+        return kept[0] if kept and self._count() - kept[1] < KEPT.total_seconds() else None
+
+    def keep(self, report: HealthReport) -> HealthReport:
+        """Let this report serve the visitors of the next seconds."""
+        self._kept = report, self._count()
+        return report
+
+    def report(self) -> HealthReport:
+        """Return what was just read, else read; of those who come together, one reads."""
+        with self._reading:
+            return self.kept() or self.keep(self._read())
+
+    def _read(self) -> HealthReport:
+        try:
+            with self._database.aside() as connection:
+                version = schema.version(connection)
+                if version != self._newest:
+                    said = f"{version or 'aucune'}, ce logiciel demande {self._newest} : « oda database upgrade »"
+                    behind = Finding("schema", "version de la base", said, needs_somebody=True)
+                    return HealthReport((Finding("database", "base", "joignable"), behind), is_ready=False)
+                return HealthReport(tuple(self._findings(connection)))
+        except DatabaseTrouble as trouble:
+            return away(getattr(trouble, "fault", DatabaseFault.UNREACHABLE))
+        except SQLAlchemyError:
+            return away(DatabaseFault.UNREACHABLE)
+
+    def _findings(self, connection: Connection) -> Iterator[Finding]:
+        now = self._clock.now()
+        yield self._writable(connection)
+        yield self._schedule(connection, now)
+        yield from _clocks(connection, now)
+        yield from _relay(connection, now)
+        yield from _late_mails(connection, now)
+        yield from _dead_mails(connection)
+        for held in held_in(connection, self._calendar):
+            said = f"{held.school_year} retenue depuis le {french.day(held.held_at.date())}, à confirmer au rectorat"
+            yield Finding("year_end", "fin d'année", said, needs_somebody=True)
+        yield from self._disk()
+        yield Finding("schema", "version de la base", self._newest)
+
+    def _writable(self, connection: Connection) -> Finding:
+        if self._database.is_postgresql:
+            is_read_only = connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on"
+        else:
+            file = Path(self._database.url.database or "")
+            is_read_only = not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+        fault = self._tick_failure.fault if self._tick_failure else None
+        if is_read_only or fault is DatabaseFault.READ_ONLY:
+            return Finding("database", "base", "joignable, mais en lecture seule", needs_somebody=True)
+        if fault is DatabaseFault.NO_SPACE:
+            return Finding("database", "base", "joignable, mais son disque est plein", needs_somebody=True)
+        return Finding("database", "base", "joignable")
+
+    def _schedule(self, connection: Connection, now: datetime) -> Finding:
+        since = self._since_tick() or timedelta(0)
+        ago = max(now - last_heartbeat(connection, now), since, timedelta(0))  # whatever the clock says
+        text, failure = f"dernier passage il y a {_duration(ago)}", self._tick_failure
+        if failure and not (failure.fault and failure.fault.is_passing):
+            return Finding("schedule", "échéancier", f"{text}, en échec : {failure.words}", needs_somebody=True)
+        return Finding("schedule", "échéancier", text, needs_somebody=ago >= LATE)
+
+    def _disk(self) -> Iterator[Finding]:
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            yield Finding("disk", "disque", "le dossier des données est hors d'atteinte", needs_somebody=True)
+            return
+        free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        if free < min(LOW_SPACE, size * LOW_SHARE):
+            said = "plein" if free == 0 else f"presque plein : reste {plural(free // 2**20, 'Mo', 'Mo')}"
+            yield Finding("disk", "disque", said, needs_somebody=True)
+
+
+def _clocks(connection: Connection, now: datetime) -> Iterator[Finding]:
+    if refused := refused_count(connection, now):
+        yield Finding("clocks", "horloges", plural(refused, *_CLOCKS_OFF), needs_somebody=True)
+    if held := held_clock(connection):
+        yield Finding("clock", "horloge à vérifier", held.fault.label, needs_somebody=True)
+    elif last_heartbeat(connection) - now > STEP_BACK:
+        said = "le dernier passage de l'échéancier est daté de l'avenir"
+        yield Finding("clock", "horloge à vérifier", said, needs_somebody=True)
+
+
+def _relay(connection: Connection, now: datetime) -> Iterator[Finding]:
+    """Tell of the relay's pause while a mail waits: without one, nobody knows whether the relay is still in trouble."""
+    pause = load_pause(connection)
+    if pause is None or not connection.scalar(select(MAILS.c.id).where(MAILS.c.next_attempt_at.is_not(None)).limit(1)):
+        return
+    lasted = max(now - pause.since, timedelta(0))
+    said = f"{pause.fault.label}, depuis {_duration(lasted)}"
+    yield Finding("relay", "courriels arrêtés", said, needs_somebody=lasted >= RELAY_PATIENCE or pause.since > now)
+
+
+def _late_mails(connection: Connection, now: datetime) -> Iterator[Finding]:
+    due = MAILS.c.next_attempt_at <= now
+    oldest, count = connection.execute(select(func.min(MAILS.c.next_attempt_at), func.count()).where(due)).one()
+    if oldest is None:
+        return
+    waits = plural(count, "courriel à envoyer", "courriels à envoyer")
+    said = f"{waits}, le plus ancien depuis {_duration(now - oldest)}"
+    yield Finding("mail", "courriels", said, needs_somebody=now - oldest >= MAIL_PATIENCE)
+
+
+def _dead_mails(connection: Connection) -> Iterator[Finding]:
+    """Tell of what did not arrive: one wrong address is the operators' affair, anything else is not."""
+    query = (
+        select(MAILS.c.fault, func.count().label("mails"))
+        .where(MAILS.c.stage == Stage.DEAD.value)
+        .group_by(MAILS.c.fault)
+    )
+    counts = {row.fault: row.mails for row in connection.execute(query)}
+    total = sum(counts.values())
+    if total:
+        is_of_address = total - sum(counts.get(fault.value, 0) for fault in ADDRESS_FAULTS) == 0
+        said = f"{plural(total, 'courriel non remis', 'courriels non remis')}, à renvoyer ou à écarter au rectorat"
+        yield Finding("dead_mail", "courriels perdus", said, needs_somebody=not is_of_address or total >= MANY_DEAD)
+
+
+def _duration(ago: timedelta) -> str:
+    return span(ago) if ago >= timedelta(seconds=1) else "0 seconde"
