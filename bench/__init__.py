@@ -1,1 +1,1 @@
-"""The measurements behind every figure that the README quotes; ratios within one run, never absolute times."""
+"""The measurements behind every figure that CONTRIBUTING.md quotes; ratios within one run, never absolute times."""

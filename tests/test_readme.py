@@ -1,4 +1,4 @@
-"""The README and docs/ against the repository: what they name exists, and what exists is named."""
+"""The README, its neighbours and docs/ against the repository: what they name exists, and what exists is named."""
 
 import json
 import re
@@ -18,7 +18,10 @@ from tests.test_rules import NUMBERS
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 ADRS = sorted((ROOT / "docs" / "adr").glob("*.md"))
-DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *ADRS]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+INDEX = ROOT / "docs" / "README.md"
+GUIDES = sorted((ROOT / "portal" / "guides").glob("*.md"))
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *ADRS]
 ROOMS = ("states", "notifications", "workflow", "portal", "tests", "bench", "docs", ".ci")
 FILES = ("py", "md", "yaml", "json", "toml", "lock", "sqlite", "csv", "j2", "txt", "svg", "sh", "h")
 """How the name of a file ends: what tells one from a dotted setting."""
@@ -59,7 +62,7 @@ def rows(table: str) -> list[list[str]]:
 
 
 def test_where_is__every_path_resolves() -> None:
-    table = rows(section(README, "Where is"))
+    table = rows(section(CONTRIBUTING, "Where is"))
     assert len(table) >= 15
     for question, where in table:
         paths = re.findall(r"`([^`]+)`", where)
@@ -77,7 +80,8 @@ def test_paths__those_quoted_exist(document: Path) -> None:
 
 @each_document
 def test_links__every_relative_one_resolves(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose_of(document)):
+    prose = prose_of(document)
+    for target in (*re.findall(r"\]\(([^)\s]+)\)", prose), *re.findall(r'<img src="([^"]+)"', prose)):
         if "://" in target:
             continue
         path, _, anchor = target.partition("#")
@@ -147,14 +151,14 @@ def test_commands__those_written_exist_with_their_options(document: Path) -> Non
             assert option in known | {"--help"}, f"oda {shlex.join(words)}"
 
 
-def test_commands__the_readme_and_the_guide_show_enough_of_them() -> None:
+def test_commands__contributing_and_the_guide_show_enough_of_them() -> None:
     guide = [words for words in commands_of(ROOT / "docs" / "ligne-de-commande.md") if "request" in words]
     context = click.Context(oda, info_name="oda")
     group = oda.get_command(context, "request")
     assert isinstance(group, click.Group)
     shown = {word for words in guide for word in words}
     assert set(group.list_commands(context)) <= shown
-    assert len(list(commands_of(README))) >= 15
+    assert len(list(commands_of(CONTRIBUTING))) >= 15
 
 
 @each_document
@@ -162,6 +166,60 @@ def test_run__its_commands_exist(document: Path) -> None:
     known = re.findall(r"^  ([a-z]+) ", text_of(ROOT / "run"), re.MULTILINE)
     for name in re.findall(r"\./run ([a-z]+)", text_of(document)):
         assert name in known, name
+
+
+# --- what the first page owes to a newcomer
+
+
+@pytest.mark.parametrize("readme", [README, ROOT / "README.en.md"], ids=lambda path: path.name)
+def test_readme__shows_two_pictures_two_commands_and_where_it_stands(readme: Path) -> None:
+    text = text_of(readme)
+    pictures = re.findall(r'<img src="([^"]+)" width="\d+" alt="([^"]+)">', text)
+    assert {path for path, _ in pictures} == {f"docs/images/{name}.png" for name in ("chef", "operateur")}
+    assert {"demo", "test"} <= set(re.findall(r"^\./run ([a-z]+)", text, re.MULTILINE))
+    assert "Jamais mis en service" in text or "Never put into service" in text
+    assert "[MIT](LICENSE)" in text
+
+
+def test_readme__the_two_languages_lead_to_each_other() -> None:
+    assert "[English](README.en.md)" in text_of(README)
+    assert "[Français](README.md)" in text_of(ROOT / "README.en.md")
+
+
+def test_index__names_every_document() -> None:
+    targets = set(re.findall(r"\]\(([^)\s]+)\)", text_of(INDEX)))
+    named = {(INDEX.parent / target).resolve() for target in targets}
+    wanted = {path for path in (ROOT / "docs").iterdir() if path.name not in ("README.md", "images")}
+    assert wanted | {README, CONTRIBUTING, ROOT / "SECURITY.md", *GUIDES} <= named
+
+
+# --- figures
+
+
+def test_figures__each_stands_beside_the_command_that_prints_it() -> None:
+    table = rows(section(CONTRIBUTING, "Figures"))
+    assert len(table) >= 10
+    for what, command, result in table:
+        words = shlex.split(command.strip("`"))
+        assert words[0] == "./run", what
+        assert re.search(r"\d", result), what
+        if words[1] == "bench":
+            assert (ROOT / "bench" / f"{words[2]}.py").exists() or (ROOT / "bench" / words[2]).is_dir(), what
+        else:
+            assert words[1] == "test", what
+            assert (ROOT / words[2]).exists(), what
+
+
+def test_figures__no_other_document_of_the_root_quotes_a_ratio() -> None:
+    for document in ROOT.glob("README*.md"):
+        assert not re.search(r"\d (?:times|fois)", text_of(document)), document.name
+
+
+def test_benches__each_is_listed() -> None:
+    listed = set(re.findall(r"^\| `\./run bench (\w+)` \|", section(CONTRIBUTING, "Commands"), re.MULTILINE))
+    runnable = {path for path in (ROOT / "bench").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
+    packages = {path.parent.name for path in (ROOT / "bench").glob("*/__main__.py")}
+    assert listed == {path.stem for path in runnable} | packages
 
 
 # --- dependencies

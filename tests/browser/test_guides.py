@@ -1,6 +1,6 @@
-"""The guides' pictures: taken here, and taken anew when the page that they show says something else.
+"""The pictures of the guides and of the README: taken here, and anew when the page that they show says something else.
 
-``pictures.json`` keeps, for each picture, a digest of what its page says to a screen reader. To take them anew:
+Beside them, ``pictures.json`` keeps for each a digest of what its page says to a screen reader. To take them anew:
 ``ODA_PICTURES=1 ./run test tests/browser/test_guides.py``; then look at them.
 """
 
@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import FloatRect, Page, ViewportSize
@@ -20,21 +21,29 @@ from tests.kit.guide_scene import EMILE, NADEGE, ZOE, Rupn, play
 from tests.kit.portal import CHEF, STAFF
 from workflow.auth.sessions import SessionUser
 
-IMAGES = FOLDER / "images"
-RECORD = IMAGES / "pictures.json"
+OF_GUIDES = FOLDER / "images"
+OF_README = Path(__file__).parents[2] / "docs" / "images"
 TELEPHONE: ViewportSize = {"width": 375, "height": 560}
+WHOLE_TELEPHONE: ViewportSize = {"width": 375, "height": 690}
 DESK: ViewportSize = {"width": 1000, "height": 640}
+WHOLE_DESK: ViewportSize = {"width": 1280, "height": 720}
 CHANGING = re.compile(r"\b(127\.0\.0\.1:\d+|csrf\S*)\b")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: where it is taken, by whom, and how wide."""
+    """A picture: where it is taken, by whom, how wide; of the page's content, or with the head of the portal too."""
 
     name: str
     address: Callable[[dict[Rupn, str]], str]
     session_user: SessionUser | None
     size: ViewportSize
+    folder: Path = OF_GUIDES
+    with_head: bool = False
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.name}.png"
 
 
 def _of(rupn: Rupn, template: str) -> Callable[[dict[Rupn, str]], str]:
@@ -57,18 +66,23 @@ PICTURES = (
     Picture("emettre", _of(EMILE, "/rectorat/demandes/{}"), STAFF, DESK),
     Picture("retraits", _at("/rectorat/retraits"), STAFF, DESK),
     Picture("fin-d-annee", _at("/rectorat/fin-d-annee"), STAFF, DESK),
+    Picture("chef", _at("/etablissement"), CHEF, WHOLE_TELEPHONE, OF_README, with_head=True),
+    Picture("operateur", _at("/rectorat"), STAFF, WHOLE_DESK, OF_README, with_head=True),
 )
 
 
 def test_pictures__show_what_the_pages_say_today(site: Site) -> None:
     references = play(site.portal)
-    said = {picture.name: _look(site, picture, references) for picture in PICTURES}
-    if os.environ.get("ODA_PICTURES"):
-        RECORD.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    kept = json.loads(RECORD.read_text(encoding="utf-8"))
-    changed = sorted(name for name in said if said[name] != kept.get(name))
-    assert changed == [], "these pages have changed: take their pictures anew (the head of this file says how)"
-    assert kept.keys() == said.keys() == {path.stem for path in IMAGES.glob("*.png")}
+    said = {picture.path: _look(site, picture, references) for picture in PICTURES}
+    for folder in (OF_GUIDES, OF_README):
+        here = {path.stem: digest for path, digest in said.items() if path.parent == folder}
+        record = folder / "pictures.json"
+        if os.environ.get("ODA_PICTURES"):
+            record.write_text(json.dumps(here, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        kept = json.loads(record.read_text(encoding="utf-8"))
+        changed = sorted(name for name in here if here[name] != kept.get(name))
+        assert changed == [], "these pages have changed: take their pictures anew (the head of this file says how)"
+        assert kept.keys() == here.keys() == {path.stem for path in folder.glob("*.png")}
 
 
 def _look(site: Site, picture: Picture, references: dict[Rupn, str]) -> str:
@@ -78,14 +92,21 @@ def _look(site: Site, picture: Picture, references: dict[Rupn, str]) -> str:
     assert answer is not None
     assert answer.status == 200, picture.name
     if os.environ.get("ODA_PICTURES"):
-        box = page.locator("main").bounding_box()
-        assert box is not None
-        height = min(box["height"], picture.size["height"])
-        clip: FloatRect = {"x": 0, "y": box["y"], "width": picture.size["width"], "height": height}
-        page.screenshot(path=IMAGES / f"{picture.name}.png", clip=clip, full_page=True)
-    said = CHANGING.sub("", page.locator("main").aria_snapshot())
+        _take(page, picture)
+    said = CHANGING.sub("", page.locator("body" if picture.with_head else "main").aria_snapshot())
     page.close()
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _take(page: Page, picture: Picture) -> None:
+    if picture.with_head:
+        page.screenshot(path=picture.path)
+        return
+    box = page.locator("main").bounding_box()
+    assert box is not None
+    height = min(box["height"], picture.size["height"])
+    clip: FloatRect = {"x": 0, "y": box["y"], "width": picture.size["width"], "height": height}
+    page.screenshot(path=picture.path, clip=clip, full_page=True)
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
