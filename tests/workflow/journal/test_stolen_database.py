@@ -92,6 +92,25 @@ def other_note(thief: Connection) -> None:
     thief.execute(update(REQUEST).where(REQUEST.c.reference == ENDED).values(chain_head=row["hash"]))
 
 
+def forget_last_seal(thief: Connection) -> None:
+    """The third seal taken away, and what the installation's chain has had since."""
+    [event] = [
+        event
+        for event in thief.execute(select(EVENT).where(EVENT.c.kind == "journal_sealed"))
+        if '"number":3}' in event.canonical
+    ]
+    thief.execute(delete(JOURNAL_SEAL).where(JOURNAL_SEAL.c.number == 3))
+    thief.execute(text("DELETE FROM journal_seal_head WHERE seal = 3"))
+    later = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION, EVENT.c.seq >= event.seq)
+    for seq in thief.execute(later).scalars().all():
+        thief.execute(delete(EVENT).where(EVENT.c.stream == INSTALLATION, EVENT.c.seq == seq))
+    head = thief.execute(select(EVENT.c.hash).where(EVENT.c.stream == INSTALLATION, EVENT.c.seq == event.seq - 1))
+    thief.execute(
+        text("UPDATE installation SET chain_head = :head, chain_length = :length"),
+        {"head": head.scalar_one(), "length": event.seq - 1},
+    )
+
+
 class TestDatabaseAlone:
     def test_reads__no_code_and_no_erased_text(self, tmp_path: Path) -> None:
         with fresh_database("sqlite", tmp_path) as database:
@@ -152,6 +171,13 @@ class TestDatabaseAlone:
                 assert by_sent(own, thief) == []
                 assert by_chains(thief) == []
 
+    def test_last_days_gone_with_their_seals__the_sent_ones_show_it(
+        self, sealed: SealedJournal, thief: Connection
+    ) -> None:
+        forget_last_seal(thief)
+        assert by_chains(thief) == by_stored(sealed, thief) == []
+        assert by_sent(sealed, thief)
+
 
 class TestDatabaseAndJournalKey:
     def test_note_anew__the_seals_show_it(self, sealed: SealedJournal, thief: Connection) -> None:
@@ -191,21 +217,7 @@ class TestAllButTheSentSeals:
     def test_after_the_last_that_was_sent__nothing_shows_it(self, sealed: SealedJournal, thief: Connection) -> None:
         """The last of them never left: what it alone covers may be cut."""
         sent = [seal for seal in sealed.sent() if "numero 3\n" not in seal.signed.text]
-        [event] = [
-            event
-            for event in thief.execute(select(EVENT).where(EVENT.c.kind == "journal_sealed"))
-            if '"number":3}' in event.canonical
-        ]
-        thief.execute(delete(JOURNAL_SEAL).where(JOURNAL_SEAL.c.number == 3))
-        thief.execute(text("DELETE FROM journal_seal_head WHERE seal = 3"))
-        later = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION, EVENT.c.seq >= event.seq)
-        for seq in thief.execute(later).scalars().all():
-            thief.execute(delete(EVENT).where(EVENT.c.stream == INSTALLATION, EVENT.c.seq == seq))
-        head = thief.execute(select(EVENT.c.hash).where(EVENT.c.stream == INSTALLATION, EVENT.c.seq == event.seq - 1))
-        thief.execute(
-            text("UPDATE installation SET chain_head = :head, chain_length = :length"),
-            {"head": head.scalar_one(), "length": event.seq - 1},
-        )
+        forget_last_seal(thief)
         assert [str(flaw) for flaw in sealed.check(thief, sent, (sealed.public(),)).flaws] == []
 
 
@@ -214,6 +226,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "une chaîne recalculée": ("test_chain_anew__the_stored_seals_show_it",),
     "tous les sceaux refaits": ("test_seals_anew_by_another_key__this_machine_s_shows_it",),
     "qui est derrière": ("test_identity_changed__its_commitment_shows_it",),
+    "les derniers jours retirés": ("test_last_days_gone_with_their_seals__the_sent_ones_show_it",),
     "depuis le dernier sceau": ("test_since_the_last_seal__nothing_shows_it",),
     "une note, une identité": ("test_note_anew__the_seals_show_it", "test_identity_anew__the_seals_show_it"),
     "tout, sceaux compris": ("test_all_anew__the_sent_seals_show_it",),
