@@ -147,11 +147,13 @@ def lock_reasons(root: Path, version: str) -> list[str]:
 
 def build(root: Path, dist: Path, made_at: datetime) -> str:
     """Build the source archive and the wheel with the locked builder, without the network. Return the wheel's name."""
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-d", str(dist), "-t", "sdist", "-t", "wheel"],
-        cwd=root, check=True, stdout=subprocess.DEVNULL,
+        cwd=root, check=False, capture_output=True, text=True,
         env=os.environ | {"SOURCE_DATE_EPOCH": str(int(made_at.timestamp()))},
     )  # fmt: skip
+    if done.returncode:
+        raise NotReleasable(f"Les paquets n'ont pas pu être faits : {done.stderr.strip()}")
     return next(dist.glob("oda_delegations-*.whl")).name
 
 

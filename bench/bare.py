@@ -14,7 +14,7 @@ MAIL = (
     "kind", "audience", "uai", "recipient", "context", "priority", "created_at", "not_after", "stage", "attempts",
     "next_attempt_at",
 )  # fmt: skip
-CHANGED = ("state", "version", "changed_at", "last_trigger", "last_actor", "chain_head", "chain_length")
+CHANGED = ("state", "version", "changed_at", "last_trigger", "last_actor", "written_by", "chain_head", "chain_length")
 
 
 def insertion(table: str, columns: tuple[str, ...], mark: str = "%s") -> str:
@@ -41,7 +41,17 @@ def event_of(row: Any, at: Any) -> tuple[Any, ...]:
 
 def changed_by(row: Any, event: tuple[Any, ...], at: Any) -> tuple[Any, ...]:
     """What ``change`` is given for a request whose event is written."""
-    return ("revoked", row.version + 1, at, "expire", "l'échéancier", event[-1], row.chain_length + 1, row.reference)
+    return (
+        "revoked",
+        row.version + 1,
+        at,
+        "expire",
+        "l'échéancier",
+        "0.0.0",
+        event[-1],
+        row.chain_length + 1,
+        row.reference,
+    )
 
 
 def mail_of(uai: str, rows: Any, at: Any) -> tuple[Any, ...]:

@@ -84,6 +84,8 @@ def status(context: CliContext) -> None:
         if connection.execute(INSTALLED.select()).first() is None:
             raise _not_current("La base n'est pas fondée.", "« oda database upgrade »")
         click.echo(f"Elle contient : {_count(connection)}.")
+        if writers := _writers(connection):
+            click.echo(f"Demandes, selon la version qui les a écrites en dernier : {writers}.")
     click.echo("La base est à jour.")
 
 
@@ -108,3 +110,13 @@ def _count(connection: "Connection") -> str:
 
     requests = connection.execute(select(func.count()).select_from(REQUEST)).scalar_one()
     return f"{plural(count_events(connection), 'événement')} et {plural(requests, 'demande')}"
+
+
+def _writers(connection: "Connection") -> str:
+    """Count the requests by the version that wrote each last (R117)."""
+    from sqlalchemy import func, select
+
+    from workflow.database.tables import REQUEST
+
+    counted = select(REQUEST.c.written_by, func.count()).group_by(REQUEST.c.written_by).order_by(REQUEST.c.written_by)
+    return " ; ".join(f"{version or 'avant 0.2.0'}, {count}" for version, count in connection.execute(counted))

@@ -122,7 +122,8 @@ class DelegationRequest(SQLModel, table=True):
     row may be erased before its request (R94). For who looks, ``since`` is when it came to its state, ``checks`` and
     ``checked_on`` what its two checks say together and the earlier of their days, ``sorted_name`` its person's folded
     name, nom first, ``drane`` what the DRANE has yet to be sent (R96). ``erased_at``: when all that is personal in it
-    went, for good: the database then refuses any change (R110).
+    went, for good: the database then refuses any change (R110). ``written_by`` is the version of this software that
+    wrote it last, empty before there were any (R117).
     """
 
     __tablename__ = "delegation_request"
@@ -199,6 +200,7 @@ class DelegationRequest(SQLModel, table=True):
     drane: str = Field(default="nothing", sa_column_kwargs={"server_default": "nothing"})
     last_trigger: str
     last_actor: str
+    written_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
     chain_head: str
     chain_length: int
 

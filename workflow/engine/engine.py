@@ -306,7 +306,7 @@ class WriteBatch:
     def _add_request(self, before: Request | None, request: Request, event: Row, actor: Actor) -> None:
         stamp = {
             "changed_at": event["at"], "last_trigger": event["kind"], "last_actor": actor.label,
-            "chain_head": event["hash"], "chain_length": event["seq"],
+            "written_by": VERSION, "chain_head": event["hash"], "chain_length": event["seq"],
         }  # fmt: skip
         if before is None or before.state is not request.state:
             stamp["since"] = event["at"]

@@ -123,7 +123,8 @@ class RequestView:
     """All that somebody may see of a request.
 
     ``others`` are the person's other live requests that the reader may see (R19); ``renewal_years`` are those to which
-    it can be renewed today, the earliest first (R33). What may be done is worked out when it is asked for: the post of
+    it can be renewed today, the earliest first (R33); ``written_by`` is the version that wrote it last, empty
+    before versions were kept (R117). What may be done is worked out when it is asked for: the post of
     a form does not need it, for the rules decide.
     """
 
@@ -131,6 +132,7 @@ class RequestView:
     establishment: Establishment
     created_at: datetime
     changed_at: datetime
+    written_by: str
     year_end: YearEnd
     listing: CheckView
     delegation: CheckView
@@ -224,13 +226,14 @@ def show_request(
     problems = check_problems(request, policy.calendar.today(now), policy.checks_max_age_days)
     history = load_history(connection, reference, scope)
     row = connection.execute(
-        select(REQUEST.c.created_at, REQUEST.c.changed_at).where(REQUEST.c.reference == reference)
+        select(REQUEST.c.created_at, REQUEST.c.changed_at, REQUEST.c.written_by).where(REQUEST.c.reference == reference)
     ).one()
     return RequestView(
         request=_without_hidden_key(connection, request, scope),
         establishment=facts.establishment or Establishment(uai=request.uai, nom=request.uai, is_open=False),
         created_at=row.created_at,
         changed_at=row.changed_at,
+        written_by=row.written_by,
         year_end=policy.calendar.end_of(request.school_year),
         listing=CheckView(request.listing, problems.get(Trigger.CHECK_LISTING)),
         delegation=CheckView(request.delegation, problems.get(Trigger.CHECK_DELEGATION)),

@@ -28,6 +28,7 @@ from workflow.database.tables import (
     TOKENS,
     WORD,
 )
+from workflow.engine.engine import VERSION
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.installation import erased_identity
 from workflow.retention.limits import Counts, Limits
@@ -109,7 +110,7 @@ def erase_requests(connection: Connection, condition: ColumnElement[bool], now: 
         _delete(connection, table.c.reference.in_(references), table)
     connection.execute(update(CALL).where(CALL.c.reference.in_(references)).values(asked="", answer=""))
     of_them = REQUEST.c.reference.in_(references)
-    connection.execute(update(REQUEST).where(of_them).values(**BLANK_REQUEST, erased_at=now))
+    connection.execute(update(REQUEST).where(of_them).values(**BLANK_REQUEST, erased_at=now, written_by=VERSION))
     return counts
 
 

@@ -67,7 +67,8 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
     # a code of this software, a state, a number, a date in words
     "delegation_request": frozenset(
         ("reference", "uai", "school_year", "state", "charter_version", "listing_outcome", "delegation_outcome",
-         "extends", "renews", "acted_on_behalf", "checks", "drane", "last_trigger", "chain_head")
+         "extends", "renews", "acted_on_behalf", "checks", "drane", "last_trigger", "written_by",
+         "chain_head")
     ),
     "request_word": frozenset(("reference",)),
     "event": frozenset(("stream", "kind", "from_state", "to_state", "role", "canonical", "hash")),  # R64

@@ -161,10 +161,11 @@ def said_by_lists(connection: "Connection", app: "App", actor: "Actor", request:
 
 
 def json_of(view: "RequestView") -> dict[str, Any]:
-    """The request as the API answers it, with its actions and its history; the code is nowhere (R60)."""
+    """The request as the API answers it, with its version, its actions and its history; the code is nowhere (R60)."""
     from portal.api.schemas import event_out, request_out
 
     return request_out(view).model_dump() | {
+        "written_by": view.written_by or None,
         "actions": [
             {"trigger": action.trigger, "label": action.label, "on_behalf": action.on_behalf}
             for action in view.actions

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import stat
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import text
 
 from notifications.ports import SystemClock
 from portal.cli.main import oda
+from states.fingerprint import definition_fingerprint
 from tests.kit.factories import NOW
 from workflow.database import schema
 from workflow.database.connection import Database
@@ -209,6 +211,14 @@ def test_database_upgrade__prepares_an_empty_one(folder: Path) -> None:
     assert f"aucune (base vide) → {schema.newest()}" in done.stdout
     assert stat.S_IMODE((folder / "oda.sqlite").stat().st_mode) == 0o600
     assert on(folder, "database", "status").exit_code == 0
+
+
+@pytest.mark.rule("R117")
+def test_database_status__says_the_version_and_the_definition(folder: Path) -> None:
+    done = on(folder, "database", "status")
+    assert f"Logiciel : {version('oda-delegations')} ; empreinte de la définition : " in done.stdout
+    assert definition_fingerprint() in done.stdout
+    assert "Demandes, selon" not in done.stdout
 
 
 def test_database_upgrade__on_a_current_one_changes_nothing(folder: Path) -> None:

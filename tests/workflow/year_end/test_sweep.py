@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from states.rules.schedule import Hold
 from states.school_calendar import EndRule, SchoolCalendar, SchoolYear
 from tests.kit.system import PARIS, System, nom_of
+from workflow.database.tables import REQUEST
+from workflow.engine.engine import VERSION
+from workflow.retention.erasure import erase_requests
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)
 YEAR = SchoolYear(2026)
@@ -249,3 +253,26 @@ def test_year_end__first_ticks_at_once_foresee_once(system: System) -> None:
         foreseen = connection.exec_driver_sql("SELECT count(*) FROM event WHERE kind = 'year_end_foreseen'").scalar()
     assert foreseen == 1
     assert system.flaws() == []
+
+
+@pytest.mark.rule("R117")
+def test_year_end__each_request_says_which_version_wrote_it(system: System) -> None:
+    """A step, the sweep and an erasure are said alike; what an earlier version wrote stays its own until then."""
+    references = [system.issued(number) for number in range(2)]
+    assert set(written_by(system, references)) == {VERSION}
+    with system.database.write() as connection:
+        connection.execute(update(REQUEST).values(written_by="0.1.0"))
+    live_until(system, END)
+    assert set(written_by(system, references)) == {"0.1.0"}
+    system.tick()
+    assert set(written_by(system, references)) == {VERSION}
+    with system.database.write() as connection:
+        connection.execute(update(REQUEST).values(written_by="0.1.0"))
+        erase_requests(connection, REQUEST.c.reference == references[0], system.clock.now())
+    assert written_by(system, references) == [VERSION, "0.1.0"]
+
+
+def written_by(system: System, references: list[str]) -> list[str]:
+    with system.database.read() as connection:
+        query = select(REQUEST.c.written_by).where(REQUEST.c.reference.in_(references)).order_by(REQUEST.c.reference)
+        return list(connection.execute(query).scalars())

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ def test_show__has_every_section_in_order(desk: Desk) -> None:
 def test_show__fits_the_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     assert max(map(len, desk.did("show", full(desk)).splitlines())) <= columns
+
+
+@pytest.mark.rule("R117")
+def test_show__json_says_which_version_wrote_it(desk: Desk) -> None:
+    assert desk.read("show", desk.office.request(State.DECLARED))["written_by"] == version("oda-delegations")
 
 
 @pytest.mark.rule("R48", "R60")
@@ -99,7 +105,7 @@ def test_json__has_the_fields_of_the_interface_for_programs(desk: Desk) -> None:
     from portal.api.schemas import EventOut, Line, RequestOut
 
     shown, (line,) = desk.read("show", full(desk)), desk.read("list", "--state", "revoked")
-    assert shown.keys() == RequestOut.model_fields.keys() | {"actions", "history"}
+    assert shown.keys() == RequestOut.model_fields.keys() | {"actions", "history", "written_by"}
     assert {frozenset(event) for event in shown["history"]} == {frozenset(EventOut.model_fields)}
     assert line.keys() == Line.model_fields.keys()
 
