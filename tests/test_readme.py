@@ -161,6 +161,11 @@ def test_commands__contributing_and_the_guide_show_enough_of_them() -> None:
     assert len(list(commands_of(CONTRIBUTING))) >= 15
 
 
+def test_commands__each_has_its_row_in_contributing() -> None:
+    listed = {words[0] for words in commands_of(CONTRIBUTING)}
+    assert TREE.keys() <= listed
+
+
 @each_document
 def test_run__its_commands_exist(document: Path) -> None:
     known = re.findall(r"^  ([a-z]+) ", text_of(ROOT / "run"), re.MULTILINE)
