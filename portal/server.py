@@ -66,12 +66,19 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Answers on ``listening`` until SIGINT, SIGTERM or SIGHUP; no request is logged, for addresses hold secrets.
 
-    ``on_stop`` is called when a signal comes, before anything is waited for. ``proxies``: whose X-Forwarded headers
-    are believed. Anybody else's are ignored.
+    ``on_stop`` is called when a signal comes, before anything is waited for; ``on_ready`` when pages are answered,
+    ``on_turn`` each second. ``proxies``: whose X-Forwarded headers are believed. Anybody else's are ignored.
     """
 
     def __init__(
-        self, app: ASGIApp, listening: socket.socket, proxies: Iterable[str], on_stop: Callable[[], None] = lambda: None
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        proxies: Iterable[str],
+        on_stop: Callable[[], None] = lambda: None,
+        *,
+        on_ready: Callable[[], None] = lambda: None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -82,6 +89,7 @@ class Server(uvicorn.Server):
         )  # fmt: skip
         self.server_state.connections = LongestSilentFirst()
         self._listening, self._on_stop = listening, on_stop
+        self._on_ready, self._on_turn = on_ready, on_turn
 
     def work(self) -> None:
         """Serve until a signal to stop; the requests in progress are finished."""
@@ -93,10 +101,12 @@ class Server(uvicorn.Server):
         """Serve; the kernel still keeps ``WAITING`` who come at once, however few are accepted at a time."""
         await super().startup(sockets)
         self._listening.listen(WAITING)
+        self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Every second, also look for who made us wait too long."""
+        """Every second, also look for who made us wait too long, and say that the loop turns."""
         if counter % TICKS_A_SECOND == 0:
+            self._on_turn()
             enforce_deadlines(self.server_state.connections)
         return await super().on_tick(counter)
 

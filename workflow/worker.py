@@ -39,9 +39,16 @@ _log = logging.getLogger("oda")
 class Worker:
     """The scheduler and the dispatcher of one process: any number may run on PostgreSQL, one machine on SQLite."""
 
-    def __init__(self, app: App, on_tick: Callable[[TickResult], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        app: App,
+        on_tick: Callable[[TickResult], None] = lambda _: None,
+        on_turn: Callable[[], None] = lambda: None,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``on_turn`` is called every ten seconds while its loop turns, ``on_ready`` before its first tick."""
         self._app = app
-        self._on_tick = on_tick
+        self._on_tick, self._on_turn, self._on_ready = on_tick, on_turn, on_ready
         self._stopping = threading.Event()
         self._may_act = True
         app.engine.on_commit = app.dispatcher.wake
@@ -87,7 +94,7 @@ class Worker:
             _log.error("calls failed: %s", words_of(error))
 
     def run(self) -> None:
-        """Tick at once, which catches up, then every minute; return on SIGINT or SIGTERM."""
+        """Tick at once, which catches up, then every minute; return on SIGINT, SIGTERM or SIGHUP."""
         self.check_place()
         asyncio.run(self._until_signalled())
 
@@ -127,8 +134,9 @@ class Worker:
             self._app.database.hurry()
             stop.set()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, end)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # not under nohup
+                loop.add_signal_handler(number, end)
         await self._work(stop)
 
     async def _until_set(self, stopping: threading.Event) -> None:
@@ -148,6 +156,14 @@ class Worker:
 
     async def _work(self, stop: asyncio.Event) -> None:
         scheduler = BackgroundScheduler(timezone="UTC")
+        turning = asyncio.create_task(_each(WATCH_SECONDS, self._on_turn))  # first: a tick that catches up takes long
+        try:
+            self._on_ready()
+            await self._tick_and_send(scheduler, stop)
+        finally:
+            turning.cancel()
+
+    async def _tick_and_send(self, scheduler: BackgroundScheduler, stop: asyncio.Event) -> None:
         await asyncio.to_thread(self.tick)
         options: dict[str, Any] = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
         scheduler.add_job(self.tick, EveryMinute(), **options)
@@ -155,7 +171,7 @@ class Worker:
             now = datetime.now(UTC)
             scheduler.add_job(self.call, EveryMinute(), next_run_time=now, **options)
         scheduler.start()
-        watching = asyncio.create_task(_watch(scheduler))
+        watching = asyncio.create_task(_each(WATCH_SECONDS, lambda: keep_due(scheduler, datetime.now(UTC))))
         try:
             with self._app.database.background():
                 await self._app.dispatcher.run(stop)
@@ -179,7 +195,7 @@ def keep_due(scheduler: BaseScheduler, now: datetime) -> None:
             job.modify(next_run_time=now)
 
 
-async def _watch(scheduler: BaseScheduler) -> None:
+async def _each(seconds: float, action: Callable[[], None]) -> None:
     while True:
-        await asyncio.sleep(WATCH_SECONDS)
-        keep_due(scheduler, datetime.now(UTC))
+        await asyncio.sleep(seconds)
+        action()

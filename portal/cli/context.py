@@ -95,7 +95,7 @@ class CliContext:
             from workflow.settings.loader import find_settings, load_settings
 
             path = None if self.config is None else str(self.config)
-            self._settings = load_settings(find_settings(path, os.environ))
+            self._settings = load_settings(find_settings(path, os.environ), os.environ)
         return self._settings
 
 

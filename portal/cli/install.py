@@ -75,7 +75,7 @@ class Installer:
                 pieces.append(f"{self.config} : les réglages, commentés")
             if _write_if_missing(self.folder / SCHEMA_NAME, schema_text()):
                 pieces.append(f"{self.folder / SCHEMA_NAME} : leur schéma, pour un éditeur de texte")
-        settings = load_settings(self.config)
+        settings = load_settings(self.config, self._environ)
         file = settings.database.sqlite_file(settings.folder)
         is_installed = (file is None or file.exists()) and self._is_installed(settings)
         pieces += self._missing_keys(settings, is_installed=is_installed)

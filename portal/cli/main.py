@@ -20,6 +20,7 @@ TREE: dict[str, LazyCommand] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
     "check-config": ("portal.cli.settings", "check_config", "Vérifie le fichier de réglages."),
     "config-schema": ("portal.cli.settings", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
+    "deploy": ("portal.cli.deploy", "deploy", "Les fichiers de mise en place : systemd, HTTPS, conteneur."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
     "backup": ("portal.cli.backup", "backup", "Sauvegarde la base et les réglages, le service en marche."),
     "import": ("portal.cli.directory", "import_group", "Importe l'annuaire des établissements."),

@@ -1,6 +1,7 @@
 """``oda tick``, ``worker`` and ``serve``: the schedule, the mails and the portal, once or as a service (R50 to R52)."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -101,10 +102,12 @@ def _put_off_lines(app: "App") -> Iterator[str]:
 def worker(context: CliContext) -> None:
     log = log_to_stderr()
     with opened_app(context) as app:
+        from workflow.service_manager import ServiceManager
         from workflow.worker import Worker
 
         log.info(start_line(app))
-        Worker(app, tick_logger(app, log)).run()
+        manager = ServiceManager(os.environ)
+        Worker(app, tick_logger(app, log), manager.loop("worker"), manager.ready).run()
     log.info("arrêté proprement")
 
 
@@ -122,14 +125,18 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
     with opened_app(context) as app:
         from portal.app import create_app
         from portal.server import Server
+        from workflow.service_manager import ServiceManager
         from workflow.worker import Worker
 
-        settings = app.settings.portal
-        worker = Worker(app, tick_logger(app, log))
+        settings, manager = app.settings.portal, ServiceManager(os.environ)
+        worker = Worker(app, tick_logger(app, log), (lambda: None) if no_worker else manager.loop("worker"))
         worker.check_place()
         host, port = host or settings.host, port or settings.port
         with open_socket(host, port) as listener:
-            server = Server(create_app(app), listener, settings.proxies, app.database.hurry)
+            server = Server(
+                create_app(app), listener, settings.proxies, app.database.hurry,
+                on_ready=manager.ready, on_turn=manager.loop("portal"),
+            )  # fmt: skip
             log.info(
                 "portail sur http://%s:%s, ouvert à %s", f"[{host}]" if ":" in host else host, port, settings.address
             )

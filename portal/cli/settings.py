@@ -63,6 +63,7 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
             for document in settings.documentation.files
         ),
         *replacements,
+        *_given_by_environment(settings),
     ):
         click.echo(printable(f"{heading} : {value}"))
     if connect:
@@ -85,6 +86,16 @@ def _connect(settings: "Settings") -> None:
     if failed:
         details = [f"{result.name}. Que faire : {result.remedy}." for result in failed]
         raise CliFailure(f"{plural(len(failed), 'essai')} sans succès.", ExitCode.UNAVAILABLE, details)
+
+
+def _given_by_environment(settings: "Settings") -> list[tuple[str, str]]:
+    """The settings that a variable gives in the place of the file, so that nobody looks for them there."""
+    from workflow.settings.overrides import setting_of
+
+    return [
+        (f"Par la variable {name}", f"{'.'.join(setting_of(name))} = {text}")
+        for name, text in settings.overrides.items()
+    ]
 
 
 def _drawn_codes(settings: "Settings") -> list[tuple[str, str]]:

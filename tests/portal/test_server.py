@@ -52,6 +52,21 @@ def test_server__finishes_the_request_in_hand_once_told_to_stop() -> None:
     assert found == ['"fini"']
 
 
+def test_server__says_when_it_is_ready_and_that_it_turns() -> None:
+    ready, turned = threading.Event(), threading.Event()
+    with listen("127.0.0.1", 0) as listening:
+        server = Server(FastAPI(), listening, (), on_ready=ready.set, on_turn=turned.set)
+        thread = threading.Thread(target=server.work)
+        thread.start()
+        try:
+            assert ready.wait(20)
+            assert httpx2.get(f"http://127.0.0.1:{listening.getsockname()[1]}/absent").status_code == 404
+            assert turned.wait(20)
+        finally:
+            server.stop()
+            thread.join(20)
+
+
 @pytest.mark.parametrize(
     ("proxies", "seen"),
     [((), "127.0.0.1"), (("10.0.0.0/8",), "127.0.0.1"), (("127.0.0.1",), "203.0.113.9")],

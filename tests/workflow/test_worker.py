@@ -44,6 +44,21 @@ def test_beside__the_body_s_own_error_is_not_hidden(portal: Portal) -> None:
         raise KeyError("corps")
 
 
+def test_worker__is_ready_before_its_first_tick_and_turns_during_it(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first tick may catch up a year's end, which takes longer than systemd waits for a start."""
+    said: list[str] = []
+    turned = threading.Event()
+    monkeypatch.setattr("workflow.worker.WATCH_SECONDS", 0.01)
+    worker = Worker(
+        portal.app, lambda _: said.append(f"ticked {turned.wait(20)}"), turned.set, lambda: said.append("ready")
+    )
+    with worker.beside():
+        assert turned.wait(20)
+    assert said == ["ready", "ticked True"]
+
+
 @pytest.mark.rule("R52", "R82")
 @pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(days=200)])
 def test_keep_due__a_clock_set_back_stops_no_tick(ahead: timedelta) -> None:

@@ -30,6 +30,7 @@ class CurrentPeople:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._people, self._path, self._clock = settings.people, settings.source, clock
+        self._overrides = settings.overrides
         self._seen = _stamp_of(self._path) if self._path else None
         self._looked_at: datetime | None = None
         self._reading = threading.Lock()
@@ -56,7 +57,7 @@ class CurrentPeople:
             return
         self._seen = stamp
         try:
-            self._people = load_settings(path).people
+            self._people = load_settings(path, self._overrides).people
         except SettingsError as error:
             _log.error("Les personnes du rectorat restent celles d'avant : %s", str(error).splitlines()[0])
         else:

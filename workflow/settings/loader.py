@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from notifications.settings import Section
 from workflow.settings.form_errors import allowed_values, error_message, quote
 from workflow.settings.model import Settings
+from workflow.settings.overrides import apply_overrides, overrides_of
 from workflow.settings.secrets import environment_name
 from workflow.settings.yaml_reader import Document, KeyPath, SettingsError, SettingsProblem, read_document
 
@@ -39,15 +40,21 @@ def find_settings(option: str | None, environ: Mapping[str, str]) -> Path:
     )
 
 
-def load_settings(path: Path) -> Settings:
-    """Read the settings. Raises SettingsError with every problem found, each with its line when it has one."""
+def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; those that ``environ`` gives come before those of the file.
+
+    Raises SettingsError with every problem found, each with its line, or its variable, when it has one.
+    """
+    overrides = overrides_of(environ or {})
     document = read_document(_read_text(path))
+    if isinstance(document.values, dict):
+        apply_overrides(document, overrides)
     problems = document.problems
     if document.values is None and not problems:
         raise _unusable(path, f"le fichier est vide : {_HOW_TO_CREATE}")
     if isinstance(document.values, dict):
         try:
-            settings = Settings.from_values(document.values, path)
+            settings = Settings.from_values(document.values, path, overrides)
         except ValidationError as error:
             errors = error.errors(include_url=False)
             parents = {details["loc"][:-1] for details in errors}
@@ -119,7 +126,9 @@ def _problem(details: ErrorDetails, document: Document) -> SettingsProblem:
     else:
         quoted = "{…}" if isinstance(value, dict) else "[…]" if isinstance(value, list) else quote(value)
         message, allowed = error_message(kind, quoted), allowed_values(kind, context)
-    return SettingsProblem(document.line_of(path), quote(key, 80), quote(message, 300), allowed)
+    variable = document.variable_of(path)
+    line = None if variable else document.line_of(path)
+    return SettingsProblem(line, quote(key, 80), quote(message, 300), allowed, variable)
 
 
 _SECRET: Final = re.compile(

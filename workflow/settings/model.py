@@ -1,5 +1,6 @@
 """The whole of ``config.yaml``, section by section."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -124,6 +125,7 @@ class Settings(Section):
     )
 
     _source: Path | None = PrivateAttr(default=None)
+    _overrides: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @field_validator("school_year")
     @classmethod
@@ -145,17 +147,25 @@ class Settings(Section):
         return value
 
     @classmethod
-    def from_values(cls, values: dict[str, Any], source: Path | None = None) -> Self:
+    def from_values(
+        cls, values: dict[str, Any], source: Path | None = None, overrides: Mapping[str, str] | None = None
+    ) -> Self:
         """Settings from plain values, as if read from the file ``source``. Raises pydantic's ValidationError."""
         folder = source.absolute().parent if source else Path.cwd()
         settings = cls.model_validate(values, context={"folder": folder})
         settings._source = source.absolute() if source else None
+        settings._overrides = dict(overrides or {})
         return settings
 
     @property
     def source(self) -> Path | None:
         """The absolute path of the file that was read; None when the settings were made in memory."""
         return self._source
+
+    @property
+    def overrides(self) -> Mapping[str, str]:
+        """The variables of the environment that gave a setting in the place of the file, with their values."""
+        return self._overrides
 
     @property
     def folder(self) -> Path:

@@ -14,6 +14,7 @@ from states.french import plural
 from states.vocabulary import Role
 from workflow.settings.infrastructure import is_this_machine
 from workflow.settings.model import Settings
+from workflow.settings.secrets import is_read_only
 
 LONGEST_LINK: Final = 30
 """Minutes of a sign-in link that are still prudent."""
@@ -168,7 +169,7 @@ def _files(installation: Installation) -> Iterator[str]:
             if place not in said and _is_writable_by_all(place):
                 said.add(place)
                 yield f"{place} se laisse changer par tous, et avec lui {meaning} ; chmod o-w {place}"
-        if is_private and _is_readable_by_all(path):
+        if is_private and not is_read_only(path) and _is_readable_by_all(path):
             yield f"{path} se laisse lire par tous : {meaning} ; chmod o-rwx {path}"
 
 

@@ -204,10 +204,11 @@ def _read_file(path: Path) -> SecretStr | None:
     except OSError:
         raise SecretRefused(f"{path} ne peut pas être lu : le donner au compte du service, chmod 600") from None
     try:
-        mode = os.fstat(descriptor).st_mode
+        status = os.fstat(descriptor)
+        mode = status.st_mode
         if not stat.S_ISREG(mode):
             raise SecretRefused(f"{path} n'est pas un fichier ordinaire : y mettre un fichier, chmod 600")
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if mode & _excess(status.st_uid, is_read_only=is_read_only(descriptor)):
             raise SecretRefused(
                 f"{path} est ouvert à d'autres comptes (mode {stat.S_IMODE(mode):o}) : faire « chmod 600 {path} »"
             )
@@ -218,6 +219,27 @@ def _read_file(path: Path) -> SecretStr | None:
         return _usable(content.decode("utf-8"), str(path))
     except UnicodeDecodeError:
         raise SecretRefused(f"{path} n'est pas un texte : refaire ce secret") from None
+
+
+def is_read_only(place: int | Path) -> bool:
+    """Return True for a file, or a folder, of a file system that is mounted to be read only, as a container's secrets.
+
+    Raises OSError.
+    """
+    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+
+
+def _excess(owner: int, *, is_read_only: bool) -> int:
+    """The rights that no secret's file may give.
+
+    Who makes its mount decides who enters the container: all of them may read it. Elsewhere a group may read the file
+    of another account (0440 of root and the service's group), for the service then reads it in no other way.
+    """
+    if is_read_only:
+        return stat.S_IWGRP | stat.S_IXGRP | stat.S_IWOTH | stat.S_IXOTH
+    if owner != os.geteuid():
+        return stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
+    return stat.S_IRWXG | stat.S_IRWXO
 
 
 def _usable(text: str, where: str) -> SecretStr:

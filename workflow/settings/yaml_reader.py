@@ -23,12 +23,16 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class SettingsProblem:
-    """One thing to mend: its line (from 1; None when it has none), its dotted key (may be empty), what and how."""
+    """One thing to mend: its line (from 1; None when it has none), its dotted key (may be empty), what and how.
+
+    ``variable`` names the one of the environment that gives the value, where the file does not.
+    """
 
     line: int | None
     key: str
     message: str
     allowed: str | None = None
+    variable: str | None = None
 
     def __str__(self) -> str:
         sentence = f"{self.key} : {self.message}" if self.key else self.message
@@ -44,21 +48,27 @@ class SettingsError(Exception):
         super().__init__(path, self.problems)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.path}, ligne {problem.line} : {problem}" if problem.line else f"{self.path} : {problem}"
-            for problem in self.problems[:MAX_PROBLEMS]
-        ]
+        lines = [f"{self._place(problem)} : {problem}" for problem in self.problems[:MAX_PROBLEMS]]
         if (others := len(self.problems) - MAX_PROBLEMS) > 0:
             lines.append(f"{self.path} : et {others} autres problèmes")
         return "\n".join(lines)
 
+    def _place(self, problem: SettingsProblem) -> str:
+        if problem.variable:
+            return f"variable {problem.variable}"
+        return f"{self.path}, ligne {problem.line}" if problem.line else str(self.path)
+
 
 @dataclass
 class Document:
-    """The content of a file: values (text, None, lists, dicts), the line of each key path, and its problems."""
+    """The content of a file: values (text, None, lists, dicts), the line of each key path, and its problems.
+
+    ``variables`` are those of the environment that gave a value in the place of the file.
+    """
 
     values: object = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    variables: dict[KeyPath, str] = field(default_factory=dict)
     problems: list[SettingsProblem] = field(default_factory=list)
 
     def line_of(self, path: KeyPath) -> int | None:
@@ -66,6 +76,14 @@ class Document:
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path)
+
+    def variable_of(self, path: KeyPath) -> str | None:
+        """The variable that gave this key, or the section around it, or, absent from the file, a key in it."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.variables:
+                return self.variables[path[:length]]
+        inner = (name for given, name in self.variables.items() if given[: len(path)] == path)
+        return None if path in self.lines else next(inner, None)
 
 
 def read_document(text: str) -> Document:

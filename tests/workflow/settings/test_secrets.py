@@ -51,6 +51,39 @@ def test_file_open_to_others__says_chmod(tmp_path: Path, mode: int) -> None:
         Secrets(tmp_path / "x", {"ODA_SEAL_KEY_FILE": str(path)}).find("seal-key")
 
 
+@pytest.fixture
+def mounted_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workflow.settings.secrets.is_read_only", lambda _: True)
+
+
+@pytest.mark.usefixtures("mounted_read_only")
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o444, 0o644])
+def test_file_of_a_read_only_mount__all_of_the_container_may_read_it(tmp_path: Path, mode: int) -> None:
+    private(tmp_path / "seal-key", mode=mode)
+    assert Secrets(tmp_path).read("seal-key").get_secret_value() == "hunter2"
+
+
+@pytest.mark.usefixtures("mounted_read_only")
+def test_file_of_a_read_only_mount__nobody_else_may_write_it(tmp_path: Path) -> None:
+    private(tmp_path / "seal-key", mode=0o666)
+    with pytest.raises(SecretRefused, match="mode 666"):
+        Secrets(tmp_path).read("seal-key")
+
+
+@pytest.mark.parametrize(("mode", "is_read"), [(0o440, True), (0o640, True), (0o660, False), (0o444, False)])
+def test_file_of_another_account__the_group_may_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_read: bool
+) -> None:
+    private(tmp_path / "seal-key", mode=mode)
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    if is_read:
+        assert Secrets(tmp_path).read("seal-key").get_secret_value() == "hunter2"
+    else:
+        with pytest.raises(SecretRefused, match=f"mode {mode:o}"):
+            Secrets(tmp_path).read("seal-key")
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"  \n"])
 def test_empty_secret__refused(tmp_path: Path, content: bytes) -> None:
     private(tmp_path / "seal-key", content)
