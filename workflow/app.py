@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
     from workflow.health.report import HealthMonitor
+    from workflow.health.supervisor import SupervisorCall
     from workflow.journal.exports import ExportJournal
     from workflow.journal.sealing import JournalSealer, StoredSeal
     from workflow.mail.admin import MailJournal
@@ -331,9 +332,20 @@ class App:
 
         file = None if self.database.is_postgresql else self.database.url.database
         folder = Path(file).parent if file else self.settings.folder
+        hours = self.settings.monitoring.backup_hours
         return HealthMonitor(
-            self.database, self.clock, self.policy.calendar, folder, lambda: self.clock_check.since_tick
+            self.database, self.clock, self.policy.calendar, folder, lambda: self.clock_check.since_tick,
+            oldest_backup=timedelta(hours=hours) if hours else None,
         )  # fmt: skip
+
+    @cached_property
+    def supervisor_call(self) -> "SupervisorCall | None":
+        """The call that each good tick makes, when the settings name an address (R115)."""
+        if self.settings.monitoring.ping_url is None:
+            return None
+        from workflow.health.supervisor import SupervisorCall  # its HTTP client costs only who calls somebody
+
+        return SupervisorCall(settings=self.settings.monitoring)
 
     @cached_property
     def journal_sealer(self) -> "JournalSealer":

@@ -73,6 +73,8 @@ class Worker:
                 self._app.export_journal.catch_up()
             self._app.health.record_tick(TickFailure() if result.failures else None)
             self._app.dispatcher.wake()
+            if self._app.supervisor_call and result.is_well:
+                self._app.supervisor_call.begin()
         except Exception as error:
             self._app.health.record_tick(TickFailure.of(error))
             _log.error("tick failed: %s", words_of(error))

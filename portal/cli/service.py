@@ -36,6 +36,8 @@ _FRENCH = {
     "calls: %d confirmed, %d wait, %d refused": (
         "serveur ODA : retraits confirmés %d, remis à plus tard %d, à reprendre par un opérateur %d"
     ),
+    "supervisor not called: %s": "l'adresse monitoring.ping_url n'a pas pu être appelée : %s",
+    "supervisor called again": "l'adresse monitoring.ping_url répond de nouveau",
     "page failed: %s": "une page n'a pas pu être faite : %s",
     "Invalid HTTP request received.": "une requête reçue n'était pas du HTTP",
     "database: %s": "%s",
@@ -67,6 +69,7 @@ def tick(context: CliContext, as_json: bool) -> None:
         result = app.ticker.tick()
         sent = asyncio.run(app.dispatcher.run_once())
         calls = app.connector.round() if app.connector and result.may_act else None
+        unheard = app.supervisor_call.call() if app.supervisor_call and result.is_well else ""
         held_years = app.year_ends.held()
         if as_json:
             _echo_tick(result, sent, held_years, calls)
@@ -78,6 +81,8 @@ def tick(context: CliContext, as_json: bool) -> None:
                 click.echo(printable(line))
         for line in _problem_lines(app, result, held_years):
             say([line])
+        if unheard:
+            say([f"L'adresse monitoring.ping_url n'a pas pu être appelée : {unheard}."])
     if result.failures:
         click.get_current_context().exit(ExitCode.INTERNAL)
 

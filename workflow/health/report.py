@@ -26,6 +26,7 @@ from states.french import plural, span
 from states.rules.schedule import STEP_BACK
 from states.school_calendar import SchoolCalendar
 from workflow.database import schema
+from workflow.database.backup_tables import is_held, last_backup_at
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseFault
 from workflow.database.signs_of_life import held_clock, last_heartbeat
@@ -128,9 +129,10 @@ class HealthMonitor:
     def __init__(
         self, database: Database, clock: Clock, calendar: SchoolCalendar, folder: Path,
         since_tick: Callable[[], timedelta | None], count: Callable[[], float] = time.monotonic,
+        oldest_backup: timedelta | None = None,
     ) -> None:  # fmt: skip
         self._database, self._clock, self._calendar, self._folder = database, clock, calendar, folder
-        self._since_tick, self._count = since_tick, count
+        self._since_tick, self._count, self._oldest_backup = since_tick, count, oldest_backup
         self._newest = schema.newest()
         self._tick_failure: TickFailure | None = None
         self._kept: tuple[HealthReport, float] | None = None
@@ -181,6 +183,7 @@ class HealthMonitor:
             said = f"{held.school_year} retenue depuis le {french.day(held.held_at.date())}, à confirmer au rectorat"
             yield Finding("year_end", "fin d'année", said, needs_somebody=True)
         yield from self._disk()
+        yield from self._backup(connection, now)
         yield Finding("schema", "version de la base", self._newest)
 
     def _writable(self, connection: Connection) -> Finding:
@@ -203,6 +206,16 @@ class HealthMonitor:
         if failure and not (failure.fault and failure.fault.is_passing):
             return Finding("schedule", "échéancier", f"{text}, en échec : {failure.words}", needs_somebody=True)
         return Finding("schedule", "échéancier", text, needs_somebody=ago >= LATE)
+
+    def _backup(self, connection: Connection, now: datetime) -> Iterator[Finding]:
+        """Tell of the last backup once there was one, and of a restoration after which nothing leaves by itself."""
+        if is_held(connection):
+            said = "l'échéancier et les courriels attendent que quelqu'un les relance"
+            yield Finding("restored", "base restaurée", said, needs_somebody=True)
+        if made_at := last_backup_at(connection):
+            age = max(now - made_at, timedelta(0))
+            is_old = self._oldest_backup is not None and age > self._oldest_backup
+            yield Finding("backup", "dernière sauvegarde", f"il y a {_duration(age)}", needs_somebody=is_old)
 
     def _disk(self) -> Iterator[Finding]:
         try:

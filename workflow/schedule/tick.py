@@ -120,6 +120,11 @@ class TickResult:
         return self.clock_skew is None and self.clock_fault is None
 
     @property
+    def is_well(self) -> bool:
+        """True when this tick did all that it had to do."""
+        return self.may_act and not self.failures
+
+    @property
     def troubles(self) -> tuple[str, ...]:
         """What went wrong and stopped nothing else, in French sentences."""
         rows = (f"Mise de côté, son année n'étant d'aucun calendrier : {name}." for name in self.set_aside)

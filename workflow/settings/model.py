@@ -12,6 +12,7 @@ from states.school_calendar import EndRule, SchoolCalendar, SchoolDays
 from workflow.settings.figures import FiguresSettings
 from workflow.settings.holidays import summer_starts
 from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
+from workflow.settings.monitoring import MonitoringSettings
 from workflow.settings.removals import RemovalsSettings
 from workflow.settings.retention import RetentionSettings
 from workflow.settings.school_calendar import (
@@ -111,6 +112,9 @@ class Settings(Section):
         default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."
     )
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
+    monitoring: MonitoringSettings = Field(
+        default_factory=MonitoringSettings, description="La supervision, en plus de /sante (R115)."
+    )
     security_log: SecurityLog = Field(
         "none",
         description="Où le journal de sécurité s'écrit aussi, en lignes JSON sans nom ni adresse électronique :"

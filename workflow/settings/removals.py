@@ -86,8 +86,13 @@ def network(entry: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def check_addresses(host: str, texts: Sequence[str], allowed: AllowedHosts, *, is_secure: bool) -> tuple[str, ...]:
+def check_addresses(
+    host: str, texts: Sequence[str], allowed: AllowedHosts, *, is_secure: bool,
+    setting: str = "removals.connector.allow",
+) -> tuple[str, ...]:  # fmt: skip
     """Return the addresses. Raises AddressRefused unless every one may be called: public, or listed (R84).
+
+    ``setting`` is where the private hosts are listed.
 
     Without encryption this machine alone is called: whoever stands between could answer in the server's name.
     """
@@ -102,8 +107,8 @@ def check_addresses(host: str, texts: Sequence[str], allowed: AllowedHosts, *, i
             )
         if not is_public(address) and not allowed.admits(host, address):
             raise AddressRefused(
-                f"« {host} » mène à {address}, qui n'est pas une adresse publique : si c'est bien le serveur ODA,"
-                " l'ajouter à removals.connector.allow"
+                f"« {host} » mène à {address}, qui n'est pas une adresse publique : si c'est bien ce serveur,"
+                f" l'ajouter à {setting}"
             )
     return tuple(texts)
 
@@ -133,11 +138,18 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def _signed_url(text: str) -> str:
+    parts = _parts(text)
+    if parts.username is not None or parts.password is not None:
+        raise refusal("un mot de passe n'a pas sa place dans l'adresse : l'appel est signé par le secret connector-key")
+    return _url(text)
+
+
 def _url(text: str) -> str:
     parts = _parts(text)
     host = parts.hostname or ""
     if parts.username is not None or parts.password is not None:
-        raise refusal("un mot de passe n'a pas sa place dans l'adresse : l'appel est signé par le secret connector-key")
+        raise refusal("un mot de passe n'a pas sa place dans l'adresse")
     is_plain = text.isascii() and not has_hidden(text)
     if parts.scheme not in ("https", "http") or not host or parts.fragment or not is_plain:
         raise refusal("ce n'est pas l'adresse d'un service", URL_EXAMPLE)
@@ -155,7 +167,26 @@ def _host_or_network(text: str) -> str:
     raise refusal(f"« {text} » n'est ni un nom, ni une adresse, ni un réseau", "oda.interne, 10.1.2.3 ou 10.1.2.0/24")
 
 
+def require_callable(url: str, allowed: AllowedHosts, setting: str = "removals.connector.allow") -> None:
+    """Check an address before any name is resolved: the rest is checked at each call. Raises pydantic's error."""
+    parts = _parts(url)
+    host, is_secure = parts.hostname or "", parts.scheme == "https"
+    if not is_secure and not is_this_machine(host):
+        raise refusal(
+            "sans chiffrement (http), seul un service de cette machine peut être appelé : donner une adresse en"
+            " https, au besoin celle d'un serveur HTTPS placé devant celui que l'on appelle",
+            URL_EXAMPLE,
+        )
+    if _is_address(host):
+        try:
+            check_addresses(host, [host], allowed, is_secure=is_secure, setting=setting)
+        except AddressRefused as refused:
+            raise refusal(str(refused)) from None
+
+
 Url = Annotated[str, AfterValidator(_url), Field(json_schema_extra={"pattern": "^https?://"})]
+
+SignedUrl = Annotated[str, AfterValidator(_signed_url), Field(json_schema_extra={"pattern": "^https?://"})]
 
 HostOrNetwork = Annotated[str, AfterValidator(_host_or_network)]
 
@@ -166,7 +197,7 @@ class ConnectorSettings(Section):
     allow: tuple[HostOrNetwork, ...] = Field(
         (), description="Serveurs privés que l'on peut appeler : noms, adresses ou réseaux, comme 10.1.2.0/24."
     )
-    url: Url | None = Field(
+    url: SignedUrl | None = Field(
         None,
         description="L'adresse, en https, à laquelle chaque retrait est demandé au serveur ODA ; null : aucun appel."
         " La clé qui signe est le secret connector-key.",
@@ -182,22 +213,8 @@ class ConnectorSettings(Section):
     @field_validator("url")
     @classmethod
     def _may_be_called(cls, url: str | None, info: ValidationInfo) -> str | None:
-        """Check the address before any name is resolved: the rest is checked at each call."""
-        if url is None or "allow" not in info.data:
-            return url
-        parts, allowed = _parts(url), AllowedHosts(info.data["allow"])
-        host, is_secure = parts.hostname or "", parts.scheme == "https"
-        if not is_secure and not is_this_machine(host):
-            raise refusal(
-                "sans chiffrement (http), seul un service de cette machine peut être appelé : donner une adresse en"
-                " https, au besoin celle d'un serveur HTTPS placé devant le serveur ODA",
-                URL_EXAMPLE,
-            )
-        if _is_address(host):
-            try:
-                check_addresses(host, [host], allowed, is_secure=is_secure)
-            except AddressRefused as refused:
-                raise refusal(str(refused)) from None
+        if url is not None and "allow" in info.data:
+            require_callable(url, AllowedHosts(info.data["allow"]))
         return url
 
     @property

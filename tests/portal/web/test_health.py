@@ -15,6 +15,7 @@ from notifications.outbox.circuit_breaker import lift, trip
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Kind, RelayFault, Stage
 from tests.kit.portal import Portal
+from workflow.database.backup_tables import LAST_BACKUP, RESTORATION
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseFault, DatabaseUnreachable
 from workflow.database.tables import NODE, RECORD
@@ -318,4 +319,36 @@ def test_health__a_year_s_end_that_is_held(portal: Portal) -> None:
     assert needs_somebody(portal, "fin d'année").endswith("à confirmer au rectorat")
     with portal.app.database.write() as connection:
         connection.execute(update(RECORD).values(held_why=None, held_at=None))
+    assert is_well(portal)
+
+
+# The backups
+
+
+@pytest.mark.rule("R116")
+def test_health__a_backup_that_is_too_old(portal: Portal) -> None:
+    portal.app.ticker.tick()
+    assert not line(probe(portal), "dernière sauvegarde")
+    with portal.app.database.write() as connection:
+        connection.execute(insert(LAST_BACKUP), [{"id": 1, "made_at": portal.clock.now()}])
+    portal.clock.advance(hours=47)
+    portal.app.ticker.tick()
+    assert is_well(portal)
+    portal.clock.advance(hours=2)
+    portal.app.ticker.tick()
+    assert needs_somebody(portal, "dernière sauvegarde") == "il y a 2 jours"
+    with portal.app.database.write() as connection:
+        connection.execute(update(LAST_BACKUP).values(made_at=portal.clock.now()))
+    assert is_well(portal)
+
+
+@pytest.mark.rule("R116")
+def test_health__a_restored_base_that_waits_for_somebody(portal: Portal) -> None:
+    now = portal.clock.now()
+    portal.app.ticker.tick()
+    with portal.app.database.write() as connection:
+        connection.execute(insert(RESTORATION), [{"id": 1, "backup_at": now, "restored_at": now}])
+    assert needs_somebody(portal, "base restaurée")
+    with portal.app.database.write() as connection:
+        connection.execute(delete(RESTORATION))
     assert is_well(portal)
