@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from audit import verified_at
+
 from states.fingerprint import definition_fingerprint
 
 NAME: Final = "oda-delegations"
@@ -75,6 +77,11 @@ def main(root: Path) -> None:
     print(f"{NAME} {version}, du {french_day(made_at)}, définition {fingerprint}, dans dist/ :")
     for file in (*files, dist / SUMS):
         print(f"  {file.name}")
+    audited = verified_at(root / ".tools" / "audit.json", root / "uv.lock")
+    if audited:
+        print(f"Vulnérabilités publiées : aucune, vérifiées le {french_day(audited)}.")
+    else:
+        print("Vulnérabilités publiées : ce verrou n'a pas été vérifié en entier ici (voir docs/dependances.md).")
     print("Rien n'est encore publié. Pour poser l'étiquette et l'envoyer :")
     print(f"  git tag -a v{version} -m '{NAME} {version}'\n  git push origin v{version}")
 
