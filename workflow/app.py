@@ -13,6 +13,7 @@ from states.characters import fold
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
 from workflow.database import schema
+from workflow.database.backup_tables import is_held
 from workflow.database.clock import Ask, DatabaseClock, boot_identity, clock_for, count_seconds
 from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
 from workflow.engine.clock_check import ClockCheck, Count
@@ -303,7 +304,7 @@ class App:
         password = self.secrets.find("smtp-password")
         return Dispatcher(
             self.database, self.mailer, self.settings.mail, self.clock, on_dead=self.mail_journal.dead,
-            on_pause=self.mail_journal.refused, may_cancel=self.clock_check.is_believed,
+            on_pause=self.mail_journal.refused, may_cancel=self.clock_check.is_believed, is_held=is_held,
             password=password.get_secret_value() if password else None,
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from notifications.delivery.transactions import (
     Begin,
     Finish,
     GroupCommit,
+    IsHeld,
     MailStore,
     MayCancel,
     OnDead,
@@ -47,7 +48,8 @@ class Dispatcher:
 
     ``password`` is the relay's; ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one
     in which all stops because the relay refuses us (R70); ``may_cancel`` says whether the clock that makes a mail late
-    can be believed (R52); ``tls_context`` None trusts the system's authorities.
+    can be believed (R52); ``is_held`` whether all mails wait for a person (R116); ``tls_context`` None trusts the
+    system's authorities.
     """
 
     def __init__(
@@ -60,10 +62,11 @@ class Dispatcher:
         on_dead: OnDead | None = None,
         on_pause: OnPause | None = None,
         may_cancel: MayCancel = lambda _connection, _now: True,
+        is_held: IsHeld = lambda _connection: False,
         password: str | None = None,
         tls_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._store = MailStore(database, mailer, settings, clock, on_dead, on_pause, may_cancel)
+        self._store = MailStore(database, mailer, settings, clock, on_dead, on_pause, may_cancel, is_held)
         self._settings = settings
         self._clock = clock
         self._password = password

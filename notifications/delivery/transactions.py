@@ -108,13 +108,15 @@ class GroupCommit:
 OnDead = Callable[[Connection, Mail], None]
 OnPause = Callable[[Connection, Pause], None]
 MayCancel = Callable[[Connection, datetime], bool]
+IsHeld = Callable[[Connection], bool]
 
 
 class MailStore:
     """Claims mails, renders them, records their results; each method is one short transaction, or two.
 
     ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one in which the relay refuses
-    us; ``may_cancel`` says whether the clock can be believed when it makes a mail late (R52).
+    us; ``may_cancel`` says whether the clock can be believed when it makes a mail late (R52); ``is_held`` whether all
+    mails wait for a person (R116).
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class MailStore:
         on_dead: OnDead | None = None,
         on_pause: OnPause | None = None,
         may_cancel: MayCancel = lambda _connection, _now: True,
+        is_held: IsHeld = lambda _connection: False,
     ) -> None:
         self._database = database
         self._mailer = mailer
@@ -134,14 +137,19 @@ class MailStore:
         self._on_dead = on_dead
         self._on_pause = on_pause
         self._may_cancel = may_cancel
+        self._is_held = is_held
         self._rules = RetryRules.of(settings)
         self._lease = timedelta(seconds=settings.lease_seconds)
 
     def poll(self, limit: int) -> tuple[int, Pause | None]:
-        """Tell of the dead, count the mails that are due or lost, up to ``limit``, and read the relay's pause."""
+        """Tell of the dead, count the mails that are due or lost, up to ``limit``, and read the relay's pause.
+
+        None is due while all are held.
+        """
         self.report_dead()
         with self._database.read() as connection:
-            return queue.due_count(connection, self._clock.now(), limit), circuit_breaker.load_pause(connection)
+            due = 0 if self._is_held(connection) else queue.due_count(connection, self._clock.now(), limit)
+            return due, circuit_breaker.load_pause(connection)
 
     def report_dead(self) -> bool:
         """Tell the operators of the mails that died: one alert a cause and a day, which names them all (R58).

@@ -30,7 +30,8 @@ KEYS_APART = (
 
 
 @failure_for("workflow.backup.refusals.BackupRefused")
-def _refused(error: Exception) -> CliFailure:
+def refuse_with_remedy(error: Exception) -> CliFailure:
+    """Say a refusal of a backup, a restoration or a move, with what to do."""
     remedy = f"Que faire : {getattr(error, 'remedy', '')}."
     return CliFailure(f"{getattr(error, 'message', error)}.", ExitCode.REFUSED, [remedy])
 

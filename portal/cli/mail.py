@@ -117,6 +117,7 @@ def list_(
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox import circuit_breaker
         from notifications.outbox.admin import list_outbox
+        from workflow.database.backup_tables import restoration_held
         from workflow.mail.queries import MailFilters, walk_mails
 
         _rectorat_only(actor)
@@ -135,7 +136,10 @@ def list_(
             )
         else:
             page = _worst_first(connection, after=after, limit=limit)
-        pause = circuit_breaker.load_pause(connection)
+        pause, restoration = circuit_breaker.load_pause(connection), restoration_held(connection)
+    if restoration:
+        day = french.instant(restoration.backup_at, app.settings.zoneinfo)
+        say([f"La base vient de la sauvegarde du {day} : aucun courriel ne part avant « oda restore release »."])
     if pause:
         say(_pause_lines(pause, app.clock.now(), app.settings.zoneinfo))
     rows, columns = [_row(mail) for mail in page.mails], _COLUMNS

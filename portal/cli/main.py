@@ -23,6 +23,7 @@ TREE: dict[str, LazyCommand] = {
     "deploy": ("portal.cli.deploy", "deploy", "Les fichiers de mise en place : systemd, HTTPS, conteneur."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
     "backup": ("portal.cli.backup", "backup", "Sauvegarde la base et les réglages, le service en marche."),
+    "restore": ("portal.cli.restore", "restore", "Restaure une sauvegarde dans une base vide."),
     "import": ("portal.cli.directory", "import_group", "Importe l'annuaire des établissements."),
     "list": ("portal.cli.lists", "list_group", "Les listes de RUPN et de délégations : importer, lire."),
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),

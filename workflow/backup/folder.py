@@ -7,12 +7,16 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, NullPool, create_engine
 
 from notifications.ports import crash_point
 from workflow.backup.refusals import BackupRefused
@@ -85,7 +89,7 @@ def written_aside(place: Path, name: str) -> Iterator[Path]:
             _sync(aside)
             crash_point("backup.before_rename")
             aside.rename(place / name)
-            _sync_folder(place)
+            sync_folder(place)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
@@ -118,7 +122,7 @@ def copy_private(source: Path, target: Path) -> None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
     with os.fdopen(open_private(folder / MANIFEST), "w", encoding="utf-8") as file:
         file.write(text + "\n")
 
@@ -139,6 +143,15 @@ def read_lines(path: Path) -> Iterator[list[Any]]:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
+
+
+@contextmanager
+def open_copy(folder: Path) -> Iterator[Connection]:
+    """Read the copy of a SQLite file that a backup holds, and write nothing beside it."""
+    place = f"file:{quote(str(folder / DATABASE_FILE))}?mode=ro&immutable=1"
+    engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(place, uri=True))
+    with engine.connect() as connection:
+        yield connection
 
 
 def read_verified(folder: Path) -> Manifest:
@@ -204,16 +217,22 @@ def _write_sums(folder: Path) -> None:
 
 def _sync(folder: Path) -> None:
     for path in (*_files(folder), folder / SUMS):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(path)
     for path in (*(each for each in folder.rglob("*") if each.is_dir()), folder):
-        _sync_folder(path)
+        sync_folder(path)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Have the disk keep what a file holds."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep the names that a folder holds."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

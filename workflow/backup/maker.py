@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from urllib.parse import quote
 
-from sqlalchemy import Connection, NullPool, create_engine, select
+from sqlalchemy import Connection, select
 
 from notifications.ports import Clock, crash_point
 from notifications.sql import upsert
@@ -23,6 +22,7 @@ from workflow.backup.folder import (
     Manifest,
     copy_private,
     name_at,
+    open_copy,
     remove_older,
     size_of,
     write_lines,
@@ -116,13 +116,8 @@ def _copy_file(database: Database, folder: Path, now: datetime) -> Manifest:
         raise DatabaseUnreachable(fault or DatabaseFault.DISK) from error
     if checked != "ok":
         raise DatabaseUnreachable(DatabaseFault.DAMAGED)
-    engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_read_only(copy))
-    with engine.connect() as connection:
+    with open_copy(folder) as connection:
         return _manifest(connection, now, "sqlite")
-
-
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
 
 
 def _write_rows(database: Database, folder: Path, now: datetime) -> Manifest:

@@ -67,10 +67,6 @@ class TableShape:
         """Return a row as JSON can say it."""
         return [_text(kind, value) for kind, value in zip(self.columns.values(), row, strict=True)]
 
-    def values(self, texts: Sequence[Any]) -> list[Any]:
-        """Return the row that ``texts`` wrote. Raises ValueError, TypeError."""
-        return [_value(kind, text) for kind, text in zip(self.columns.values(), texts, strict=True)]
-
 
 def _text(kind: ColumnKind, value: Any) -> Any:
     if value is None or kind in (ColumnKind.PLAIN, ColumnKind.BOOLEAN):
@@ -78,7 +74,8 @@ def _text(kind: ColumnKind, value: Any) -> Any:
     return base64.b64encode(value).decode() if kind is ColumnKind.BYTES else value.isoformat()
 
 
-def _value(kind: ColumnKind, text: Any) -> Any:
+def value_of(kind: ColumnKind, text: Any) -> Any:
+    """Return the value that a backup wrote as this text. Raises ValueError, TypeError."""
     if text is None or kind in (ColumnKind.PLAIN, ColumnKind.BOOLEAN):
         return text
     if kind is ColumnKind.BYTES:
@@ -114,9 +111,9 @@ def read_rows(connection: Connection, shape: TableShape) -> Iterator[Row]:
         ) from error  # fmt: skip
 
 
-def write_rows(connection: Connection, shape: TableShape, rows: Iterable[Row]) -> int:
-    """Write rows into an empty table; return how many."""
-    names, written = tuple(shape.columns), 0
+def write_rows(connection: Connection, shape: TableShape, names: Sequence[str], rows: Iterable[Row]) -> int:
+    """Write rows, whose columns are named in their order, into an empty table; return how many."""
+    written = 0
     for batch in batches(rows, WRITTEN_TOGETHER):
         connection.execute(insert(shape.clause), [dict(zip(names, row, strict=True)) for row in batch])
         written += len(batch)

@@ -43,3 +43,9 @@ def last_backup_at(connection: Connection) -> datetime | None:
 def is_held(connection: Connection) -> bool:
     """Return True from a restoration to its release: no mail leaves, no schedule runs, no connector asks (R116)."""
     return connection.execute(select(RESTORATION.c.id)).first() is not None
+
+
+def restoration_held(connection: Connection) -> Restoration | None:
+    """Return the restoration that nobody has released yet, for who is to be told of it."""
+    row = connection.execute(select(RESTORATION)).first()
+    return Restoration(id=row.id, backup_at=row.backup_at, restored_at=row.restored_at) if row else None

@@ -87,11 +87,17 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase
+        with unbounded(database, connection):
+            bring_up_to_date(connection)
+    return before, newest()
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Upgrade the database in the caller's transaction."""
+    if version(connection) != newest():
         from alembic import command  # slow, and of no use to a database that is already there
 
-        with unbounded(database, connection):
-            command.upgrade(alembic_config(connection), "head")
-    return before, newest()
+        command.upgrade(alembic_config(connection), "head")
 
 
 def require_current(connection: Connection) -> None:

@@ -88,6 +88,8 @@ class EventKind(Labelled):
     CLOCK_CONFIRMED = "clock_confirmed", "horloge confirmée"
     CLOCK_REFUSED = "clock_refused", "machine arrêtée par son horloge"
     CLOCK_AGREED = "clock_agreed", "machine remise à l'heure"
+    RESTORED = "restored", "base restaurée d'une sauvegarde"
+    RESTORE_RELEASED = "restore_released", "envois repris après une restauration"
 
     @property
     def group(self) -> EventGroup:
@@ -128,7 +130,7 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
     ),
     EventGroup.CLOCK: (
         EventKind.CLOCK_HELD, EventKind.CLOCK_RELEASED, EventKind.CLOCK_CONFIRMED, EventKind.CLOCK_REFUSED,
-        EventKind.CLOCK_AGREED,
+        EventKind.CLOCK_AGREED, EventKind.RESTORED, EventKind.RESTORE_RELEASED,
     ),
 }  # fmt: skip
 

@@ -97,6 +97,17 @@ class Retention:
                 connection.execute(insert_new(connection, OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
         return total
 
+    def erase_again(self, actor: Actor) -> Counts:
+        """Erase whom a restored backup has brought back though they had asked to be erased; return what went (R111)."""
+        now, total = self.clock.now(), Counts()
+        for mail, until in self._to_erase_again():
+            step = partial(self._erase_person, mail=mail, now=now, until=until)
+            is_done = False
+            while not is_done:
+                counts, is_done = self._in_batches(step, "person_erased", actor, now)
+                total += counts
+        return total
+
     def plan(self, mail: str) -> PersonPlan:
         """What erasing this person would do, and what it would leave, with the reason."""
         member = self.people.find_member(mail)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection, delete, select
 
@@ -27,6 +28,7 @@ from workflow.auth.second_factor import delete_abandoned_factors
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
 from workflow.auth.substitutions import Substitutions
+from workflow.database.backup_tables import is_held
 from workflow.database.connection import this_host
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.database.signs_of_life import held_clock
@@ -78,6 +80,11 @@ class DailyMails:
 
 _log = logging.getLogger("oda")
 
+HELD_SENTENCE: Final = (
+    "La base a été restaurée : rien ne part et rien n'est fait de soi-même tant qu'un opérateur ne le dit pas"
+    " (oda mail list, puis oda restore release)."
+)
+
 Step = Callable[[str], AbstractContextManager[None]]
 """Surrounds a step of a tick, by its name in French."""
 
@@ -108,6 +115,8 @@ class TickResult:
     """Skew of this machine's clock, positive when it is fast, when that forbids it to act (R82)."""
     clock_fault: ClockFault | None = None
     """Why the clock is not believed, when that holds back what cannot be undone (R52)."""
+    is_held: bool = False
+    """The base was restored, and nobody has released it: nothing is done (R116)."""
     set_aside: list[str] = field(default_factory=list)
     """What bears a school year that no calendar has, named in French: it stops nothing (R52)."""
     unsealed: str = ""
@@ -117,7 +126,7 @@ class TickResult:
     @property
     def may_act(self) -> bool:
         """False when this machine must do nothing of its own accord."""
-        return self.clock_skew is None and self.clock_fault is None
+        return self.clock_skew is None and self.clock_fault is None and not self.is_held
 
     @property
     def is_well(self) -> bool:
@@ -130,7 +139,8 @@ class TickResult:
         rows = (f"Mise de côté, son année n'étant d'aucun calendrier : {name}." for name in self.set_aside)
         steps = (f"Le travail « {failure.step} » a échoué ({failure.error})." for failure in self.failures)
         seal = (f"Le journal n'est pas scellé : {self.unsealed}.",) if self.unsealed else ()
-        return (*rows, *seal, *steps)
+        held = (HELD_SENTENCE,) if self.is_held else ()
+        return (*held, *rows, *seal, *steps)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -190,9 +200,12 @@ class Ticker:
     def tick(self, progress: Callable[[int], None] = lambda _: None) -> TickResult:
         """Evaluate the years, sweep those that may run, erase what is too old, write what the day asks for.
 
-        Nothing of that on a machine whose clock is off (R82). While the clock is not believed, ends are evaluated and
-        nothing else is done; when it has gone back, not even that (R52).
+        Nothing of that on a machine whose clock is off (R82), nor while a restoration is held (R116). While the clock
+        is not believed, ends are evaluated and nothing else is done; when it has gone back, not even that (R52).
         """
+        with self._engine.database.read() as connection:
+            if is_held(connection):
+                return TickResult(is_held=True)
         result = TickResult(clock_skew=self._machines.refused(self._actor, self._host) if self._machines else None)
         if result.clock_skew is not None:
             return result

@@ -20,6 +20,7 @@ from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
 from states.refusals import Reason
 from states.validation import normalise_reference, normalise_uai
+from workflow.database.backup_tables import restoration_held
 from workflow.database.signs_of_life import ClockRefused
 from workflow.journal.exports import ExportedList
 from workflow.mail.admin import MailActionRefused, RetryRefusal, RetryResult
@@ -97,9 +98,10 @@ def show_mails(
         except ValueError as error:
             problem = list_problem(error, suite)
         counts, pause = count_unsent_mails(connection), circuit_breaker.load_pause(connection)
+        restoration = restoration_held(connection)
     return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,
-        counts=counts, pause=pause, query=query, stages=Stage, stage_options=options_of(Stage),
+        counts=counts, pause=pause, restoration=restoration, query=query, stages=Stage, stage_options=options_of(Stage),
         kind_options=options_of(Kind), fault_options=options_of(Fault), dead=dead,
         retry_together=query.address(path=f"{MAILS_PATH}/renvoyer"), export=query.address(path=f"{MAILS_PATH}/export"),
         first=query.address() if suite else None, more=query.address(page.after) if page.after else None,

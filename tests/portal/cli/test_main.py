@@ -66,4 +66,4 @@ def test_commands__are_french_everywhere() -> None:
 
 def test_completion__names_commands_without_loading_them() -> None:
     done = CliRunner().invoke(oda, env={"_ODA_COMPLETE": "bash_complete", "COMP_WORDS": "oda re", "COMP_CWORD": "1"})
-    assert done.output == "plain,request\nplain,removal\nplain,retention\n"
+    assert done.output == "plain,restore\nplain,request\nplain,removal\nplain,retention\n"

@@ -1,0 +1,172 @@
+"""``oda restore``: a backup into an empty place, from which nothing leaves until a person releases it (R116)."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Connection, delete, insert, true, update
+
+from notifications.outbox.tables import MAILS
+from notifications.ports import crash_point
+from notifications.vocabulary import LINK_KINDS, Stage
+from states.decision import Scalar
+from states.model import Actor
+from workflow.auth.actors import require_operator
+from workflow.backup.chains import chain_ends
+from workflow.backup.folder import DATABASE_FILE, Manifest, copy_private, read_verified, sync_file, sync_folder
+from workflow.backup.loader import is_empty, load, source_of
+from workflow.backup.refusals import BackupRefused
+from workflow.database import schema
+from workflow.database.backup_tables import RESTORATION
+from workflow.database.connection import Database, make_private, unbounded
+from workflow.database.spreadsheet_tables import STAGED_IMPORTS
+from workflow.database.tables import KEPT_FORMS, LINKS, OCCURRENCE, SESSIONS, TOKENS
+from workflow.journal import installation
+from workflow.journal.chain import JournalHasher
+from workflow.journal.verification import Verifier
+
+MOST_FLAWS: Final = 5
+"""Flaws of the journal that are told after a restoration: ``oda journal verify`` tells them all."""
+
+_WAITING: Final = [Stage.PENDING.value, Stage.RETRY.value]
+
+_GIVEN_UP: Final = {
+    "stage": Stage.DISCARDED.value, "next_attempt_at": None, "lease_token": None, "lease_until": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreResult:
+    """A restoration that was done, and what does not hold in the journal that the backup holds."""
+
+    manifest: Manifest
+    flaws: tuple[str, ...]
+
+
+def restore(
+    folder: Path, url: URL, hasher: JournalHasher, now: datetime, finish: Callable[[Database], None]
+) -> RestoreResult:
+    """Restore a backup into a place where there is nothing; ``finish`` does the rest on the new database.
+
+    A kill leaves the place empty on SQLite, where the file takes its name last. On PostgreSQL all is one transaction,
+    and ``finish``, which comes after it, is to be done again by whoever releases. Raises BackupRefused,
+    OtherInstallation, DatabaseUnreachable, OSError.
+    """
+    manifest = read_verified(folder)
+    if manifest.key_check != hasher.key_check():
+        raise installation.OtherInstallation
+    if url.get_backend_name() == "postgresql":
+        database = Database(url)
+        try:
+            flaws = _fill(database, folder, manifest, hasher, now)
+            crash_point("restore.committed")
+            finish(database)
+        finally:
+            database.dispose()
+    else:
+        with _new_file(Path(url.database or "")) as aside:
+            if manifest.database == "sqlite":
+                copy_private(folder / DATABASE_FILE, aside)
+            else:
+                make_private(aside)
+            database = Database(url.set(database=str(aside)))
+            try:
+                flaws = _fill(database, folder, manifest, hasher, now)
+                finish(database)
+            finally:
+                database.dispose()
+    return RestoreResult(manifest=manifest, flaws=flaws)
+
+
+@contextmanager
+def _new_file(final: Path) -> Iterator[Path]:
+    """Give a file to fill, which takes the place of the final one in one stroke; gone if it is not filled."""
+    for name in (final.name, f"{final.name}-wal"):
+        path = final.with_name(name)
+        if path.exists() and path.stat().st_size:
+            raise BackupRefused("not_empty", f"{path} existe déjà", "le ranger ailleurs, puis recommencer")
+    aside = final.with_name(f".{final.name}.restoring")
+    _remove(aside)
+    try:
+        yield aside
+        sync_file(aside)
+        crash_point("restore.before_rename")
+        os.replace(aside, final)
+        sync_folder(final.parent)
+    except BaseException:
+        _remove(aside)
+        raise
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _fill(
+    database: Database, folder: Path, manifest: Manifest, hasher: JournalHasher, now: datetime
+) -> tuple[str, ...]:
+    with database.write() as connection, unbounded(database, connection):
+        if database.is_postgresql or manifest.database != "sqlite":
+            if not is_empty(connection):
+                raise BackupRefused(
+                    "not_empty", "La base de destination n'est pas vide",
+                    "donner une base vide (database.url), ou vider celle-ci",
+                )  # fmt: skip
+            with source_of(folder, manifest) as source:
+                load(connection, source)
+        ends = chain_ends(connection)
+        if (ends.digest, ends.events) != (manifest.ends, manifest.events):
+            raise BackupRefused("damaged", "Le journal n'est pas celui qui a été sauvegardé", "en prendre une autre")
+        schema.bring_up_to_date(connection)
+        flaws = tuple(str(flaw) for flaw in islice(Verifier(connection, hasher).flaws(), MOST_FLAWS))
+        installation.commit_to_actors(connection, hasher, now)
+        _settle(connection, hasher, manifest, now)
+        crash_point("restore.before_commit")
+    return flaws
+
+
+def _settle(connection: Connection, hasher: JournalHasher, manifest: Manifest, now: datetime) -> None:
+    """End every access that the backup holds, for it may have been ended since; hold all that would leave."""
+    connection.execute(update(LINKS).values(expires_at=now))
+    connection.execute(update(SESSIONS).where(SESSIONS.c.ended_at.is_(None)).values(ended_at=now))
+    connection.execute(update(TOKENS).where(TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    connection.execute(delete(KEPT_FORMS))
+    connection.execute(delete(STAGED_IMPORTS))
+    of_links = MAILS.c.kind.in_([kind.value for kind in LINK_KINDS])
+    connection.execute(update(MAILS).where(of_links, MAILS.c.stage.in_(_WAITING)).values(_GIVEN_UP))
+    connection.execute(delete(OCCURRENCE).where(OCCURRENCE.c.key.like("erasure:%")))  # what is due goes again
+    connection.execute(delete(RESTORATION))
+    connection.execute(insert(RESTORATION).values(id=1, backup_at=manifest.at, restored_at=now))
+    schedule = installation.schedule_actor_in(connection)
+    data: dict[str, Scalar] = {"events": manifest.events, "backup_at": manifest.made_at}
+    installation.record(connection, hasher, "restored", schedule, now, data)
+
+
+def release(
+    database: Database, hasher: JournalHasher, actor: Actor, now: datetime, discard: Sequence[int] | None
+) -> int:
+    """Let all leave again, but the waiting mails of these numbers, None for all; return how many will never leave.
+
+    Raises NotAllowed, BackupRefused when nothing is held or a number is not that of a waiting mail.
+    """
+    require_operator(actor, "laisser partir ce qu'une restauration retient")
+    with database.write() as connection:
+        installation.lock(connection)
+        if not connection.execute(delete(RESTORATION)).rowcount:
+            raise BackupRefused("not_held", "Aucune restauration ne retient les envois", "il n'y a rien à faire")
+        among = MAILS.c.id.in_(discard) if discard is not None else true()
+        chosen = update(MAILS).where(MAILS.c.stage.in_(_WAITING), among)
+        given_up = connection.execute(chosen.values(_GIVEN_UP)).rowcount
+        if discard is not None and given_up != len(set(discard)):
+            raise BackupRefused(
+                "unknown_mail", "Un de ces numéros n'est pas celui d'un courriel qui attend",
+                "relire « oda mail list --stage pending --stage retry »",
+            )  # fmt: skip
+        installation.record(connection, hasher, "restore_released", actor, now, {"mails": given_up})
+    return given_up
