@@ -26,6 +26,9 @@ OF_README = Path(__file__).parents[2] / "docs" / "images"
 TELEPHONE: ViewportSize = {"width": 375, "height": 560}
 WHOLE_TELEPHONE: ViewportSize = {"width": 375, "height": 690}
 DESK: ViewportSize = {"width": 1000, "height": 640}
+TALL_DESK: ViewportSize = {"width": 1000, "height": 960}
+"""High enough for the bar at the foot of the worklist to cover no row."""
+
 WHOLE_DESK: ViewportSize = {"width": 1280, "height": 720}
 CHANGING = re.compile(r"\b(127\.0\.0\.1:\d+|csrf\S*)\b")
 
@@ -61,7 +64,7 @@ PICTURES = (
     Picture("remise", _of(ZOE, "/etablissement/demandes/{}/remise"), CHEF, TELEPHONE),
     Picture("nouveau-code", _of(ZOE, "/etablissement/demandes/{}/nouveau-code"), CHEF, TELEPHONE),
     Picture("a-verifier", _at("/rectorat/a-verifier"), STAFF, DESK),
-    Picture("demandes", _at("/rectorat"), STAFF, DESK),
+    Picture("demandes", _at("/rectorat"), STAFF, TALL_DESK),
     Picture("demande-rectorat", _of(NADEGE, "/rectorat/demandes/{}"), STAFF, DESK),
     Picture("emettre", _of(EMILE, "/rectorat/demandes/{}"), STAFF, DESK),
     Picture("retraits", _at("/rectorat/retraits"), STAFF, DESK),
