@@ -251,10 +251,10 @@ def warnings(settings: "PortalSettings", host: str) -> Iterator[str]:
 
 
 class FrenchFormatter(logging.Formatter):
-    """``2026-10-12 11:00:00 attention : …``, on one line; an exception is named by its class only."""
+    """``2026-10-12 11:00:00+0200 attention : …``, on one line; an exception is named by its class only."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
+        super().__init__("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S%z")
 
     def format(self, record: logging.LogRecord) -> str:
         message = _FRENCH.get(str(record.msg), str(record.msg))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "file", metavar="[FICHIER]", required=False, type=FilePath(path_type=Path),
     help="Le fichier de réglages ; à défaut celui de --config.",
 )  # fmt: skip
-@click.option("--strict", is_flag=True, help="Sort avec le code 1 si la posture laisse à désirer.")
+@click.option("--strict", is_flag=True, help="Sort avec le code 1 si la posture ou un secret laisse à désirer.")
 @click.option(
     "--connect",
     is_flag=True,
@@ -40,7 +40,8 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
     from workflow.settings.warnings import check_settings
 
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
-    warnings += _secret_warnings(settings)
+    secret_problems = _secret_warnings(settings)
+    warnings += secret_problems
     for warning in warnings:
         say([f"Attention : {warning}"])
     posture = check_posture(settings, os.environ)
@@ -68,8 +69,8 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
         click.echo(printable(f"{heading} : {value}"))
     if connect:
         _connect(settings)
-    if strict and posture:
-        counted = plural(len(posture), "point")
+    if strict and (posture or secret_problems):
+        counted = plural(len(posture) + len(secret_problems), "point")
         remedy = "Que faire : corriger chaque point, ou se passer de --strict en sachant pourquoi."
         raise CliFailure(f"La posture laisse à désirer : {counted}.", ExitCode.REFUSED, [remedy])
 

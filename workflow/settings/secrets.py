@@ -201,7 +201,13 @@ def _read_file(path: Path) -> SecretStr | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
-    except OSError:
+    except OSError as error:
+        closed = (place for place in reversed(path.parents) if not os.access(place, os.X_OK))
+        if isinstance(error, PermissionError) and (folder := next(closed, None)):
+            raise SecretRefused(
+                f"le dossier {folder} ne se laisse pas ouvrir par ce compte : le donner au compte du service, avec ce"
+                f" qu'il contient (chown -R oda:oda {folder})"
+            ) from None
         raise SecretRefused(f"{path} ne peut pas être lu : le donner au compte du service, chmod 600") from None
     try:
         status = os.fstat(descriptor)

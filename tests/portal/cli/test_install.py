@@ -291,3 +291,27 @@ def test_check_config__strict_refuses_a_posture_that_is_only_a_warning_otherwise
         assert "posture" in done.stderr.lower()
         assert "— portal.address : c'est le nom de cette machine" in done.stderr
         assert "réglages corrects, mais voir ci-dessus" in done.stdout
+
+
+def test_check_config__strict_refuses_a_secret_that_cannot_be_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflow.settings.posture.check_posture", lambda *_: [])
+    assert on(folder, "check-config", "--strict").exit_code == 0
+    (folder / "secrets/seal-key").unlink()
+    assert on(folder, "check-config").exit_code == 0
+    done = on(folder, "check-config", "--strict")
+    assert done.exit_code == 1
+    assert "La posture laisse à désirer : 1 point." in done.stderr
+
+
+def test_check_config__lists_the_settings_of_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ODA__PORTAL__ADDRESS", "https://oda.ac-toulouse.fr")
+    assert (
+        "Par la variable ODA__PORTAL__ADDRESS : portal.address = https://oda.ac-toulouse.fr"
+        in on(folder, "check-config").stdout
+    )
+    monkeypatch.setenv("ODA__PORTAL__ADRESS", "https://oda.ac-toulouse.fr")
+    done = on(folder, "check-config")
+    assert done.exit_code == 78
+    assert "variable ODA__PORTAL__ADRESS : portal.adress : clé inconnue" in done.stderr

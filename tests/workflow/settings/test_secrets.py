@@ -107,6 +107,22 @@ def test_unusable_files__french_and_no_hang(tmp_path: Path) -> None:
         Secrets(tmp_path / "file").read("seal-key")
 
 
+def test_folder_of_another_account__is_named_and_not_a_file_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What root leaves when it runs « oda init » before the account is made."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "access", lambda place, _: place != folder)
+    with pytest.raises(SecretRefused, match=f"^le dossier {folder} ne se laisse pas ouvrir par ce compte"):
+        Secrets(folder).find("database-password")
+
+
 def test_named_file_absent__said(tmp_path: Path) -> None:
     private(tmp_path / "seal-key")
     with pytest.raises(SecretRefused, match="ODA_SEAL_KEY_FILE désigne /absent, qui n'existe pas"):
