@@ -71,6 +71,13 @@ def test_where_is__every_path_resolves() -> None:
             assert (ROOT / path).exists() or list((ROOT / "states").glob(path)), path
 
 
+def test_map__names_every_package_and_no_other() -> None:
+    lines = re.findall(r"^  ((?:[a-z_]+/ )+)", section(CONTRIBUTING, "Map"), re.MULTILINE)
+    named = {name.rstrip("/") for line in lines for name in line.split()}
+    packages = {path.parent.name for room in ROOMS[:4] for path in (ROOT / room).glob("*/__init__.py")}
+    assert named == packages
+
+
 @each_document
 def test_paths__those_quoted_exist(document: Path) -> None:
     for word in quoted(document):
