@@ -26,6 +26,22 @@ ROOMS = ("states", "notifications", "workflow", "portal", "tests", "bench", "doc
 FILES = ("py", "md", "yaml", "json", "toml", "lock", "sqlite", "csv", "j2", "txt", "svg", "sh", "h")
 """How the name of a file ends: what tells one from a dotted setting."""
 
+OF_0_1_0 = {
+    *("academie", "timezone", "database", "secrets", "people", "four_eyes", "campaign", "school_year", "drane"),
+    *("charter", "code", "key", "checks", "handling", "documentation", "delegce", "mail", "templates"),
+    *(f"academie.{key}" for key in ("code", "departements", "nom", "zone")),
+    *("campaign.opens", "charter.version", "checks.max_age_days", "code.format", "code.keep_days", "database.url"),
+    *("delegce.module", "documentation.files", "documentation.links", "drane.address", "drane.declaration"),
+    *("handling.expected_days", "key.scope", "secrets.directory", "templates.directory"),
+    *(f"mail.{key}" for key in (
+        "connections", "contact", "lease_seconds", "max_attempts", "message_id_domain", "operators_mailbox", "relay",
+        "reply_to", "retry_after_seconds", "retry_uncertain", "sender", "signature",
+    )),
+    *(f"people.{key}" for key in ("accounts", "deputy_may_act", "operators", "readers")),
+    *(f"school_year.{key}" for key in ("end", "end_dates", "rentree_dates")),
+}  # fmt: skip
+"""The settings of the first version, two levels deep."""
+
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
@@ -264,6 +280,22 @@ def test_changelog__tells_of_this_version() -> None:
     version = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["version"]
     assert re.search(rf"^## ({re.escape(version)} — |À paraître$)", text_of(ROOT / "CHANGELOG.md"), re.MULTILINE)
     assert f"\n## {version}\n" in text_of(ROOT / "docs" / "mise-a-jour.md")
+
+
+def test_upgrade_notes__name_every_setting_that_0_1_0_had_not() -> None:
+    named = set(quoted(ROOT / "docs" / "mise-a-jour.md"))
+    sections = {
+        name: section if "$ref" in section else next(iter(section.get("anyOf", [{}])))
+        for name, section in schema()["properties"].items()
+    }
+    of_section = {
+        f"{name}.{key}"
+        for name, section in sections.items()
+        if name in OF_0_1_0
+        for key in schema()["$defs"].get(section.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
+    }
+    missing = ((sections.keys() | of_section) - OF_0_1_0) - named
+    assert not missing, f"docs/mise-a-jour.md does not say that these settings are new: {sorted(missing)}"
 
 
 # --- decisions
