@@ -1,10 +1,11 @@
-"""``oda database``: upgrade the database, and show its version and contents."""
+"""``oda database``: upgrade the database, show its version and contents, move it to PostgreSQL."""
 
 import os
 from typing import TYPE_CHECKING
 
 import click
 
+from portal.cli.backup import refuse_with_remedy as refuse_with_remedy
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, create_database_file, database_of, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from workflow.database.connection import Database
+    from workflow.settings.infrastructure import DatabaseSettings
 
 
-@click.group("database", cls=CommandGroup, help="La base de données : mise à niveau, version.")
+@click.group("database", cls=CommandGroup, help="La base de données : mise à niveau, version, passage à PostgreSQL.")
 def database() -> None:
     pass
 
@@ -54,6 +56,58 @@ def upgrade(context: CliContext) -> None:
         click.echo(printable(f"{heading} : {contents or _contents(database)}."))
         if before:
             click.echo(printable(f"Après : {_contents(database)}."))
+
+
+@database.command(
+    "move",
+    help="Copie la base, d'un fichier SQLite vers une base PostgreSQL vide, le service arrêté : tout ou rien. Le"
+    " fichier n'est pas touché ; ce qu'il y a à changer dans les réglages est dit à la fin (R116).",
+)
+@click.argument("url", metavar="ADRESSE", help="Par exemple postgresql://oda@serveur/oda, sans mot de passe.")
+@pass_cli_context
+def move(context: CliContext, url: str) -> None:
+    settings = context.settings()
+    from notifications.ports import SystemClock
+    from states import french
+    from workflow.app import open_database
+    from workflow.backup.mover import move as move_database
+    from workflow.journal.chain import JournalHasher
+    from workflow.settings.infrastructure import connection_url
+    from workflow.settings.secrets import JOURNAL_KEY, Secrets
+
+    secrets = Secrets(settings.secrets_directory, os.environ)
+    hasher = JournalHasher(secrets.read(JOURNAL_KEY).get_secret_value().encode())
+    target = connection_url(_target(url).resolved(settings.folder), secrets.find("database-password"))
+    source = open_database(settings, os.environ)
+    try:
+        done = move_database(source, target, hasher, SystemClock().now())
+    finally:
+        source.dispose()
+    counted = (
+        f"{french.plural(done.rows, 'ligne')} de {french.plural(done.tables, 'table')},"
+        f" {french.plural(done.events, 'événement')}"
+    )
+    for line in (
+        f"Base copiée : {counted}. Le journal finit de même dans les deux (chaînes : {french.number(done.chains)}).",
+        f"Le fichier {settings.database.sqlite_file(settings.folder)} n'a pas été touché. Ensuite :",
+        f'  1. Dans {settings.source}, mettre : database: {{ url: "{url}" }}',
+        "  2. Vérifier : oda check-config --connect, puis oda database status et oda journal verify",
+        "  3. Ranger le fichier ailleurs, pour que rien ne le serve plus : il enverrait les mêmes courriels",
+        "  4. Relancer le service",
+    ):
+        click.echo(printable(line))
+
+
+def _target(url: str) -> "DatabaseSettings":
+    """The address as the settings would take it. Raises UsageError."""
+    from pydantic import ValidationError
+
+    from workflow.settings.infrastructure import DatabaseSettings
+
+    try:
+        return DatabaseSettings(url=url)
+    except ValidationError as error:
+        raise click.UsageError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
 
 
 @database.command("status", help="Dit la version de la base et ce qu'il y a à faire ; sort en 0 si elle est à jour.")
