@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from workflow.evidence.list_checks import ListChecks
     from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
+    from workflow.health.metrics import Metrics
     from workflow.health.report import HealthMonitor
     from workflow.health.supervisor import SupervisorCall
     from workflow.journal.exports import ExportJournal
@@ -338,6 +339,13 @@ class App:
             self.database, self.clock, self.policy.calendar, folder, lambda: self.clock_check.since_tick,
             oldest_backup=timedelta(hours=hours) if hours else None,
         )  # fmt: skip
+
+    @cached_property
+    def metrics(self) -> "Metrics":
+        """The figures for Prometheus (R115)."""
+        from workflow.health.metrics import Metrics  # its library costs only who asks
+
+        return Metrics(database=self.database, clock=self.clock, policy=self.policy, health=self.health)
 
     @cached_property
     def supervisor_call(self) -> "SupervisorCall | None":

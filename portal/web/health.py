@@ -1,12 +1,17 @@
 """The probes: the process answers, it can serve, its mission needs nobody; about nobody (R115)."""
 
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
 from typing import Final
 
-from anyio import CapacityLimiter, move_on_after, to_thread
+from anyio import CapacityLimiter, fail_after, move_on_after, to_thread
 from anyio.lowlevel import RunVar
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
 
+from notifications.ports import DatabaseTrouble
+from portal.connections import PEER
 from portal.web.context import Context
 from workflow.database.faults import DatabaseFault
 from workflow.health.report import HealthMonitor, HealthReport, HealthState, away
@@ -17,6 +22,8 @@ ANSWERED_S: Final = 5
 AT_ONCE: Final = 2
 
 _limiter: Final[RunVar[CapacityLimiter]] = RunVar("health")
+
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _FRESH: Final = {"Cache-Control": "no-store"}
 
@@ -47,6 +54,34 @@ async def health(request: Request, context: Context) -> Response:
     return _answer(request, report, report.state)
 
 
+@router.get("/metrics")
+async def metrics(request: Request, context: Context) -> Response:
+    """The figures of the machine, to the networks of the settings; to anybody else there is no such page."""
+    settings = context.app.settings.monitoring
+    if not settings.metrics or not _comes_from(request, settings.metrics_from):
+        raise HTTPException(404)
+    try:
+        with fail_after(ANSWERED_S):
+            body = await to_thread.run_sync(
+                context.app.metrics.exposition, abandon_on_cancel=True, limiter=_few()
+            )  # fmt: skip
+    except (DatabaseTrouble, TimeoutError):
+        return PlainTextResponse("base : injoignable\n", 503, _FRESH)
+    return Response(body, media_type=METRICS_TYPE, headers=_FRESH)
+
+
+def _comes_from(request: Request, networks: Iterable[str]) -> bool:
+    """True when the client, and the machine that brings its request, are both listed: a proxy beside us is neither."""
+    client = request.client.host if request.client else ""
+    try:
+        addresses = [ip_address(client), ip_address(request.scope.get(PEER) or client)]
+    except ValueError:
+        return False
+    if "x-forwarded-for" in request.headers and addresses[0] == addresses[1]:
+        return False  # brought by a proxy that the settings do not believe: whose request it is, nobody knows
+    return all(any(address in network for network in map(ip_network, networks)) for address in addresses)
+
+
 async def _report(monitor: HealthMonitor) -> HealthReport:
     """The report of some seconds ago, else a new one.
 
@@ -54,12 +89,16 @@ async def _report(monitor: HealthMonitor) -> HealthReport:
     """
     if kept := monitor.kept():
         return kept
+    with move_on_after(ANSWERED_S):
+        return await to_thread.run_sync(monitor.report, abandon_on_cancel=True, limiter=_few())
+    return monitor.keep(away(DatabaseFault.SILENT))
+
+
+def _few() -> CapacityLimiter:
     limiter = _limiter.get(None)
     if limiter is None:
         _limiter.set(limiter := CapacityLimiter(AT_ONCE))
-    with move_on_after(ANSWERED_S):
-        return await to_thread.run_sync(monitor.report, abandon_on_cancel=True, limiter=limiter)
-    return monitor.keep(away(DatabaseFault.SILENT))
+    return limiter
 
 
 def _wants_json(request: Request) -> bool:

@@ -13,7 +13,7 @@ from workflow.auth.rate_limit import network_of
 from workflow.journal.origin import Origin, coming_from
 from workflow.settings.infrastructure import is_this_machine
 
-PROBES: Final = ("/vivant", "/pret", "/sante")
+PROBES: Final = ("/vivant", "/pret", "/sante", "/metrics")
 """The addresses that a probe asks of a machine by whatever name it has: they name nobody and link to nothing."""
 
 

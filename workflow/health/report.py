@@ -134,6 +134,7 @@ class HealthMonitor:
         self._database, self._clock, self._calendar, self._folder = database, clock, calendar, folder
         self._since_tick, self._count, self._oldest_backup = since_tick, count, oldest_backup
         self._newest = schema.newest()
+        self.ticks = self.tick_failures = 0
         self._tick_failure: TickFailure | None = None
         self._kept: tuple[HealthReport, float] | None = None
         self._reading = threading.Lock()
@@ -141,6 +142,8 @@ class HealthMonitor:
     def record_tick(self, failure: TickFailure | None) -> None:
         """Keep how the last tick of this process ended; None: well."""
         self._tick_failure = failure
+        self.ticks += 1
+        self.tick_failures += failure is not None
 
     def kept(self) -> HealthReport | None:
         """Return what was read some seconds ago; None when it is too old, or nothing was."""

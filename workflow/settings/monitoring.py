@@ -5,6 +5,7 @@ from typing import Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from notifications.settings import Section
+from workflow.settings.infrastructure import ProxyAddress
 from workflow.settings.removals import AllowedHosts, HostOrNetwork, Url, require_callable
 
 ALLOW: Final = "monitoring.allow"
@@ -26,6 +27,14 @@ class MonitoringSettings(Section):
         48, ge=1, le=8784,
         description="Heures après lesquelles /sante dit que la dernière sauvegarde faite par « oda backup » est trop"
         " ancienne ; null : jamais (R115).",
+    )  # fmt: skip
+
+    metrics: bool = Field(
+        False, description="true : les chiffres de la machine à l'adresse /metrics, pour Prometheus (R115)."
+    )
+    metrics_from: tuple[ProxyAddress, ...] = Field(
+        ("127.0.0.1", "::1"), min_length=1,
+        description="Les adresses ou les réseaux d'où /metrics se lit ; ailleurs, l'adresse n'existe pas (R115).",
     )  # fmt: skip
 
     @field_validator("ping_url")

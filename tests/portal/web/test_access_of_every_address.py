@@ -60,7 +60,7 @@ DOORS = {
 PUBLIC = {"/", "/demarche", "/accessibilite", "/mentions-legales", "/donnees-personnelles",
           "/contact", "/familles", "/premiere-connexion", "/premiere-connexion.pdf", "/ressources", "/aide",
           "/aide/chef", "/aide/images/{version}/{name}.png",
-          "/vivant", "/pret", "/sante", "/.well-known/security.txt", "/lien/{secret}", "/plan-du-site",
+          "/vivant", "/pret", "/sante", "/metrics", "/.well-known/security.txt", "/lien/{secret}", "/plan-du-site",
           "/affichage"}  # fmt: skip
 """The addresses that are open to all, one by one."""
 OPEN_API = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/documentation", "/api/v1/schemas/{name}"}
