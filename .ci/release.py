@@ -42,6 +42,9 @@ REQUIREMENTS_HEADING: Final = """\
 #   pip install --no-deps {wheel}
 """
 
+UV: Final = os.environ.get("UV", "uv")
+"""The lock's own program, as ./run installs it."""
+
 SUMS: Final = "SHA256SUMS"
 
 
@@ -101,7 +104,7 @@ def tree_reasons(root: Path, version: str) -> list[str]:
         )
     if git(root, "tag", "--list", f"v{version}"):
         reasons.append(
-            f"L'étiquette v{version} existe déjà : donner une autre version dans pyproject.toml, puis « uv lock »."
+            f"L'étiquette v{version} existe déjà : donner une autre version dans pyproject.toml, puis « {UV} lock »."
         )
     return reasons
 
@@ -148,7 +151,7 @@ def lock_reasons(root: Path, version: str) -> list[str]:
     locked = {package["name"]: package["version"] for package in packages}
     reasons = [f"uv.lock contient {name}, que rien n'emploie : l'exclure." for name in UNWANTED if name in locked]
     if locked.get(NAME) != version:
-        reasons.append(f"uv.lock est d'une autre version que {version} : « uv lock », puis valider.")
+        reasons.append(f"uv.lock est d'une autre version que {version} : « {UV} lock », puis valider.")
     return reasons
 
 
@@ -190,7 +193,7 @@ def bill_of_materials(root: Path, version: str, made_at: datetime) -> str:
 def export(root: Path, form: str, *options: str) -> str:
     """What the lock says of the software without its development tools, in a form of uv's."""
     command = [
-        os.environ.get("UV", "uv"),
+        UV,
         "export",
         "--frozen",
         "--offline",

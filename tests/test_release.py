@@ -11,7 +11,6 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +32,7 @@ def load_release() -> ModuleType:
     return module
 
 
+os.environ.setdefault("UV", str(next((ROOT / ".tools").glob("uv-*/bin/uv"), "uv")))
 release: Any = load_release()
 VERSION: str = release.version_of(ROOT)
 WHEEL = f"oda_delegations-{VERSION}-py3-none-any.whl"
@@ -46,7 +46,7 @@ def git(root: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A committed copy of the files of this repository that are not tests, its version dated in the changelog."""
     root = tmp_path_factory.mktemp("release") / "checkout"
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -60,11 +60,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     git(root, "init", "--quiet")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "The version", "--date", "2026-11-30T12:00:00Z")
-    former = os.environ.get("UV")
-    os.environ["UV"] = former or str(next((ROOT / ".tools").glob("uv-*/bin/uv")))
-    yield root
-    if former is None:
-        del os.environ["UV"]
+    return root
 
 
 @pytest.fixture
