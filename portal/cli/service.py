@@ -181,7 +181,7 @@ def _echo_tick(result: "TickResult", sent: int, held_years: "Iterable[HeldYear]"
             "reminders": result.daily_mails.reminders, "invitations": result.daily_mails.invitations,
             "digests": result.daily_mails.digests, "sent": sent,
             "refused_skew_seconds": None if result.clock_skew is None else round(result.clock_skew.total_seconds()),
-            "clock_fault": result.clock_fault, "set_aside": result.set_aside,
+            "clock_fault": result.clock_fault, "restored": result.is_held, "set_aside": result.set_aside,
             "failures": [{"step": failure.step, "error": failure.error} for failure in result.failures],
             "calls": vars(calls) if calls else None,
         }

@@ -1,5 +1,6 @@
 """``oda restore``: what comes back, what stays gone, and what waits for a person (R116)."""
 
+import json
 import re
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def test_restore__who_was_erased_since_is_erased_again_and_mails_wait(tmp_path: 
     ticked = installed.oda("tick", who=None)
     assert "La base a été restaurée : rien ne part" in ticked.stderr
     assert ticked.exit_code == 0
+    assert json.loads(installed.oda("tick", "--json", who=None).stdout)["restored"] is True
     assert installed.oda("restore", "release", "--yes", who="chef:0310001H").exit_code == 1
     released = installed.done("restore", "release", "--discard-all", "--yes")
     assert "Tout repart au prochain passage." in released

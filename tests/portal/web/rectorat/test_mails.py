@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from notifications.outbox.tables import MAILS, PAUSE, SEALS
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
+from workflow.database.backup_tables import RESTORATION
 from workflow.database.tables import EVENT
 from workflow.journal.chain import INSTALLATION
 from workflow.mail import queries as mail_lists
@@ -220,3 +221,15 @@ def test_empty__explains_itself(portal: Portal) -> None:
     text = portal.client(STAFF).get(PLACE).text
     assert "Tout est parti" in text
     assert "Aucun courriel ne correspond" in text
+
+
+@pytest.mark.rule("R116")
+def test_list__says_that_a_restored_base_sends_nothing(portal: Portal) -> None:
+    portal.declared()
+    now = portal.clock.now()
+    with portal.app.database.write() as connection:
+        connection.execute(RESTORATION.insert().values(id=1, backup_at=now, restored_at=now))
+    page = portal.client(STAFF).get("/rectorat/courriels").text
+    assert "Aucun courriel ne part : la base a été restaurée" in page
+    assert "1 courriel attend." in page
+    assert "va partir" not in page
