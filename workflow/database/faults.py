@@ -1,5 +1,5 @@
-"""What a database's error means, by the driver's own code and by no wording: one classification for the pages, the API,
-the command line and the log."""
+"""What a database's error means, by the driver's own code; of a connection that has none, its words tell which sentence
+to say and nothing else. One classification for the pages, the API, the command line and the log."""
 
 import re
 from enum import Enum
@@ -26,6 +26,26 @@ class DatabaseFault(Enum):
         "La base de données ne répond pas, ou n'est pas préparée",
         "vérifier le réglage database.url (serveur, base, compte), le secret database-password et que le serveur est"
         " démarré, puis « oda database status »", False,
+    )  # fmt: skip
+    REFUSED = (
+        "Le serveur de la base de données refuse la connexion : il n'est pas démarré, ou pas à cette adresse",
+        "le démarrer ; sinon vérifier le serveur et le port dans database.url, et le pare-feu", False,
+    )  # fmt: skip
+    NO_HOST = (
+        "Le nom du serveur de la base de données est inconnu",
+        "vérifier le réglage database.url, et que cette machine résout ce nom", False,
+    )  # fmt: skip
+    NO_DATABASE = (
+        "Cette base de données n'existe pas sur le serveur",
+        "vérifier son nom dans database.url, ou la créer (docs/installation.md)", False,
+    )  # fmt: skip
+    PASSWORD = (
+        "Le serveur de la base de données n'admet pas ce compte, ou pas ce mot de passe",
+        "vérifier le compte dans database.url, le secret database-password, et pg_hba.conf sur le serveur", False,
+    )  # fmt: skip
+    TLS = (
+        "Le chiffrement ne s'établit pas avec le serveur de la base de données",
+        "vérifier sslmode et sslrootcert dans database.url, et le certificat du serveur", False,
     )  # fmt: skip
     SILENT = (
         "La base de données ne répond plus : elle est figée, ou le réseau est coupé",
@@ -115,6 +135,9 @@ _POSTGRESQL: Final = {
     "XX001": DatabaseFault.DAMAGED,
     "XX002": DatabaseFault.DAMAGED,
     "42501": DatabaseFault.NO_RIGHT,
+    "28P01": DatabaseFault.PASSWORD,
+    "28000": DatabaseFault.PASSWORD,
+    "3D000": DatabaseFault.NO_DATABASE,
     "08006": DatabaseFault.SILENT,
     "57P01": DatabaseFault.UNREACHABLE,  # shut down by an administrator
     "57P02": DatabaseFault.UNREACHABLE,
@@ -124,8 +147,23 @@ _POSTGRESQL: Final = {
 """By its SQLSTATE codes."""
 
 
-_TOO_MANY: Final = re.compile(r"too many (clients|connections)|connection slots|trop de (clients|connexions)", re.I)
-"""A connection that is refused bears no code: these words only choose between two reasons to say."""
+_OF_CONNECTION: Final = tuple(
+    (re.compile(words, re.I), fault)
+    for words, fault in (
+        (r"too many (clients|connections)|connection slots|trop de (clients|connexions)", DatabaseFault.TOO_MANY),
+        (
+            r"password authentication failed|no password supplied|authentification par mot de passe"
+            r"|\b(role|rôle)\b.* (does not exist|n'existe pas)|peer authentication",
+            DatabaseFault.PASSWORD,
+        ),
+        (r"FATAL: +(database|la base de données) .*(does not exist|n'existe pas)", DatabaseFault.NO_DATABASE),
+        (r"\bSSL\b|certificate|certificat\b|no encryption|sans chiffrement", DatabaseFault.TLS),
+        (r"pg_hba\.conf", DatabaseFault.PASSWORD),
+        (r"failed to resolve|could not translate host name|Name or service not known", DatabaseFault.NO_HOST),
+        (r"connection refused|connexion refusée|on socket .*(no such file|aucun fichier)", DatabaseFault.REFUSED),
+    )
+)
+"""A connection that is refused bears no code: these words only choose between several reasons to say."""
 
 
 LOST_RACES: Final = ("40001", "40P01")
@@ -145,7 +183,8 @@ def trouble_of(error: DBAPIError) -> DatabaseTrouble | None:
         return LostRace()
     fault = fault_of(error.orig)
     if fault is None and (error.connection_invalidated or _is_of_connection(error)):
-        fault = DatabaseFault.TOO_MANY if _TOO_MANY.search(str(error.orig)) else DatabaseFault.UNREACHABLE
+        said = str(error.orig)
+        fault = next((fault for words, fault in _OF_CONNECTION if words.search(said)), DatabaseFault.UNREACHABLE)
     if fault is None:
         return None
     return DatabaseBusy(fault) if fault.is_passing else DatabaseUnreachable(fault)

@@ -3,12 +3,14 @@
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from tests.kit.databases import fresh_database
 from workflow.database.connection import LARGEST_WAL, Database
-from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable, LostRace
+from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable, LostRace, trouble_of
 
 RAISED = "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{}'; END $$"
 
@@ -73,3 +75,54 @@ def test_sqlite__cuts_back_the_file_that_a_long_reader_made_grow(tmp_path: Path)
     wal = path.with_name("oda.sqlite-wal").stat().st_size
     database.dispose()
     assert wal <= LARGEST_WAL
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ('FATAL:  password authentication failed for user "oda"', DatabaseFault.PASSWORD),
+        ("FATAL:  authentification par mot de passe échouée pour l'utilisateur « oda »", DatabaseFault.PASSWORD),
+        ("fe_sendauth: no password supplied", DatabaseFault.PASSWORD),
+        ('FATAL:  role "oda" does not exist', DatabaseFault.PASSWORD),
+        ('FATAL:  no pg_hba.conf entry for host "10.1.2.3", user "oda", database "oda"', DatabaseFault.PASSWORD),
+        (
+            'FATAL:  password authentication failed for user "oda"\n'
+            'FATAL:  no pg_hba.conf entry for host "10.1.2.3", user "oda", database "oda", no encryption',
+            DatabaseFault.PASSWORD,
+        ),
+        ('FATAL:  no pg_hba.conf entry for host "10.1.2.3", user "oda", no encryption', DatabaseFault.TLS),
+        ('FATAL:  database "oda" does not exist', DatabaseFault.NO_DATABASE),
+        ("FATAL:  la base de données « oda » n'existe pas", DatabaseFault.NO_DATABASE),
+        ("failed to resolve host 'bdd': [Errno -2] Name or service not known", DatabaseFault.NO_HOST),
+        ('connection to server at "10.1.2.3", port 5432 failed: Connection refused', DatabaseFault.REFUSED),
+        (
+            'connection to server on socket "/run/.s.PGSQL.5432" failed: No such file or directory',
+            DatabaseFault.REFUSED,
+        ),
+        ("server does not support SSL, but SSL was required", DatabaseFault.TLS),
+        ("SSL error: certificate verify failed", DatabaseFault.TLS),
+        ('root certificate file "/root/.postgresql/root.crt" does not exist', DatabaseFault.TLS),
+        ("FATAL:  sorry, too many clients already", DatabaseFault.TOO_MANY),
+        ("connection timeout expired", DatabaseFault.UNREACHABLE),
+    ],
+)
+def test_fault__of_a_connection_that_has_no_code_is_told_apart(said: str, fault: DatabaseFault) -> None:
+    trouble = trouble_of(OperationalError(None, None, psycopg.OperationalError(f"connection failed: {said}")))
+    assert trouble is not None
+    assert str(trouble) == fault.message
+
+
+def test_fault__of_connections_that_postgresql_really_refuses(tmp_path: Path) -> None:
+    with fresh_database("postgresql", tmp_path) as database:
+        url = database.url
+    for changed, fault in (
+        (url.set(database="nosuch"), DatabaseFault.NO_DATABASE),
+        (url.set(username="nosuch"), DatabaseFault.PASSWORD),
+        (url.set(query={}, host="nosuch.invalid"), DatabaseFault.NO_HOST),
+        (url.set(query={}, host="127.0.0.1", port=1), DatabaseFault.REFUSED),
+    ):
+        refused = Database(changed)
+        with pytest.raises(DatabaseUnreachable) as raised, refused.read():
+            pass
+        refused.dispose()
+        assert raised.value.fault is fault
