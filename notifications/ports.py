@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from notifications.incidents import cause_of, incident_number
+
 if TYPE_CHECKING:  # reading the settings must not load SQLAlchemy
     from sqlalchemy import Connection
 
@@ -54,8 +56,14 @@ class CodeLeaving(Exception):
 
 
 def words_of(error: Exception) -> str:
-    """What the log may say of an error: why the database does not serve, else its class, for a text may hold a code."""
-    return str(error) if isinstance(error, DatabaseTrouble) else type(error).__name__
+    """What the log may say of an error: why the database does not serve, else its number, its class and its place.
+
+    Never its text, which may hold a code.
+    """
+    if isinstance(error, DatabaseTrouble):
+        return str(error)
+    cause = cause_of(error)
+    return f"incident {incident_number(cause)} : {cause}"
 
 
 _hook: Callable[[str], None] | None = None

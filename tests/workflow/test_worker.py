@@ -1,5 +1,6 @@
 """The worker beside something else: it begins, ends when asked, and never dies unseen."""
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -90,3 +91,20 @@ def test_worker__watches_its_jobs(portal: Portal, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("workflow.worker.keep_due", lambda *_: watched.set())
     with Worker(portal.app).beside():
         assert watched.wait(20)
+
+
+@pytest.mark.rule("R115")
+def test_tick__an_error_is_logged_with_its_number_and_its_place_and_no_text(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise KeyError("Ab12Cd34")
+
+    monkeypatch.setattr(portal.app.ticker, "tick", fail)
+    Worker(portal.app).tick()
+    (record,) = [record for record in caplog.records if record.msg == "tick failed: %s"]
+    assert re.fullmatch(
+        r"tick failed: incident [0-9A-F]{8} : KeyError, workflow/worker\.py:\d+ > .*test_worker\.py:\d+",
+        record.getMessage(),
+    )
+    assert "Ab12Cd34" not in caplog.text

@@ -36,3 +36,22 @@ def test_log__causes_without_end_share_their_lines() -> None:
         once.filter(logging.LogRecord("oda", logging.ERROR, "", 0, "x" * n, None, None)) for n in range(3 * MOST_CAUSES)
     )
     assert written <= MOST_CAUSES + 1
+
+
+@pytest.mark.rule("R87")
+def test_log__a_cause_that_lasts_is_told_less_often_until_it_has_stopped() -> None:
+    now = [0.0]
+    once = OncePerMinute(lambda: now[0])
+
+    def lines(begin: int, end: int) -> list[int]:
+        """The seconds of the lines of a database that is away, looked at every 2 s."""
+        written = []
+        for second in range(begin, end, 2):
+            now[0] = float(second)
+            record = logging.LogRecord("oda", logging.ERROR, "", 0, "mails wait: %s", ("la base",), None)
+            if once.filter(record):
+                written.append(second)
+        return written
+
+    assert lines(0, 2400) == [*range(0, 600, 60), 1140, 1740, 2340]
+    assert lines(3000, 3100) == [3000, 3060]
