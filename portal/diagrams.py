@@ -26,6 +26,7 @@ WHO: Final = {
     Role.OPERATOR: "le rectorat",
     Role.SCHEDULE: "le portail, de lui-même",
     Role.CONNECTOR: "le connecteur du serveur ODA",
+    Role.RUPN: "le RUPN",
 }
 
 LEGEND: Final = WHO | {Role.CHEF: "le chef d'établissement, ou son adjoint"}
@@ -57,6 +58,7 @@ _MARKS: Final = {
     Role.OPERATOR: '<rect x="0" y="-8" width="16" height="16" fill="#18753c"/>',
     Role.SCHEDULE: '<path d="M8 -9 L17 8 L-1 8 Z" fill="#b34000"/>',
     Role.CONNECTOR: '<path d="M8 -9 L17 0 L8 9 L-1 0 Z" fill="#6e445a"/>',
+    Role.RUPN: '<circle cx="8" cy="0" r="6.5" fill="none" stroke="#161616" stroke-width="3"/>',
 }
 
 _LIBRARY_STYLE: Final = re.compile(r"\s*class", re.IGNORECASE)
