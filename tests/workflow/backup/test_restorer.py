@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -17,16 +18,21 @@ from notifications.delivery.dispatcher import Dispatcher
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Stage
 from states.vocabulary import Role
+from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, _admin, _numbers, postgresql_url
 from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import kill_at
 from tests.kit.system import KEY, System
 from tests.workflow.backup.scene import NOW, backed_up, lively
 from workflow.backup.chains import chain_ends
+from workflow.backup.maker import make_backup
 from workflow.backup.refusals import BackupRefused
 from workflow.backup.restorer import RestoreResult, release, restore
+from workflow.database import schema
 from workflow.database.backup_tables import is_held
+from workflow.database.connection import Database
 from workflow.database.tables import EVENT, LINKS, SESSIONS
+from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import OtherInstallation
 
@@ -180,3 +186,24 @@ def test_restore__a_flaw_that_the_backup_holds_is_told(system: System, tmp_path:
     folder = backed_up(system, tmp_path / "b").folder
     with nothing_there("sqlite", tmp_path) as url:
         assert restored(folder, url).flaws
+
+
+@pytest.mark.parametrize("source", BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_restore__an_older_version_is_brought_up_to_date(tmp_path: Path, source: str, backend: str) -> None:
+    (tmp_path / "old").mkdir()
+    with nothing_there(source, tmp_path / "old") as old, nothing_there(backend, tmp_path) as url:
+        database = Database(old)
+        with database.write() as connection:
+            command.upgrade(schema.alembic_config(connection), "0038")
+            installation.found(connection, KEY, NOW)
+        folder = make_backup(database, FakeClock(NOW), tmp_path / "b", []).folder
+        with database.read() as connection:
+            assert schema.version(connection) == "0038"
+        database.dispose()
+        assert restored(folder, url).manifest.version == "0038"
+        new = Database(url)
+        with new.read() as connection:
+            assert schema.version(connection) == schema.newest()
+            assert is_held(connection)
+        new.dispose()
