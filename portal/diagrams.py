@@ -256,8 +256,9 @@ def _draw_ways(parts: list[str], ways: tuple[Way, ...], y: float, x: float, widt
     """
     for way in ways:
         label = f"{way.label} ({way.effect})" if way.effect else way.label
-        lines = wrap(french_spacing(label), width - 3 * len(way.roles))
-        beside = x + MARK_WIDTH * len(way.roles)
+        marks = len(way.roles & _MARKS.keys())  # a deputy has that of the chef
+        lines = wrap(french_spacing(label), width - 3 * marks)
+        beside = x + MARK_WIDTH * marks
         drawing = _marks(way.roles, x, y) + "".join(
             text((beside, y + index * LEADING), line) for index, line in enumerate(lines)
         )
