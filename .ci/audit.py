@@ -2,7 +2,7 @@
 
 Where it must be verified (``ODA_AUDIT=required``), it fails once it has not been for seven days. ``ODA_AUDIT_OSV``
 names an export of the OSV data, which a server without the network is given as a file, to read instead of asking the
-index: it must be verified then too, and an export older than seven days verifies nothing (docs/adr/0037).
+index: it must be verified then too, and an export older than seven days verifies nothing (docs/adr/0033).
 """
 
 import hashlib
