@@ -16,6 +16,7 @@ from portal.bodies import LARGEST
 from portal.cli.errors import ExitCode
 from portal.cli.main import TREE
 from portal.connections import MOST, OTHER_DESCRIPTORS
+from portal.web.middleware import PROBES
 from workflow.identity.provider_sign_in import RETURN_PATH
 from workflow.service_manager import LONGEST_TURN_S
 from workflow.settings.loader import load_settings
@@ -153,6 +154,12 @@ def test_image__has_no_rights_no_shell_and_an_account_of_its_own() -> None:
     assert dict(last)["CMD"] == '["serve"]'
     assert all(rest.startswith("[") for name, rest in found if name in ("RUN", "CMD", "ENTRYPOINT"))
     assert '"--frozen", "--no-dev"' in text_of("Dockerfile")
+
+
+def test_image__is_well_while_it_answers_even_when_somebody_is_called() -> None:
+    """``/sante`` is 503 when a mail waits: a platform would kill a service that works."""
+    assert f"c.request('GET', '{PROBES[0]}')" in text_of("Dockerfile")
+    assert PROBES[0] == "/vivant"
 
 
 def test_image__is_built_from_what_the_wheel_needs_and_no_secret() -> None:
