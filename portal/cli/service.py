@@ -1,5 +1,6 @@
 """``oda tick``, ``worker`` and ``serve``: the schedule, the mails and the portal, once or as a service (R50 to R52)."""
 
+import json
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from workflow.removals.connector.service import RoundResult
     from workflow.schedule.tick import TickResult
     from workflow.settings.infrastructure import PortalSettings
+    from workflow.settings.monitoring import LogForm
     from workflow.year_end.service import HeldYear
 
 
@@ -105,7 +107,7 @@ def _put_off_lines(app: "App") -> Iterator[str]:
 )
 @pass_cli_context
 def worker(context: CliContext) -> None:
-    log = log_to_stderr()
+    log = log_to_stderr(context.settings().monitoring.log_format)
     with opened_app(context) as app:
         from workflow.service_manager import ServiceManager
         from workflow.worker import Worker
@@ -126,7 +128,7 @@ def worker(context: CliContext) -> None:
 @click.option("--no-worker", is_flag=True, help="Le portail seul : « oda worker » ou « oda tick » fait le reste.")
 @pass_cli_context
 def serve(context: CliContext, host: str | None, port: int | None, no_worker: bool) -> None:
-    log = log_to_stderr()
+    log = log_to_stderr(context.settings().monitoring.log_format)
     with opened_app(context) as app:
         from portal.app import create_app
         from portal.server import Server
@@ -257,20 +259,35 @@ class FrenchFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S%z")
 
     def format(self, record: logging.LogRecord) -> str:
-        message = _FRENCH.get(str(record.msg), str(record.msg))
-        message = message % record.args if record.args else message
-        if record.name == "asyncio":  # its reason, then pages about its own objects
-            message = _FRENCH.get(message := message.partition("\n")[0], message)
-        error = f" ({record.exc_info[0].__name__})" if record.exc_info and record.exc_info[0] else ""
         level = _LEVELS.get(record.levelname, "")
-        again = getattr(record, "again", "")
-        return printable(f"{self.formatTime(record, self.datefmt)} {level}{message}{error}{again}")
+        return printable(f"{self.formatTime(record, self.datefmt)} {level}{_said(record)}")
 
 
-def log_to_stderr() -> logging.Logger:
+class JsonFormatter(logging.Formatter):
+    """``{"at": "2026-10-12T11:00:00+0200", "level": "warning", "message": …}``, the same words, one object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower(),
+            "logger": record.name, "message": printable(_said(record)),
+        }  # fmt: skip
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _said(record: logging.LogRecord) -> str:
+    """The French of a line; an exception is named by its class only, for its text may hold a code."""
+    message = _FRENCH.get(str(record.msg), str(record.msg))
+    message = message % record.args if record.args else message
+    if record.name == "asyncio":  # its reason, then pages about its own objects
+        message = _FRENCH.get(message := message.partition("\n")[0], message)
+    error = f" ({record.exc_info[0].__name__})" if record.exc_info and record.exc_info[0] else ""
+    return f"{message}{error}{getattr(record, 'again', '')}"
+
+
+def log_to_stderr(form: "LogForm" = "text") -> logging.Logger:
     """Send the log of every package to the error output, and return ours; the libraries' only from warnings on."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FrenchFormatter())
+    handler.setFormatter(JsonFormatter() if form == "json" else FrenchFormatter())
     handler.addFilter(OncePerMinute())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log = logging.getLogger("oda")

@@ -1,12 +1,14 @@
 """The settings of the supervision: whom each tick calls, how old a backup may be (R115)."""
 
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from notifications.settings import Section
 from workflow.settings.infrastructure import ProxyAddress
 from workflow.settings.removals import AllowedHosts, HostOrNetwork, Url, require_callable
+
+LogForm = Literal["text", "json"]
 
 ALLOW: Final = "monitoring.allow"
 
@@ -36,6 +38,12 @@ class MonitoringSettings(Section):
         ("127.0.0.1", "::1"), min_length=1,
         description="Les adresses ou les réseaux d'où /metrics se lit ; ailleurs, l'adresse n'existe pas (R115).",
     )  # fmt: skip
+
+    log_format: LogForm = Field(
+        "text",
+        description="Le journal du service, sur sa sortie d'erreur : text, une phrase par ligne, ou json, un objet par"
+        " ligne, avec les mêmes phrases (R115).",
+    )
 
     @field_validator("ping_url")
     @classmethod

@@ -1,12 +1,14 @@
 """The log: one cause is one line a minute, with its count."""
 
 import io
+import json
 import logging
+from datetime import datetime
 
 import pytest
 
 from portal.cli.log import MOST_CAUSES, OncePerMinute
-from portal.cli.service import FrenchFormatter
+from portal.cli.service import FrenchFormatter, JsonFormatter
 
 
 @pytest.mark.rule("R87")
@@ -55,3 +57,22 @@ def test_log__a_cause_that_lasts_is_told_less_often_until_it_has_stopped() -> No
 
     assert lines(0, 2400) == [*range(0, 600, 60), 1140, 1740, 2340]
     assert lines(3000, 3100) == [3000, 3060]
+
+
+@pytest.mark.rule("R115")
+def test_log__as_json_says_the_same_on_one_line_and_no_exception_s_text() -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    log = logging.Logger("oda")
+    log.addHandler(handler)
+    log.error("mails wait: %s", "la base\nne répond pas")
+    try:
+        raise KeyError("Ab12Cd34")
+    except KeyError:
+        log.exception("tick failed: %s", "incident 0A")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["level"] for line in lines] == ["error", "error"]
+    assert lines[0]["message"].startswith("les courriels attendent : la base")
+    assert lines[1]["message"].endswith("incident 0A (KeyError)")
+    assert datetime.strptime(lines[0]["at"], "%Y-%m-%dT%H:%M:%S%z").tzinfo
