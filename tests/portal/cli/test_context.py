@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_who__reaches_the_command(run: Run) -> None:
 def test_settings__are_read_once_and_late(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls: list[Path] = []
 
-    def load(path: Path) -> str:
+    def load(path: Path, environ: Mapping[str, str] | None = None) -> str:
         calls.append(path)
         return "settings"
 
