@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from workflow.removals.connector.client import describe_error
+from workflow.http_post import describe_error
+from workflow.settings.addresses import AddressRefused, Resolver, check_addresses, resolve_host
 from workflow.settings.monitoring import ALLOW, MonitoringSettings
-from workflow.settings.removals import AddressRefused, Resolver, check_addresses, resolve_host
 
 CALL_S: Final = 5
 """Seconds of a whole call, once its name is resolved."""

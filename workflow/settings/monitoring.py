@@ -5,8 +5,8 @@ from typing import Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from notifications.settings import Section
+from workflow.settings.addresses import AllowedHosts, HostOrNetwork, Url, require_callable
 from workflow.settings.infrastructure import ProxyAddress
-from workflow.settings.removals import AllowedHosts, HostOrNetwork, Url, require_callable
 
 LogForm = Literal["text", "json"]
 

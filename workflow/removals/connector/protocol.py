@@ -3,11 +3,9 @@
 A question holds as few personal data as name one key, never a code.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
@@ -16,8 +14,8 @@ from pydantic_core import from_json, to_json
 from states.characters import is_invisible
 from states.rules.revocation import Action
 from states.vocabulary import RemovalOutcome
+from workflow.http_post import Reply, retry_after
 from workflow.journal.chain import JournalHasher
-from workflow.removals.connector.client import Reply
 from workflow.removals.tasks import RemovalLine
 
 ACTIONS: Final = {
@@ -93,8 +91,8 @@ def ping() -> bytes:
 MAX_WORDS: Final = 300
 
 
-SOON, LATEST, USUAL = timedelta(minutes=1), timedelta(hours=24), timedelta(minutes=5)
-"""Bounds of what a server may ask us to wait, and how long we do when it says nothing."""
+USUAL: Final = timedelta(minutes=5)
+"""How long we wait for a server that does not say for how long."""
 
 
 OF_ALL: Final = (401, 403, 404, 405, 407)
@@ -135,7 +133,7 @@ def meaning(reply: Reply, now: datetime) -> Answer:
     """Return what the server's reply means for the call."""
     status, body = reply.status, body_of(reply)
     words = cleaned(body.get("message") or body.get("detail")) or f"réponse {status}"
-    after = _after(reply.headers.get("retry-after"), now)
+    after = retry_after(reply, now)
     if not reply.is_whole:
         return _odd(status, "réponse de plus de 64 Ko")
     if status == 200:
@@ -173,21 +171,6 @@ def body_of(reply: Reply) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _after(text: str | None, now: datetime) -> timedelta | None:
-    """``Retry-After``, in seconds or as a date, within our bounds; None when it says nothing that can be read."""
-    if not text:
-        return None
-    try:
-        if text.strip().isdecimal():
-            seconds = float(text)
-        else:
-            instant = parsedate_to_datetime(text)
-            seconds = ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - now).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(SOON, timedelta(seconds=min(seconds, LATEST.total_seconds()))) if math.isfinite(seconds) else LATEST
 
 
 def cleaned(text: object) -> str:

@@ -15,9 +15,10 @@ from states.model import Actor
 from states.vocabulary import CallStage, Channel, Role
 from workflow.auth.actors import require_operator
 from workflow.engine.engine import Engine
+from workflow.http_post import NoAnswer
 from workflow.journal import installation
 from workflow.journal.installation import actor_number
-from workflow.removals.connector.client import Call, Caller, NoAnswer, secret_of
+from workflow.removals.connector.client import Call, Caller, secret_of
 from workflow.removals.connector.protocol import (
     PING,
     Answer,
@@ -31,8 +32,8 @@ from workflow.removals.connector.protocol import (
 )
 from workflow.removals.connector.queue import ClaimedCall, Recorder, again, claim, take_in
 from workflow.removals.tasks import removals_of
+from workflow.settings.addresses import AddressRefused
 from workflow.settings.model import Settings
-from workflow.settings.removals import AddressRefused
 from workflow.settings.secrets import Secrets
 
 REST, LONGEST = timedelta(minutes=1), timedelta(hours=1)

@@ -12,7 +12,8 @@ from states.vocabulary import RevokeReason
 from tests.kit.oda_server import OdaServer
 from tests.kit.system import System
 from workflow.database.tables import CALL
-from workflow.removals.connector.client import Call, Caller, NoAnswer, Reply
+from workflow.http_post import NoAnswer, Reply
+from workflow.removals.connector.client import Call, Caller
 from workflow.removals.connector.service import Connector
 
 
