@@ -25,7 +25,8 @@ from states.vocabulary import State
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.portal import STAFF, open_portal
 from workflow.database.connection import Database
-from workflow.database.tables import EVENT, REQUEST
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import REQUEST
 from workflow.journal.chain import ChainHead
 
 MOST = 3.0

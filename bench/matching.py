@@ -24,7 +24,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_database
 from workflow.app import install
 from workflow.database.connection import Database
-from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
+from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Engine
 from workflow.evidence.automatic_checks import AutomaticChecks, ComparisonResult

@@ -18,8 +18,9 @@ from states.validation import UAI_LETTERS, person_key
 from states.vocabulary import Role
 from tests.kit.clock import FakeClock
 from workflow.database.connection import Database
+from workflow.database.journal_tables import ACTOR, EVENT
 from workflow.database.mapping import reference_of
-from workflow.database.tables import ACTOR, COUNTER, ESTABLISHMENT, EVENT, REQUEST
+from workflow.database.tables import COUNTER, ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher

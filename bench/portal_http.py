@@ -29,7 +29,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.portal import CHEF, STAFF, START, Portal, open_portal
 from workflow.app import bootstrap
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 from workflow.settings.loader import load_settings
 
 CLIENTS, EACH, ROUNDS = 8, 25, 3

@@ -11,8 +11,9 @@ from states.rules.verification import delegation_digest, earlier_check_day, list
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, State
 from workflow.database.connection import Database
+from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import changed_columns, reference_of, words_of
-from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST, WORD
+from workflow.database.tables import COUNTER, ESTABLISHMENT, REQUEST, WORD
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead
 
 SCHOOLS, BATCH, YEAR = 1000, 1000, SchoolYear(2026)

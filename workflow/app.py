@@ -13,9 +13,9 @@ from states.characters import fold
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
 from workflow.database import schema
-from workflow.database.backup_tables import is_held
 from workflow.database.clock import Ask, DatabaseClock, boot_identity, clock_for, count_seconds
 from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
+from workflow.database.schedule_tables import is_held
 from workflow.engine.clock_check import ClockCheck, Count
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher

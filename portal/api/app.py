@@ -20,7 +20,7 @@ from portal.web.security import NO_TELEMETRY
 from states import vocabulary
 from states.rules import revocation
 from states.vocabulary import Labelled
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 
 _ABOUT: Final = """\
 Les mêmes commandes, les mêmes refus et la même histoire que le portail et la ligne de commande.

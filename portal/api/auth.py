@@ -18,7 +18,7 @@ from states import french
 from states.model import Actor
 from states.vocabulary import Role
 from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, FORBIDDEN, Limit, RateLimiter, digest, network_of
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 
 _LONGEST_TOKEN: Final = 200
 

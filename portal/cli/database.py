@@ -121,7 +121,7 @@ def status(context: CliContext) -> None:
     with database_of(settings) as database, database.read() as connection:
         from states.fingerprint import definition_fingerprint
         from workflow.database import schema
-        from workflow.database.tables import INSTALLED
+        from workflow.database.journal_tables import INSTALLED
         from workflow.engine.engine import VERSION
 
         click.echo(f"Logiciel : {VERSION} ; empreinte de la définition : {definition_fingerprint()}.")

@@ -12,8 +12,7 @@ from portal.cli.output import printable, say
 from portal.cli.parameters import FilePath
 from workflow.app import install
 from workflow.database import schema
-from workflow.database.seal_tables import JOURNAL_SEAL
-from workflow.database.tables import INSTALLED
+from workflow.database.journal_tables import INSTALLED, JOURNAL_SEAL
 from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
 from workflow.settings.model import Settings

@@ -18,7 +18,7 @@ from states.french import day, listing, plural
 
 if TYPE_CHECKING:
     from workflow.app import App
-    from workflow.evidence.lists import ListKind
+    from workflow.database.file_tables import ListKind
     from workflow.evidence.model import ListReport
     from workflow.evidence.parser import ListRow, ReadList, RowRemark
     from workflow.spreadsheets.columns import Columns
@@ -85,8 +85,8 @@ def import_list(
     with opened(context) as (app, actor):
         from portal.cli.errors import refused
         from workflow.auth.actors import require_operator
+        from workflow.database.file_tables import ListKind
         from workflow.evidence.columns import choice_kind
-        from workflow.evidence.lists import ListKind
         from workflow.evidence.model import MASSIVE_LOSS, SAME_FILE
 
         require_operator(actor, "importer une liste")
@@ -139,7 +139,7 @@ def match(context: CliContext, is_applied: bool) -> None:
 @pass_cli_context
 def status(context: CliContext, everything: bool, as_json: bool) -> None:
     with opened(context) as (app, _):
-        from workflow.evidence.lists import ListKind
+        from workflow.database.file_tables import ListKind
 
         imports = [one for kind in ListKind for one in app.lists.imports(kind, limit=1000 if everything else 1)]
         zone = app.settings.zoneinfo
@@ -167,7 +167,8 @@ def show(
 ) -> None:
     one_form(as_json=as_json, output=output)
     with opened(context) as (app, actor):
-        from workflow.evidence.lists import MOST_EXPORTED, ListKind, place_of_entry
+        from workflow.database.file_tables import ListKind
+        from workflow.evidence.lists import MOST_EXPORTED, place_of_entry
 
         if output:
             from portal.exports.evidence import list_workbook

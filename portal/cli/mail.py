@@ -117,7 +117,7 @@ def list_(
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox import circuit_breaker
         from notifications.outbox.admin import list_outbox
-        from workflow.database.backup_tables import restoration_held
+        from workflow.database.schedule_tables import restoration_held
         from workflow.mail.queries import MailFilters, walk_mails
 
         _rectorat_only(actor)

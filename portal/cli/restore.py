@@ -109,7 +109,7 @@ def release(context: CliContext, discarded: tuple[int, ...], discard_all: bool, 
         raise click.UsageError("Donner --discard N, ou bien --discard-all.")
     with opened(context) as (app, actor):
         from workflow.backup.restorer import release as release_held
-        from workflow.database.backup_tables import is_held
+        from workflow.database.schedule_tables import is_held
         from workflow.journal import installation
         from workflow.mail.queries import count_unsent_mails
 

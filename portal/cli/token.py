@@ -10,7 +10,7 @@ from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, printable, say
 from portal.cli.parameters import ROW_NUMBER, labelled_option
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 
 LIST = {
     "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",

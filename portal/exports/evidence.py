@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from portal.exports.cells import Row
 from portal.exports.sheet import Sheet
 from portal.exports.workbook import Workbook
-from workflow.evidence.lists import ListEntry, ListKind
+from workflow.database.file_tables import ListKind
+from workflow.evidence.lists import ListEntry
 
 _PERSON = ("UAI", "Nom", "Prénom", "Nom d'usage", "Adresse électronique", "Autres adresses")
 

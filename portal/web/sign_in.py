@@ -38,8 +38,8 @@ from workflow.auth.rate_limit import new_secret
 from workflow.auth.second_factor import FactorStanding
 from workflow.auth.sessions import Device, SessionUser
 from workflow.auth.tokens import TokenRefused
+from workflow.database.access_tables import SessionEnd
 from workflow.database.signs_of_life import ClockRefused
-from workflow.database.tables import SessionEnd
 from workflow.identity.attempts import ProviderSession
 from workflow.identity.claims import read_claims
 from workflow.identity.provider_sign_in import SIGNED_OUT_PATH

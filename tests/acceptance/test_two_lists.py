@@ -22,8 +22,9 @@ from tests.kit import factories as make
 from tests.kit.drawn_lists import APPLICATION, DELEGATION_TITLES, LISTING_TITLES, DrawnLists, Truth, file_of
 from tests.workflow.evidence.rows import ListedOffice
 from workflow.database.connection import Database
-from workflow.database.evidence_tables import ListKind
-from workflow.database.tables import ESTABLISHMENT, EVENT, REQUEST
+from workflow.database.file_tables import ListKind
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Done
 from workflow.evidence.columns import columns_of
 from workflow.evidence.list_checks import ListCheckResult

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from bench.population import POLICY, YEAR
 from tests.kit.postgresql_server import PrivateServer, private_server
 from tests.kit.worker_processes import Installation, is_frozen, stopped
-from workflow.database.tables import NODE, REQUEST
+from workflow.database.schedule_tables import NODE
+from workflow.database.tables import REQUEST
 from workflow.year_end.overview import revoked_so_far
 from workflow.year_end.sweep import BATCH
 

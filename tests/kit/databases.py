@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, insert, text
 from tests.kit.folders import is_test_run, lasting_folder
 from workflow.database import schema
 from workflow.database.connection import Database
-from workflow.database.tables import ACTOR
+from workflow.database.journal_tables import ACTOR
 
 BACKENDS = ("sqlite", "postgresql")
 SWIFT = {

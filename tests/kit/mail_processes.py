@@ -25,7 +25,7 @@ from tests.kit.sender_process import Orders, SharedClock, born
 from tests.kit.smtp import ScriptedRelay
 from workflow.app import App, bootstrap
 from workflow.database.connection import Database
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT
 from workflow.journal.verification import Verifier
 from workflow.settings.loader import load_settings
 

@@ -23,7 +23,8 @@ from tests.kit.clock import FakeClock
 from tests.kit.installation import OPERATOR, READER, make_installation
 from workflow.app import App, bootstrap
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import ESTABLISHMENT, SESSIONS
+from workflow.database.access_tables import SESSIONS
+from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
 from workflow.settings.loader import load_settings
 

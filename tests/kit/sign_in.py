@@ -11,7 +11,7 @@ from notifications.outbox import admin as outbox
 from notifications.outbox.tables import SEALS
 from notifications.vocabulary import LINK_KINDS
 from workflow.app import App
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT
 from workflow.journal.chain import INSTALLATION
 
 BROWSER = "b" * 43

@@ -17,7 +17,8 @@ from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT, EVENT, REMOVAL, REPORT, REQUEST
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
 from workflow.engine.engine import Done, Engine, Result
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher

@@ -17,7 +17,9 @@ from notifications.outbox.tables import MAILS
 from tests.kit.installation import CONFIG
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
-from workflow.database.tables import EVENT, OCCURRENCE, REMOVAL, REQUEST
+from workflow.database.journal_tables import EVENT
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import REMOVAL, REQUEST
 from workflow.journal.verification import Verifier
 from workflow.settings.loader import load_settings
 from workflow.settings.secrets import generate

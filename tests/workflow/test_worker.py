@@ -11,7 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 from workflow.worker import TICK_SECONDS, EveryMinute, Worker, keep_due
 
 

@@ -19,8 +19,8 @@ from workflow.activation.reading import (
     read_rows,
     require_numbers,
 )
-from workflow.database.activation_tables import ACTIVATION
 from workflow.database.connection import Database
+from workflow.database.figure_tables import ACTIVATION
 from workflow.database.tables import ESTABLISHMENT
 from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import lock, record

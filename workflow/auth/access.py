@@ -16,7 +16,7 @@ from workflow.auth.sessions import end_sign_ins_of
 from workflow.auth.sign_in_links import end_links
 from workflow.auth.substitutions import end_substitutions_of
 from workflow.auth.tokens import end_tokens_of, revoke_token
-from workflow.database.tables import LINKS, SESSIONS, TOKENS
+from workflow.database.access_tables import LINKS, SESSIONS, TOKENS
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

@@ -13,8 +13,8 @@ from states.model import Actor
 from states.refusals import Reason
 from states.validation import clean, fold_mail, name_problem, normalise_uai
 from states.vocabulary import Channel, Role
+from workflow.database.access_tables import SUBSTITUTION
 from workflow.database.connection import Database
-from workflow.database.substitution_tables import SUBSTITUTION
 from workflow.database.tables import ESTABLISHMENT, REQUEST, STAND_IN
 from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import actor_number, known_actor

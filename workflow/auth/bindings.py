@@ -19,10 +19,10 @@ from states.school_calendar import SchoolCalendar, SchoolYear
 from states.validation import fold_mail
 from states.vocabulary import Role
 from workflow.auth.actors import NotAllowed
+from workflow.database.access_tables import BINDING, SESSIONS
 from workflow.database.connection import Database
-from workflow.database.identity_tables import BINDING
 from workflow.database.mapping import mailbox_of
-from workflow.database.tables import ESTABLISHMENT, SESSIONS
+from workflow.database.tables import ESTABLISHMENT
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

@@ -17,7 +17,7 @@ from workflow.auth.rate_limit import (
     derived,
     digest,
 )
-from workflow.database.tables import LINKS
+from workflow.database.access_tables import LINKS
 from workflow.journal.chain import JournalHasher
 
 DIGITS: Final = 6

@@ -18,8 +18,8 @@ from workflow.auth.actors import require_operator
 from workflow.auth.rate_limit import digest
 from workflow.auth.sessions import SessionUser
 from workflow.auth.sign_in_links import end_links_of
+from workflow.database.access_tables import SESSIONS, SessionEnd
 from workflow.database.connection import Database
-from workflow.database.tables import SESSIONS, SessionEnd
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

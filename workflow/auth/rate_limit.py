@@ -16,8 +16,9 @@ from sqlalchemy import Connection, case, delete, func, select, update
 from notifications.ports import Clock, DatabaseTrouble
 from notifications.sql import dialect_insert, insert_new
 from states.decision import Scalar
+from workflow.database.access_tables import TRIES
 from workflow.database.connection import Database, after_commit
-from workflow.database.tables import EVENT, TRIES
+from workflow.database.journal_tables import EVENT
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.journal.origin import Origin, current_origin

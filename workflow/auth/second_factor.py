@@ -25,8 +25,8 @@ from states.validation import fold_mail
 from states.vocabulary import FactorChange, Role
 from workflow.auth.actors import People, require_operator
 from workflow.auth.rate_limit import FACTOR_TRIES, FACTOR_TRIES_A_DAY, RateLimiter
+from workflow.database.access_tables import FACTOR, RECOVERY_CODE
 from workflow.database.connection import Database
-from workflow.database.factor_tables import FACTOR, RECOVERY_CODE
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

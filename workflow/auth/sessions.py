@@ -33,8 +33,8 @@ from workflow.auth.sign_in_links import (
     find_valid_link,
     is_bound_to,
 )
+from workflow.database.access_tables import SESSIONS, SessionEnd
 from workflow.database.connection import Database
-from workflow.database.tables import SESSIONS, SessionEnd
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

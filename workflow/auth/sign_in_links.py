@@ -34,9 +34,10 @@ from workflow.auth.rate_limit import (
     new_secret,
     shortened,
 )
+from workflow.database.access_tables import LINKS
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
-from workflow.database.tables import ESTABLISHMENT, LINKS, REQUEST
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
 

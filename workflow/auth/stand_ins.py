@@ -8,8 +8,9 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from states.model import Actor, StandIn
 from states.vocabulary import StandInKind
+from workflow.database.journal_tables import ACTOR
 from workflow.database.mapping import stand_in_from
-from workflow.database.tables import ACTOR, STAND_IN
+from workflow.database.tables import STAND_IN
 
 
 def begin_stand_in(

@@ -20,8 +20,8 @@ from states.vocabulary import Channel, Role
 from workflow.auth.actors import NotAllowed, People
 from workflow.auth.chefs import known_chef_name
 from workflow.auth.sessions import SessionUser
+from workflow.database.access_tables import SUBSTITUTION, SubstitutionEnd
 from workflow.database.connection import Database
-from workflow.database.substitution_tables import SUBSTITUTION, SubstitutionEnd
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

@@ -16,8 +16,8 @@ from workflow.auth.actors import NotAllowed, People, require_operator
 from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
 from workflow.auth.stand_ins import begin_stand_in, end_token_stand_ins
+from workflow.database.access_tables import TOKENS, Scope
 from workflow.database.connection import Database
-from workflow.database.tables import TOKENS, Scope
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

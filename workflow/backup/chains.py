@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from workflow.database.tables import EVENT, INSTALLED, REQUEST
+from workflow.database.journal_tables import EVENT, INSTALLED
+from workflow.database.tables import REQUEST
 from workflow.journal.chain import INSTALLATION
 
 

@@ -32,10 +32,10 @@ from workflow.backup.folder import (
 from workflow.backup.refusals import BackupRefused
 from workflow.backup.rows import last_numbers, read_rows, shapes_of
 from workflow.database import schema
-from workflow.database.backup_tables import LAST_BACKUP
 from workflow.database.connection import Database, make_private, unbounded
 from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable, fault_of
-from workflow.database.tables import INSTALLED
+from workflow.database.journal_tables import INSTALLED
+from workflow.database.schedule_tables import LAST_BACKUP
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from workflow.backup.refusals import BackupRefused
 from workflow.backup.rows import TableShape
 from workflow.database import schema
 from workflow.database.connection import OTHER_MACHINE, Database, unbounded
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

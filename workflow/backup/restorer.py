@@ -22,10 +22,10 @@ from workflow.backup.folder import DATABASE_FILE, Manifest, copy_private, read_v
 from workflow.backup.loader import is_empty, load, source_of
 from workflow.backup.refusals import BackupRefused
 from workflow.database import schema
-from workflow.database.backup_tables import RESTORATION
+from workflow.database.access_tables import KEPT_FORMS, LINKS, SESSIONS, TOKENS
 from workflow.database.connection import Database, make_private, unbounded
-from workflow.database.spreadsheet_tables import STAGED_IMPORTS
-from workflow.database.tables import KEPT_FORMS, LINKS, OCCURRENCE, SESSIONS, TOKENS
+from workflow.database.file_tables import STAGED_IMPORTS
+from workflow.database.schedule_tables import OCCURRENCE, RESTORATION
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier

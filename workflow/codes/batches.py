@@ -18,8 +18,9 @@ from states.decision import Refused
 from states.model import Actor
 from states.refusals import Reason
 from states.vocabulary import ReissueReason, State
-from workflow.database.code_tables import BATCH, BATCH_REQUEST
-from workflow.database.tables import ACTOR, REQUEST
+from workflow.database.file_tables import BATCH, BATCH_REQUEST
+from workflow.database.journal_tables import ACTOR
+from workflow.database.tables import REQUEST
 from workflow.engine.engine import Done, Engine, Result
 from workflow.engine.idempotency import key_of
 from workflow.engine.sequence import execute_in_batches

@@ -25,8 +25,9 @@ from states.rules.drawing import reading_problems
 from states.school_calendar import SchoolYear
 from states.validation import clean_text, text_problem
 from workflow.codes.batches import UnknownBatch
-from workflow.database.code_tables import BATCH
-from workflow.database.tables import ACTOR, ESTABLISHMENT, REQUEST
+from workflow.database.file_tables import BATCH
+from workflow.database.journal_tables import ACTOR
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.engine.loader import Loader
 from workflow.journal import installation

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable, trouble_of
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 
 if TYPE_CHECKING:
     from workflow.database.postgresql import Patience

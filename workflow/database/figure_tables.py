@@ -1,9 +1,12 @@
-"""The figures counted from the journal, day by day (R99): derived tables, which ``oda figures rebuild`` makes anew."""
+"""The tables of the figures: of the requests, day by day (R99), and of the EduConnect accounts activated (R100).
+
+The former are derived from the journal: ``oda figures rebuild`` makes them anew.
+"""
 
 from datetime import date, datetime
-from typing import Final
+from typing import ClassVar, Final
 
-from sqlalchemy import Column
+from sqlalchemy import CheckConstraint, Column
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime
@@ -41,6 +44,9 @@ class DailyFigure(SQLModel, table=True):
     key_establishments: int = 0
 
 
+DAILY_FIGURE: Final = table_of(DailyFigure)
+
+
 class HandoverDelay(SQLModel, table=True):
     """How many requests were handed over for the first time on ``day``, so many ``days`` after their declaration."""
 
@@ -53,6 +59,9 @@ class HandoverDelay(SQLModel, table=True):
     number: int
 
 
+HANDOVER_DELAY: Final = table_of(HandoverDelay)
+
+
 class FigurePlace(SQLModel, table=True):
     """The département under which an establishment was counted: should the directory change it, all is counted anew."""
 
@@ -60,6 +69,9 @@ class FigurePlace(SQLModel, table=True):
 
     uai: str = Field(primary_key=True)
     departement: str
+
+
+FIGURE_PLACE: Final = table_of(FigurePlace)
 
 
 class FigureProgress(SQLModel, table=True):
@@ -77,7 +89,35 @@ class FigureProgress(SQLModel, table=True):
     rules: str
 
 
-DAILY_FIGURE: Final = table_of(DailyFigure)
-HANDOVER_DELAY: Final = table_of(HandoverDelay)
-FIGURE_PLACE: Final = table_of(FigurePlace)
 FIGURE_PROGRESS: Final = table_of(FigureProgress)
+
+
+ACCOUNTS: Final = ("college", "lycee", "pupil", "parent")
+"""The accounts that are counted: pupils of collèges, of lycées, all pupils, responsables."""
+
+
+class ActivationCount(SQLModel, table=True):
+    """The accounts of one place on one day: of an establishment (``place`` is its UAI) or of a whole département.
+
+    A number that nobody gave is None, and never guessed. All pupils may be more than those of collèges and lycées.
+    """
+
+    __tablename__: ClassVar[str] = "activation_count"
+    __table_args__ = tuple(
+        CheckConstraint(f"{name}_activated BETWEEN 0 AND {name}_accounts", name=name) for name in ACCOUNTS
+    )
+
+    counted_on: date = Field(primary_key=True)
+    place: str = Field(primary_key=True)
+    departement: str
+    college_accounts: int | None = None
+    college_activated: int | None = None
+    lycee_accounts: int | None = None
+    lycee_activated: int | None = None
+    pupil_accounts: int | None = None
+    pupil_activated: int | None = None
+    parent_accounts: int | None = None
+    parent_activated: int | None = None
+
+
+ACTIVATION: Final = table_of(ActivationCount)

@@ -6,21 +6,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, literal_column, select, table
 
 from notifications.outbox.tables import MAILS
-from workflow.database.activation_tables import ACTIVATION
-from workflow.database.backup_tables import RESTORATION
-from workflow.database.claim_tables import CLAIM
-from workflow.database.code_tables import BATCH
+from workflow.database.access_tables import BINDING, FACTOR, SESSIONS, SUBSTITUTION
 from workflow.database.connection import Database, unbounded
-from workflow.database.drane_tables import TRANSMISSION
-from workflow.database.evidence_tables import EVIDENCE_IMPORT
-from workflow.database.factor_tables import FACTOR
-from workflow.database.figure_tables import FIGURE_PROGRESS
-from workflow.database.identity_tables import BINDING
-from workflow.database.seal_tables import JOURNAL_SEAL
-from workflow.database.security_tables import SECURITY_ADDRESSES
-from workflow.database.spreadsheet_tables import STAGED_IMPORTS
-from workflow.database.substitution_tables import SUBSTITUTION
-from workflow.database.tables import REQUEST, SESSIONS
+from workflow.database.figure_tables import ACTIVATION, FIGURE_PROGRESS
+from workflow.database.file_tables import BATCH, EVIDENCE_IMPORT, STAGED_IMPORTS, TRANSMISSION
+from workflow.database.journal_tables import JOURNAL_SEAL, SECURITY_ADDRESSES
+from workflow.database.schedule_tables import RESTORATION
+from workflow.database.tables import CLAIM, REQUEST
 
 if TYPE_CHECKING:
     from alembic.config import Config

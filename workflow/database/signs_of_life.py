@@ -8,7 +8,8 @@ from sqlalchemy import Connection, func, insert, select, update
 from states import french
 from states.refusals import Reason
 from states.rules.schedule import FIRST_DAY, ClockFault, absurd_clock
-from workflow.database.tables import CLOCK_HOLD, INSTALLED, NODE
+from workflow.database.journal_tables import INSTALLED
+from workflow.database.schedule_tables import CLOCK_HOLD, NODE
 
 
 class ClockRefused(Exception):

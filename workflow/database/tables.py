@@ -1,7 +1,7 @@
-"""The tables of the workflow. States and kinds are text held by a CHECK; instants are aware UTC.
+"""The tables of requests and of establishments, and how each table of the workflow is written.
 
-``table=True`` validates nothing: values come from the rules, which have checked them. Rows are read and written
-with SQLAlchemy Core; these classes say what is stored.
+States and kinds are text held by a CHECK; instants are aware UTC. ``table=True`` validates nothing: values come from
+the rules, which have checked them. Rows are read and written with SQLAlchemy Core; these classes say what is stored.
 """
 
 from datetime import date, datetime
@@ -11,19 +11,21 @@ from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, false, lite
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
-from states.rules.schedule import ClockFault
 from states.vocabulary import (
     CallStage,
     Change,
-    Labelled,
     RemovalKind,
     RemovalOutcome,
-    Role,
     Settlement,
-    SignInMethod,
     StandInKind,
     State,
 )
+
+
+def table_of(model: type[Any]) -> Table:
+    """Return the SQLAlchemy table behind a class."""
+    return model.__table__  # type: ignore[no-any-return]
+
 
 LONG_AGO = "'2000-01-01 00:00:00'"
 """The instant of a row that the write path did not write: none but in a test."""
@@ -33,30 +35,32 @@ def _instant(*, nullable: bool = False) -> Column[datetime]:
     return Column(UtcDateTime(), nullable=nullable)
 
 
-def _partial(name: str, where: str, *columns: str) -> Index:
+def partial_index(name: str, where: str, *columns: str) -> Index:
     """An index of the rows that meet a condition, on both databases."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 _OF_THE_WORKLIST = (
     Index("ix_request_state", "state", "since", "reference", "uai"),
-    _partial("ix_request_waiting", "state <> 'revoked'", "since", "reference", "uai"),
-    _partial("ix_request_revoked", "state = 'revoked'", "school_year", "since", "reference"),
-    _partial("ix_request_checks", "state = 'requested'", "checks", "since", "reference", "checked_on"),
-    _partial(
+    partial_index("ix_request_waiting", "state <> 'revoked'", "since", "reference", "uai"),
+    partial_index("ix_request_revoked", "state = 'revoked'", "school_year", "since", "reference"),
+    partial_index("ix_request_checks", "state = 'requested'", "checks", "since", "reference", "checked_on"),
+    partial_index(
         "ix_request_not_handed",
         "state = 'code_issued' AND handed_on IS NULL AND extends IS NULL",
         "state", "since", "reference",
     ),
-    _partial("ix_request_expiry", "state = 'code_issued'", "school_year", "expiry_seen_for"),
+    partial_index("ix_request_expiry", "state = 'code_issued'", "school_year", "expiry_seen_for"),
     Index("ix_request_name", "sorted_name", "reference"),
-    _partial("ix_request_no_drane_date", "drane_declared_on IS NULL AND state <> 'revoked'", "since", "reference"),
-    _partial("ix_request_keys", "code_issued_at IS NOT NULL", "school_year", "state", "reference", "uai"),
-    _partial("ix_request_drane", "drane IN ('to_add', 'to_correct', 'to_remove')", "school_year", "uai", "reference"),
-    _partial("ix_request_answered", "question_answered_at IS NOT NULL", "question_answered_at"),
-    _partial("ix_request_drawn", "drawn_at IS NOT NULL", "drawn_at"),
-    _partial("ix_request_to_erase", "state = 'revoked' AND erased_at IS NULL", "since", "reference"),
-    _partial("ix_request_unread", "code_unread_since IS NOT NULL", "code_unread_since"),
+    partial_index("ix_request_no_drane_date", "drane_declared_on IS NULL AND state <> 'revoked'", "since", "reference"),
+    partial_index("ix_request_keys", "code_issued_at IS NOT NULL", "school_year", "state", "reference", "uai"),
+    partial_index(
+        "ix_request_drane", "drane IN ('to_add', 'to_correct', 'to_remove')", "school_year", "uai", "reference"
+    ),
+    partial_index("ix_request_answered", "question_answered_at IS NOT NULL", "question_answered_at"),
+    partial_index("ix_request_drawn", "drawn_at IS NOT NULL", "drawn_at"),
+    partial_index("ix_request_to_erase", "state = 'revoked' AND erased_at IS NULL", "since", "reference"),
+    partial_index("ix_request_unread", "code_unread_since IS NOT NULL", "code_unread_since"),
 )  # fmt: skip
 """Indexes that keep a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
 
@@ -73,7 +77,7 @@ class Establishment(SQLModel, table=True):
     __table_args__ = (
         Index("ix_establishment_mailbox", text("lower(mailbox)")),
         Index("ix_establishment_set_mailbox", text("lower(set_mailbox)")),
-        _partial("ix_establishment_siret", "siret <> ''", "siret"),
+        partial_index("ix_establishment_siret", "siret <> ''", "siret"),
     )
 
     uai: str = Field(primary_key=True)
@@ -92,6 +96,9 @@ class Establishment(SQLModel, table=True):
     chef_civility: str = Field(default="", sa_column_kwargs={"server_default": ""})
     siret: str = Field(default="", sa_column_kwargs={"server_default": ""})
     link_asked_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+
+
+ESTABLISHMENT: Final = table_of(Establishment)
 
 
 class StandInRow(SQLModel, table=True):
@@ -113,6 +120,9 @@ class StandInRow(SQLModel, table=True):
     until: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     confirmed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     confirmed_by: int | None = None
+
+
+STAND_IN: Final = table_of(StandInRow)
 
 
 class DelegationRequest(SQLModel, table=True):
@@ -205,6 +215,13 @@ class DelegationRequest(SQLModel, table=True):
     chain_length: int
 
 
+REQUEST: Final = table_of(DelegationRequest)
+
+
+IS_LIVE = REQUEST.c.state != literal_column("'revoked'")
+"""Written out, never bound: a partial index serves only a condition that it can recognise."""
+
+
 class RequestWord(SQLModel, table=True):
     """A word by which a request is found: one of its person's folded names, or the folded mail (R89).
 
@@ -220,37 +237,7 @@ class RequestWord(SQLModel, table=True):
     )
 
 
-class Event(SQLModel, table=True):
-    """One link of a chain (R63). ``canonical`` is what is hashed; the other columns are read from it."""
-
-    __table_args__ = (
-        Index("ix_event_at", "at"),
-        _partial("ix_event_mail", "kind IN ('mail_dead', 'mail_retried', 'mail_discarded')", "at"),
-        _partial("ix_event_installation", "stream = 'installation'", "kind", "seq"),
-    )
-
-    stream: str = Field(primary_key=True)
-    seq: int = Field(primary_key=True)
-    kind: str
-    from_state: str | None = None
-    to_state: str | None = None
-    actor: int = Field(foreign_key="actor.number")
-    role: str
-    at: datetime = Field(sa_column=_instant())
-    canonical: str = Field(sa_column=Column(Text, nullable=False))
-    hash: str
-
-
-class EventNote(SQLModel, table=True):
-    """A free text beside its event: erasable, while the event keeps a keyed commitment of it (R64)."""
-
-    __tablename__ = "event_note"
-
-    stream: str = Field(primary_key=True)
-    seq: int = Field(primary_key=True)
-    field: str = Field(primary_key=True)
-    nonce: str
-    body: str = Field(sa_column=Column(Text, nullable=False))
+WORD: Final = table_of(RequestWord)
 
 
 class AssignmentRow(SQLModel, table=True):
@@ -265,6 +252,9 @@ class AssignmentRow(SQLModel, table=True):
     until: datetime = Field(sa_column=_instant())
 
 
+ASSIGNMENT: Final = table_of(AssignmentRow)
+
+
 class PrivateNoteRow(SQLModel, table=True):
     """A note between operators on a request: a free text that is erased with its person's data (R88)."""
 
@@ -277,28 +267,7 @@ class PrivateNoteRow(SQLModel, table=True):
     body: str = Field(sa_column=Column(Text, nullable=False))
 
 
-class Installation(SQLModel, table=True):
-    """The single row of this installation: its birth, and the head of its own chain."""
-
-    id: int = Field(default=1, primary_key=True)
-    created_at: datetime = Field(sa_column=_instant())
-    key_check: str
-    chain_head: str
-    chain_length: int
-
-
-class ActorRow(SQLModel, table=True):
-    """The actor behind a number of the journal. ``key`` tells one from another; ``label`` is what people read.
-
-    ``nonce`` salts the commitment that the journal holds of both; empty once they were erased (R109).
-    """
-
-    __tablename__ = "actor"
-
-    number: int | None = Field(default=None, primary_key=True)
-    key: str = Field(unique=True)
-    label: str
-    nonce: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+PRIVATE_NOTE: Final = table_of(PrivateNoteRow)
 
 
 class Counter(SQLModel, table=True):
@@ -306,6 +275,9 @@ class Counter(SQLModel, table=True):
 
     school_year: str = Field(primary_key=True)
     last: int
+
+
+COUNTER: Final = table_of(Counter)
 
 
 class RemovalTask(SQLModel, table=True):
@@ -323,6 +295,9 @@ class RemovalTask(SQLModel, table=True):
     opened_at: datetime = Field(sa_column=_instant())
     outcome: str | None = None
     closed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+
+
+REMOVAL: Final = table_of(RemovalTask)
 
 
 class RemovalCall(SQLModel, table=True):
@@ -346,6 +321,9 @@ class RemovalCall(SQLModel, table=True):
     changed_at: datetime = Field(sa_column=_instant())
 
 
+CALL: Final = table_of(RemovalCall)
+
+
 class ChangeReport(SQLModel, table=True):
     """A change that was reported, numbered within its request (R32).
 
@@ -361,7 +339,7 @@ class ChangeReport(SQLModel, table=True):
             "ix_report_due", "effective_on",
             sqlite_where=text("settlement IS NULL"), postgresql_where=text("settlement IS NULL"),
         ),
-        _partial("ix_report_revocation", "revoke_on IS NOT NULL", "revoke_on"),
+        partial_index("ix_report_revocation", "revoke_on IS NOT NULL", "revoke_on"),
     )  # fmt: skip
 
     reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
@@ -375,75 +353,7 @@ class ChangeReport(SQLModel, table=True):
     revoke_on: date | None = None
 
 
-class Occurrence(SQLModel, table=True):
-    """A scheduled thing that has happened: its key makes it happen once (R50). ``requests``: how many."""
-
-    key: str = Field(primary_key=True)
-    at: datetime = Field(sa_column=_instant())
-    requests: int = 0
-
-
-class YearEndRecord(SQLModel, table=True):
-    """The end of a school year as it was foreseen, and whether the brake holds it (R51, R52)."""
-
-    __tablename__ = "year_end"
-
-    school_year: str = Field(primary_key=True)
-    last_day: date
-    ends_at: datetime = Field(sa_column=_instant())
-    recorded_at: datetime = Field(sa_column=_instant())
-    held_why: str | None = None
-    held_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
-    confirmed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
-    confirmed_by: int | None = None
-
-
-class Node(SQLModel, table=True):
-    """A machine that ticks, and when it last did (R52); the installation's birth for one that never could.
-
-    ``skew_seconds``: how far ahead of the database's its clock is; ``refused_at``: since when it is too far to tick,
-    None while it may; ``heard_at``: when it last compared the two, None where the machine's own clock judges (R82).
-    """
-
-    host: str = Field(primary_key=True)
-    seen_at: datetime = Field(sa_column=_instant())
-    skew_seconds: float = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    refused_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
-    heard_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
-
-
-class ClockHold(SQLModel, table=True):
-    """Why the clock is not believed, by the last tick: one row at most, none while all is well (R52).
-
-    ``held_at``: the first tick under this clock, ``seen_at``: the last one; both by that clock. ``known_at``: the last
-    sign of life before.
-    """
-
-    __tablename__ = "clock_hold"
-    __table_args__ = (one_of("fault", ClockFault),)
-
-    id: int = Field(primary_key=True)
-    fault: str
-    held_at: datetime = Field(sa_column=_instant())
-    seen_at: datetime = Field(sa_column=_instant())
-    known_at: datetime = Field(sa_column=_instant())
-
-
-class MachineCounter(SQLModel, table=True):
-    """What the machine's counter showed at its last ticks, for the next process of the same boot (R52).
-
-    ``believed_at``, ``doubted_at``: the clock's instant at the last tick that believed it, and at the last one of all
-    if that did not; ``believed_seconds``, ``doubted_seconds``: the counter then. None where there was no such tick.
-    """
-
-    __tablename__ = "machine_counter"
-
-    host: str = Field(primary_key=True)
-    boot: str
-    believed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
-    believed_seconds: float | None = None
-    doubted_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
-    doubted_seconds: float | None = None
+REPORT: Final = table_of(ChangeReport)
 
 
 class IdempotencyKey(SQLModel, table=True):
@@ -462,222 +372,20 @@ class IdempotencyKey(SQLModel, table=True):
     at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, index=True))
 
 
-class Scope(Labelled):
-    """The scope of an access token."""
+class DelegationClaim(SQLModel, table=True):
+    """A live delegation of the application that the identity of a request's RUPN bore, on the day of ``said_on``.
 
-    READ = "read", "lire"
-    ACT = "act", "lire et agir"
-
-
-class SignInLink(SQLModel, table=True):
-    """A link sent by mail, found by the digest of its secret, which is never stored.
-
-    ``subject``: the UAI asked for, or the address of an operator or a reader; ``sent_to``: the mailbox, whose
-    establishments it opens; ``joins``: the digest of the session that asked to add them to itself; ``back``: the page
-    that was asked for before signing in. ``browser``: the digest of the cookie of the browser that asked;
-    ``code_digest``: the keyed digest of its six digits; ``network`` and ``browser_name`` tell whoever reads it from
-    where it was asked; ``is_proof``: the session ``joins`` asked for it to prove anew who its user is (R104, R105).
+    ``seen``: the digest of what a check of the delegation looks at in the request then (R35).
     """
 
-    __tablename__: ClassVar[str] = "sign_in_link"
-    __table_args__ = (
-        one_of("role", Role),
-        Index("ix_sign_in_link_expires_at", "expires_at"),
-        Index("ix_sign_in_link_subject", "subject"),
-        Index("ix_sign_in_link_browser", "browser"),
-    )
+    __tablename__: ClassVar[str] = "delegation_claim"
 
-    digest: str = Field(primary_key=True, sa_type=Text)
-    role: str = Field(sa_type=Text)
-    subject: str = Field(sa_type=Text)
-    sent_to: str = Field(sa_type=Text)
-    joins: str = Field(default="", sa_type=Text)
-    back: str = Field(default="", sa_type=Text)
-    created_at: datetime = Field(sa_type=UtcDateTime)
-    expires_at: datetime = Field(sa_type=UtcDateTime)
-    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    browser: str = Field(default="", sa_type=Text)
-    code_digest: str = Field(default="", sa_type=Text)
-    network: str = Field(default="", sa_type=Text)
-    browser_name: str = Field(default="", sa_type=Text)
-    is_proof: bool = Field(default=False)
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    said_on: date
+    application: str = Field(sa_type=Text)
+    begins: date | None = None
+    ends: date | None = None
+    seen: str = Field(sa_type=Text)
 
 
-class KeptForm(SQLModel, table=True):
-    """A form that was sent after the end of its session, encrypted by a secret that its browser alone has (R73)."""
-
-    __tablename__: ClassVar[str] = "kept_form"
-    __table_args__ = (UniqueConstraint("session"), Index("ix_kept_form_kept_at", "kept_at"))
-
-    digest: str = Field(primary_key=True, sa_type=Text)
-    session: str = Field(sa_type=Text)
-    content: str = Field(sa_type=Text)
-    kept_at: datetime = Field(sa_column=_instant())
-
-
-class SessionEnd(Labelled):
-    """Who ended a session in the stead of the browser that has it (R107)."""
-
-    OWNER = "owner", "quelqu'un y a mis fin d'une autre connexion au même compte"
-    RECTORAT = "rectorat", "un opérateur du rectorat y a mis fin"
-
-
-class WebSession(SQLModel, table=True):
-    """Somebody who signed in. ``subject``: the UAI, by commas, or the address; ``name``: what a chef gives (R37).
-
-    ``number`` is its public name, which never serves again; the secret of which ``digest`` is made opens it.
-
-    ``role`` of a mailbox that has not said yet who it is stays ``chef`` and ``name`` empty: it may only say it.
-    ``provider``: the identity provider's name in the settings, empty for a mail's link; ``proved_at``: when this person
-    last proved who they are (R105); ``browser``: what its list of sessions says of it (R107). ``identity``: a keyed
-    digest of who that is at its provider, and ``identity_name`` the name that it vouches for, both empty for a link's.
-    ``ended_by``: see SessionEnd, None of one that ended otherwise. ``awaits_factor``: it opens nothing but the page of
-    the second factor (R106).
-    """
-
-    __tablename__: ClassVar[str] = "web_session"
-    __table_args__ = (
-        one_of("role", Role),
-        one_of("method", SignInMethod),
-        Index("ix_web_session_subject", "subject"),
-        one_of("ended_by", SessionEnd),
-        Index("ix_web_session_expires_at", "expires_at"),
-        {"sqlite_autoincrement": True},
-    )
-
-    number: int | None = Field(default=None, primary_key=True)
-    digest: str = Field(unique=True, sa_type=Text)
-    role: str = Field(sa_type=Text)
-    subject: str = Field(sa_type=Text)
-    name: str = Field(default="", sa_type=Text)
-    created_at: datetime = Field(sa_type=UtcDateTime)
-    seen_at: datetime = Field(sa_type=UtcDateTime)
-    expires_at: datetime = Field(sa_type=UtcDateTime)
-    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    ended_by: str | None = Field(default=None, sa_type=Text)
-    method: str = Field(default=SignInMethod.MAIL_LINK.value, sa_type=Text)
-    provider: str = Field(default="", sa_type=Text)
-    proved_at: datetime = Field(sa_type=UtcDateTime)
-    browser: str = Field(default="", sa_type=Text)
-    identity: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
-    identity_name: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
-    awaits_factor: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-
-
-class AccessToken(SQLModel, table=True):
-    """A program's key to the API, for one person (``role``, ``subject``) and one ``scope``, until ``expires_at``."""
-
-    __tablename__: ClassVar[str] = "access_token"
-    __table_args__ = (one_of("role", Role), one_of("scope", Scope))
-
-    id: int | None = Field(default=None, primary_key=True)
-    digest: str = Field(unique=True, sa_type=Text)
-    label: str = Field(sa_type=Text)
-    role: str = Field(sa_type=Text)
-    subject: str = Field(sa_type=Text)
-    scope: str = Field(sa_type=Text)
-    created_at: datetime = Field(sa_type=UtcDateTime)
-    expires_at: datetime = Field(sa_type=UtcDateTime)
-    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-
-
-class TryCount(SQLModel, table=True):
-    """The tries under one limit until ``ends_at``: ``key`` is a digest of who or what is tried (R74).
-
-    ``refused`` counts those beyond the limit, or all of them where each is a refusal in itself; ``network`` and
-    ``browser`` are then kept until the window is over (R108). A row without tries only tells that a network, or a
-    browser, is known.
-    """
-
-    __tablename__: ClassVar[str] = "try_count"
-    __table_args__ = (Index("ix_try_count_ends_at", "ends_at"),)
-
-    key: str = Field(primary_key=True, sa_type=Text)
-    ends_at: datetime = Field(primary_key=True, sa_type=UtcDateTime)
-    limit_name: str = Field(sa_type=Text)
-    tries: int
-    refused: int
-    network: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
-    browser: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
-
-
-LINKS: Final[Table] = SQLModel.metadata.tables["sign_in_link"]
-
-
-KEPT_FORMS: Final[Table] = SQLModel.metadata.tables["kept_form"]
-
-
-SESSIONS: Final[Table] = SQLModel.metadata.tables["web_session"]
-
-
-TOKENS: Final[Table] = SQLModel.metadata.tables["access_token"]
-
-
-TRIES: Final[Table] = SQLModel.metadata.tables["try_count"]
-
-
-def table_of(model: type[Any]) -> Table:
-    """The SQLAlchemy table behind a class of ``workflow.database.tables``."""
-    return model.__table__  # type: ignore[no-any-return]
-
-
-CALL: Final = table_of(RemovalCall)
-
-
-RECORD = table_of(YearEndRecord)
-
-
-NODE = table_of(Node)
-
-
-CLOCK_HOLD = table_of(ClockHold)
-
-
-MACHINE_COUNTER = table_of(MachineCounter)
-
-
-OCCURRENCE = table_of(Occurrence)
-
-
-INSTALLED = table_of(Installation)
-
-
-ACTOR = table_of(ActorRow)
-
-
-COUNTER = table_of(Counter)
-
-
-REQUEST = table_of(DelegationRequest)
-
-
-ESTABLISHMENT = table_of(Establishment)
-
-
-STAND_IN = table_of(StandInRow)
-
-
-REMOVAL = table_of(RemovalTask)
-
-
-REPORT = table_of(ChangeReport)
-
-
-WORD = table_of(RequestWord)
-
-
-IS_LIVE = REQUEST.c.state != literal_column("'revoked'")
-"""Written out, never bound: a partial index serves only a condition that it can recognise."""
-
-
-EVENT = table_of(Event)
-
-
-NOTE = table_of(EventNote)
-
-
-ASSIGNMENT: Final = table_of(AssignmentRow)
-
-
-PRIVATE_NOTE: Final = table_of(PrivateNoteRow)
+CLAIM: Final = table_of(DelegationClaim)

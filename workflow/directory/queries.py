@@ -14,8 +14,9 @@ from states.departements import departement_name
 from states.model import Actor
 from states.validation import fold_mail, has_uai_form
 from states.vocabulary import State
-from workflow.database.tables import ACTOR, EVENT, IS_LIVE, NOTE
+from workflow.database.journal_tables import ACTOR, EVENT, NOTE
 from workflow.database.tables import ESTABLISHMENT as E
+from workflow.database.tables import IS_LIVE
 from workflow.database.tables import REQUEST as R
 from workflow.directory.model import MAILBOX_SET
 from workflow.journal.chain import INSTALLATION

@@ -27,10 +27,11 @@ from states.policy import Policy
 from states.rules.drane import changed_for_drane, drane_digest, drane_standing
 from states.school_calendar import SchoolYear
 from states.vocabulary import DRANE_MOVEMENTS, DraneStanding
-from workflow.database.drane_tables import TRANSMISSION as T
-from workflow.database.drane_tables import TRANSMISSION_LINE as L
+from workflow.database.file_tables import TRANSMISSION as T
+from workflow.database.file_tables import TRANSMISSION_LINE as L
+from workflow.database.journal_tables import ACTOR
 from workflow.database.mapping import REQUEST_COLUMNS, request_from
-from workflow.database.tables import ACTOR, ESTABLISHMENT, IS_LIVE, REQUEST
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REQUEST
 from workflow.engine.engine import Engine, Result
 from workflow.engine.sequence import BATCH
 from workflow.journal.installation import lock, record

@@ -24,6 +24,7 @@ from states.rules.schedule import (
     check_clock,
 )
 from workflow.database.connection import Database, this_host
+from workflow.database.schedule_tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
 from workflow.database.signs_of_life import (
     HeldClock,
     held_clock,
@@ -31,7 +32,6 @@ from workflow.database.signs_of_life import (
     last_heartbeat,
     record_heartbeat,
 )
-from workflow.database.tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

@@ -18,7 +18,8 @@ from states.commands import Amend, Command, Declare, Expire, IssueCode, OnReques
 from states.model import DrawnBatch, Establishment, Facts, LastEvent, Removal, Report, Request
 from states.validation import fold_mail, normalise_uai, person_key
 from states.vocabulary import CodeStatus, RevokeReason, Trigger
-from workflow.database.code_tables import BATCH
+from workflow.database.file_tables import BATCH
+from workflow.database.journal_tables import ACTOR, EVENT
 from workflow.database.mapping import (
     REQUEST_COLUMNS,
     establishment_from,
@@ -28,7 +29,7 @@ from workflow.database.mapping import (
     request_from,
     stand_in_from,
 )
-from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REPORT, REQUEST, STAND_IN
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST, STAND_IN
 from workflow.journal.chain import ChainHead
 
 

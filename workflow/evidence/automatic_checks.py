@@ -12,7 +12,7 @@ from states.commands import CheckDelegation, CheckListing
 from states.model import Actor, Check, Request
 from states.rules.verification import Standing, check_problems, oldest_valid_day
 from states.vocabulary import CheckOutcome, State
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request_from
 from workflow.database.tables import REQUEST
 from workflow.engine.engine import Done, Engine

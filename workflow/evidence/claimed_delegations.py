@@ -19,10 +19,9 @@ from states.model import Request
 from states.policy import Policy
 from states.rules.verification import delegation_digest, oldest_valid_day
 from states.vocabulary import CheckOutcome, State
-from workflow.database.claim_tables import CLAIM
 from workflow.database.connection import Database
 from workflow.database.mapping import REQUEST_COLUMNS, request_from
-from workflow.database.tables import REQUEST
+from workflow.database.tables import CLAIM, REQUEST
 from workflow.evidence.delegation_attribute import DelegatedResource, parse_attribute
 
 

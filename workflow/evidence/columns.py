@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from states.characters import fold
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.evidence.delegation_attribute import looks_like_attribute
 from workflow.spreadsheets.columns import TITLES_WITHIN, Columns, ColumnSpec
 from workflow.spreadsheets.reader import Table

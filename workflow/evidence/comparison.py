@@ -15,9 +15,9 @@ from states.policy import Policy
 from states.rules.verification import oldest_valid_day
 from states.vocabulary import Trigger
 from workflow.auth.chefs import KnownChefs, known_chefs
-from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
-from workflow.database.evidence_tables import ListKind
-from workflow.database.tables import EVENT
+from workflow.database.file_tables import EVIDENCE_ENTRY as E
+from workflow.database.file_tables import ListKind
+from workflow.database.journal_tables import EVENT
 from workflow.evidence.lists import ENTRY_COLUMNS, ListEntry, ListImport, entry_from, lists_in_force
 from workflow.evidence.matching import (
     CONFIDENT,

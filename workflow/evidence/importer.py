@@ -13,8 +13,8 @@ from states.characters import fold
 from states.model import Actor
 from states.validation import uai_problem
 from workflow.database.connection import Database
-from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
-from workflow.database.evidence_tables import EVIDENCE_IMPORT, ListKind
+from workflow.database.file_tables import EVIDENCE_ENTRY as E
+from workflow.database.file_tables import EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import ESTABLISHMENT
 from workflow.evidence.lists import ListImport, list_in_force
 from workflow.evidence.model import (

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from notifications.sql import insert_new
 from states import french
 from states.model import Actor
-from workflow.database.evidence_tables import ListKind
-from workflow.database.tables import OCCURRENCE
+from workflow.database.file_tables import ListKind
+from workflow.database.schedule_tables import OCCURRENCE
 from workflow.engine.engine import Engine
 from workflow.evidence.automatic_checks import AutomaticChecks, ComparisonResult
 from workflow.evidence.lists import lists_in_force

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from states.french import listing
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.evidence.columns import ATTRIBUTE_TITLES, delegation_titles, is_of_delegations
 from workflow.evidence.parser import ReadList, bare_attribute_rows, is_bare_attribute, read_rows
 from workflow.settings.form_errors import quote

@@ -11,10 +11,10 @@ from notifications.sql import batches
 from states import french
 from states.characters import fold
 from states.validation import fold_mail, has_uai_form, normalise_uai
-from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
-from workflow.database.evidence_tables import EVIDENCE_IMPORT as I
-from workflow.database.evidence_tables import ListKind as ListKind
-from workflow.database.tables import ACTOR
+from workflow.database.file_tables import EVIDENCE_ENTRY as E
+from workflow.database.file_tables import EVIDENCE_IMPORT as I
+from workflow.database.file_tables import ListKind
+from workflow.database.journal_tables import ACTOR
 
 MOST_EXPORTED: Final = 50_000
 """Rows of a file: as many as a list may have."""

@@ -13,10 +13,11 @@ from states.commands import ReportChange
 from states.model import Actor, Request
 from states.rules.verification import current_checks
 from states.vocabulary import Change, CheckOutcome
-from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import EVIDENCE_ENTRY as E
+from workflow.database.file_tables import ListKind
 from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request_from
-from workflow.database.tables import IS_LIVE, OCCURRENCE, REQUEST
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import IS_LIVE, REQUEST
 from workflow.engine.engine import Done, Engine
 from workflow.evidence.comparison import ListComparison
 from workflow.evidence.lists import ListImport

@@ -6,7 +6,7 @@ from datetime import date
 
 from states import french
 from states.refusals import Reason
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.evidence.lists import ListImport
 from workflow.evidence.parser import ListRow, RowRemark
 

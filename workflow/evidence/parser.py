@@ -18,7 +18,7 @@ from states.validation import (
     normalise_uai,
     person_key,
 )
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.evidence.delegation_attribute import ESTABLISHMENTS, looks_like_attribute, parse_attribute
 from workflow.settings.form_errors import quote
 from workflow.spreadsheets.reader import Table, parse_day

@@ -10,9 +10,10 @@ from states.model import Actor
 from states.school_calendar import months_before
 from states.vocabulary import State
 from workflow.database.connection import Database
-from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
-from workflow.database.evidence_tables import EVIDENCE_IMPORT
-from workflow.database.tables import IS_LIVE, OCCURRENCE
+from workflow.database.file_tables import EVIDENCE_ENTRY as E
+from workflow.database.file_tables import EVIDENCE_IMPORT
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import IS_LIVE
 from workflow.database.tables import REQUEST as R
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher

@@ -8,8 +8,9 @@ from notifications.ports import Clock
 from states.model import Actor
 from workflow.auth.actors import require_operator
 from workflow.database.connection import Database
+from workflow.database.file_tables import ListKind
 from workflow.evidence.importer import import_list, preview_list
-from workflow.evidence.lists import ListEntry, ListImport, ListKind, list_imports, search_entries
+from workflow.evidence.lists import ListEntry, ListImport, list_imports, search_entries
 from workflow.evidence.model import ListReport
 from workflow.evidence.parser import ReadList
 from workflow.evidence.retention import erase_unneeded_rows

@@ -11,9 +11,8 @@ from states.decision import Scalar
 from states.departements import departement_name
 from states.rules.schedule import ClockFault, Hold
 from states.vocabulary import Labelled, SignInMethod
-from workflow.database.evidence_tables import ListKind
-from workflow.database.substitution_tables import SubstitutionEnd
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope, SubstitutionEnd
+from workflow.database.file_tables import ListKind
 from workflow.journal.exports import ExportedList
 
 

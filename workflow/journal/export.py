@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from workflow.database.seal_tables import JOURNAL_SEAL
-from workflow.database.seal_tables import SIGNING_KEY as KEY_STARTED
-from workflow.database.tables import EVENT, INSTALLED
+from workflow.database.journal_tables import EVENT, INSTALLED, JOURNAL_SEAL
+from workflow.database.journal_tables import SIGNING_KEY as KEY_STARTED
 from workflow.journal.chain import canonical_instant
 from workflow.journal.sealing import by_bytes, lines_of
 from workflow.journal.verification import STREAMED

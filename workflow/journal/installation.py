@@ -18,8 +18,8 @@ from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database, after_commit
+from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.database.signs_of_life import require_right_clock
-from workflow.database.tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.journal.chain import EMPTY_CHAIN, INSTALLATION, ChainHead, JournalHasher
 from workflow.journal.event_kinds import is_from_somewhere
 from workflow.journal.origin import Origin, current_origin, keep_origins

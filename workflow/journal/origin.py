@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from workflow.database.security_tables import SECURITY_ADDRESSES
+from workflow.database.journal_tables import SECURITY_ADDRESSES
 
 MOST_NETWORKS: Final = 20
 """Networks kept of one event of refused tries, those of most tries first: a crowd of them fills no table."""

@@ -17,8 +17,7 @@ from notifications.messages.operator_reports import seal_key
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Stage
 from states.french import day as french_day
-from workflow.database.seal_tables import JOURNAL_SEAL, SEALED_HEAD
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT, JOURNAL_SEAL, SEALED_HEAD
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.sealing import SEALED, by_bytes, is_filed
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SentSeal, SignedSeal

@@ -18,9 +18,10 @@ from notifications.sql import BATCH_SIZE, insert_new, insert_rows
 from states.model import Actor
 from states.school_calendar import SchoolCalendar
 from workflow.database.connection import Database
-from workflow.database.seal_tables import JOURNAL_SEAL, SEALED_HEAD
-from workflow.database.seal_tables import SIGNING_KEY as KEY_STARTED
-from workflow.database.tables import INSTALLED, OCCURRENCE, REQUEST
+from workflow.database.journal_tables import INSTALLED, JOURNAL_SEAL, SEALED_HEAD
+from workflow.database.journal_tables import SIGNING_KEY as KEY_STARTED
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import REQUEST
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_instant
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SignedSeal, SigningKey, sent_file

@@ -14,8 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
 from notifications.sql import batches
 from states.decision import Scalar
 from states.vocabulary import Role
-from workflow.database.security_tables import SECURITY_ADDRESSES
-from workflow.database.tables import ACTOR, EVENT, NOTE
+from workflow.database.journal_tables import ACTOR, EVENT, NOTE, SECURITY_ADDRESSES
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.event_kinds import EventGroup, EventKind, kind_label, kinds_of
 from workflow.journal.event_words import Shown, event_data

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Row, String, exists, func, select, tuple_, type_coerce
 
+from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.database.mapping import reference_of, school_year
-from workflow.database.tables import ACTOR, COUNTER, EVENT, INSTALLED, NOTE, REQUEST
+from workflow.database.tables import COUNTER, REQUEST
 from workflow.journal.chain import GENESIS, INSTALLATION, JournalHasher, canonical_instant, hash_of
 from workflow.journal.installation import ACTOR_NAMED, is_erased
 

@@ -17,7 +17,8 @@ from notifications.outbox.tables import MAILS, SEALS, is_about
 from notifications.rendering.renderer import Rendered, Unrenderable
 from notifications.vocabulary import CODE_KINDS, CODE_MAILS, LINK_KINDS, Audience, Fault, Kind, Priority, Stage
 from states.model import Actor
-from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, NOTE, REQUEST
+from workflow.database.journal_tables import ACTOR, EVENT, NOTE
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.journal.chain import INSTALLATION
 from workflow.mail.admin import mailbox_now
 from workflow.requests.filters import UNDELIVERABLE

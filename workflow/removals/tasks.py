@@ -17,8 +17,9 @@ from states.rules.revocation import RemovalTodo, removal_todo
 from states.school_calendar import SchoolYear
 from states.validation import normalise_uai
 from states.vocabulary import RemovalKind, RemovalOutcome, Trigger
+from workflow.database.journal_tables import ACTOR, EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request_from, school_year
-from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, REMOVAL, REQUEST
+from workflow.database.tables import ESTABLISHMENT, REMOVAL, REQUEST
 from workflow.engine.loader import Loader
 from workflow.settings.sections import spellings
 

@@ -21,8 +21,9 @@ from states.rules.standing_in import held_until, set_mailbox_of
 from states.rules.verification import check_problems
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Channel, CodeStatus, RemovalKind, RemovalOutcome, Role, State, Trigger
+from workflow.database.journal_tables import ACTOR, EVENT, NOTE
 from workflow.database.mapping import removal_from
-from workflow.database.tables import ACTOR, EVENT, NOTE, REMOVAL, REQUEST
+from workflow.database.tables import REMOVAL, REQUEST
 from workflow.engine.loader import Loader
 from workflow.removals.tasks import done, done_for_chef
 from workflow.requests.event_labels import NOTE_LABELS, event_details

@@ -14,8 +14,9 @@ from states.policy import Policy
 from states.rules.declaration import renewal_years
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import CodeStatus, State, Trigger
+from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, request_from
-from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.engine.loader import Loader
 from workflow.requests.filters import UNDELIVERABLE, Filters, conditions, visible_to
 from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions

@@ -12,8 +12,9 @@ from states.model import Actor, Establishment, Report, Request
 from states.policy import Policy
 from states.school_calendar import YearEnd
 from states.vocabulary import RUPN_CHANGES, CodeStatus, Role, State, Trigger
+from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
-from workflow.database.tables import ESTABLISHMENT, EVENT, REPORT, REQUEST
+from workflow.database.tables import ESTABLISHMENT, REPORT, REQUEST
 
 MOST: Final = 50
 """Requests that his page shows, the latest first: one person has a few."""

@@ -16,8 +16,9 @@ from states.policy import Policy
 from states.refusals import Reason
 from states.rules.verification import check_problems, oldest_valid_day
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
+from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.mapping import request_from
-from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.requests.assignments import Assignment, assignments_of
 from workflow.requests.filters import Checks, Filters, conditions, live_years, visible_to
 from workflow.requests.lists import REQUEST_QUERY, RequestLine, lines_of

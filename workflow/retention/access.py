@@ -11,11 +11,10 @@ from notifications.vocabulary import Kind, Stage
 from states.model import Actor
 from states.validation import fold_mail
 from states.vocabulary import Change, CheckOutcome, RemovalOutcome, Settlement, State
-from workflow.database.evidence_tables import EVIDENCE_ENTRY, ListKind
-from workflow.database.factor_tables import FACTOR
-from workflow.database.security_tables import SECURITY_ADDRESSES
-from workflow.database.substitution_tables import SUBSTITUTION
-from workflow.database.tables import ACTOR, EVENT, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
+from workflow.database.access_tables import FACTOR, SESSIONS, SUBSTITUTION, TOKENS
+from workflow.database.file_tables import EVIDENCE_ENTRY, ListKind
+from workflow.database.journal_tables import ACTOR, EVENT, SECURITY_ADDRESSES
+from workflow.database.tables import PRIVATE_NOTE, REMOVAL, REPORT, REQUEST
 from workflow.requests.detail import load_history
 from workflow.retention.person import in_lists, plan_person
 

@@ -12,20 +12,18 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, li
 
 from notifications.outbox.tables import MAIL_REQUESTS, MAILS
 from notifications.sql import BATCH_SIZE, batches, update_rows
-from workflow.database.drane_tables import TRANSMISSION_LINE
+from workflow.database.access_tables import TOKENS
+from workflow.database.file_tables import TRANSMISSION_LINE
+from workflow.database.journal_tables import ACTOR, EVENT, NOTE
 from workflow.database.tables import (
-    ACTOR,
     ASSIGNMENT,
     CALL,
     ESTABLISHMENT,
-    EVENT,
-    NOTE,
     PRIVATE_NOTE,
     REMOVAL,
     REPORT,
     REQUEST,
     STAND_IN,
-    TOKENS,
     WORD,
 )
 from workflow.engine.engine import VERSION

@@ -11,8 +11,10 @@ from notifications.outbox.tables import MAILS
 from notifications.sql import BATCH_SIZE
 from states.characters import fold
 from states.validation import fold_mail
-from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
-from workflow.database.tables import ACTOR, IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
+from workflow.database.access_tables import SESSIONS, TOKENS
+from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
+from workflow.database.journal_tables import ACTOR, NOTE
+from workflow.database.tables import IS_LIVE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST
 from workflow.retention.erasure import count_requests, erase_mails, erase_requests, erase_tokens, forget_actors
 from workflow.retention.limits import Counts
 

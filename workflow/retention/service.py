@@ -17,7 +17,7 @@ from states.validation import fold_mail
 from states.vocabulary import Role
 from workflow.auth.actors import NotAllowed, People, require_operator
 from workflow.database.connection import Database
-from workflow.database.tables import OCCURRENCE
+from workflow.database.schedule_tables import OCCURRENCE
 from workflow.evidence.retention import count_unneeded_rows
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher

@@ -17,7 +17,7 @@ from notifications.sql import insert_new
 from states.policy import Policy
 from states.school_calendar import SchoolYear
 from workflow.database.connection import Database
-from workflow.database.tables import OCCURRENCE
+from workflow.database.schedule_tables import OCCURRENCE
 
 PAGE: Final = 500
 """Establishments or requests a transaction."""

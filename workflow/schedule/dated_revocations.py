@@ -13,7 +13,8 @@ from states.policy import Policy
 from states.rules.changes import REVOKE_REASONS
 from states.vocabulary import Change
 from workflow.database.mapping import is_readable_year, school_year
-from workflow.database.tables import IS_LIVE, OCCURRENCE, REPORT, REQUEST
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import IS_LIVE, REPORT, REQUEST
 from workflow.engine.engine import Done, Engine
 
 BATCH: Final = 100

@@ -19,7 +19,8 @@ from states.school_calendar import months_before
 from states.vocabulary import Change, State
 from workflow.auth.rate_limit import most_refused_subjects
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
-from workflow.database.tables import ESTABLISHMENT, NODE, OCCURRENCE, REMOVAL, REPORT, REQUEST
+from workflow.database.schedule_tables import NODE, OCCURRENCE
+from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
 from workflow.requests.filters import CODE_LATE, Filters
 from workflow.requests.worklist import COUNTED, Order, Worklist

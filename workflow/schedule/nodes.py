@@ -12,7 +12,8 @@ from states.french import plural, span
 from states.model import Actor
 from states.vocabulary import Labelled
 from workflow.database.clock import DatabaseClock
-from workflow.database.tables import INSTALLED, MACHINE_COUNTER, NODE
+from workflow.database.journal_tables import INSTALLED
+from workflow.database.schedule_tables import MACHINE_COUNTER, NODE
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 

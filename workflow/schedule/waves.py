@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from notifications.messages.facts import SecurityWaves
 from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT
 from workflow.journal.chain import INSTALLATION
 
 MANY_TOKENS: Final = 50

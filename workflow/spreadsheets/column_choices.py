@@ -8,7 +8,7 @@ from sqlalchemy import select
 from notifications.ports import Clock
 from notifications.sql import upsert
 from workflow.database.connection import Database
-from workflow.database.spreadsheet_tables import COLUMN_CHOICES as C
+from workflow.database.file_tables import COLUMN_CHOICES as C
 from workflow.spreadsheets.columns import (
     Choice,
     Columns,

@@ -20,7 +20,7 @@ from states import french
 from states.model import Actor
 from workflow.auth.rate_limit import derived, digest, new_secret
 from workflow.database.connection import Database
-from workflow.database.spreadsheet_tables import STAGED_IMPORTS as S
+from workflow.database.file_tables import STAGED_IMPORTS as S
 from workflow.spreadsheets.columns import Choice
 from workflow.spreadsheets.reader import Table, TableRow
 from workflow.spreadsheets.unusable import unusable

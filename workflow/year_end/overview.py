@@ -8,8 +8,10 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolYear, YearEnd
+from workflow.database.journal_tables import ACTOR
 from workflow.database.mapping import is_readable_year, school_year
-from workflow.database.tables import ACTOR, COUNTER, IS_LIVE, OCCURRENCE, RECORD, REQUEST
+from workflow.database.schedule_tables import OCCURRENCE, RECORD
+from workflow.database.tables import COUNTER, IS_LIVE, REQUEST
 from workflow.year_end.holds import YearEndStatus, done_key
 from workflow.year_end.preview import count_live
 from workflow.year_end.renewals import renewed

@@ -17,7 +17,8 @@ from states.rules.schedule import RECORDED_AHEAD, BrakeDecision, Hold
 from states.school_calendar import SchoolYear
 from states.vocabulary import CodeStatus, RemovalKind, State
 from workflow.database.mapping import establishment_from, is_readable_year, school_year
-from workflow.database.tables import ESTABLISHMENT, IS_LIVE, RECORD, REMOVAL, REPORT, REQUEST
+from workflow.database.schedule_tables import RECORD
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
 from workflow.requests.filters import UNDELIVERABLE
 from workflow.year_end.figures import (

@@ -19,8 +19,9 @@ from states.rules.schedule import INVITED_WITHIN
 from states.rules.verification import Standing, oldest_valid_day
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import RemovalOutcome, State, Trigger
+from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, request_from
-from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REQUEST
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST
 from workflow.requests.filters import visible_to
 from workflow.requests.lists import ChefRequest, list_chef_requests
 from workflow.settings.sections import spellings

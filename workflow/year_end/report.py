@@ -14,7 +14,9 @@ from states.policy import Policy
 from states.rules.schedule import Hold
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, Trigger
-from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, OCCURRENCE, RECORD, REMOVAL, REQUEST
+from workflow.database.journal_tables import ACTOR, EVENT
+from workflow.database.schedule_tables import OCCURRENCE, RECORD
+from workflow.database.tables import ESTABLISHMENT, REMOVAL, REQUEST
 from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.overview import ActiveYearEnd, active_year_ends, past_ends, revoked_so_far
 from workflow.year_end.preview import count_live

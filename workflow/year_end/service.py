@@ -15,8 +15,9 @@ from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
 from workflow.auth.actors import require_operator
 from workflow.database.mapping import establishment_from, is_readable_year, school_year
+from workflow.database.schedule_tables import OCCURRENCE, RECORD
 from workflow.database.signs_of_life import record_heartbeat, require_right_clock
-from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, RECORD, REMOVAL, REQUEST
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST
 from workflow.engine.clock_check import BELIEVED, ClockVerdict
 from workflow.engine.engine import Engine
 from workflow.journal import installation

@@ -18,7 +18,8 @@ from states.commands import Expire
 from states.decision import RequestEvent
 from states.model import Actor
 from states.school_calendar import SchoolYear, YearEnd
-from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, REQUEST
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REQUEST
 from workflow.engine.engine import ATTEMPTS, ConcurrentUpdate, Engine, WriteBatch
 from workflow.engine.loader import Loader
 from workflow.journal import installation

@@ -26,7 +26,7 @@ from states import commands as c
 from states.decision import Refused
 from states.refusals import Reason
 from states.vocabulary import CheckOutcome, Trigger
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.engine.engine import Done, Result
 from workflow.evidence.automatic_checks import command_of
 from workflow.evidence.claimed_delegations import ClaimedDelegation, claimed_delegations

@@ -30,7 +30,7 @@ from portal.web.worklist.filters import WorklistCriteria
 from portal.web.worklist.position import origin_of
 from states.rules.drane import changed_for_drane
 from states.vocabulary import CodeStatus, Role, State, Trigger
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.evidence.comparison import ListComparison, Match, Matches
 from workflow.mail.queries import show_mail
 from workflow.requests.checks_to_make import ChecksToMake

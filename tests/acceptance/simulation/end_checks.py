@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from notifications.outbox.tables import MAILS
 from tests.acceptance.simulation.calendars import OFF
 from tests.acceptance.simulation.days import Story
-from workflow.database.tables import EVENT, REMOVAL, REQUEST
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import REMOVAL, REQUEST
 from workflow.journal.verification import Verifier
 
 NOT_ON_A_DAY_OFF = ("stalled_reminder", "handover_reminder", "year_end_notice", "renewal_invitation")

@@ -16,7 +16,7 @@ from notifications.vocabulary import Stage
 from portal.api.problems import MEDIA_TYPE
 from tests.kit.portal import STAFF, Portal, open_portal
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 
 PREFIX = "/api/v1"
 

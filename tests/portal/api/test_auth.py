@@ -5,7 +5,7 @@ import pytest
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS
 from tests.portal.api.conftest import PREFIX, Api, Program
 from tests.portal.api.test_life import DECLARATION
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 
 
 @pytest.mark.rule("R76")

@@ -12,7 +12,8 @@ from notifications.vocabulary import Stage
 from states.vocabulary import State
 from tests.kit import factories as make
 from tests.portal.cli.desk import AS_CHEF, AS_OPERATOR, AS_READER, Desk, open_desk
-from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE
+from workflow.database.journal_tables import EVENT, NOTE
+from workflow.database.tables import ESTABLISHMENT
 from workflow.journal.chain import INSTALLATION
 
 

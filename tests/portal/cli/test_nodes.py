@@ -13,7 +13,7 @@ from portal.cli.main import oda
 from tests.kit.databases import fresh_url
 from tests.kit.installation import OPERATOR, make_installation
 from workflow.database.connection import Database
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 
 OFF = timedelta(minutes=5)
 

@@ -11,7 +11,7 @@ from tests.kit.portal import STAFF, open_portal
 from tests.portal.cli.installation import Installation
 from tests.workflow.retention import scene
 from workflow.database.connection import Database
-from workflow.database.tables import NOTE
+from workflow.database.journal_tables import NOTE
 
 pytestmark = pytest.mark.rule("R116")
 

@@ -14,7 +14,7 @@ from tests.kit.sealed_codes import SealedCodes
 from tests.portal.cli.desk import AS_CHEF, Desk, open_desk
 from tests.portal.cli.installation import Installation
 from workflow.app import bootstrap
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT
 from workflow.journal.chain import INSTALLATION
 from workflow.key_rotation import WALKS, SealKeys, StillSealedElsewhere
 from workflow.settings.secrets import Keyring, Secrets

@@ -22,7 +22,7 @@ from portal.cli.service import warnings
 from tests.kit.browser import free_port
 from tests.kit.installation import make_installation
 from workflow.database.connection import Database
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 from workflow.settings.infrastructure import PortalSettings, is_this_machine
 
 SECRET = "kX3vQ9wErT5yUiOpAsDfGhJkLzXcVbNm0123456789a"

@@ -24,7 +24,7 @@ from tests.kit.installation import make_installation
 from tests.kit.year_end_scene import OVER
 from workflow.database.clock import boot_identity
 from workflow.database.connection import Database
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 
 Run = Callable[..., Result]
 

@@ -10,7 +10,7 @@ from tests.kit.installation import OPERATOR, READER
 from tests.portal.cli.installation import Installation
 from workflow.app import open_database
 from workflow.auth.rate_limit import digest
-from workflow.database.tables import SESSIONS
+from workflow.database.access_tables import SESSIONS
 from workflow.settings.loader import load_settings
 
 pytestmark = pytest.mark.rule("R107")

@@ -19,7 +19,7 @@ from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.year_end_scene import FULL, LAST_DAY, OVER, REFERENCES
 from workflow.app import App
-from workflow.database.tables import OCCURRENCE
+from workflow.database.schedule_tables import OCCURRENCE
 from workflow.journal.installation import schedule_actor
 from workflow.spreadsheets.reader import read_table
 

@@ -15,10 +15,9 @@ from notifications.outbox.circuit_breaker import lift, trip
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Kind, RelayFault, Stage
 from tests.kit.portal import Portal
-from workflow.database.backup_tables import LAST_BACKUP, RESTORATION
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseFault, DatabaseUnreachable
-from workflow.database.tables import NODE, RECORD
+from workflow.database.schedule_tables import LAST_BACKUP, NODE, RECORD, RESTORATION
 from workflow.engine.clock_check import ClockCheck
 from workflow.schedule.tick import StepFailure, TickResult
 from workflow.worker import Worker

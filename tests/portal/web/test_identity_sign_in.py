@@ -20,8 +20,7 @@ from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, PlainClient, Portal, open_portal
 from tests.kit.sign_in import link_mails, secrets_of, told
-from workflow.database.identity_tables import BINDING
-from workflow.database.tables import SESSIONS
+from workflow.database.access_tables import BINDING, SESSIONS
 
 GATE, SOMEBODY = "10.1.2.3", "192.0.2.7"
 SECRET = "a-secret-of-the-gate-0123456789"

@@ -9,7 +9,8 @@ from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.portal import CHEF, DEPUTY, STAFF, Portal
 from workflow.auth.kept_forms import LARGEST
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import KEPT_FORMS, REQUEST, SESSIONS
+from workflow.database.access_tables import KEPT_FORMS, SESSIONS
+from workflow.database.tables import REQUEST
 
 pytestmark = pytest.mark.rule("R73")
 

@@ -12,7 +12,8 @@ from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal
 from tests.kit.sign_in import secrets_of
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import ACTOR, EVENT, REPORT, REQUEST
+from workflow.database.journal_tables import ACTOR, EVENT
+from workflow.database.tables import REPORT, REQUEST
 
 MAIL = "rupn1@ac-toulouse.fr"
 RUPN = SessionUser(role=Role.RUPN, subject=MAIL)

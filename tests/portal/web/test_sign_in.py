@@ -17,7 +17,7 @@ from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
 from tests.kit.sign_in import link_mails, secrets_of
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 
 TODAY = date(2026, 9, 14)
 

@@ -12,7 +12,7 @@ from tests.kit.sign_in import BROWSER, secrets_of, told
 from workflow.app import bootstrap
 from workflow.auth.sessions import LinkDead
 from workflow.auth.sign_in_links import LinkRequest
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 from workflow.settings.loader import load_settings
 
 pytestmark = pytest.mark.rule("R73")

@@ -10,7 +10,7 @@ from states.commands import Declare
 from states.vocabulary import Channel
 from tests.kit.databases import fresh_url
 from tests.kit.portal import open_portal
-from workflow.database.tables import ACTOR, EVENT
+from workflow.database.journal_tables import ACTOR, EVENT
 
 ANNE, BORIS = ("0310001H", "Anne Martin"), ("0120001X", "Boris Faure")
 

@@ -20,7 +20,7 @@ from workflow.auth.rate_limit import (
 )
 from workflow.auth.sessions import AskedElsewhere, LinkDead, SignInResult, TooManyTries, WrongCode
 from workflow.auth.sign_in_links import LinkRequest
-from workflow.database.tables import LINKS, TRIES
+from workflow.database.access_tables import LINKS, TRIES
 
 SCHOOL, OTHER, NOBODYS = "0310001H", "0310002J", "9999999P"
 MINE, HIS = "m" * 43, "h" * 43

@@ -15,7 +15,7 @@ from tests.workflow.auth.test_sign_in_links import SCHOOL, asked
 from workflow.auth.actors import NotAllowed
 from workflow.auth.open_sessions import OpenSession, SessionFilters, SessionUnknown
 from workflow.auth.sessions import Device, SessionUser
-from workflow.database.tables import SESSIONS, TRIES, SessionEnd
+from workflow.database.access_tables import SESSIONS, TRIES, SessionEnd
 
 pytestmark = pytest.mark.rule("R107")
 

@@ -19,7 +19,9 @@ from workflow.auth.rate_limit import (
 )
 from workflow.auth.sessions import LinkDead, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
-from workflow.database.tables import ESTABLISHMENT, EVENT, LINKS, TRIES
+from workflow.database.access_tables import LINKS, TRIES
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT
 
 AWAY = LinkRequest(client="198.51.100.7", browser=BROWSER)
 

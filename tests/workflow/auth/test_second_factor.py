@@ -27,7 +27,7 @@ from workflow.auth.second_factor import (
     reseal_factors,
 )
 from workflow.auth.sessions import SessionUser
-from workflow.database.factor_tables import FACTOR, RECOVERY_CODE
+from workflow.database.access_tables import FACTOR, RECOVERY_CODE
 
 pytestmark = pytest.mark.rule("R106")
 

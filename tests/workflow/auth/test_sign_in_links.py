@@ -17,7 +17,8 @@ from tests.kit.portal import STAFF, Portal
 from tests.kit.sign_in import BROWSER, link_mails, secrets_of, told
 from workflow.auth.sessions import LinkDead, SignInResult
 from workflow.auth.sign_in_links import LinkRequest
-from workflow.database.tables import ESTABLISHMENT, LINKS
+from workflow.database.access_tables import LINKS
+from workflow.database.tables import ESTABLISHMENT
 
 HERE = LinkRequest(client="192.0.2.1", browser=BROWSER)
 SCHOOL, OTHER = "0310001H", "0310002J"

@@ -13,7 +13,7 @@ from tests.kit.sign_in import told
 from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
 from workflow.auth.tokens import Token, TokenRefused
-from workflow.database.tables import TOKENS, Scope
+from workflow.database.access_tables import TOKENS, Scope
 
 
 def made(portal: Portal, role: Role = Role.READER, subject: str = READER, days: int = 30) -> tuple[Token, str]:

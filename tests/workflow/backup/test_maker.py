@@ -19,7 +19,7 @@ from tests.kit.system import System
 from tests.workflow.backup.scene import CODE, NOW, backed_up, lively
 from workflow.backup.folder import read_verified, whole_backups
 from workflow.backup.refusals import BackupRefused
-from workflow.database.backup_tables import last_backup_at
+from workflow.database.schedule_tables import last_backup_at
 
 pytestmark = pytest.mark.rule("R116")
 

@@ -17,7 +17,7 @@ from tests.workflow.backup.test_restorer import nothing_there
 from workflow.backup.mover import MoveResult, move
 from workflow.backup.refusals import BackupRefused
 from workflow.database.connection import Database
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 
 pytestmark = pytest.mark.rule("R116")
 

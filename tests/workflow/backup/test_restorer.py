@@ -29,9 +29,10 @@ from workflow.backup.maker import make_backup
 from workflow.backup.refusals import BackupRefused
 from workflow.backup.restorer import RestoreResult, release, restore
 from workflow.database import schema
-from workflow.database.backup_tables import is_held
+from workflow.database.access_tables import LINKS, SESSIONS
 from workflow.database.connection import Database
-from workflow.database.tables import EVENT, LINKS, SESSIONS
+from workflow.database.journal_tables import EVENT
+from workflow.database.schedule_tables import is_held
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import OtherInstallation

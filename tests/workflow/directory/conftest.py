@@ -16,7 +16,8 @@ from tests.kit.databases import fresh_database
 from tests.kit.factories import NOW, chef, command, operator, policy
 from tests.workflow.directory.files import file_of
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE
+from workflow.database.journal_tables import EVENT, NOTE
+from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.model import ImportReport
 from workflow.directory.service import Directory, MailboxChange
 from workflow.engine.engine import Done, Engine

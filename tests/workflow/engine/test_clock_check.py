@@ -16,15 +16,9 @@ from states.rules.schedule import ClockFault, Hold
 from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RevokeReason
 from tests.kit.system import KEY, System
-from workflow.database.tables import (
-    CLOCK_HOLD,
-    EVENT,
-    NODE,
-    OCCURRENCE,
-    RECORD,
-    IdempotencyKey,
-    table_of,
-)
+from workflow.database.journal_tables import EVENT
+from workflow.database.schedule_tables import CLOCK_HOLD, NODE, OCCURRENCE, RECORD
+from workflow.database.tables import IdempotencyKey, table_of
 from workflow.engine.clock_check import ClockCheck, confirm_clock
 from workflow.engine.sequence import execute_sequence
 from workflow.schedule.tick import Ticker, TickResult

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from states.validation import fold_mail, person_key
 from tests.kit import factories as make
 from tests.workflow.requests.office import Office
-from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
+from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import ESTABLISHMENT, REPORT
 from workflow.evidence.list_checks import ListChecks
 from workflow.journal.installation import schedule_actor

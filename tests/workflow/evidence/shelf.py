@@ -13,8 +13,9 @@ from states.validation import usual_uai
 from tests.kit.clock import FakeClock
 from tests.kit.factories import NOW, operator
 from workflow.database.connection import Database
-from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
-from workflow.database.tables import ESTABLISHMENT, EVENT
+from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT
 from workflow.evidence.columns import columns_of
 from workflow.evidence.list_file import read_list, with_titles
 from workflow.evidence.model import ListReport

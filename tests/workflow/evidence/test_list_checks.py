@@ -11,7 +11,7 @@ from states.vocabulary import CheckOutcome, Role, Settlement, State, Trigger
 from tests.kit import factories as make
 from tests.workflow.evidence.rows import ListedOffice
 from workflow.database.connection import Database
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.evidence.automatic_checks import ComparisonResult
 from workflow.evidence.comparison import ListComparison, Match
 from workflow.evidence.list_checks import ListCheckResult

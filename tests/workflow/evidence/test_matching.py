@@ -8,7 +8,7 @@ import pytest
 from states.validation import fold_mail, person_key
 from states.vocabulary import State
 from tests.kit import factories as f
-from workflow.database.evidence_tables import ListKind
+from workflow.database.file_tables import ListKind
 from workflow.evidence.lists import ListEntry
 from workflow.evidence.matching import (
     CONFIDENT,

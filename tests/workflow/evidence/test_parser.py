@@ -6,7 +6,8 @@ import pytest
 
 from tests.workflow.evidence.shelf import DELEGATION_TITLES, TITLES, UAIS, line, lines, read, text_of
 from tests.workflow.spreadsheets.files import ods_of, xlsx_of
-from workflow.evidence.lists import NO_END, ListKind
+from workflow.database.file_tables import ListKind
+from workflow.evidence.lists import NO_END
 from workflow.evidence.parser import ListRow, split_name
 from workflow.spreadsheets.unusable import UnusableFile
 

@@ -16,8 +16,8 @@ from tests.kit.portal import STAFF, open_portal
 from tests.workflow.evidence.shelf import TITLES, Shelf, line, lines, read
 from tests.workflow.requests.office import Office
 from workflow.database.connection import Database
-from workflow.database.tables import OCCURRENCE
-from workflow.evidence.lists import ListKind
+from workflow.database.file_tables import ListKind
+from workflow.database.schedule_tables import OCCURRENCE
 from workflow.evidence.retention import erase_unneeded_rows
 from workflow.evidence.service import Lists
 

@@ -15,7 +15,8 @@ from states.school_calendar import SchoolYear
 from tests.kit.clock import FakeClock
 from tests.stateful.machine import Life
 from tests.workflow.figures.test_ledger import ledger
-from workflow.database.tables import ESTABLISHMENT, EVENT
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT
 from workflow.figures.account import FiguresReader
 
 EXAMPLES = int(os.environ.get("ODA_STATEFUL_EXAMPLES", "4"))

@@ -10,8 +10,8 @@ from tests.kit import factories as make
 from tests.kit.clock import FakeClock
 from tests.workflow.journal.test_verification import ENDED, LONG, NOTARY, SHORT, Nobody, change, filled, forge
 from workflow.database.connection import Database
-from workflow.database.seal_tables import JOURNAL_SEAL, SEALED_HEAD
-from workflow.database.tables import EVENT, INSTALLED, REQUEST
+from workflow.database.journal_tables import EVENT, INSTALLED, JOURNAL_SEAL, SEALED_HEAD
+from workflow.database.tables import REQUEST
 from workflow.engine.engine import Done, Engine
 from workflow.journal.chain import INSTALLATION, canonical_instant
 from workflow.journal.seal_checks import SealReport, SealVerifier

@@ -12,7 +12,7 @@ import pytest
 from tests.kit.databases import BACKENDS, fresh_database
 from tests.workflow.journal import auditor
 from tests.workflow.journal.sealed import LONG, SHORT, SealedJournal
-from workflow.database.tables import NOTE
+from workflow.database.journal_tables import NOTE
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.export import export_lines
 

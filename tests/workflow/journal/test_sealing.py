@@ -23,8 +23,7 @@ from tests.workflow.journal.test_verification import (
     filled,
     flaws,
 )
-from workflow.database.seal_tables import JOURNAL_SEAL, SEALED_HEAD
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT, JOURNAL_SEAL, SEALED_HEAD
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.seal_checks import SealVerifier, check_last
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing, last_seal, stored_seal

@@ -26,8 +26,8 @@ from tests.workflow.journal.test_verification import (
     flaws,
     forge,
 )
-from workflow.database.seal_tables import JOURNAL_SEAL
-from workflow.database.tables import ACTOR, EVENT, NOTE, REQUEST
+from workflow.database.journal_tables import ACTOR, EVENT, JOURNAL_SEAL, NOTE
+from workflow.database.tables import REQUEST
 from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.settings.secrets import Secrets, generate
 

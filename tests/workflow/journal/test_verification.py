@@ -17,7 +17,8 @@ from tests.kit import factories as make
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_database
 from workflow.database.connection import Database
-from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, INSTALLED, NOTE, REQUEST
+from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Done, Engine
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_text, hash_of

@@ -14,7 +14,8 @@ from states.vocabulary import RevokeReason, State
 from tests.workflow.requests.office import UAI, Office
 from workflow.auth.actors import NotAllowed
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT, EVENT
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.service import Directory
 from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.journal.verification import Verifier

@@ -10,7 +10,7 @@ from states.rules.revocation import Action
 from states.vocabulary import Change, CheckOutcome, CodeStatus, RemovalOutcome, Role, State, Trigger, WithdrawReason
 from tests.kit import factories as make
 from tests.workflow.requests.office import LYCEE, OTHER, Office
-from workflow.database.tables import NOTE
+from workflow.database.journal_tables import NOTE
 from workflow.requests.filters import not_visible
 
 

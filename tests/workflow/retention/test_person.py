@@ -12,7 +12,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
 from tests.workflow.retention import scene
 from workflow.auth.actors import NotAllowed
-from workflow.database.tables import ACTOR, EVENT, NOTE
+from workflow.database.journal_tables import ACTOR, EVENT, NOTE
 from workflow.journal.installation import schedule_actor
 from workflow.retention.person import known_addresses
 

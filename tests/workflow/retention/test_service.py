@@ -24,7 +24,8 @@ from tests.kit import factories as make
 from tests.kit.portal import STAFF, Portal, open_portal
 from tests.workflow.retention import scene
 from workflow.database.figure_tables import DAILY_FIGURE, HANDOVER_DELAY
-from workflow.database.tables import EVENT, REQUEST
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import REQUEST
 from workflow.journal import installation
 from workflow.requests.search import search
 from workflow.retention.erasure import ERASED_NAME

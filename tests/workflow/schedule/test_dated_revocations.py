@@ -11,7 +11,7 @@ from states import commands as c
 from states.vocabulary import Change, Settlement
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR, live_until
-from workflow.database.tables import OCCURRENCE
+from workflow.database.schedule_tables import OCCURRENCE
 from workflow.schedule.dated_revocations import dated_revocation_key, revoke_dated
 
 DAY = date(2026, 9, 20)

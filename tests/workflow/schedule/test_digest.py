@@ -18,7 +18,8 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RevokeReason
 from tests.kit.system import System
 from tests.workflow.schedule.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
-from workflow.database.tables import ESTABLISHMENT, NODE, RECORD
+from workflow.database.schedule_tables import NODE, RECORD
+from workflow.database.tables import ESTABLISHMENT
 from workflow.journal import installation
 
 DIGEST = "late_digest"

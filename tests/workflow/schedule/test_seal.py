@@ -13,7 +13,7 @@ from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.installation import make_installation
 from tests.kit.portal import PARIS
 from workflow.app import App, bootstrap
-from workflow.database.seal_tables import JOURNAL_SEAL
+from workflow.database.journal_tables import JOURNAL_SEAL
 from workflow.journal.seals import read_sent
 from workflow.settings.loader import load_settings
 

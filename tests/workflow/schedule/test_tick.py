@@ -10,7 +10,7 @@ from states import commands as c
 from states.vocabulary import Change, RevokeReason, Settlement
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import SEPTEMBER
-from workflow.database.tables import NODE
+from workflow.database.schedule_tables import NODE
 
 
 @pytest.fixture

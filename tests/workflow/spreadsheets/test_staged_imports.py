@@ -8,8 +8,8 @@ from sqlalchemy import select
 from tests.kit.clock import FakeClock
 from tests.kit.factories import NOW, operator
 from workflow.database.connection import Database
-from workflow.database.spreadsheet_tables import STAGED_IMPORTS
-from workflow.database.tables import ACTOR
+from workflow.database.file_tables import STAGED_IMPORTS
+from workflow.database.journal_tables import ACTOR
 from workflow.spreadsheets import staged_imports
 from workflow.spreadsheets.column_choices import ColumnChoices
 from workflow.spreadsheets.columns import ColumnSpec

@@ -15,7 +15,7 @@ from states import commands as c
 from states.vocabulary import CodeStatus, ReissueReason, SignInMethod
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal, open_portal
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT
 from workflow.requests.detail import load_facts
 from workflow.requests.filters import Filters
 from workflow.requests.worklist import Worklist

@@ -14,7 +14,7 @@ from states import commands as c
 from states.validation import fold_mail, person_key
 from states.vocabulary import CheckOutcome, Step
 from tests.kit.portal import DRANE, OTHER_CHEF, STAFF, Portal
-from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
+from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import REQUEST
 
 PLACE = "/rectorat/a-verifier"

@@ -18,7 +18,8 @@ from tests.kit.installation import OTHER_OPERATOR
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.kit.ready_requests import ready_requests
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import EVENT, REPORT, REQUEST
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import REPORT, REQUEST
 
 DRAWN = "\ncode:\n  source: drawn\n  hold_seconds: 0\n"
 OTHER = SessionUser(role=STAFF.role, subject=OTHER_OPERATOR)

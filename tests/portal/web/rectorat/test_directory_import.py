@@ -13,8 +13,9 @@ from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DRANE, SCHOOLS, STAFF, Portal
 from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
 from tests.workflow.spreadsheets.files import ods_of, xlsx_of, zip_of
-from workflow.database.spreadsheet_tables import STAGED_IMPORTS
-from workflow.database.tables import ESTABLISHMENT, EVENT
+from workflow.database.file_tables import STAGED_IMPORTS
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT
 
 PLACE = "/rectorat/etablissements/import"
 CONFIRM = f"{PLACE}/confirmer"

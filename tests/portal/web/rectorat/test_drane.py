@@ -16,8 +16,9 @@ from states.vocabulary import DraneStanding, RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, forms_of
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
-from workflow.database.drane_tables import TRANSMISSION_LINE
-from workflow.database.tables import EVENT, REQUEST
+from workflow.database.file_tables import TRANSMISSION_LINE
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import REQUEST
 from workflow.drane import transmissions as drane
 from workflow.requests.filters import years_with_requests
 

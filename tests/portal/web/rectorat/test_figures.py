@@ -17,7 +17,7 @@ from states import commands as c
 from states.vocabulary import ReissueReason, RevokeReason, Role, WithdrawReason
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import NOTE
+from workflow.database.journal_tables import NOTE
 
 pytestmark = pytest.mark.rule("R99")
 

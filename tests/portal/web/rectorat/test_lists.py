@@ -8,7 +8,7 @@ from httpx2 import Response
 
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
-from workflow.evidence.lists import ListKind
+from workflow.database.file_tables import ListKind
 
 PLACE = "/rectorat/listes"
 

@@ -9,8 +9,8 @@ from sqlalchemy import insert, select, update
 from notifications.outbox.tables import MAILS, PAUSE, SEALS
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
-from workflow.database.backup_tables import RESTORATION
-from workflow.database.tables import EVENT
+from workflow.database.journal_tables import EVENT
+from workflow.database.schedule_tables import RESTORATION
 from workflow.journal.chain import INSTALLATION
 from workflow.mail import queries as mail_lists
 

@@ -17,7 +17,7 @@ from tests.kit.installation import OTHER_OPERATOR
 from tests.kit.portal import CHEF, STAFF, Portal, open_portal
 from workflow.auth.sessions import SessionUser
 from workflow.auth.tokens import TokenRefused
-from workflow.database.tables import Scope
+from workflow.database.access_tables import Scope
 from workflow.directory.model import DirectoryRefused
 from workflow.engine.engine import Done
 from workflow.mail.admin import CodeWithheld

@@ -12,8 +12,8 @@ from portal.web.rectorat.security_log import SECURITY_LOG_PATH
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
 from tests.kit.sign_in import told
 from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS
-from workflow.database.security_tables import SECURITY_ADDRESSES
-from workflow.database.tables import EVENT, TRIES
+from workflow.database.access_tables import TRIES
+from workflow.database.journal_tables import EVENT, SECURITY_ADDRESSES
 from workflow.journal.verification import Verifier
 
 pytestmark = pytest.mark.rule("R108")

@@ -10,7 +10,8 @@ from portal.web.rectorat import year_end
 from states.school_calendar import SchoolYear
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
-from workflow.database.tables import OCCURRENCE, REQUEST
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import REQUEST
 from workflow.journal import installation
 
 PLACE = "/rectorat/fin-d-annee"
