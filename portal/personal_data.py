@@ -39,6 +39,9 @@ def _durations(settings: Settings) -> Iterator[tuple[str, str]]:
          f"{kept.addresses} mois"),
         ("Le nom d'un chef d'établissement, l'adresse d'un agent qui n'est plus des réglages",
          f"tant qu'une demande gardée les a connus, et {kept.requests} mois après leur dernière action"),
+        ("Une suppléance dans ce portail", "un an après sa fin"),
+        ("L'effacement demandé par une personne : son jour et une empreinte, illisible sans la clé du journal",
+         "sans limite : une sauvegarde restaurée, quel que soit son âge, ne fait pas revenir la personne"),
         ("Le journal et les chiffres",
          "sans limite ; une personne du journal est un numéro, et le nom qu'il désigne, gardé à part, s'efface"),
     )  # fmt: skip

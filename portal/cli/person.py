@@ -15,10 +15,18 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from workflow.retention.access import Kept, PersonFile
+    from workflow.retention.chef_names import ChefNamePlan
     from workflow.retention.limits import Counts
     from workflow.retention.person import PersonPlan
 
-_ADDRESS = click.argument("address", metavar="ADRESSE", help="L'adresse électronique de la personne.")
+_ADDRESS = click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse électronique de la personne.")
+_NAME = click.option(
+    "--name", "name", default="", metavar="NOM",
+    help="Au lieu d'une adresse : les prénom et nom d'un chef ou d'un adjoint, que le logiciel ne connaît que de nom.",
+)  # fmt: skip
+_UAI = click.option(
+    "--uai", default="", metavar="UAI", help="Avec --name : dans cet établissement seulement, s'il a des homonymes."
+)
 
 
 @click.group("person", cls=CommandGroup, help="Une personne : ce qui est gardé d'elle, l'effacer ; son second facteur.")
@@ -35,19 +43,26 @@ person.add_command(factor)
     " réponse est un événement du journal. Réservé aux opérateurs.",
 )
 @_ADDRESS
+@_NAME
+@_UAI
 @json_object_option
 @pass_cli_context
-def access(context: CliContext, address: str, as_json: bool) -> None:
+def access(context: CliContext, address: str | None, name: str, uai: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    mail = _checked(address)
+    from workflow.retention.access import PersonFile
+
+    found: ChefNamePlan | PersonFile
+    mail, name, uai = _whom(address, name, uai)
     with opened(context) as (app, actor):
-        found = app.retention.access(mail, actor)
+        found = app.retention.access(mail, actor) if mail else app.retention.access_chef(name, actor, uai)
         zone = app.settings.zoneinfo
     if as_json:
         echo_object(asdict(found))
-    else:
+    elif isinstance(found, PersonFile):
         _write(found, zone)
+    else:
+        _write_chef(found)
 
 
 @person.command(
@@ -56,29 +71,80 @@ def access(context: CliContext, address: str, as_json: bool) -> None:
     " (R111). Une demande en cours se révoque d'abord. Réservé aux opérateurs.",
 )
 @_ADDRESS
+@_NAME
+@_UAI
+@click.option(
+    "--text",
+    "chosen",
+    multiple=True,
+    metavar="RÉFÉRENCE",
+    help="Efface aussi, de cette autre demande, les textes qui nomment la personne. Peut être répété.",
+)
+@click.option("--texts", "all_texts", is_flag=True, help="Les efface de toutes les autres demandes.")
 @click.option("--dry-run", is_flag=True, help="Dit ce qui serait fait, sans rien faire.")
 @click.option("--yes", is_flag=True, help="Ne demande pas de confirmation.")
 @pass_cli_context
-def erase(context: CliContext, address: str, dry_run: bool, yes: bool) -> None:
-    mail = _checked(address)
+def erase(
+    context: CliContext, address: str | None, name: str, uai: str, chosen: tuple[str, ...], all_texts: bool,
+    dry_run: bool, yes: bool,
+) -> None:  # fmt: skip
+    from workflow.retention.person import PersonPlan
+
+    plan: ChefNamePlan | PersonPlan
+    mail, name, uai = _whom(address, name, uai)
     with opened(context) as (app, actor):
-        plan = app.retention.plan(mail)
-        _write_plan(plan)
-        if plan.is_refused:
-            raise refused(app.retention.refusals(plan))
-        if dry_run or plan.is_unknown:
+        plan = app.retention.plan(mail) if mail else app.retention.plan_chef(name, uai)
+        texts = plan.mentions if all_texts else _chosen(chosen, plan.mentions)
+        if isinstance(plan, PersonPlan):
+            _write_plan(plan, texts)
+            if plan.is_refused:
+                raise refused(app.retention.refusals(plan))
+        else:
+            _write_chef_plan(plan, texts)
+        if dry_run or not (texts or plan.changes):
             return
-        if not yes and not ask_confirmation(f"Effacer ce qui est gardé de {plan.mail}, sans retour ?", "--yes"):
+        if not yes and not ask_confirmation(f"Effacer ce qui est gardé de {mail or name}, sans retour ?", "--yes"):
             say(["Rien n'est effacé."])
             return
         try:
-            counts = app.retention.erase(mail, actor)
+            if mail:
+                counts = app.retention.erase(mail, actor, texts)
+            else:
+                counts = app.retention.erase_chef(name, actor, uai, texts)
         except OSError as error:
             remedy = f"Que faire : rendre {app.retention.ledger.path} inscriptible par ce compte, puis recommencer."
             message = "L'effacement n'a pas pu être noté hors de la base : rien n'est effacé."
             raise CliFailure(message, ExitCode.UNAVAILABLE, [remedy]) from error
         _write_counts("Effacé :", counts)
         click.echo(printable(f"Noté dans {app.retention.ledger.path}, à sauvegarder avec les secrets."))
+        if texts:
+            click.echo("Les textes d'autres demandes n'y sont pas : après une restauration, recommencer pour eux.")
+
+
+def _whom(address: str | None, name: str, uai: str) -> tuple[str, str, str]:
+    """Return the address, or the name and the UAI to which it is narrowed; refuse both, and neither."""
+    from states.validation import chef_key, clean, normalise_uai, uai_problem
+
+    if bool(address) == bool(name.strip()):
+        raise click.UsageError("Donner soit une adresse, soit --name « PRÉNOM NOM ».")
+    if address:
+        if uai:
+            raise click.UsageError("--uai va avec --name.")
+        return _checked(address), "", ""
+    if " " not in chef_key(name):
+        raise click.UsageError(f"« {name} » : donner le prénom et le nom.")
+    uai = normalise_uai(uai)
+    if uai and (problem := uai_problem(uai)):
+        raise click.UsageError(f"« {uai} » {problem}.")
+    return "", clean(name), uai
+
+
+def _chosen(typed: tuple[str, ...], mentions: tuple[str, ...]) -> tuple[str, ...]:
+    """The requests whose texts are to go; refuse one of which no text names the person."""
+    references = tuple(dict.fromkeys(reference.strip().upper() for reference in typed))
+    if unknown := [reference for reference in references if reference not in mentions]:
+        raise click.UsageError(f"Aucun texte ne nomme la personne dans {', '.join(unknown)}.")
+    return references
 
 
 def _checked(address: str) -> str:
@@ -105,9 +171,25 @@ def _write(found: "PersonFile", zone: "tzinfo") -> None:
             printer.section(f"{title} : {len(things)}")
             for kept in things:
                 _write_kept(printer, kept, zone)
-    if found.mentions:
+    _write_mentions(printer, found.mentions)
+
+
+def _write_chef(found: "ChefNamePlan") -> None:
+    printer = SectionPrinter()
+    printer.title(f"Ce qui est gardé sous le nom de {found.name}{f' ({found.uai})' if found.uai else ''}")
+    if found.is_unknown:
+        printer.line("Rien.")
+        return
+    for place in found.places:
+        printer.line(place.what)
+    _write_mentions(printer, found.mentions)
+    printer.line("Un homonyme porte le même nom : le vérifier, par établissement (--uai), avant de répondre.")
+
+
+def _write_mentions(printer: SectionPrinter, mentions: tuple[str, ...]) -> None:
+    if mentions:
         printer.section("Autres demandes dont un texte nomme la personne")
-        printer.line(", ".join(found.mentions))
+        printer.line(", ".join(mentions))
 
 
 def _write_kept(printer: SectionPrinter, kept: "Kept", zone: "tzinfo") -> None:
@@ -118,23 +200,43 @@ def _write_kept(printer: SectionPrinter, kept: "Kept", zone: "tzinfo") -> None:
         printer.line(text, 2)
 
 
-def _write_plan(plan: "PersonPlan") -> None:
+def _write_plan(plan: "PersonPlan", texts: tuple[str, ...]) -> None:
     printer = SectionPrinter()
     printer.title(f"Ce qui est gardé de {plan.mail}")
     if plan.is_unknown:
         printer.line("Rien : il n'y a rien à effacer.")
         return
     _write_counts("Part :", plan.counts)
-    stays = [
-        (
-            plan.awaited,
-            "un retrait est à confirmer, ou un signalement à régler : elles partiront ensuite",
-        ),
-        (plan.mentions, "un de leurs textes nomme la personne ; à relire une par une, elles partent avec leur demande"),
-    ]
-    for references, why in stays:
-        if references:
-            printer.line(f"Reste : {', '.join(references)} ({why}).")
+    if plan.awaited:
+        why = "un retrait est à confirmer, ou un signalement à régler : elles partiront ensuite"
+        printer.line(f"Reste : {', '.join(plan.awaited)} ({why}).")
+    if plan.acts:
+        kinds = french.plural(
+            plan.acts, "désignation de la personne au journal", "désignations de la personne au journal"
+        )
+        printer.line(f"Reste : {kinds}, tant qu'une demande gardée ou une action récente en répond (R110).")
+    _write_rest(printer, plan.mentions, texts)
+
+
+def _write_chef_plan(plan: "ChefNamePlan", texts: tuple[str, ...]) -> None:
+    printer = SectionPrinter()
+    printer.title(f"Ce qui est gardé sous le nom de {plan.name}{f' ({plan.uai})' if plan.uai else ''}")
+    if plan.is_unknown:
+        printer.line("Rien : il n'y a rien à effacer.")
+        return
+    for place in plan.places:
+        printer.line(f"Reste : {place.what} ({place.stays})." if place.stays else f"Part : {place.what}.")
+    _write_rest(printer, plan.mentions, texts)
+    printer.line("Reste : les courriels qui citent ce nom, jusqu'à la fin de leur durée (oda retention register).")
+    printer.line("Un homonyme porte le même nom : le vérifier, par établissement (--uai), avant d'effacer.")
+
+
+def _write_rest(printer: SectionPrinter, mentions: tuple[str, ...], texts: tuple[str, ...]) -> None:
+    if texts:
+        printer.line(f"Part : les textes qui nomment la personne dans {', '.join(texts)}.")
+    if others := [reference for reference in mentions if reference not in texts]:
+        why = "un de leurs textes nomme la personne ; les relire, puis --text RÉFÉRENCE ou --texts les efface"
+        printer.line(f"Reste : {', '.join(others)} ({why}).")
     printer.line("Reste : le journal, où les personnes sont des numéros, et les chiffres, où personne n'est nommé.")
     printer.line("Ce que gardent d'autres (la DRANE, DelegCE, le serveur ODA, les boîtes) se demande à chacun.")
 

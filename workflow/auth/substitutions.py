@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 
 from notifications.ports import Clock
 from states.decision import Scalar
@@ -281,6 +281,12 @@ def end_substitutions_of(
     rows = connection.execute(select(SUBSTITUTION).where(_STILL, SUBSTITUTION.c.role == Role.CHEF.value)).all()
     lost = [row.number for row in rows if row.giver in uais or row.substitute in uais]
     _end(connection, hasher, lost, SubstitutionEnd.ROLE_LOST, by, now)
+
+
+def count_forgotten_substitutions(connection: Connection, at: datetime) -> int:
+    """Count those that ``expire`` forgets at this instant, having ended long ago (R110)."""
+    old = select(func.count()).select_from(SUBSTITUTION).where(SUBSTITUTION.c.ended_at <= at - REMEMBERED)
+    return int(connection.execute(old).scalar_one())
 
 
 def _require_rectorat_operator(by: Actor) -> None:

@@ -1,12 +1,12 @@
 """The erasures that people asked for, kept outside the database: a restored backup is erased again (R110, R111).
 
-The file holds keyed digests of addresses and the days, nothing else; it is to be saved with the secrets.
+The file holds keyed digests of addresses and names, and the days, nothing else; it is to be saved with the secrets.
 """
 
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,7 +24,7 @@ _log = logging.getLogger("oda")
 
 @dataclass(frozen=True)
 class ErasureLedger:
-    """An append-only file of one line an erasure."""
+    """An append-only file: one line for each address, or name in an establishment, that is erased."""
 
     path: Path
     hasher: JournalHasher
@@ -33,12 +33,17 @@ class ErasureLedger:
         """Return the digest under which an address is known here; without the journal's key nobody finds it."""
         return self.hasher.digest(f"erased person\x1f{fold_mail(mail)}")
 
-    def add(self, mail: str, day: date) -> None:
-        """Write that whoever has this address is erased, for good before returning. Raises OSError."""
+    def digest_of_chef(self, uai: str, key: str) -> str:
+        """Return the digest of a chef known by name alone: of the establishment, and the name's ``chef_key``."""
+        return self.hasher.digest(f"erased chef\x1f{uai}\x1f{key}")
+
+    def add(self, digests: Collection[str], day: date) -> None:
+        """Write that whoever these digests are of is erased, for good before returning. Raises OSError."""
+        lines = "".join(f"{day.isoformat()} {digest}\n" for digest in digests)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         descriptor = os.open(self.path, flags, 0o600)
         with os.fdopen(descriptor, "ab") as file:
-            file.write(f"{day.isoformat()} {self.digest(mail)}\n".encode())
+            file.write(lines.encode())
             file.flush()
             os.fsync(descriptor)
 

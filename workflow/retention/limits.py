@@ -19,6 +19,7 @@ class Erased(Labelled):
     ACTORS = "actors", "noms de qui a agi"
     CHEFS = "chefs", "noms de chefs d'établissement"
     TOKENS = "tokens", "porteurs de jetons éteints"
+    SUBSTITUTIONS = "substitutions", "personnes dans des suppléances finies"
     ADDRESSES = "addresses", "adresses de réseau du journal de sécurité"
 
 
@@ -34,6 +35,7 @@ class Counts:
     actors: int = 0
     chefs: int = 0
     tokens: int = 0
+    substitutions: int = 0
     addresses: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":

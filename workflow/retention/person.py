@@ -5,29 +5,39 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
 
 from notifications.outbox.tables import MAILS
 from notifications.sql import BATCH_SIZE
 from states.characters import fold
 from states.validation import fold_mail
-from workflow.database.access_tables import SESSIONS, TOKENS
+from states.vocabulary import Role
+from workflow.database.access_tables import SESSIONS, SUBSTITUTION, TOKENS
 from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
-from workflow.database.journal_tables import ACTOR, NOTE
-from workflow.database.tables import IS_LIVE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST
-from workflow.retention.erasure import count_requests, erase_mails, erase_requests, erase_tokens, forget_actors
+from workflow.database.journal_tables import ACTOR
+from workflow.database.tables import IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.retention.erasure import (
+    ERASED_TEXT,
+    count_requests,
+    erase_mails,
+    erase_requests,
+    erase_tokens,
+    forget_actors,
+)
 from workflow.retention.limits import Counts
+from workflow.retention.mentions import find_mentions, written_names
 
-MOST_MENTIONS: Final = 50
-"""Other requests whose texts name the person, told at most."""
+_HAS_ENDED: Final = SUBSTITUTION.c.ended_at.is_not(None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonPlan:
     """What erasing a person would do. ``live``: requests that forbid it; ``awaited``: those that stay until their
-    removal is confirmed; ``erased``: those erased already; ``mentions``: other requests whose texts name the person.
+    removal is confirmed; ``mentions``: other requests whose texts name the person.
 
-    ``role`` is what the settings make of the address, empty for nobody of the rectorat.
+    ``substitutions``: the numbers of those not ended, which forbid it too; ``acts``: how many numbers of the journal
+    name the person still, which time takes away (R110). ``role`` is what the settings make of the address, empty for
+    nobody of the rectorat.
     """
 
     mail: str
@@ -36,16 +46,24 @@ class PersonPlan:
     requests: tuple[str, ...]
     mentions: tuple[str, ...]
     counts: Counts
+    substitutions: tuple[int, ...] = ()
+    acts: int = 0
     role: str = ""
 
     @property
     def is_refused(self) -> bool:
-        return bool(self.live or self.role)
+        return bool(self.live or self.substitutions or self.role)
+
+    @property
+    def changes(self) -> bool:
+        """True when something goes, or is to go later."""
+        return not self.is_unknown
 
     @property
     def is_unknown(self) -> bool:
         """True when nothing is kept of the person."""
-        return not (self.live or self.awaited or self.mentions or self.role or self.counts.data)
+        stays = (self.live, self.awaited, self.mentions, self.substitutions, self.acts, self.role)
+        return not (any(stays) or self.counts.data)
 
 
 def plan_person(connection: Connection, mail: str, role: str = "", own_key: str = "") -> PersonPlan:
@@ -65,10 +83,14 @@ def plan_person(connection: Connection, mail: str, role: str = "", own_key: str 
         list_rows=0 if live else _count(connection, EVIDENCE_ENTRY, in_lists(folded)),
         tokens=_count(connection, TOKENS, _spent_tokens(folded)),
         actors=0 if live or awaited else _count(connection, ACTOR, ACTOR.c.key == own_key),
+        substitutions=_count(connection, SUBSTITUTION, and_(_substitutions_of(folded), _HAS_ENDED)),
     )
+    unended = select(SUBSTITUTION.c.number).where(_substitutions_of(folded), ~_HAS_ENDED)
     return PersonPlan(
         mail=folded, live=live, awaited=awaited, requests=requests, counts=counts, role=role,
-        mentions=_mentions(connection, folded, {*live, *awaited, *requests}),
+        mentions=find_mentions(connection, names_of(connection, folded), {*live, *awaited, *requests}),
+        substitutions=tuple(connection.execute(unended.order_by(SUBSTITUTION.c.number)).scalars()),
+        acts=_count(connection, ACTOR, _acts_of(folded)),
     )  # fmt: skip
 
 
@@ -115,16 +137,31 @@ def erase_person(
         ).rowcount,
         tokens=erase_tokens(connection, _spent_tokens(folded)),
         actors=0 if remains else forget_actors(connection, own),
+        substitutions=_erase_substitutions(connection, folded),
     )  # fmt: skip
     return rest if rest.data else None
 
 
 def known_addresses(connection: Connection) -> set[str]:
-    """The folded addresses of people who may have to be erased again: of requests that ended, lists and mails."""
+    """The folded addresses of people who may have to be erased again: of requests that ended, lists, mails and
+    substitutions."""
     of_requests = select(REQUEST.c.folded_mail).where(REQUEST.c.state == "revoked", REQUEST.c.erased_at.is_(None))
     of_mails = select(func.lower(MAILS.c.recipient)).where(MAILS.c.erased_at.is_(None))
-    rows = connection.execute(of_requests.union(select(EVIDENCE_ENTRY.c.folded_mail), of_mails))
+    of_substitutions = (
+        select(column).where(_HAS_ENDED, SUBSTITUTION.c.role == Role.OPERATOR.value, column != ERASED_TEXT)
+        for column in (SUBSTITUTION.c.giver, SUBSTITUTION.c.substitute)
+    )
+    rows = connection.execute(of_requests.union(select(EVIDENCE_ENTRY.c.folded_mail), of_mails, *of_substitutions))
     return {address for address in rows.scalars() if address}
+
+
+def names_of(connection: Connection, folded: str) -> frozenset[str]:
+    """Return how a text may name the person: their address, and the names that their requests bear."""
+    named = select(REQUEST.c.prenom, REQUEST.c.nom).where(
+        REQUEST.c.folded_mail == folded, REQUEST.c.erased_at.is_(None)
+    )
+    names = (written_names(row.prenom, row.nom) for row in connection.execute(named))
+    return frozenset((fold(folded),)).union(*names)
 
 
 def _is_awaited() -> ColumnElement[bool]:
@@ -147,21 +184,26 @@ def _spent_tokens(folded: str) -> ColumnElement[bool]:
     return and_(func.lower(TOKENS.c.subject) == folded, TOKENS.c.revoked_at.is_not(None))
 
 
-def _mentions(connection: Connection, folded: str, own: set[str]) -> tuple[str, ...]:
-    """The other requests in whose texts the person is named, by name or address; a person decides of each."""
-    names = connection.execute(
-        select(REQUEST.c.nom, REQUEST.c.prenom).where(REQUEST.c.folded_mail == folded, REQUEST.c.erased_at.is_(None))
-    )
-    wanted = {" ".join((fold(row.prenom), fold(row.nom))) for row in names}
-    wanted |= {" ".join(reversed(name.split(" ", 1))) for name in wanted} | {fold(folded)}
-    found: set[str] = set()
-    for table, key in ((NOTE, NOTE.c.stream), (PRIVATE_NOTE, PRIVATE_NOTE.c.reference)):
-        for reference, body in connection.execute(select(key, table.c.body), execution_options={"yield_per": 2000}):
-            if reference not in own and reference not in found:
-                text = f" {fold(body)} "
-                if any(f" {name} " in text for name in wanted):
-                    found.add(reference)
-    return tuple(sorted(found))[:MOST_MENTIONS]
+def _substitutions_of(folded: str) -> ColumnElement[bool]:
+    return or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
+
+
+def _acts_of(folded: str) -> ColumnElement[bool]:
+    """The numbers of the journal that name this address: an operator's, a reader's, either side of a substitution."""
+    keys = [f"{role.value}:{folded}" for role in (Role.OPERATOR, Role.READER)]
+    as_substitute = ACTOR.c.key.startswith(f"operator:{folded}>", autoescape=True)
+    as_substituted = and_(ACTOR.c.key.startswith("operator:"), ACTOR.c.key.endswith(f">{folded}", autoescape=True))
+    return or_(ACTOR.c.key.in_(keys), as_substitute, as_substituted)
+
+
+def _erase_substitutions(connection: Connection, folded: str) -> int:
+    """Take the address out of the substitutions that have ended; the other side, and the four eyes (R6), stay."""
+    theirs = select(SUBSTITUTION.c.number).where(_substitutions_of(folded), _HAS_ENDED)
+    numbers = connection.execute(theirs).scalars().all()
+    for column in (SUBSTITUTION.c.giver, SUBSTITUTION.c.substitute):
+        of_side = update(SUBSTITUTION).where(SUBSTITUTION.c.number.in_(numbers), column == folded)
+        connection.execute(of_side.values({column: ERASED_TEXT}))
+    return len(numbers)
 
 
 def _count(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:

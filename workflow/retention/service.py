@@ -1,6 +1,6 @@
 """The erasure of what is personal: by the schedule after its time, or at a person's request (R110, R111)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -13,9 +13,10 @@ from notifications.sql import insert_new
 from states.model import Actor
 from states.refusals import Reason
 from states.school_calendar import SchoolCalendar
-from states.validation import fold_mail
+from states.validation import chef_key, fold_mail
 from states.vocabulary import Role
 from workflow.auth.actors import NotAllowed, People, require_operator
+from workflow.auth.substitutions import count_forgotten_substitutions
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.evidence.retention import count_unneeded_rows
@@ -24,10 +25,24 @@ from workflow.journal.chain import JournalHasher
 from workflow.journal.origin import count_old_origins, delete_old_origins
 from workflow.retention import erasure
 from workflow.retention.access import PersonFile, load_person
+from workflow.retention.chef_names import (
+    ChefNamePlan,
+    erase_chef_name,
+    known_chef_keys,
+    names_of_chef,
+    plan_chef_name,
+)
 from workflow.retention.ledger import ErasureLedger
 from workflow.retention.limits import Counts, Limits
-from workflow.retention.person import PersonPlan, erase_person, known_addresses, plan_person
+from workflow.retention.mentions import erase_mentions
+from workflow.retention.person import PersonPlan, erase_person, known_addresses, names_of, plan_person
 from workflow.settings.retention import RetentionSettings
+
+_PERSON_ERASED: Final = "person_erased"
+
+_TELL: Final = "dire ce qui est gardé d'une personne"
+
+_ERASE: Final = "effacer ce qui est gardé d'une personne"
 
 MOST_BATCHES: Final = 50
 """Batches of each kind in one call: the rest is for the next one."""
@@ -71,6 +86,7 @@ class Retention:
                 list_rows=count_unneeded_rows(connection, limits.lists),
                 actors=len(actors), chefs=len(erasure.nameless_chefs(connection, over, actors)),
                 tokens=erasure.count_tokens(connection, limits.requests),
+                substitutions=count_forgotten_substitutions(connection, self.calendar.midnight(day)),
                 addresses=count_old_origins(connection, limits.addresses),
             )  # fmt: skip
             awaited = erasure.count_awaited(connection, limits.requests)
@@ -102,10 +118,9 @@ class Retention:
         now, total = self.clock.now(), Counts()
         for mail, until in self._to_erase_again():
             step = partial(self._erase_person, mail=mail, now=now, until=until)
-            is_done = False
-            while not is_done:
-                counts, is_done = self._in_batches(step, "person_erased", actor, now)
-                total += counts
+            total += self._until_done(step, actor, now)
+        for uai, key in self._chefs_to_erase_again():
+            total += self._until_done(self._chef_step(key, uai, now), actor, now)
         return total
 
     def plan(self, mail: str) -> PersonPlan:
@@ -116,7 +131,7 @@ class Retention:
 
     def access(self, mail: str, actor: Actor) -> PersonFile:
         """All that is kept on this person, told by an operator, which is an event. Raises NotAllowed."""
-        require_operator(actor, "dire ce qui est gardé d'une personne")
+        require_operator(actor, _TELL)
         member = self.people.find_member(mail)
         with self.database.read() as connection:
             person = load_person(connection, mail, actor, member[0].label if member else "")
@@ -133,34 +148,88 @@ class Retention:
             )
             for reference in plan.live
         )  # fmt: skip
+        substitutions = (
+            Reason(
+                "person_substitution", "R111", f"La suppléance n° {number} n'est pas finie",
+                f"Y mettre fin d'abord (oda substitution end {number}), puis recommencer.", "mail",
+            )
+            for number in plan.substitutions
+        )  # fmt: skip
         if not plan.role:
-            return tuple(live)
+            return (*live, *substitutions)
         of_settings = Reason(
             "person_in_settings", "R111", f"Cette adresse est, dans les réglages, celle d'un {plan.role}",
             "L'ôter d'abord de people dans config.yaml, puis recommencer.", "mail",
         )  # fmt: skip
-        return (*live, of_settings)
+        return (*live, *substitutions, of_settings)
 
-    def erase(self, mail: str, actor: Actor) -> Counts:
+    def erase(self, mail: str, actor: Actor, texts: Collection[str] = ()) -> Counts:
         """Erase a person at their request; return what went.
 
-        The decision is written outside the database first: an interruption, or a backup restored later, does not lose
-        it. Raises NotAllowed, OSError when the decision cannot be written.
+        ``texts``: of the plan's ``mentions``, those whose texts that name the person go too. The decision is written
+        outside the database first: an interruption, or a backup restored later, does not lose it; those texts alone
+        are to be chosen again. Raises NotAllowed, OSError when the decision cannot be written.
         """
-        require_operator(actor, "effacer ce qui est gardé d'une personne")
+        require_operator(actor, _ERASE)
         plan = self.plan(mail)
         if reasons := self.refusals(plan):
             raise NotAllowed(str(reasons[0]), reasons)
         now = self.clock.now()
-        self.ledger.add(plan.mail, self.calendar.today(now))
-        step = partial(self._erase_person, mail=plan.mail, now=now)
-        counts = Counts()
-        is_done = False
-        while not is_done:
-            erased, is_done = self._in_batches(step, "person_erased", actor, now)
-            counts += erased
+        self.ledger.add([self.ledger.digest(plan.mail)], self.calendar.today(now))
+        with self.database.read() as connection:
+            names = names_of(connection, plan.mail)  # gone with the person's own requests
+        counts = self._erase_mentions(names, set(texts) & set(plan.mentions), actor, now)
+        counts += self._until_done(partial(self._erase_person, mail=plan.mail, now=now), actor, now)
         self._leave_no_trace()
         return counts
+
+    def plan_chef(self, name: str, uai: str = "") -> ChefNamePlan:
+        """Where a chef's name stands, known without an address; what erasing it would do, and leave."""
+        with self.database.read() as connection:
+            return plan_chef_name(connection, name, uai, self._limits(self.clock.now()), self._members())
+
+    def access_chef(self, name: str, actor: Actor, uai: str = "") -> ChefNamePlan:
+        """Where a chef's name stands, told by an operator, which is an event. Raises NotAllowed."""
+        require_operator(actor, _TELL)
+        plan = self.plan_chef(name, uai)
+        with self.database.write() as connection:
+            installation.record(connection, self.hasher, "person_told", actor, self.clock.now(), plan.numbers)
+        return plan
+
+    def erase_chef(self, name: str, actor: Actor, uai: str = "", texts: Collection[str] = ()) -> Counts:
+        """Erase what may go of a chef known by name alone, as ``erase`` does of a person."""
+        require_operator(actor, _ERASE)
+        plan, now = self.plan_chef(name, uai), self.clock.now()
+        key = chef_key(name)
+        self.ledger.add([self.ledger.digest_of_chef(place, key) for place in plan.uais], self.calendar.today(now))
+        counts = self._erase_mentions(names_of_chef(name), set(texts) & set(plan.mentions), actor, now)
+        counts += self._until_done(self._chef_step(key, uai, now), actor, now)
+        self._leave_no_trace()
+        return counts
+
+    def _erase_mentions(self, names: Set[str], references: Collection[str], actor: Actor, now: datetime) -> Counts:
+        if not references:
+            return Counts()
+        with self.database.write() as connection:
+            counts = erase_mentions(connection, names, references)
+            if counts.data:
+                installation.record(connection, self.hasher, _PERSON_ERASED, actor, now, counts.data)
+        return counts
+
+    def _chef_step(self, key: str, uai: str, now: datetime) -> Step:
+        return partial(erase_chef_name, key=key, uai=uai, limits=self._limits(now), members=self._members())
+
+    def _chefs_to_erase_again(self) -> list[tuple[str, str]]:
+        """The establishments and names here whose erasure was decided: of a restored database, as a whole."""
+        days = self.ledger.read()
+        if not days:
+            return []
+        with self.database.read() as connection:
+            known = sorted(known_chef_keys(connection))
+        return [(uai, key) for uai, key in known if self.ledger.digest_of_chef(uai, key) in days]
+
+    def _limits(self, now: datetime) -> Limits:
+        return Limits.on(self.calendar.today(now), self.settings, self.calendar)
 
     def _steps(self, limits: Limits, now: datetime) -> Iterator[Step]:
         yield partial(_erase_requests, limits=limits, now=now)
@@ -187,6 +256,14 @@ class Retention:
         self, connection: Connection, mail: str, now: datetime, until: datetime | None = None
     ) -> Counts | None:  # fmt: skip
         return erase_person(connection, mail, self.people.rupn_key(mail), now, until)
+
+    def _until_done(self, step: Step, actor: Actor, now: datetime) -> Counts:
+        """Repeat the step of a person until nothing is left; return what went."""
+        total, is_done = Counts(), False
+        while not is_done:
+            counts, is_done = self._in_batches(step, _PERSON_ERASED, actor, now)
+            total += counts
+        return total
 
     def _in_batches(self, step: Step, kind: str, actor: Actor, now: datetime) -> tuple[Counts, bool]:
         """Repeat a step, each batch a transaction with its event; return what went, and whether nothing is left."""

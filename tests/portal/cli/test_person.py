@@ -12,6 +12,7 @@ from states.vocabulary import RemovalOutcome, RevokeReason, State
 from tests.kit import factories as make
 from tests.kit.installation import OPERATOR
 from tests.portal.cli.desk import AS_READER, Desk, open_desk
+from workflow.auth.chefs import remember_chef
 
 
 @pytest.fixture
@@ -100,3 +101,20 @@ def test_register__says_what_the_settings_say(desk: Desk) -> None:
     assert "24 mois après la confirmation du retrait" in text
     assert "| Le serveur ODA |" in text
     assert "que le rectorat transmet" in text
+
+
+@pytest.mark.rule("R111")
+def test_name__of_a_chef_without_an_address_and_texts_chosen(desk: Desk) -> None:
+    reference = ended(desk)
+    with desk.app.database.write() as connection:
+        remember_chef(connection, [make.UAI], make.CHEF_NAME, is_new=True)
+    told = desk.oda("person", "access", "--name", f"M. {make.CHEF_NAME.upper()}")
+    assert f"Chef connu de l'établissement {make.UAI}" in told.stdout, told.output
+    done = desk.oda("person", "erase", "--name", make.CHEF_NAME, "--uai", make.UAI, "--yes")
+    assert f"Part : Chef connu de l'établissement {make.UAI}" in done.stdout, done.output
+    assert "Effacé :\n  noms de chefs d'établissement : 1" in done.stdout
+    assert "Rien : il n'y a rien à effacer." in desk.oda("person", "erase", "--name", make.CHEF_NAME).stdout
+    unknown = desk.oda("person", "erase", make.MAIL, "--text", reference, "--yes")
+    assert unknown.exit_code == 2, "it is the person's own request, which goes as a whole"
+    for wrong in (("--name", "Martin"), (make.MAIL, "--name", make.CHEF_NAME), (), (make.MAIL, "--uai", "0310001H")):
+        assert desk.oda("person", "access", *wrong).exit_code == 2
