@@ -10,8 +10,8 @@ import pytest
 
 from tests.test_readme import DOCUMENTS, ROOT, rows, section, text_of
 from tests.test_rules import NUMBERS
-from workflow.settings.retention import RetentionSettings
 from workflow.settings.secrets import OF_PROVIDER, SECRET_NAMES
+from workflow.settings.sections import RetentionSettings
 
 SECURITY, ASVS = ROOT / "docs" / "securite.md", ROOT / "docs" / "asvs.md"
 REQUIREMENTS = Path(__file__).with_name("asvs_5_0_levels_1_and_2.txt")

@@ -20,8 +20,8 @@ from workflow.engine.clock_check import ClockCheck, Count
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.stream import open_stream
-from workflow.settings.current_people import CurrentPeople
 from workflow.settings.infrastructure import connection_url
+from workflow.settings.loader import CurrentPeople
 from workflow.settings.model import Settings
 from workflow.settings.school_calendar import month_day
 from workflow.settings.secrets import SIGNING_KEY, Keyring, Secrets

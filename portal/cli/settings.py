@@ -91,7 +91,7 @@ def _connect(settings: "Settings") -> None:
 
 def _given_by_environment(settings: "Settings") -> list[tuple[str, str]]:
     """The settings that a variable gives in the place of the file, so that nobody looks for them there."""
-    from workflow.settings.overrides import setting_of
+    from workflow.settings.yaml_reader import setting_of
 
     return [
         (f"Par la variable {name}", f"{'.'.join(setting_of(name))} = {text}")

@@ -14,7 +14,7 @@ from portal import diagrams
 from portal.web.context import Context, MaybeVisitor, WebContext
 from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor
-from workflow.settings.security import DAYS_AHEAD
+from workflow.settings.monitoring import DAYS_AHEAD
 
 router = APIRouter(include_in_schema=False)
 

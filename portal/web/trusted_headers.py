@@ -10,9 +10,8 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.connections import PEER
-from workflow.settings.identity_mapping import ClaimNamesSettings
 from workflow.settings.secrets import GATE_SECRET, Secrets, gate_secrets_of
-from workflow.settings.trusted_headers import TrustedHeadersSettings, canonical
+from workflow.settings.sign_in import ClaimNamesSettings, TrustedHeadersSettings, canonical_header
 
 _IDENTITY: Final = "oda.gate_identity"
 
@@ -60,7 +59,7 @@ class TrustedHeaders:
         """``secrets``: those in force, two while it is being changed; none, nothing is ever read."""
         self._app, self._secrets = app, secrets
         self._networks = [ip_network(proxy) for proxy in settings.proxies]
-        self._confusable = frozenset(map(canonical, settings.names))
+        self._confusable = frozenset(map(canonical_header, settings.names))
         self._names = frozenset(map(str.lower, settings.names))
         self._secret_name = settings.secret.lower()
         self._read = {name.lower(): meaning for meaning, name in settings.claim_headers.items()}
@@ -73,7 +72,7 @@ class TrustedHeaders:
         taken: list[tuple[str, bytes]] = []
         for name, value in scope["headers"]:
             text = name.decode("latin-1").lower()
-            if canonical(text) in self._confusable:
+            if canonical_header(text) in self._confusable:
                 taken.append((text, value))
             else:
                 kept.append((name, value))

@@ -11,8 +11,7 @@ from notifications.outbox.tables import SEALS
 from tests.kit.system import System
 from workflow.codes.batches import BatchView, Drawing, DrawResult, draw_codes, load_batch
 from workflow.codes.file import CodeFile, take_file
-from workflow.settings.drawn_codes import CodeDrawer
-from workflow.settings.sections import CodeFileSettings
+from workflow.settings.codes import CodeDrawer, CodeFileSettings
 
 FORM = "^[A-Za-z0-9]{4,16}$"
 KEY = "c2VhbGluZyBrZXkgb2YgdGVzdHMsIDMyIGJ5dGVzICE="

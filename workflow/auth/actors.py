@@ -18,7 +18,7 @@ from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, REQUEST, STAND_IN
 from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import actor_number, known_actor
-from workflow.settings.current_people import CurrentPeople
+from workflow.settings.loader import CurrentPeople
 
 _KNOWN_UAIS: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
 

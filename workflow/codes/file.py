@@ -32,7 +32,7 @@ from workflow.engine.engine import Engine
 from workflow.engine.loader import Loader
 from workflow.journal import installation
 from workflow.removals.export import encoded
-from workflow.settings.sections import CodeFileSettings
+from workflow.settings.codes import CodeFileSettings
 
 EVENT: Final = "codes_downloaded"
 

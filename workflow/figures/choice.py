@@ -14,7 +14,7 @@ from workflow.figures.account import (
     years_counted,
 )
 from workflow.figures.ledger import MOST_FRESH_EVENTS, FigureLedger
-from workflow.settings.figures import TargetsSettings
+from workflow.settings.sections import TargetsSettings
 
 
 class DayToCome(ValueError):

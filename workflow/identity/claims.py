@@ -11,7 +11,7 @@ from typing import Final
 from states.names import proposed_name
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, storable
 from states.vocabulary import Role
-from workflow.settings.identity_mapping import ClaimNamesSettings, IdentityMappingSettings
+from workflow.settings.sign_in import ClaimNamesSettings, IdentityMappingSettings
 
 RESPONSIBILITY_FIELDS: Final = 7
 """Fields of a value of FrEduRneResp, by ``$``: eight are those of FrEduRne, a place of work without responsibility."""

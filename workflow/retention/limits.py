@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from states.school_calendar import SchoolCalendar, SchoolYear, months_before
 from states.vocabulary import Labelled
-from workflow.settings.retention import RetentionSettings
+from workflow.settings.sections import RetentionSettings
 
 
 class Erased(Labelled):

@@ -36,7 +36,7 @@ from workflow.retention.ledger import ErasureLedger
 from workflow.retention.limits import Counts, Limits
 from workflow.retention.mentions import erase_mentions
 from workflow.retention.person import PersonPlan, erase_person, known_addresses, names_of, plan_person
-from workflow.settings.retention import RetentionSettings
+from workflow.settings.sections import RetentionSettings
 
 _PERSON_ERASED: Final = "person_erased"
 

@@ -1,7 +1,10 @@
-"""Find and read ``config.yaml``, and report everything that is wrong with it at once."""
+"""Find and read ``config.yaml``, report all that is wrong with it at once, and read its people again later (R73)."""
 
+import logging
 import re
+import threading
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, get_args
@@ -9,18 +12,53 @@ from typing import Final, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from notifications.ports import Clock
 from notifications.settings import Section
 from workflow.settings.form_errors import allowed_values, error_message, quote
 from workflow.settings.model import Settings
-from workflow.settings.overrides import apply_overrides, overrides_of
 from workflow.settings.secrets import environment_name
-from workflow.settings.yaml_reader import Document, KeyPath, SettingsError, SettingsProblem, read_document
+from workflow.settings.sections import PeopleSettings
+from workflow.settings.yaml_reader import (
+    Document,
+    KeyPath,
+    SettingsError,
+    SettingsProblem,
+    apply_overrides,
+    overrides_of,
+    read_document,
+)
 
 MAX_BYTES: Final = 100_000
 
 DEFAULT_NAME: Final = "config.yaml"
 
 _HOW_TO_CREATE: Final = "en créer un avec « oda init DOSSIER »"
+
+_SECTION: Final = "une section est attendue : des lignes « clé : valeur » en retrait sous celle-ci"
+
+_MESSAGES: Final = {
+    "missing": "cette clé manque",
+    "date_type": "une date est attendue",
+    "tuple_type": "une liste est attendue : [valeur, valeur], ou une ligne « - valeur » pour chacune",
+    "too_short": "cette liste est vide",
+    "dict_type": _SECTION,
+    "model_type": _SECTION,
+}
+"""Errors told in the words of a settings file; the others share theirs with the API."""
+
+_SECRET: Final = re.compile(
+    r"pass|mot_?de_?passe|\bmdp|secret|token|jeton|cl[eé]|(^|[_-])(key|pin|pwd|mdp)$", re.IGNORECASE
+)
+
+_SECRET_OF_SECTION: Final = {"mail": "smtp-password", "database": "database-password", "removals": "connector-key"}
+
+LOOKED_AT_EVERY: Final = timedelta(seconds=2)
+"""The file is looked at once in this time at most, whatever is asked."""
+
+Stamp = tuple[int, int, int]
+"""What changes with a file: its instant, its node, its size."""
+
+_log = logging.getLogger("oda")
 
 
 def find_settings(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -72,6 +110,49 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     return settings
 
 
+class CurrentPeople:
+    """Reads ``people`` of the settings' file; made in memory, settings never change.
+
+    A file that is wrong, or gone, takes nobody's access away and gives none: the last good people stay, and the log
+    says it once. What else is in the file waits for a restart, ``deputy_may_act`` included, which is a rule.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._people, self._path, self._clock = settings.people, settings.source, clock
+        self._overrides = settings.overrides
+        self._seen = _stamp_of(self._path) if self._path else None
+        self._looked_at: datetime | None = None
+        self._reading = threading.Lock()
+
+    def read(self) -> PeopleSettings:
+        """Return the people of now, of two seconds ago at most."""
+        if self._path and self._is_due() and self._reading.acquire(blocking=False):
+            try:
+                self._look(self._path)
+            finally:
+                self._reading.release()
+        return self._people
+
+    def _is_due(self) -> bool:
+        now = self._clock.now()
+        if self._looked_at and self._looked_at <= now < self._looked_at + LOOKED_AT_EVERY:
+            return False
+        self._looked_at = now
+        return True
+
+    def _look(self, path: Path) -> None:
+        stamp = _stamp_of(path)
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            self._people = load_settings(path, self._overrides).people
+        except SettingsError as error:
+            _log.error("Les personnes du rectorat restent celles d'avant : %s", str(error).splitlines()[0])
+        else:
+            _log.info("Les personnes du rectorat sont relues : %s", path)
+
+
 def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -97,19 +178,6 @@ def _unusable(path: Path, message: str, line: int | None = None) -> SettingsErro
     return SettingsError(path, [SettingsProblem(line, "", message)])
 
 
-_SECTION: Final = "une section est attendue : des lignes « clé : valeur » en retrait sous celle-ci"
-
-_MESSAGES: Final = {
-    "missing": "cette clé manque",
-    "date_type": "une date est attendue",
-    "tuple_type": "une liste est attendue : [valeur, valeur], ou une ligne « - valeur » pour chacune",
-    "too_short": "cette liste est vide",
-    "dict_type": _SECTION,
-    "model_type": _SECTION,
-}
-"""Errors told in the words of a settings file; the others share theirs with the API."""
-
-
 def _problem(details: ErrorDetails, document: Document) -> SettingsProblem:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     path: KeyPath = tuple(part for part in details["loc"] if part != "[key]")
@@ -129,13 +197,6 @@ def _problem(details: ErrorDetails, document: Document) -> SettingsProblem:
     variable = document.variable_of(path)
     line = None if variable else document.line_of(path)
     return SettingsProblem(line, quote(key, 80), quote(message, 300), allowed, variable)
-
-
-_SECRET: Final = re.compile(
-    r"pass|mot_?de_?passe|\bmdp|secret|token|jeton|cl[eé]|(^|[_-])(key|pin|pwd|mdp)$", re.IGNORECASE
-)
-
-_SECRET_OF_SECTION: Final = {"mail": "smtp-password", "database": "database-password", "removals": "connector-key"}
 
 
 def _unknown_key(path: KeyPath, value: object) -> str:
@@ -171,3 +232,11 @@ def _key_paths(section: type[Section], prefix: str = "") -> Iterator[str]:
         yield prefix + name
         if inner := _section_of(field.annotation):
             yield from _key_paths(inner, f"{prefix}{name}.")
+
+
+def _stamp_of(path: Path) -> Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -9,12 +9,11 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from notifications.settings import MailSettings, Section, refusal
 from states.school_calendar import EndRule, SchoolCalendar, SchoolDays
-from workflow.settings.figures import FiguresSettings
+from workflow.settings.codes import CodeSettings
 from workflow.settings.holidays import summer_starts
 from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
-from workflow.settings.monitoring import MonitoringSettings
+from workflow.settings.monitoring import MonitoringSettings, SealSettings, SecurityContactSettings, SecurityLog
 from workflow.settings.removals import RemovalsSettings
-from workflow.settings.retention import RetentionSettings
 from workflow.settings.school_calendar import (
     END_RULES,
     CampaignSettings,
@@ -25,16 +24,15 @@ from workflow.settings.school_calendar import (
     month_day,
     school_days,
 )
-from workflow.settings.seal import SealSettings
 from workflow.settings.sections import (
     AcademieSettings,
     ActivationSettings,
     CharterSettings,
     ChecksSettings,
-    CodeSettings,
     DelegceSettings,
     DocumentationSettings,
     DraneSettings,
+    FiguresSettings,
     HandlingSettings,
     KeySettings,
     LimitsSettings,
@@ -42,10 +40,10 @@ from workflow.settings.sections import (
     OdaSettings,
     PeopleSettings,
     ResourcesSettings,
+    RetentionSettings,
     SecretsSettings,
     TemplatesSettings,
 )
-from workflow.settings.security import SecurityContactSettings, SecurityLog
 from workflow.settings.sign_in import SignInSettings
 
 

@@ -1,16 +1,24 @@
-"""The settings of the supervision: whom each tick calls, how old a backup may be (R115)."""
+"""The settings of who watches: supervision (R115), security journal and contact (R108, RFC 9116), the seal (R109)."""
 
-from typing import Final, Literal
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from notifications.settings import Section
+from notifications.settings import MailAddress, Section, refusal
+from states.validation import mail_problem
 from workflow.settings.addresses import AllowedHosts, HostOrNetwork, Url, require_callable
-from workflow.settings.infrastructure import ProxyAddress
+from workflow.settings.infrastructure import ProxyAddress, has_hidden
 
 LogForm = Literal["text", "json"]
 
 ALLOW: Final = "monitoring.allow"
+
+SecurityLog = Literal["none", "stderr", "syslog"]
+
+DAYS_AHEAD: Final = 360
+"""Days until the file expires: less than a year, as its RFC asks; it is made anew at each reading."""
 
 
 class MonitoringSettings(Section):
@@ -56,3 +64,44 @@ class MonitoringSettings(Section):
     def allowed(self) -> AllowedHosts:
         """The private hosts that are listed."""
         return AllowedHosts(self.allow)
+
+
+def _contact(text: str) -> str:
+    if "@" in text and "/" not in text:
+        if problem := mail_problem(text):
+            raise refusal(f"« {text} » {problem}", "par exemple ssi@ac-toulouse.fr, ou une adresse en https://")
+        return text
+    return _page(text)
+
+
+def _page(text: str) -> str:
+    parts = urlsplit(text)
+    if has_hidden(text) or parts.scheme != "https" or not parts.hostname:
+        raise refusal(f"« {text} » n'est pas une adresse en https", "par exemple https://www.ac-toulouse.fr/securite")
+    return text
+
+
+class SecurityContactSettings(Section):
+    """What ``/.well-known/security.txt`` says to who has found a flaw; without a contact there is no such file."""
+
+    contact: Annotated[str, AfterValidator(_contact)] | None = Field(
+        None,
+        description="À qui signaler une faille : une adresse électronique ou une page en https. null : pas de fichier"
+        " /.well-known/security.txt.",
+    )
+    policy: Annotated[str, AfterValidator(_page)] | None = Field(
+        None, description="La page en https qui dit ce que l'on fait d'un signalement ; null : aucune."
+    )
+
+
+class SealSettings(Section):
+    """Where the seal of each day is sent, out of reach of whoever could rewrite the database."""
+
+    mail: MailAddress | None = Field(
+        None, description="Adresse qui reçoit chaque jour le sceau du journal, hors du service (R109), ou null."
+    )
+    folder: Annotated[Path, Field(json_schema_extra={"format": "path"})] | None = Field(
+        None,
+        description="Dossier où s'écrit chaque jour le fichier du sceau, de préférence sur une autre machine ; relatif"
+        " au dossier de ce fichier ; il doit exister (R109). null : aucun.",
+    )

@@ -1,20 +1,18 @@
-"""The small sections of the settings."""
+"""The sections of the settings that no other module holds."""
 
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PrivateAttr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
 
 from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
@@ -22,11 +20,19 @@ from notifications.settings import MailAddress, OneLine, Section, refusal, refus
 from states.characters import fold
 from states.departements import code_of_departement
 from states.mail_domains import MailDomains
-from states.policy import LONGEST_CODE
 from states.validation import fold_mail
-from workflow.settings.drawn_codes import CodeDrawer, NothingToDraw
-from workflow.settings.expressions import problem
-from workflow.settings.removals import ExportSettings, Filename
+
+_DRANE_COLUMNS = (
+    ("Mouvement", "movement"), ("UAI", "uai"), ("Établissement", "establishment"), ("Commune", "commune"),
+    ("Département", "departement_name"), ("Nom", "nom"), ("Prénom", "prenom"), ("Adresse électronique", "mail"),
+    ("Année scolaire", "school_year"), ("Référence", "reference"),
+)  # fmt: skip
+
+ResourceKind = Literal["affiche", "flyer", "diaporama", "vidéo", "infographie", "courrier", "guide"]
+
+_CORSICA_AND_OVERSEAS = re.compile(r"2[AB]|620|720|9[78]\d")
+
+_DOMAIN = re.compile(r"[a-z0-9*](?:[a-z0-9*.-]*[a-z0-9*])?\.[a-z]{2,}")
 
 
 def spellings(departement: str) -> list[str]:
@@ -43,12 +49,6 @@ def _web_address(text: str) -> str:
         fine = False
     if not fine:
         raise refusal(f"« {text} » n'est pas une adresse web", "une adresse qui commence par https://")
-    return text
-
-
-def _regular_expression(text: str) -> str:
-    if said := problem(text, LONGEST_CODE):
-        raise refusal(said, "^[A-Za-z0-9]{4,16}$")
     return text
 
 
@@ -71,13 +71,6 @@ class DraneColumn(Section):
         "movement", "uai", "establishment", "commune", "departement", "departement_name", "nom", "prenom", "mail",
         "school_year", "reference",
     ] = Field(description="Ce qu'elle contient ; movement : ajout, correction ou retrait.")  # fmt: skip
-
-
-_DRANE_COLUMNS = (
-    ("Mouvement", "movement"), ("UAI", "uai"), ("Établissement", "establishment"), ("Commune", "commune"),
-    ("Département", "departement_name"), ("Nom", "nom"), ("Prénom", "prenom"), ("Adresse électronique", "mail"),
-    ("Année scolaire", "school_year"), ("Référence", "reference"),
-)  # fmt: skip
 
 
 class DraneSettings(Section):
@@ -116,76 +109,6 @@ class CharterSettings(Section):
     """The charter in force (R27)."""
 
     version: OneLine = Field("2026-1", max_length=40, description="Version de la charte en vigueur (R27).")
-
-
-class CodeFileSettings(ExportSettings):
-    """The name and the form of the file of drawn codes, for the ODA server's console (R97)."""
-
-    filename: Filename = Field("codes.csv", description="Nom du fichier que l'on télécharge (R97).")
-
-
-class CodeSettings(Section):
-    """The initialisation code: who makes it (R97), how the establishment has it (R112), its form (R41), its keeping in
-    days (R61), its mail's wait in seconds (R62)."""
-
-    source: Literal["typed", "drawn"] = Field(
-        "typed",
-        description="typed : l'opérateur saisit le code que porte le serveur ODA ; drawn : le logiciel le tire, et un"
-        " fichier le donne au serveur (R97).",
-    )
-    delivery: Literal["mail", "link"] = Field(
-        "mail",
-        description="mail : le code part par courriel ; link : le courriel ne donne que l'adresse d'une page, où le"
-        " chef connecté par une identité nationale le lit une seule fois (R112).",
-    )
-    length: int = Field(
-        10,
-        ge=4,
-        le=LONGEST_CODE,
-        description="Signes d'un code tiré ; moins si code.format n'en permet pas tant (R97).",
-    )
-    file: CodeFileSettings = Field(
-        default_factory=CodeFileSettings,
-        description="Le fichier des codes tirés ; sa forme est le modèle exports/codes.j2 (R97).",
-    )
-    format: Annotated[str, AfterValidator(_regular_expression)] = Field(
-        "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
-    )
-    example: OneLine = Field(
-        "4 à 16 lettres et chiffres, par exemple K7m4Rt9x",
-        max_length=120,
-        description="Cette forme dite aux opérateurs, avec un exemple (R41).",
-    )
-    hold_seconds: int = Field(
-        60,
-        ge=0,
-        le=600,
-        description="Secondes pendant lesquelles l'envoi d'un code saisi peut être annulé ; 0 : aucune (R62).",
-    )
-    keep_days: int = Field(30, ge=1, le=366, description="Jours après lesquels un code est effacé (R61).")
-
-    _drawer: CodeDrawer | None = PrivateAttr(default=None)
-
-    @model_validator(mode="after")
-    def _can_be_drawn(self) -> Self:
-        if self.source == "drawn":
-            try:
-                self._drawer = CodeDrawer(self.format, self.length)
-            except NothingToDraw as error:
-                raise refusal(
-                    f"avec source: drawn, {error}", "^[A-Za-z0-9]{4,16}$ pour code.format, ou source: typed"
-                ) from None
-        return self
-
-    @property
-    def drawer(self) -> CodeDrawer | None:
-        """What draws the codes; None where they are typed."""
-        return self._drawer
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """The code's form, to be matched against the whole code."""
-        return re.compile(self.format)
 
 
 class KeySettings(Section):
@@ -287,9 +210,6 @@ class DocumentationSettings(Section):
         return value
 
 
-ResourceKind = Literal["affiche", "flyer", "diaporama", "vidéo", "infographie", "courrier", "guide"]
-
-
 class ResourceSettings(LinkSettings):
     """A document of the library for establishments: a poster, a letter, a video."""
 
@@ -378,15 +298,6 @@ class TemplatesSettings(Section):
         return value
 
 
-def _folder(info: ValidationInfo) -> Path:
-    """The folder that relative paths start from: the settings' own, else the current one."""
-    folder: Path = (info.context or {}).get("folder", Path.cwd())
-    return folder
-
-
-_CORSICA_AND_OVERSEAS = re.compile(r"2[AB]|620|720|9[78]\d")
-
-
 def normalise_departement(text: str) -> str:
     """``031`` and ``31`` become ``31``, ``9``, ``009`` and « Ariège » become ``09``, ``02a`` becomes ``2A``.
 
@@ -422,6 +333,7 @@ def _text_or_number(pattern: str) -> WithJsonSchema:
 
 AcademieCode = Annotated[str, BeforeValidator(_academie_code), _text_or_number("^[0-9]{1,2}$")]
 
+
 Departement = Annotated[str, BeforeValidator(_departement), _text_or_number("^0{0,2}([0-9]{1,3}|2[ABab])$")]
 
 
@@ -443,9 +355,6 @@ def _each_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Addresses = Annotated[tuple[MailAddress, ...], AfterValidator(_each_once)]
-
-
-_DOMAIN = re.compile(r"[a-z0-9*](?:[a-z0-9*.-]*[a-z0-9*])?\.[a-z]{2,}")
 
 
 def _mail_domain(text: str) -> str:
@@ -503,3 +412,56 @@ class PeopleSettings(Section):
     def operator_of(self, account: str) -> str | None:
         """The operator's address for whom this system account acts; None when it is nobody's."""
         return self.accounts.get(account)
+
+
+class RetentionSettings(Section):
+    """Durations in months; what has its own unit elsewhere (codes, links, sessions) stays where it is."""
+
+    requests: int = Field(
+        12, ge=1, le=60,
+        description="Mois après la confirmation du retrait, ou la révocation sans retrait à faire, au bout desquels ce"
+        " qui est personnel dans une demande est effacé (R110).",
+    )  # fmt: skip
+    lists: int = Field(
+        3, ge=1, le=24,
+        description="Mois après lesquels les lignes des listes dont aucune demande n'a besoin sont effacées (R93).",
+    )  # fmt: skip
+    mails: int = Field(
+        3, ge=1, le=24,
+        description="Mois après lesquels le texte et le destinataire d'un courriel qui ne partira plus sont"
+        " effacés (R110).",
+    )  # fmt: skip
+    addresses: int = Field(
+        6, ge=1, le=12,
+        description="Mois pendant lesquels les adresses de réseau du journal de sécurité sont gardées (R108).",
+    )  # fmt: skip
+
+
+class TargetsSettings(Section):
+    """Targets of the académie; under one, the page of the figures says « vigilance »."""
+
+    declared: int | None = Field(
+        None, ge=1, le=100, description="Pourcentage des établissements ouverts qui ont un RUPN déclaré, ou null (R99)."
+    )
+    in_service: int | None = Field(
+        None, ge=1, le=100,
+        description="Pourcentage des demandes en cours dont la clé sert, code remis ou clé étendue, ou null (R99).",
+    )  # fmt: skip
+    median_days: int | None = Field(
+        None, ge=1, le=366,
+        description="Jours de la déclaration à la remise du code, en valeur médiane, au plus, ou null (R99).",
+    )  # fmt: skip
+
+
+class FiguresSettings(Section):
+    """What the page of the figures compares with what it counts."""
+
+    targets: TargetsSettings = Field(
+        default_factory=TargetsSettings, description="Les objectifs ; en deçà, la page dit « vigilance » (R99)."
+    )
+
+
+def _folder(info: ValidationInfo) -> Path:
+    """The folder that relative paths start from: the settings' own, else the current one."""
+    folder: Path = (info.context or {}).get("folder", Path.cwd())
+    return folder

@@ -1,19 +1,37 @@
-"""The settings of signing in: who may by a mail's link, and the identity providers (R101)."""
+"""The settings of signing in: mail links, identity providers (R101), a gate's headers (R102), their claims (R103)."""
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from ipaddress import ip_network
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from notifications.settings import OneLine, Section, refusal
 from states.vocabulary import Role
-from workflow.settings.identity_mapping import IdentityMappingSettings
-from workflow.settings.infrastructure import has_hidden, is_this_machine
+from workflow.settings.infrastructure import ProxyAddress, has_hidden, is_this_machine
 from workflow.settings.secrets import OF_PROVIDER
 from workflow.settings.sections import WebAddress
-from workflow.settings.trusted_headers import TrustedHeadersSettings
+
+ClaimNames = Annotated[tuple[OneLine, ...], Field(min_length=1, max_length=20)]
+
+Values = Annotated[tuple[OneLine, ...], Field(max_length=200)]
+
+LARGEST_GATE: Final = 1024
+"""Addresses of a network that may say who calls: a gate has a few, not those of a whole site."""
+
+_HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
+
+_OURS: Final = frozenset(
+    {
+        "host", "cookie", "authorization", "origin", "referer", "forwarded", "connection", "transfer-encoding", "te",
+        "idempotency-key", "user-agent", "upgrade", "range", "via", "date", "expect",
+    }
+)  # fmt: skip
+"""Headers that the portal needs from everybody, as are those of ``_OUR_FAMILIES``."""
+
+_OUR_FAMILIES: Final = ("accept", "content-", "sec-", "x-forwarded-", "if-", "access-control-")
 
 RoleName = Literal["chef", "operator", "reader"]
 
@@ -26,6 +44,139 @@ _WORD = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
 """What a scope or an ``acr`` is made of (RFC 6749, 3.3): no space, no quote."""
 
 ISSUER_EXAMPLE = "par exemple https://auth.agentconnect.gouv.fr/api/v2"
+
+
+class ClaimNamesSettings(Section):
+    """The names under which an identity says what it is; the first that is there is read.
+
+    Case, underscores and hyphens do not matter; a name is also looked for below ``attributes``.
+    """
+
+    mail: ClaimNames = Field(("email", "mail", "ctemail"), description="L'adresse électronique.")
+    given_name: ClaimNames = Field(("given_name", "prenom", "ctfn"), description="Le prénom.")
+    family_name: ClaimNames = Field(("usual_name", "family_name", "nom", "ctln", "sn"), description="Le nom.")
+    function: ClaimNames = Field(("FrEduFonctAdm",), description="La fonction dans l'établissement.")
+    responsibility: ClaimNames = Field(
+        ("FrEduRneResp",), description="Les établissements dont la personne est responsable."
+    )
+    groups: ClaimNames = Field(("groups", "ctgrps"), description="Les groupes.")
+    siret: ClaimNames = Field(("siret",), description="Le SIRET de l'employeur (ProConnect).")
+    delegation: ClaimNames = Field(
+        ("FrEduResDel",), description="Les délégations que le RUPN a reçues, proposées à qui vérifie (R113)."
+    )
+
+
+class IdentityMappingSettings(Section):
+    """What the values of those claims make of somebody (R103)."""
+
+    claims: ClaimNamesSettings = Field(
+        default_factory=ClaimNamesSettings, description="Les noms sous lesquels une identité dit chaque chose."
+    )
+    chef_functions: Values = Field(
+        ("DIR",),
+        description="Les fonctions d'un chef d'établissement (DIR, celle de son adjoint aussi) ; vide : être"
+        " responsable suffit.",
+    )
+    deputy_functions: Values = Field(
+        (), description="Les fonctions d'un adjoint, là où elles se distinguent ; sinon on lui demande s'il l'est."
+    )
+    deputy_groups: Values = Field((), description="Les groupes d'un adjoint, là où ils le distinguent.")
+    operator_groups: Values = Field(
+        (), description="Un opérateur de people.operators doit aussi être de l'un de ces groupes ; vide : aucun exigé."
+    )
+    reader_groups: Values = Field((), description="De même pour un lecteur de people.readers.")
+    binding: bool = Field(
+        True,
+        description="Une identité qui ne dit pas la fonction se lie une fois à un établissement, par un lien envoyé à"
+        " sa boîte ; false : elle est refusée.",
+    )
+
+
+def canonical_header(name: str) -> str:
+    """A header's name as a careless server may confuse it with another: no case, hyphens for any sign."""
+    return re.sub(r"[^a-z0-9]", "-", name.lower())
+
+
+def _header(text: str) -> str:
+    if not _HEADER.fullmatch(text):
+        raise refusal(f"« {text} » n'est pas un nom d'en-tête", "des lettres, chiffres et tirets : ct-remote-user")
+    if canonical_header(text) in _OURS or canonical_header(text).startswith(_OUR_FAMILIES):
+        raise refusal(f"« {text} » sert à tous les navigateurs : il serait ôté de chaque visite", "ct-remote-user")
+    return text
+
+
+def _gate(text: str) -> str:
+    if ip_network(text).num_addresses > LARGEST_GATE:
+        raise refusal(
+            f"« {text} » laisserait presque n'importe qui se dire quelqu'un d'autre",
+            "l'adresse du guichet seul : 10.1.2.3",
+        )
+    return text
+
+
+HeaderName = Annotated[str, AfterValidator(_header)]
+
+
+GateAddress = Annotated[ProxyAddress, AfterValidator(_gate)]
+
+
+class TrustedHeadersSettings(Section):
+    """A gate of the académie that has identified who calls, and says it in headers; the names are ARENA's.
+
+    ``proxies`` are compared with the address that the connection comes from, never with a forwarded one.
+    """
+
+    proxies: tuple[GateAddress, ...] = Field(
+        (),
+        max_length=20,
+        description="Les adresses du guichet, d'où les en-têtes sont lus ; vide : ils ne le sont jamais (R102).",
+    )
+    label: OneLine = Field("ARENA", max_length=60, description="Le nom du guichet, tel que chacun le connaît.")
+    secret: HeaderName = Field(
+        "X-Oda-Guichet", description="L'en-tête qui porte le secret partagé avec lui (secret gate-secret)."
+    )
+    person: HeaderName = Field("ct-remote-user", description="L'identifiant de la personne ; sans lui, pas d'identité.")
+    mail: HeaderName = Field("ctemail", description="Son adresse électronique.")
+    family_name: HeaderName = Field("ctln", description="Son nom.")
+    given_name: HeaderName = Field("ctfn", description="Son prénom.")
+    function: HeaderName = Field("FrEduFonctAdm", description="Sa fonction.")
+    responsibility: HeaderName = Field("FrEduRneResp", description="Les établissements dont elle est responsable.")
+    groups: HeaderName = Field("ctgrps", description="Ses groupes.")
+    delegation: HeaderName = Field("FrEduResDel", description="Les délégations qu'elle a reçues (R113).")
+    others: tuple[HeaderName, ...] = Field(
+        ("FrEduRne", "employeeNumber"),
+        max_length=50,
+        description="Les autres en-têtes que pose le guichet : ôtés sans être lus.",
+    )
+
+    @model_validator(mode="after")
+    def _have_names_of_their_own(self) -> Self:
+        names = [canonical_header(name) for name in self.names]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise refusal(f"deux en-têtes se confondent : « {twice} »", "un nom différent pour chacun")
+        return self
+
+    @property
+    def claim_headers(self) -> dict[str, str]:
+        """The headers that are read, by what they say, but the secret."""
+        return {
+            name: getattr(self, name)
+            for name in (
+                "person",
+                "mail",
+                "family_name",
+                "given_name",
+                "function",
+                "responsibility",
+                "groups",
+                "delegation",
+            )
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every header that is taken away from whoever calls, read or not."""
+        return (self.secret, *self.claim_headers.values(), *self.others)
 
 
 def _name(text: str) -> str:
@@ -60,7 +211,9 @@ def _issuer(text: str) -> str:
 
 ProviderName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 
+
 Word = Annotated[str, AfterValidator(_word)]
+
 
 Issuer = Annotated[str, AfterValidator(_issuer), Field(json_schema_extra={"format": "uri"})]
 

@@ -1,9 +1,12 @@
-"""YAML read as text: every scalar stays what was typed, and every key keeps its line.
+"""Settings as they are written: in YAML read as text, and in the environment of a container.
 
-YAML's own guesses (09 in octal, 12:30 in base 60, « no » as false, dates) never happen: the models decide the types.
+YAML's own guesses (09 in octal, 12:30 in base 60, « no » as false, dates) never happen: every scalar stays what was
+typed, every key keeps its line, the models decide the types. A variable ``ODA__PORTAL__ADDRESS`` is ``portal.address``:
+it comes before the file, and is read as the file is. Its value is a text, unless it begins as a list or a section of
+YAML does (``[a, b]``, ``{key: value}``); an empty one counts as not given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +22,16 @@ MAX_PROBLEMS: Final = 50
 MAX_DEPTH: Final = 12
 
 KeyPath = tuple[str | int, ...]
+
+_STANDARD_TAGS: Final = "tag:yaml.org,2002:"
+
+_NULL: Final = f"{_STANDARD_TAGS}null"
+
+_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"}
+
+PREFIX: Final = "ODA__"
+
+SEPARATOR: Final = "__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +119,6 @@ class _NotAllowed(yaml.MarkedYAMLError):
         super().__init__(problem=problem, problem_mark=mark)
 
 
-def _yaml_problem(error: yaml.YAMLError, text: str) -> SettingsProblem:
-    """Say where the text is not YAML, with the parser's own words, which are in English."""
-    line, words = None, str(error)
-    if isinstance(error, ReaderError):
-        line, words = text.count("\n", 0, error.position) + 1, str(error.reason)
-    elif isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        words = ", ".join(part for part in (error.context, error.problem) if part)
-    if isinstance(error, _NotAllowed):
-        return SettingsProblem(line, "", words)
-    advice = "vérifier le retrait, les deux-points et les guillemets"
-    return SettingsProblem(line, "", f"ce n'est pas du YAML (« {quote(words, 150)} ») ; {advice}")
-
-
-_STANDARD_TAGS: Final = "tag:yaml.org,2002:"
-
-_NULL: Final = f"{_STANDARD_TAGS}null"
-
-_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"}
-
-
 class _PlainLoader(yaml.SafeLoader):
     """Refuse aliases (a few lines of them fill a memory) and deep nesting."""
 
@@ -144,6 +135,41 @@ class _PlainLoader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self.depth -= 1
+
+
+def overrides_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that give a setting, with their values."""
+    return {name: text for name, text in sorted(environ.items()) if name.startswith(PREFIX) and text.strip()}
+
+
+def setting_of(variable: str) -> tuple[str, ...]:
+    """The path of the setting that a variable gives."""
+    return tuple(variable.removeprefix(PREFIX).lower().split(SEPARATOR))
+
+
+def apply_overrides(document: Document, overrides: Mapping[str, str]) -> None:
+    """Put each value in its place in the document; what cannot be becomes one of its problems."""
+    for variable in sorted(overrides, key=lambda name: (name.count(SEPARATOR), name)):  # a section, then its keys
+        path = setting_of(variable)
+        document.variables[path] = variable
+        problem = _put(document.values, path, overrides[variable])
+        if problem:
+            document.problems.append(SettingsProblem(None, ".".join(path), problem, variable=variable))
+
+
+def _yaml_problem(error: yaml.YAMLError, text: str) -> SettingsProblem:
+    """Say where the text is not YAML, with the parser's own words, which are in English."""
+    line, words = None, str(error)
+    if isinstance(error, ReaderError):
+        line, words = text.count("\n", 0, error.position) + 1, str(error.reason)
+    elif isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        words = ", ".join(part for part in (error.context, error.problem) if part)
+    if isinstance(error, _NotAllowed):
+        return SettingsProblem(line, "", words)
+    advice = "vérifier le retrait, les deux-points et les guillemets"
+    return SettingsProblem(line, "", f"ce n'est pas du YAML (« {quote(words, 150)} ») ; {advice}")
 
 
 def _value(node: yaml.Node, path: KeyPath, document: Document) -> object:
@@ -187,3 +213,25 @@ def _report(document: Document, node: yaml.Node, path: KeyPath, message: str) ->
 
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
+
+
+def _put(values: object, path: tuple[str, ...], text: str) -> str | None:
+    """Set one value; return what is wrong, in French."""
+    if not all(path):
+        return "ce nom n'est celui d'aucun réglage ; l'écrire ODA__SECTION__CLE, les niveaux séparés par « __ »"
+    value: object = None if text.strip() == "null" else text
+    if text.lstrip().startswith(("[", "{")):
+        read = read_document(text)
+        if read.problems:
+            return read.problems[0].message
+        value = read.values
+    for part in path[:-1]:
+        if not isinstance(values, dict):
+            break
+        if values.get(part) is None:
+            values[part] = {}
+        values = values[part]
+    if not isinstance(values, dict):
+        return "ce réglage n'est pas une section ; donner sa valeur entière, une liste s'écrivant [valeur, valeur]"
+    values[path[-1]] = value
+    return None

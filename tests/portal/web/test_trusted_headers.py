@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from portal.server import behind_proxies
 from portal.web.trusted_headers import GateIdentity, TrustedHeaders, gate_identity
-from workflow.settings.trusted_headers import TrustedHeadersSettings
+from workflow.settings.sign_in import TrustedHeadersSettings
 
 pytestmark = pytest.mark.rule("R102")
 

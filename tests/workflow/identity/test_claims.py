@@ -17,7 +17,7 @@ from workflow.identity.claims import (
     read_claims,
     resolve,
 )
-from workflow.settings.identity_mapping import ClaimNamesSettings, IdentityMappingSettings
+from workflow.settings.sign_in import ClaimNamesSettings, IdentityMappingSettings
 
 pytestmark = pytest.mark.rule("R103")
 

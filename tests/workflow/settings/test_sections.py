@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
-from workflow.settings.sections import normalise_departement
+from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused, written
+from workflow.settings.loader import load_settings
+from workflow.settings.sections import RetentionSettings, normalise_departement
+from workflow.settings.yaml_reader import SettingsError
 
 
 @pytest.mark.parametrize(
@@ -134,3 +136,15 @@ def test_regular_expression__for_the_whole_code(tmp_path: Path) -> None:
     pattern = loaded(tmp_path).code.pattern
     assert pattern.fullmatch("Ab12")
     assert not pattern.fullmatch("Ab12\n")
+
+
+@pytest.mark.rule("R110")
+def test_retention__defaults() -> None:
+    assert RetentionSettings() == RetentionSettings(requests=12, lists=3, mails=3, addresses=6)
+
+
+@pytest.mark.rule("R110")
+@pytest.mark.parametrize("line", ["requests: 0", "requests: 61", "lists: 25", "mails: 0", "addresses: 13"])
+def test_retention__out_of_bounds__refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(SettingsError):
+        load_settings(written(tmp_path, MINIMAL + f"\nretention:\n  {line}\n"))

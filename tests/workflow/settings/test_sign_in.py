@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from states.vocabulary import Role
-from workflow.settings.sign_in import SignInSettings
+from workflow.settings.sign_in import SignInSettings, TrustedHeadersSettings
 
 pytestmark = pytest.mark.rule("R101")
 
@@ -76,3 +76,25 @@ def test_mail_link__deputy_is_as_chef() -> None:
     assert [role for role in Role if settings.may_use_mail(role)] == [Role.CHEF, Role.DEPUTY, Role.RUPN]
     closed = settings.model_copy(update={"rupn": False})
     assert [role for role in Role if closed.may_use_mail(role)] == [Role.CHEF, Role.DEPUTY]
+
+
+@pytest.mark.rule("R102")
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"proxies": ["0.0.0.0/0"]},
+        {"proxies": ["10.0.0.0/8"]},
+        {"proxies": ["le-guichet"]},
+        {"mail": "Cookie"},
+        {"person": "X-Forwarded-For"},
+        {"person": "Sec-Fetch-Site"},
+        {"mail": "content_type"},
+        {"mail": "a b"},
+        {"mail": "ct_remote-user"},
+        {"others": ["CTEMAIL"]},
+    ],
+)
+def test_trusted_headers__what_would_let_anybody_in_or_break_a_visit_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TrustedHeadersSettings.model_validate(values)
+    assert TrustedHeadersSettings.model_validate({"proxies": ["10.1.2.0/24", "::1"], "person": "eppn"}).proxies

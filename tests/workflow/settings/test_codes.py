@@ -1,12 +1,11 @@
-"""Codes drawn in the form of the settings: of letters and digits that nobody takes for others (R97)."""
+"""The form of codes: an expression that keeps nobody waiting (R41), and codes drawn in it (R97)."""
 
 import re
 
 import pytest
 from pydantic import ValidationError
 
-from workflow.settings.drawn_codes import CodeDrawer, NothingToDraw
-from workflow.settings.sections import CodeSettings
+from workflow.settings.codes import CodeDrawer, CodeSettings, NothingToDraw, is_quick
 
 CONFUSED = set("0O1lI2Z5S8B")
 
@@ -44,3 +43,25 @@ def test_draw__what_no_code_has_is_refused(form: str) -> None:
 def test_draw__never_the_same() -> None:
     drawer = CodeDrawer("^[A-Za-z0-9]{4,16}$", 10)
     assert len({drawer.draw() for _ in range(500)}) == 500
+
+
+@pytest.mark.rule("R41")
+@pytest.mark.parametrize(
+    ("pattern", "quick"),
+    [
+        ("^[A-Za-z0-9]{4,16}$", True),
+        (r"\d{6}", True),
+        ("(?:[A-Z]{2}[0-9]{2}-?){3}", True),
+        ("(?i:AB|CD)[0-9]+", True),
+        ("(?=.*[0-9])[A-Z0-9]{8,12}", True),
+        ("(a|b){8}", True),
+        ("^(a+)+$", False),
+        ("(a|aa)+", False),
+        ("(a|a){30}b", False),
+        ("(x+x+)+y", False),
+        ("a*a*a*b", False),
+        ("(?>a+)+", False),
+    ],
+)
+def test_expression__is_quick(pattern: str, quick: bool) -> None:
+    assert is_quick(pattern, 64) is quick

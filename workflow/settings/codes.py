@@ -1,7 +1,8 @@
-"""Codes drawn in the form of ``code.format``, of letters and digits that nobody takes for others (R97).
+"""The settings of codes: who makes them (R97), their form (R41), and the codes drawn in this form.
 
-A code is written along the tree of the regular expression, whose repetitions, branches and characters are drawn, then
-tested against the expression itself: what a tree alone does not say (a lookahead) is so respected too.
+An expression that is too slow to match is refused. A code is written along the tree of the expression, whose
+repetitions, branches and characters are drawn, then tested against the expression itself: what a tree alone does not
+say (a lookahead) is so respected too.
 """
 
 import re
@@ -10,7 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from math import log2
 from string import ascii_letters, digits, printable
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+
+from notifications.settings import OneLine, Section, refusal
+from states.policy import LONGEST_CODE
+from workflow.settings.removals import ExportSettings, Filename
 
 MOST_TRIES: Final = 10_000
 """Texts that are written before a code is given up: a form that the settings accepted needs a few hundred at most."""
@@ -45,6 +52,12 @@ _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
 }  # fmt: skip
 
 _parser: Final = import_module("re._parser")  # the tree of an expression, which re itself compiles
+
+Part = str | list[str] | tuple[str, Any]
+"""A text as it is, the signs among which one is drawn, or a ``branch`` or ``repeat`` with its own parts."""
+
+MOST_WAYS: Final = 10_000
+"""Ways to read one text that an expression may leave: each is tried before a text is refused."""
 
 
 class NothingToDraw(ValueError):
@@ -101,8 +114,108 @@ class CodeDrawer:
         return (text, dice.bits) if len(text) == self.length and self._pattern.fullmatch(text) else None
 
 
-Part = str | list[str] | tuple[str, Any]
-"""A text as it is, the signs among which one is drawn, or a ``branch`` or ``repeat`` with its own parts."""
+class _Dice:
+    """Draws, and counts the bits of what it drew."""
+
+    def __init__(self) -> None:
+        self.bits = 0.0
+
+    def pick(self, choices: Sequence[Any]) -> Any:
+        self.bits += log2(len(choices))
+        return choices[secrets.randbelow(len(choices))]
+
+
+def is_quick(pattern: str, longest: int) -> bool:
+    """Return True when no text of up to ``longest`` characters can be read in more than ``MOST_WAYS`` ways."""
+    return _ways(_parser.parse(pattern), longest) <= MOST_WAYS
+
+
+def expression_problem(text: str, longest: int) -> str | None:
+    """What is wrong with an expression for codes of up to ``longest`` characters, in French; None when nothing is."""
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        where = f" (caractère {error.pos + 1})" if error.pos is not None else ""
+        return f"« {text} » n'est pas une expression régulière{where}"
+    if not is_quick(text, longest):
+        return "cette expression se lit de trop de façons : un code pourrait occuper le service sans fin"
+    return "cette expression accepte un code vide" if pattern.fullmatch("") else None
+
+
+def _regular_expression(text: str) -> str:
+    if problem := expression_problem(text, LONGEST_CODE):
+        raise refusal(problem, "^[A-Za-z0-9]{4,16}$")
+    return text
+
+
+class CodeFileSettings(ExportSettings):
+    """The name and the form of the file of drawn codes, for the ODA server's console (R97)."""
+
+    filename: Filename = Field("codes.csv", description="Nom du fichier que l'on télécharge (R97).")
+
+
+class CodeSettings(Section):
+    """The initialisation code: who makes it (R97), how the establishment has it (R112), its form (R41), its keeping in
+    days (R61), its mail's wait in seconds (R62)."""
+
+    source: Literal["typed", "drawn"] = Field(
+        "typed",
+        description="typed : l'opérateur saisit le code que porte le serveur ODA ; drawn : le logiciel le tire, et un"
+        " fichier le donne au serveur (R97).",
+    )
+    delivery: Literal["mail", "link"] = Field(
+        "mail",
+        description="mail : le code part par courriel ; link : le courriel ne donne que l'adresse d'une page, où le"
+        " chef connecté par une identité nationale le lit une seule fois (R112).",
+    )
+    length: int = Field(
+        10,
+        ge=4,
+        le=LONGEST_CODE,
+        description="Signes d'un code tiré ; moins si code.format n'en permet pas tant (R97).",
+    )
+    file: CodeFileSettings = Field(
+        default_factory=CodeFileSettings,
+        description="Le fichier des codes tirés ; sa forme est le modèle exports/codes.j2 (R97).",
+    )
+    format: Annotated[str, AfterValidator(_regular_expression)] = Field(
+        "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
+    )
+    example: OneLine = Field(
+        "4 à 16 lettres et chiffres, par exemple K7m4Rt9x",
+        max_length=120,
+        description="Cette forme dite aux opérateurs, avec un exemple (R41).",
+    )
+    hold_seconds: int = Field(
+        60,
+        ge=0,
+        le=600,
+        description="Secondes pendant lesquelles l'envoi d'un code saisi peut être annulé ; 0 : aucune (R62).",
+    )
+    keep_days: int = Field(30, ge=1, le=366, description="Jours après lesquels un code est effacé (R61).")
+
+    _drawer: CodeDrawer | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        if self.source == "drawn":
+            try:
+                self._drawer = CodeDrawer(self.format, self.length)
+            except NothingToDraw as error:
+                raise refusal(
+                    f"avec source: drawn, {error}", "^[A-Za-z0-9]{4,16}$ pour code.format, ou source: typed"
+                ) from None
+        return self
+
+    @property
+    def drawer(self) -> CodeDrawer | None:
+        """What draws the codes; None where they are typed."""
+        return self._drawer
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The code's form, to be matched against the whole code."""
+        return re.compile(self.format)
 
 
 def _compiled(tree: Any, alphabet: str, length: int) -> list[Part]:
@@ -143,17 +256,6 @@ def _written(parts: list[Part], dice: "_Dice") -> Iterator[str]:
                     yield from _written(repeated, dice)
 
 
-class _Dice:
-    """Draws, and counts the bits of what it drew."""
-
-    def __init__(self) -> None:
-        self.bits = 0.0
-
-    def pick(self, choices: Sequence[Any]) -> Any:
-        self.bits += log2(len(choices))
-        return choices[secrets.randbelow(len(choices))]
-
-
 def _places(tree: Any) -> Iterator[set[str]]:
     """The signs that each place of the form admits, where it leaves a choice."""
     for operation, value in tree:
@@ -190,3 +292,29 @@ def _is_in(sign: str, item: str, content: Any) -> bool:
         case "CATEGORY":
             return str(content) in _CATEGORIES and _CATEGORIES[str(content)](sign)
     return False
+
+
+def _ways(tree: Any, longest: int) -> int:
+    """In how many ways the parts of an expression can share a text; never less, and no more than it takes to refuse."""
+    ways = 1
+    for operation, value in tree:
+        ways = min(ways * _ways_of(str(operation), value, longest), MOST_WAYS + 1)
+    return ways
+
+
+def _ways_of(operation: str, value: Any, longest: int) -> int:
+    match operation:
+        case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN" | "AT" | "GROUPREF":
+            return 1
+        case "BRANCH":
+            return sum(_ways(branch, longest) for branch in value[1])
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            least, most, repeated = value
+            ways, total = _ways(repeated, longest), 0
+            for times in range(min(int(least), longest), min(int(most), longest) + 1):
+                total += min(ways**times, MOST_WAYS + 1)
+            return total
+        case "SUBPATTERN" | "ASSERT" | "ASSERT_NOT":
+            return _ways(value[-1], longest)
+        case _:  # what few know is easily mistaken
+            return MOST_WAYS + 1
