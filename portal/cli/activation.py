@@ -146,7 +146,7 @@ def show(
         before = None if before == after else before
         table = activation_table(connection, before, after) if after else None
         if table and output is not None:
-            from portal.exports.activation import activation_workbook
+            from portal.exports.lists import activation_workbook
 
             export = ExportByCommand(app=app, actor=actor, what="activation", criteria={"from": before, "to": after})
             write_workbook(activation_workbook(table), output, export, force=force)
@@ -212,12 +212,12 @@ def establishments(
         measure = Measure.PUPILS if pupils else Measure.PARENTS
         lines = where_help_is_missing(connection, known[0], measure, departement=code) if known else []
         if output is not None and known:
-            from portal.exports.activation import establishments_workbook
+            from portal.exports.lists import help_workbook
 
             export = ExportByCommand(
                 app=app, actor=actor, what="activation_places", criteria={"departement": code, "pupils": pupils}
             )
-            write_workbook(establishments_workbook(known[0], lines), output, export, force=force)
+            write_workbook(help_workbook(known[0], lines), output, export, force=force)
             return
     rows: list[dict[str, object]] = [
         {

@@ -55,7 +55,7 @@ def list_(context: CliContext, /, output: Path | None, force: bool, as_json: boo
         _require_sent_by_us(app, actor)
         lines = lines_to_send(connection, _years(app, connection))
         if output is not None:
-            from portal.exports.drane import transmission_workbook
+            from portal.exports.lists import transmission_workbook
 
             workbook = transmission_workbook("a-transmettre-drane", lines, app.settings.drane.columns)
             write_workbook(workbook, output, ExportByCommand(app=app, actor=actor, what="to_send"), force=force)
@@ -75,7 +75,7 @@ def declared(
     context: CliContext, /, year: "SchoolYear | None", output: Path | None, force: bool, as_json: bool
 ) -> None:  # fmt: skip
     with opened(context) as (app, actor), app.database.read() as connection:
-        from portal.exports.drane import declared_workbook
+        from portal.exports.lists import declared_workbook
         from workflow.drane.transmissions import declared_lines
         from workflow.requests.filters import years_with_requests
 
@@ -112,7 +112,7 @@ def file(
         remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
         raise CliFailure(f"{output} existe déjà, rien n'est préparé.", ExitCode.REFUSED, [remedy])
     with opened(context) as (app, actor):
-        from portal.exports.drane import transmission_workbook
+        from portal.exports.lists import transmission_workbook
         from workflow.drane.transmissions import prepare, waiting_lines
 
         _require_sent_by_us(app, actor)

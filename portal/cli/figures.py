@@ -61,7 +61,7 @@ def figures(
             _write(app, actor, account, tables, output, force=force)
             return
         if as_csv:
-            from portal.exports.figures import figures_workbook
+            from portal.exports.lists import figures_workbook
 
             export = ExportByCommand(app=app, actor=actor, what="figures")
             write_workbook(figures_workbook(account, tables), STANDARD_OUTPUT, export, force=False)
@@ -114,7 +114,7 @@ def _write(
     app: "App", actor: "Actor", account: "FiguresAccount", tables: "tuple[FigureTable, ...]", output: Path, *,
     force: bool,
 ) -> None:  # fmt: skip
-    from portal.exports.figures import figures_workbook
+    from portal.exports.lists import figures_workbook
     from portal.exports.workbook import FileFormat
 
     export = ExportByCommand(app=app, actor=actor, what="figures", criteria={"from": account.before.day})

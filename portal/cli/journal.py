@@ -62,7 +62,7 @@ def list_(
             until=midnight(until + timedelta(days=1)) if until else None,
         )  # fmt: skip
         if output:
-            from portal.exports.security_log import security_workbook
+            from portal.exports.lists import security_workbook
 
             chosen = {"about": group, "kind": kind, "who": who, "since": since, "until": until}
             export = ExportByCommand(app=app, actor=actor, what="security", criteria=chosen)

@@ -171,7 +171,7 @@ def show(
         from workflow.evidence.lists import MOST_EXPORTED, place_of_entry
 
         if output:
-            from portal.exports.evidence import list_workbook
+            from portal.exports.lists import list_workbook
 
             entries = app.lists.search(ListKind.of(kind), search, limit=MOST_EXPORTED)
             export = ExportByCommand(app=app, actor=actor, what=kind, criteria={"search": search})

@@ -1,19 +1,35 @@
-"""What each list of the rectorat gives to its file: columns and rows; a code is in none (R92)."""
+"""What each list gives to its file: columns and rows; a code is in none (R92)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
 from typing import Final
 
-from portal.exports.cells import Row
-from portal.exports.sheet import Sheet
+from notifications.rendering.typography import short_day
+from portal.exports.sheet import Ratio, Row, Sheet
 from portal.exports.workbook import Workbook
+from states.departements import departement_name
 from states.school_calendar import SchoolYear
+from states.vocabulary import DRANE_MOVEMENTS
+from workflow.activation.rates import (
+    AccountCount,
+    ActivationLine,
+    ActivationTable,
+    EstablishmentActivation,
+    Measure,
+)
+from workflow.database.file_tables import ListKind
 from workflow.directory.queries import EstablishmentLine
+from workflow.drane.transmissions import DraneLine
+from workflow.evidence.lists import ListEntry
+from workflow.figures.account import FiguresAccount
+from workflow.figures.tables import Cell, FigureTable, Share
+from workflow.journal.security_log import SecurityEvent
 from workflow.mail.queries import ListedMail
 from workflow.removals.tasks import RemovalLine
 from workflow.requests.checks_to_make import CheckLine
 from workflow.requests.detail import CheckView
 from workflow.requests.worklist import WorkLine
+from workflow.settings.sections import DraneColumn
 from workflow.year_end.figures import EstablishmentEnd
 from workflow.year_end.renewals import KeyToExtend, NotRenewed
 
@@ -206,3 +222,166 @@ def keys_to_extend_workbook(year: SchoolYear, keys: Iterable[KeyToExtend], last_
 
 def _workbook(stem: str, title: str, headings: Sequence[str], rows: Iterable[Row]) -> Workbook:
     return Workbook(stem, (Sheet(title, headings, rows),))
+
+
+_HELP: Final = (
+    "Département", "UAI", "Établissement", "Type", "Commune", "RUPN avec une clé", "Comptes élèves", "Élèves activés",
+    "Taux élèves", "Comptes responsables", "Responsables activés", "Taux responsables",
+)  # fmt: skip
+
+
+def activation_workbook(table: ActivationTable) -> Workbook:
+    """The rates as the page shows them, rounded alike, then the numbers that they come from."""
+    return Workbook(
+        f"comptes-actives-{table.after.isoformat()}", (_activation_rates(table), _activation_numbers(table))
+    )
+
+
+def help_workbook(day: date, lines: Iterable[EstablishmentActivation]) -> Workbook:
+    """Where help is missing: one row an establishment."""
+    rows = (
+        (
+            departement_name(line.departement), line.uai, line.nom, line.kind, line.commune, line.has_key,
+            *_accounts_and_rate(line.pupils), *_accounts_and_rate(line.parents),
+        )
+        for line in lines
+    )  # fmt: skip
+    return Workbook(f"aide-educonnect-{day.isoformat()}", (Sheet("Établissements", _HELP, rows),))
+
+
+def _activation_rates(table: ActivationTable) -> Sheet:
+    days = [day for day in (table.before, table.after) if day]
+    measures = [f"Taux {measure.label} au {short_day(day)}" for measure in Measure for day in days]
+    headings = ("Département", *measures, "Établissements ouverts", "Établissements dont un RUPN a une clé")
+    rows = (
+        (
+            line.name,
+            *(_activation_shown(line, measure, at_first=day != table.after) for measure in Measure for day in days),
+            line.establishments, line.with_key,
+        )
+        for line in table.all_lines
+    )  # fmt: skip
+    return Sheet("Taux d'activation", headings, rows)
+
+
+def _activation_shown(line: ActivationLine, measure: Measure, *, at_first: bool) -> Ratio | None:
+    percent = line.rate(measure, at_first=at_first)
+    return None if percent is None else Ratio(percent / 100)
+
+
+def _activation_numbers(table: ActivationTable) -> Sheet:
+    headings = ["Département", "Date"]
+    headings += [f"{part} {measure.label}" for measure in Measure for part in ("Comptes", "Activés")]
+    days = [(day, day != table.after) for day in (table.before, table.after) if day]
+    rows = (
+        [
+            line.name,
+            day,
+            *(cell for measure in Measure for cell in _activation_pair(line.counts(measure, at_first=first))),
+        ]
+        for day, first in days
+        for line in table.all_lines
+    )
+    return Sheet("Comptes", headings, rows)
+
+
+def _activation_pair(count: AccountCount | None) -> tuple[int | None, int | None]:
+    return (count.accounts, count.activated) if count else (None, None)
+
+
+def _accounts_and_rate(count: AccountCount | None) -> tuple[int | None, int | None, Ratio | None]:
+    return (*_activation_pair(count), Ratio(count.percent(1) / 100) if count else None)
+
+
+_DRANE_VALUES: Final[Mapping[str, Callable[[DraneLine], object]]] = {
+    "movement": lambda line: DRANE_MOVEMENTS.get(line.what, ""),
+    "uai": lambda line: line.request.uai,
+    "establishment": lambda line: line.establishment,
+    "commune": lambda line: line.commune,
+    "departement": lambda line: line.departement,
+    "departement_name": lambda line: departement_name(line.departement),
+    "nom": lambda line: line.request.nom,
+    "prenom": lambda line: line.request.prenom,
+    "mail": lambda line: line.request.mail,
+    "school_year": lambda line: line.request.school_year,
+    "reference": lambda line: line.request.reference,
+}
+
+_DECLARED: Final = (
+    "Année", "Département", "UAI", "Établissement", "Commune", "Nom", "Prénom", "Adresse électronique", "Référence",
+    "État", "Déclaré à la DRANE le", "Dernière transmission le", "Pour la DRANE",
+)  # fmt: skip
+
+
+def transmission_workbook(stem: str, lines: Iterable[DraneLine], columns: Sequence[DraneColumn]) -> Workbook:
+    """The lines in the columns of the setting ``drane.columns``."""
+    values = [_DRANE_VALUES[column.cell] for column in columns]
+    rows = ([value(line) for value in values] for line in lines)
+    return Workbook(stem, (Sheet("À transmettre à la DRANE", [column.title for column in columns], rows),))
+
+
+def declared_workbook(year: SchoolYear, lines: Iterable[DraneLine], *, sent_by_us: bool) -> Workbook:
+    """Every RUPN declared for a year, with the state of its request and, where we transmit, what the DRANE lacks."""
+    rows = (
+        (
+            line.request.school_year, departement_name(line.departement), line.request.uai, line.establishment,
+            line.commune, line.request.nom, line.request.prenom, line.request.mail, line.request.reference,
+            line.request.state.label, line.request.drane_declared_on, line.request.drane_sent_on,
+            line.what.label if sent_by_us else "",
+        )
+        for line in lines
+    )  # fmt: skip
+    return Workbook(f"rupn-declares-{year}", (Sheet(f"RUPN déclarés {year}", _DECLARED, rows),))
+
+
+_PERSON = ("UAI", "Nom", "Prénom", "Nom d'usage", "Adresse électronique", "Autres adresses")
+
+_LISTING = (*_PERSON, "Déclaré le")
+
+_DELEGATION = (*_PERSON, "Application", "Début", "Fin", "Délégué par", "Délégué le")
+
+
+def list_workbook(kind: ListKind, entries: Iterable[ListEntry]) -> Workbook:
+    """One row an entry; the file can be imported again as it is."""
+    if kind is ListKind.LISTING:
+        return Workbook("liste-rupn", (Sheet("RUPN", _LISTING, _entry_rows(entries, is_delegation=False)),))
+    return Workbook("liste-delegations", (Sheet("Délégations", _DELEGATION, _entry_rows(entries, is_delegation=True)),))
+
+
+def _entry_rows(entries: Iterable[ListEntry], *, is_delegation: bool) -> Iterator[Row]:
+    for entry in entries:
+        person = (entry.uai, entry.nom, entry.prenom, entry.usage_name, entry.mail, entry.other_mails)
+        delegation = (entry.application, entry.begins, entry.ends, entry.author) if is_delegation else ()
+        yield (*person, *delegation, entry.recorded_on)
+
+
+def figures_workbook(account: FiguresAccount, tables: Iterable[FigureTable]) -> Workbook:
+    """The figures at two dates; nobody is named."""
+    stem = f"chiffres-{account.now.day}-{account.before.day}"
+    return Workbook(stem, [Sheet(table.title, table.headings, map(_figure_row, table.rows)) for table in tables])
+
+
+def _figure_row(row: Sequence[Cell]) -> Row:
+    return [Ratio(cell / 100) if isinstance(cell, Share) else cell for cell in row]
+
+
+_SECURITY_LOG: Final = (
+    "N°", "Date et heure", "Événement", "Qui", "Rôle", "Précisions", "Adresses de réseau", "Navigateurs",
+)  # fmt: skip
+
+
+def security_workbook(events: Iterable[SecurityEvent], timezone: tzinfo) -> Workbook:
+    """One row an event, the newest first."""
+    return Workbook(
+        "journal-de-securite", (Sheet("Journal de sécurité", _SECURITY_LOG, _event_rows(events, timezone)),)
+    )
+
+
+def _event_rows(events: Iterable[SecurityEvent], timezone: tzinfo) -> Iterator[Row]:
+    for event in events:
+        browsers = dict.fromkeys(origin.browser for origin in event.origins if origin.browser)
+        yield (
+            event.seq, event.at.astimezone(timezone), event.label, event.who, event.role.label,
+            " ; ".join(f"{name} : {value}" for name, value in event.details),
+            " ; ".join(origin.network for origin in event.origins), " ; ".join(browsers),
+        )  # fmt: skip

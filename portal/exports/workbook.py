@@ -4,13 +4,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from io import BytesIO
 from itertools import chain
 from typing import IO, Final, Self
 
-from portal.exports.cells import Row
-from portal.exports.csv_file import csv_lines, csv_text
-from portal.exports.sheet import Sheet
+from notifications.rendering.typography import csv_cell
+from notifications.sql import batches
+from portal.exports.sheet import ROWS_AT_A_TIME, Row, Sheet, shown
 from states.vocabulary import Labelled
 
 _FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\]")
@@ -86,7 +87,7 @@ class Workbook:
         """The whole file, which no disk has seen: for what is secret, and not too long. Raises TooManyRows."""
         file = BytesIO()
         if file_format is FileFormat.XLSX:
-            from portal.exports.xlsx_file import write_xlsx
+            from portal.exports.spreadsheet_files import write_xlsx
 
             write_xlsx(file, self._named_sheets(), on_disk=False)
         else:
@@ -97,21 +98,19 @@ class Workbook:
     def _writer(file_format: FileFormat) -> "Callable[[IO[bytes], dict[str, Sheet]], None]":
         """Imported when it is wanted: most commands write no file."""
         if file_format is FileFormat.XLSX:
-            from portal.exports.xlsx_file import write_xlsx
+            from portal.exports.spreadsheet_files import write_xlsx
 
             return write_xlsx
-        from portal.exports.ods_file import write_ods
+        from portal.exports.spreadsheet_files import write_ods
 
         return write_ods
 
     def _csv(self) -> Iterator[str]:
         """The only sheet, or each after a line with its title, an empty line between two."""
-        if len(self.sheets) == 1:
-            yield from csv_text(self.sheets[0].headings, self.sheets[0].rows)
-            return
         for number, sheet in enumerate(self.sheets):
             yield "\r\n" if number else "\ufeff"
-            yield from csv_lines(chain([(sheet.title,), sheet.headings], sheet.rows))
+            title = [(sheet.title,)] if len(self.sheets) > 1 else []
+            yield from _csv_lines(chain(title, [sheet.headings], sheet.rows))
 
     def _named_sheets(self) -> dict[str, Sheet]:
         named: dict[str, Sheet] = {}
@@ -123,3 +122,15 @@ class Workbook:
             folded.add(name.casefold())
             named[name] = sheet
         return named
+
+
+def _csv_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """As Excel and LibreOffice read them in French: semicolons, and no cell that is a formula."""
+    lines = (";".join(map(_csv_cell, row)) + "\r\n" for row in rows)
+    yield from map("".join, batches(lines, ROWS_AT_A_TIME))
+
+
+def _csv_cell(value: object) -> str:
+    if isinstance(value, (int, float, datetime)) and not isinstance(value, bool):
+        return shown(value)  # a number may begin with a minus, and is no formula
+    return csv_cell(value)

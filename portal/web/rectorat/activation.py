@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from notifications.rendering.typography import short_day
 from portal.charts import activation_svg
-from portal.exports.activation import activation_workbook, establishments_workbook
+from portal.exports.lists import activation_workbook, help_workbook
 from portal.exports.workbook import Workbook
 from portal.web.context import Context, Rectorat, WebContext
 from portal.web.download import ChosenFormat, download_list
@@ -166,7 +166,7 @@ async def export_establishments(
         if day is None:
             raise ValueError
         lines = where_help_is_missing(connection, day, query.measure, departement=departement)
-        return establishments_workbook(day, lines)
+        return help_workbook(day, lines)
 
     page = address(f"{ACTIVATION_PATH}/etablissements", **vars(query))
     export = context.export_of(visitor, ExportedList.ACTIVATION_PLACES)

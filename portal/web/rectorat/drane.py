@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
-from portal.exports.drane import declared_workbook, transmission_workbook
+from portal.exports.lists import declared_workbook, transmission_workbook
 from portal.exports.workbook import Workbook
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, download_list

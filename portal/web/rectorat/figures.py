@@ -14,7 +14,7 @@ from notifications.rendering.papers import PaperUnmakeable
 from notifications.rendering.pdf import compile_paper
 from portal.charts import Chart, declared_chart, weeks_chart
 from portal.documents import make_figures
-from portal.exports.figures import figures_workbook
+from portal.exports.lists import figures_workbook
 from portal.exports.workbook import FileFormat
 from portal.web.context import Context, Rectorat
 from portal.web.download import Download, made_in_turn, workbook_download

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
-from portal.exports.evidence import list_workbook
+from portal.exports.lists import list_workbook
 from portal.exports.workbook import Workbook
 from portal.web.context import Context, Rectorat, WebContext
 from portal.web.download import ChosenFormat, download_list

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection
 
-from portal.exports.security_log import security_workbook
+from portal.exports.lists import security_workbook
 from portal.exports.workbook import Workbook
 from portal.web.context import Context, Operator, WebContext
 from portal.web.download import ChosenFormat, download_list

@@ -10,8 +10,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from portal.exports import sheet as module
-from portal.exports.cells import Ratio
-from portal.exports.sheet import Sheet, TooManyRows
+from portal.exports.sheet import Ratio, Sheet, TooManyRows
 from portal.exports.workbook import FileFormat, Workbook
 
 DAY, INSTANT = date(9999, 12, 31), datetime(2026, 11, 2, 9, 5, tzinfo=UTC)
