@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import ExportByCommand, output_options, write_workbook
+from portal.cli.files import ExportByCommand, output_options, write_workbook
 from portal.cli.output import ask_confirmation, emit, json_option, say
 from portal.cli.parameters import Day, FilePath
 from states import french
@@ -126,7 +126,7 @@ def _summary(plan: "ActivationPlan") -> Iterator[str]:
 @output_options
 @json_option
 @pass_cli_context
-def show(
+def show_rates(
     context: CliContext, /, first: date | None, last: date | None, output: Path | None, force: bool, as_json: bool
 ) -> None:  # fmt: skip
     with opened(context) as (app, actor), app.database.read() as connection:

@@ -13,8 +13,7 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.failures import failure_for
+from portal.cli.errors import CliFailure, ExitCode, failure_for
 from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, say
 from portal.cli.parameters import ROW_NUMBER, FilePath, labelled_option
 from portal.cli.request.execute import Reference, reason_row
@@ -63,7 +62,7 @@ def code() -> None:
 @limit_option
 @json_option
 @pass_cli_context
-def list_(context: CliContext, /, limit: int, as_json: bool) -> None:
+def list_batches(context: CliContext, /, limit: int, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
         from workflow.codes.batches import list_batches
 

@@ -107,7 +107,7 @@ def opened(context: CliContext, name: str = "") -> "Iterator[tuple[App, Actor]]"
     """The app of the settings and the person who acts: ``--as``, else the system account's operator (R2).
 
     ``name`` is the name that a chef or a deputy gives (R37). Every connection is closed at the end. Raises, among the
-    errors that ``portal.cli.failures`` translates: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
+    errors that ``portal.cli.errors`` translates: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
     NotInstalled, OtherInstallation, DatabaseBusy, DatabaseUnreachable, NotAllowed.
     """
     settings = context.settings()  # first: a fault in them is reported before the engine is imported

@@ -1,21 +1,28 @@
-"""``oda database``: upgrade the database, show its version and contents, move it to PostgreSQL."""
+"""``oda database``, ``backup``, ``restore``: the database upgraded, moved, saved while in service, restored (R116)."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.backup import refuse_with_remedy as refuse_with_remedy
+from notifications.vocabulary import Stage
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, create_database_file, database_of, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.output import printable
+from portal.cli.context import CliContext, create_database_file, database_of, opened, pass_cli_context
+from portal.cli.errors import CliFailure, ExitCode, failure_for, writing
+from portal.cli.output import ask_confirmation, echo_object, json_object_option, printable, say
+from portal.cli.parameters import ROW_NUMBER, FilePath
+from states import french
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from workflow.backup.maker import BackupResult, OtherFile
     from workflow.database.connection import Database
     from workflow.settings.infrastructure import DatabaseSettings
+    from workflow.settings.model import Settings
 
 
 @click.group("database", cls=CommandGroup, help="La base de données : mise à niveau, version, passage à PostgreSQL.")
@@ -65,7 +72,7 @@ def upgrade(context: CliContext) -> None:
 )
 @click.argument("url", metavar="ADRESSE", help="Par exemple postgresql://oda@serveur/oda, sans mot de passe.")
 @pass_cli_context
-def move(context: CliContext, url: str) -> None:
+def move_to_postgresql(context: CliContext, url: str) -> None:
     settings = context.settings()
     from notifications.ports import SystemClock
     from states import french
@@ -174,3 +181,210 @@ def _writers(connection: "Connection") -> str:
 
     counted = select(REQUEST.c.written_by, func.count()).group_by(REQUEST.c.written_by).order_by(REQUEST.c.written_by)
     return " ; ".join(f"{version or 'avant 0.2.0'}, {count}" for version, count in connection.execute(counted))
+
+
+KEYS_APART = (
+    ("journal-key", "sans elle, la sauvegarde ne se restaure pas"),
+    ("seal-key", "sans elle, les codes qui attendent sont à réémettre, et les seconds facteurs à réinscrire"),
+    ("seal-signing-key", "sans elle, la suite des sceaux du journal est rompue"),
+    ("erasures.txt", "sans lui, les personnes effacées depuis la sauvegarde y reviennent"),
+)
+"""The files that no backup contains, and what is lost without each."""
+
+
+@failure_for("workflow.backup.refusals.BackupRefused")
+def refuse_with_remedy(error: Exception) -> CliFailure:
+    """Say a refusal of a backup, a restoration or a move, with what to do."""
+    remedy = f"Que faire : {getattr(error, 'remedy', '')}."
+    return CliFailure(f"{getattr(error, 'message', error)}.", ExitCode.REFUSED, [remedy])
+
+
+@click.command(
+    "backup",
+    help="Sauvegarde la base et les réglages dans un dossier, sans rien arrêter : la copie est vérifiée, et porte le"
+    " nom de son instant. Aucune clé n'y est : le dossier des secrets se sauvegarde à part (R116).",
+)
+@click.argument("place", metavar="DOSSIER", type=FilePath(file_okay=False, path_type=Path), help="Où la mettre.")
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Ne garde dans ce dossier que les N dernières.")
+@json_object_option
+@pass_cli_context
+def backup(context: CliContext, place: Path, keep: int | None, as_json: bool) -> None:
+    place = place.expanduser().absolute()
+    remedy = "y faire de la place, ou choisir un dossier où ce compte écrit"
+    settings = context.settings()
+    from notifications.ports import SystemClock
+    from workflow.backup.maker import make_backup
+    from workflow.database.clock import clock_for
+
+    # What is wrong with a template or a key, or a version that is behind, keeps nobody from saving the data.
+    with _opened(settings) as database:
+        with database.read() as connection:
+            clock = clock_for(database, connection, SystemClock())
+        with writing(place, remedy):
+            done = make_backup(database, clock, place, _other_files(settings), keep)
+    if as_json:
+        _echo(done)
+    else:
+        _tell(done, settings.secrets_directory)
+    if not done.is_recorded and done.manifest.is_whole:
+        say(["Attention : la base n'a pas pu noter la date de cette sauvegarde, qui est bonne."])
+    if not done.manifest.is_whole:
+        message = "Le journal de cette base ne tient pas : la sauvegarde est faite, et n'en remplace aucune autre."
+        raise CliFailure(message, ExitCode.REFUSED, ["Que faire : lancer « oda journal verify », qui dit où."])
+
+
+@contextmanager
+def _opened(settings: "Settings") -> Iterator["Database"]:
+    """The database, whatever its version. Raises FileMissing, SharedFile, SecretRefused."""
+    from workflow.app import open_database
+
+    database = open_database(settings, os.environ)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+def _other_files(settings: "Settings") -> Iterator["OtherFile"]:
+    """The settings' file, and the académie's own templates."""
+    from workflow.backup.maker import OtherFile
+
+    if settings.source:
+        yield OtherFile(path=settings.source, name="config.yaml")
+    if settings.templates_folder:
+        from notifications.rendering.environment import TemplateLoader
+
+        templates = TemplateLoader(settings.templates_folder)
+        for name in templates.overridden():
+            yield OtherFile(path=templates.path_of(name), name=f"templates/{name}")
+
+
+def _echo(done: "BackupResult") -> None:
+    manifest = done.manifest
+    echo_object({
+        "folder": str(done.folder), "made_at": manifest.at, "database": manifest.database,
+        "version": manifest.version, "chains": manifest.chains, "events": manifest.events, "bytes": done.size,
+        "journal_holds": manifest.is_whole, "recorded": done.is_recorded, "removed": list(done.removed),
+        "to_save_apart": [name for name, _ in KEYS_APART],
+    })  # fmt: skip
+
+
+def _tell(done: "BackupResult", secrets: Path) -> None:
+    counted = f"{french.plural(done.manifest.events, 'événement')}, {french.number(-(-done.size // 1024))} Kio"
+    click.echo(printable(f"Sauvegarde faite et vérifiée : {done.folder} ({counted})."))
+    if done.removed:
+        ended = french.plural(len(done.removed), "ancienne sauvegarde retirée", "anciennes sauvegardes retirées")
+        click.echo(printable(f"{ended} : {', '.join(done.removed)}."))
+    click.echo(printable(f"Elle ne contient aucune clé. À sauvegarder à part, ailleurs, le dossier {secrets} :"))
+    for name, loss in KEYS_APART:
+        click.echo(printable(f"  — {name} : {loss} ;" if name != KEYS_APART[-1][0] else f"  — {name} : {loss}."))
+
+
+class RestoreGroup(CommandGroup):
+    """``oda restore DOSSIER`` is ``oda restore from DOSSIER``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["from", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    "restore",
+    cls=RestoreGroup,
+    subcommand_metavar="DOSSIER | COMMANDE [ARGUMENTS]...",
+    help="Restaure une sauvegarde dans une base vide : oda restore DOSSIER. Rien n'en part de soi-même, tant que"
+    " « oda restore release » ne le dit pas (R116).",
+)
+def restore() -> None:
+    pass
+
+
+@restore.command(
+    "from",
+    help="Restaure une sauvegarde dans la base des réglages, qui doit être vide (aucun fichier, ou une base PostgreSQL"
+    " sans table). Les connexions, liens et jetons qu'elle contient ne valent plus ; qui a été effacé depuis l'est de"
+    " nouveau.",
+)
+@click.argument(
+    "folder", metavar="DOSSIER", type=FilePath(exists=True, file_okay=False, path_type=Path),
+    help="Une sauvegarde, par exemple /var/backups/oda/oda-2026-11-30T01-15-00Z.",
+)  # fmt: skip
+@pass_cli_context
+def from_(context: CliContext, folder: Path) -> None:
+    settings = context.settings()
+    from notifications.ports import SystemClock
+    from workflow.app import open_database
+    from workflow.backup.restorer import restore as restore_backup
+    from workflow.journal.chain import JournalHasher
+    from workflow.settings.secrets import JOURNAL_KEY, Secrets
+
+    key = Secrets(settings.secrets_directory, os.environ).read(JOURNAL_KEY).get_secret_value()
+    erased: list[int] = []
+    database = open_database(settings, os.environ, must_exist=False)
+    database.dispose()
+    remedy = "vérifier le réglage database.url, la place du disque et les droits de ce compte"
+    with writing(settings.database.sqlite_file(settings.folder) or folder, remedy):
+        done = restore_backup(
+            folder, database.url, JournalHasher(key.encode()), SystemClock().now(),
+            lambda restored: erased.append(_erase_again(settings, restored)),
+        )  # fmt: skip
+    day = french.instant(done.manifest.at, settings.zoneinfo)
+    for line in (
+        f"Sauvegarde du {day} restaurée : {french.plural(done.manifest.events, 'événement')}, les sommes vérifiées.",
+        *([f"Effacé de nouveau : {french.plural(erased[0], 'donnée')} de qui l'avait demandé."] if any(erased) else []),
+        "Les connexions, les liens et les jetons d'alors ne valent plus : refaire les jetons (oda token create).",
+        "Rien ne part de soi-même. Ensuite :",
+        "  1. Lire ce qui partirait : oda mail list --stage pending --stage retry",
+        "  2. Comparer avec les courriels déjà partis depuis, et les demandes que la sauvegarde ne connaît pas",
+        "  3. Laisser partir : oda restore release (ou, pour ceux à ne pas envoyer : --discard N, --discard-all)",
+    ):
+        click.echo(printable(line))
+    if done.flaws:
+        details = [*done.flaws, "Que faire : « oda journal verify » dit tout ; voir si une autre sauvegarde tient."]
+        raise CliFailure("Le journal de cette sauvegarde ne tient pas.", ExitCode.REFUSED, details)
+
+
+def _erase_again(settings: "Settings", database: "Database") -> int:
+    """Erase whom the backup has brought back; return how much went."""
+    from workflow.app import bootstrap
+    from workflow.journal import installation
+
+    app = bootstrap(settings, os.environ, database=database, lazy=True)
+    return sum(app.retention.erase_again(installation.schedule_actor(database)).data.values())
+
+
+@restore.command(
+    "release",
+    help="Laisse repartir les courriels, l'échéancier et le connecteur après une restauration. Réservé aux opérateurs.",
+)
+@click.option(
+    "--discard", "discarded", type=ROW_NUMBER, multiple=True, metavar="N", help="Écarte d'abord le courriel n° N."
+)
+@click.option("--discard-all", is_flag=True, help="Écarte d'abord tous les courriels qui attendent.")
+@click.option("--yes", is_flag=True, help="Ne pose pas la question.")
+@pass_cli_context
+def release_restored(context: CliContext, discarded: tuple[int, ...], discard_all: bool, yes: bool) -> None:
+    if discarded and discard_all:
+        raise click.UsageError("Donner --discard N, ou bien --discard-all.")
+    with opened(context) as (app, actor):
+        from workflow.backup.restorer import release as release_held
+        from workflow.database.schedule_tables import is_held
+        from workflow.journal import installation
+        from workflow.mail.queries import count_unsent_mails
+
+        with app.database.read() as connection:
+            held, counts = is_held(connection), count_unsent_mails(connection)
+        waiting = counts.get(Stage.PENDING, 0) + counts.get(Stage.RETRY, 0)
+        leaving = 0 if discard_all else waiting - len(set(discarded))
+        if held and not yes:
+            will = french.plural(leaving, "courriel partira", "courriels partiront")
+            say([f"{will}, et l'échéancier fera ce que la date demande (rappels, fins d'année)."])
+            if not ask_confirmation("Laisser repartir ?", "--yes"):
+                raise CliFailure("Rien n'a changé.", ExitCode.REFUSED)
+        app.retention.erase_again(installation.schedule_actor(app.database))
+        chosen = None if discard_all else discarded
+        given_up = release_held(app.database, app.hasher, actor, app.clock.now(), chosen)
+    if given_up:
+        click.echo(printable(f"{french.plural(given_up, 'courriel écarté', 'courriels écartés')}."))
+    click.echo("Tout repart au prochain passage.")

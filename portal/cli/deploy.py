@@ -66,5 +66,5 @@ def list_files() -> None:
     "show", help="Écrit un de ces fichiers, à envoyer où il doit aller : oda deploy show nginx.conf > oda.conf"
 )
 @click.argument("name", metavar="NOM", type=FileName(), help="Le nom du fichier, d'après « oda deploy list ».")
-def show(name: str) -> None:
+def show_file(name: str) -> None:
     click.echo(deploy_files()[name].read_bytes(), nl=False)

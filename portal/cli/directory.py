@@ -9,8 +9,16 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.export_file import STANDARD_OUTPUT, ExportByCommand, one_form, output_options, write_workbook
-from portal.cli.file_import import column_option, complete_option, file_argument
+from portal.cli.files import (
+    STANDARD_OUTPUT,
+    ExportByCommand,
+    column_option,
+    complete_option,
+    file_argument,
+    one_form,
+    output_options,
+    write_workbook,
+)
 from portal.cli.output import (
     cell,
     csv_option,
@@ -75,7 +83,7 @@ def establishment() -> None:
 @csv_option
 @output_options
 @pass_cli_context
-def list_(
+def list_directory(
     context: CliContext,
     departement: str | None,
     closed: bool,
@@ -121,7 +129,7 @@ def list_(
 @click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
 @json_object_option
 @pass_cli_context
-def show(context: CliContext, uai: str, as_json: bool) -> None:
+def show_establishment(context: CliContext, uai: str, as_json: bool) -> None:
     with opened(context) as (app, actor):
         detail, requests = app.directory.establishment(actor, uai)
     rows = [asdict(request) for request in requests]
@@ -174,7 +182,7 @@ def set_mailbox(
 )
 @click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
 @pass_cli_context
-def confirm_mailbox(context: CliContext, uai: str) -> None:
+def confirm_mailbox_of(context: CliContext, uai: str) -> None:
     with opened(context) as (app, actor):
         is_done = app.directory.confirm_mailbox(uai, actor)
     click.echo(f"Boîte de {uai} : {'confirmée' if is_done else 'rien à confirmer'}.")

@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import ExportByCommand, output_options, write_workbook
+from portal.cli.files import ExportByCommand, output_options, write_workbook
 from portal.cli.output import emit, json_option, printable, say
 from portal.cli.parameters import ROW_NUMBER, Day, Year
 from portal.cli.request.execute import Reference, reason_row
@@ -48,7 +48,7 @@ def drane() -> None:
 @output_options
 @json_option
 @pass_cli_context
-def list_(context: CliContext, /, output: Path | None, force: bool, as_json: bool) -> None:
+def list_to_send(context: CliContext, /, output: Path | None, force: bool, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
         from workflow.drane.transmissions import lines_to_send
 
@@ -182,7 +182,7 @@ def sent(
 )
 @click.argument("number", type=ROW_NUMBER, metavar="NUMÉRO", help="Le numéro de la transmission.")
 @pass_cli_context
-def give_up(context: CliContext, /, number: int) -> None:
+def give_up_transmission(context: CliContext, /, number: int) -> None:
     with opened(context) as (app, actor):
         from workflow.drane.transmissions import give_up as forget
 

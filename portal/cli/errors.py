@@ -1,11 +1,14 @@
-"""Exit codes and failures of commands, in French."""
+"""Exit codes and failures of commands, in French, and those that exceptions of other packages mean."""
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from workflow.database.faults import DatabaseFault
 
 
 class ExitCode(IntEnum):
@@ -74,3 +77,144 @@ def writing(place: Path, remedy: str) -> Iterator[None]:
         reason = _SYSTEM_ERRORS.get(error.errno or 0, f"erreur {error.errno} du système")
         message = f"{place} ne peut pas être écrit : {reason}."
         raise CliFailure(message, ExitCode.REFUSED, [f"Que faire : {remedy}."]) from None
+
+
+Translate = Callable[[Exception], CliFailure | None]
+
+TRANSLATIONS: dict[str, Translate] = {}
+
+
+def failure_for(*classes: str) -> Callable[[Translate], Translate]:
+    """Register the translation of another package's exception, named by its path so that nothing is imported for it.
+
+    It holds for its subclasses too: the closest class wins. A translation returns None for an unforeseen error.
+    """
+
+    def register(translate: Translate) -> Translate:
+        if twice := TRANSLATIONS.keys() & set(classes):
+            raise ValueError(f"a second translation of {', '.join(twice)}: which one holds would depend on the imports")
+        TRANSLATIONS.update(dict.fromkeys(classes, translate))
+        return translate
+
+    return register
+
+
+def _of_fault(fault: "DatabaseFault") -> CliFailure:
+    code = ExitCode.BUSY if fault.is_passing else ExitCode.UNAVAILABLE
+    return CliFailure(f"{fault.message}.", code, [f"Que faire : {fault.remedy}."])
+
+
+@failure_for("workflow.settings.yaml_reader.SettingsError", "workflow.settings.secrets.SecretError")
+def _settings(error: Exception) -> CliFailure:
+    # Both are written for the person and quote no secret.
+    return CliFailure("Les réglages ne sont pas utilisables.", ExitCode.SETTINGS, str(error).split("\n"))
+
+
+@failure_for("notifications.rendering.environment.TemplatesRefused")
+def _templates(error: Exception) -> CliFailure:
+    details = [*str(error).split("\n"), "Que faire : corriger ou ôter ces fichiers, puis « oda check-config »."]
+    return CliFailure("Les modèles de l'académie ne sont pas utilisables (R68).", ExitCode.SETTINGS, details)
+
+
+@failure_for("workflow.database.faults.DatabaseBusy", "workflow.database.faults.DatabaseUnreachable")
+def _troubled(error: Exception) -> CliFailure:
+    from workflow.database.faults import DatabaseFault
+
+    return _of_fault(getattr(error, "fault", DatabaseFault.UNREACHABLE))
+
+
+@failure_for("sqlalchemy.exc.OperationalError")
+def _database(error: Exception) -> CliFailure:
+    from workflow.database.faults import DatabaseFault, fault_of
+
+    return _of_fault(fault_of(getattr(error, "orig", None)) or DatabaseFault.UNREACHABLE)
+
+
+@failure_for("sqlalchemy.exc.DatabaseError")
+def _unforeseen(error: Exception) -> CliFailure | None:
+    from workflow.database.faults import DatabaseFault, fault_of
+
+    never_asked = getattr(error, "statement", "") is None  # an address that the driver cannot read
+    fault = fault_of(getattr(error, "orig", None)) or (DatabaseFault.UNREACHABLE if never_asked else None)
+    return _of_fault(fault) if fault else None
+
+
+@failure_for("builtins.OSError")
+def _system(error: Exception) -> CliFailure | None:
+    if not isinstance(error, OSError) or error.errno not in NO_SPACE:
+        return None
+    remedy = "Que faire : faire de la place ; puis voir si l'action est faite avant de la refaire."
+    return CliFailure("Plus de place sur le disque : la sortie n'est pas entière.", ExitCode.UNAVAILABLE, [remedy])
+
+
+@failure_for("notifications.encryption.sealer.BadSealingKey")
+def _bad_key(_: Exception) -> CliFailure:
+    return CliFailure(
+        "La clé des codes (secret seal-key) est abîmée ou incomplète.",
+        ExitCode.SETTINGS,
+        ["Que faire : remettre l'originale depuis la sauvegarde des secrets ; si elle est perdue, ôter ce fichier et"
+         " relancer « oda init DOSSIER » : les codes en attente seront à réémettre."],
+    )  # fmt: skip
+
+
+@failure_for("aiosmtplib.errors.SMTPException")
+def _relay(_: Exception) -> CliFailure:
+    return CliFailure(
+        "Le relais de messagerie ne répond pas, ou refuse la connexion.",
+        ExitCode.UNAVAILABLE,
+        ["Que faire : lancer « oda mail check », qui dit quel réglage corriger."],
+    )
+
+
+@failure_for("workflow.auth.actors.NotAllowed")
+def _not_allowed(error: Exception) -> CliFailure:
+    reasons = getattr(error, "reasons", ())
+    return refused(reasons) if reasons else CliFailure(str(error), ExitCode.REFUSED)
+
+
+@failure_for(
+    "workflow.database.schema.SchemaBehind",
+    "workflow.database.schema.SchemaAhead",
+    "workflow.journal.installation.NotInstalled",
+    "workflow.database.schema.ForeignDatabase",
+    "workflow.database.connection.FileMissing",
+    "workflow.database.connection.OtherMachine",
+)
+def _not_ready(error: Exception) -> CliFailure:
+    return CliFailure(_sentence(error), ExitCode.UNAVAILABLE)
+
+
+@failure_for("workflow.journal.installation.OtherInstallation", "workflow.database.connection.SharedFile")
+def _badly_placed(error: Exception) -> CliFailure:
+    return CliFailure(_sentence(error), ExitCode.SETTINGS)
+
+
+@failure_for("workflow.spreadsheets.unusable.UnusableFile")
+def _unusable_file(error: Exception) -> CliFailure:
+    message, _, remedy = str(error).partition(" Que faire : ")
+    return CliFailure("Ce fichier ne peut pas être importé, rien n'a changé.", ExitCode.BAD_INPUT,
+                      [message, f"Que faire : {remedy}"])  # fmt: skip
+
+
+@failure_for(
+    "workflow.directory.model.DirectoryRefused",
+    "workflow.evidence.model.ListRefused",
+    "workflow.database.signs_of_life.ClockRefused",
+)
+def _refused(error: Exception) -> CliFailure:
+    return refused(getattr(error, "reasons", ()))
+
+
+@failure_for("portal.demo.temporary_folder.FolderRefused")
+def _no_new_folder(error: Exception) -> CliFailure:
+    return CliFailure(str(error), ExitCode.REFUSED, [getattr(error, "remedy", "")])
+
+
+@failure_for("portal.demo.temporary_folder.NoTemporaryFolder")
+def _no_temporary_folder(error: Exception) -> CliFailure:
+    return CliFailure(str(error), ExitCode.UNAVAILABLE, [getattr(error, "remedy", "")])
+
+
+def _sentence(error: Exception) -> str:
+    """The message of an exception whose class has it as its docstring."""
+    return " ".join((type(error).__doc__ or "").split())

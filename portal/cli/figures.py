@@ -9,7 +9,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import STANDARD_OUTPUT, ExportByCommand, write_file, write_workbook
+from portal.cli.files import STANDARD_OUTPUT, ExportByCommand, write_file, write_workbook
 from portal.cli.output import csv_option, echo_object, json_object_option, progress
 from portal.cli.parameters import Day, FilePath, Year
 

@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import ExportByCommand, one_form, output_options, write_file, write_workbook
+from portal.cli.files import ExportByCommand, one_form, output_options, write_file, write_workbook
 from portal.cli.output import echo_object, emit, json_option, limit_option, printable, say
 from portal.cli.parameters import ROW_NUMBER, Day, FilePath, LabelledChoice, labelled_option
 from workflow.journal.event_kinds import EventGroup, EventKind
@@ -46,7 +46,7 @@ _COLUMNS: Final = {
 @output_options
 @json_option
 @pass_cli_context
-def list_(
+def list_events(
     context: CliContext, /, group: EventGroup | None, kind: EventKind | None, who: str, since: date | None,
     until: date | None, limit: int, after: int | None, output: Path | None, force: bool, as_json: bool,
 ) -> None:  # fmt: skip

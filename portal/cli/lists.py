@@ -10,8 +10,17 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
-from portal.cli.file_import import MOST_BYTES, MOST_ROWS, column_option, complete_option, file_argument
+from portal.cli.files import (
+    MOST_BYTES,
+    MOST_ROWS,
+    ExportByCommand,
+    column_option,
+    complete_option,
+    file_argument,
+    one_form,
+    output_options,
+    write_workbook,
+)
 from portal.cli.output import emit, json_option, limit_option, printable, rows_as_json, say
 from portal.cli.parameters import Day
 from states.french import day, listing, plural
@@ -155,7 +164,7 @@ def status(context: CliContext, everything: bool, as_json: bool) -> None:
 @json_option
 @output_options
 @pass_cli_context
-def show(
+def show_list(
     context: CliContext,
     kind: str,
     search: str,

@@ -1,4 +1,4 @@
-"""``oda mail``: list and show mails, send again or discard those that did not arrive (R58). Codes are masked (R60)."""
+"""``oda mail``: mails listed, shown, sent again or discarded (R58), their relay tried (R70). Codes are masked (R60)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, tzinfo
@@ -9,10 +9,9 @@ import click
 
 from notifications.vocabulary import Fault, Kind, Stage
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, refused
-from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
-from portal.cli.failures import failure_for
+from portal.cli.context import CliContext, opened, own_address, pass_cli_context
+from portal.cli.errors import CliFailure, ExitCode, failure_for, refused
+from portal.cli.files import ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.output import (
     SectionPrinter,
     ask_confirmation,
@@ -31,14 +30,15 @@ from states import french
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from notifications.delivery.probe import StepResult
     from notifications.messages.mail import Mail
     from notifications.outbox.admin import OutboxPage
     from notifications.outbox.circuit_breaker import Pause
     from notifications.rendering.renderer import Rendered
     from states.model import Actor
+    from workflow.app import App
     from workflow.mail.admin import RetryRefusal, RetryResult
     from workflow.settings.model import Settings
-
 
 _FIELDS = (
     "id", "kind", "audience", "uai", "reference", "recipient", "stage", "fault", "attempts", "created_at",
@@ -69,13 +69,8 @@ def _not_allowed(error: Exception) -> CliFailure:
 mail = CommandGroup(
     "mail",
     lazy={
-        "check": (
-            "portal.cli.mail_check", "check",
-            "Essaie le relais de messagerie pas à pas, puis lui confie un courriel d'essai ; dit ce qui ne va pas et"
-            " quoi régler.",
-        ),
         "preview": (
-            "portal.cli.templates", "preview",
+            "portal.cli.templates", "preview_mail",
             "Montre un courriel avec des données d'exemple et les réglages de l'installation, sans rien envoyer ; le"
             " code est masqué.",
         ),
@@ -99,7 +94,7 @@ mail = CommandGroup(
 @json_option
 @output_options
 @pass_cli_context
-def list_(
+def list_mails(
     context: CliContext,
     /,
     stages: tuple[Stage, ...],
@@ -157,7 +152,7 @@ def list_(
 @click.argument("number", type=ROW_NUMBER, metavar="N", help="Le numéro du courriel.")
 @json_object_option
 @pass_cli_context
-def show(context: CliContext, /, number: int, as_json: bool) -> None:
+def show_mail(context: CliContext, /, number: int, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox.admin import find
         from workflow.mail.queries import words_of
@@ -184,7 +179,7 @@ def show(context: CliContext, /, number: int, as_json: bool) -> None:
 @click.option("--uai", type=Uai(), metavar="UAI", help="Ceux de cet établissement seulement.")
 @click.option("--yes", is_flag=True, help="Renvoie sans poser la question.")
 @pass_cli_context
-def retry(
+def retry_mails(
     context: CliContext,
     /,
     numbers: tuple[int, ...],
@@ -223,7 +218,7 @@ def retry(
 @click.argument("number", type=ROW_NUMBER, metavar="N", help="Le numéro du courriel.")
 @click.option("--why", required=True, metavar="TEXTE", help=f"Pourquoi ({WITHOUT_NAMES}).")
 @pass_cli_context
-def discard(context: CliContext, /, number: int, why: str) -> None:
+def discard_mails(context: CliContext, /, number: int, why: str) -> None:
     with opened(context) as (app, actor):
         mail = app.mail_journal.discard(number, actor, why)
     click.echo(printable(f"Courriel n° {number} écarté : {mail.title}, pour {mail.recipient or mail.uai}."))
@@ -335,3 +330,69 @@ def _rectorat_only(actor: "Actor") -> None:
             "Demander à un opérateur du rectorat.",
         )  # fmt: skip
         raise refused([reason], "Rien à montrer.")
+
+
+@mail.command(
+    "check",
+    help="Essaie le relais de messagerie pas à pas, puis lui confie un courriel d'essai ; dit ce qui ne va pas et quoi"
+    " régler. Si le relais répond bien, les courriels retenus repartent (R70).",
+)
+@click.option("--to", "address", metavar="ADRESSE", help="À qui va le courriel d'essai ; à défaut, à qui le demande.")
+@click.option("--no-mail", is_flag=True, help="N'envoie pas de courriel.")
+@pass_cli_context
+def check_relay(context: CliContext, /, address: str | None, no_mail: bool) -> None:
+    import asyncio
+
+    from states.validation import clean_mail, mail_problem
+    from workflow.auth.actors import require_operator
+
+    if address is not None and no_mail:
+        raise click.UsageError("Choisir entre --to et --no-mail.")
+    to = clean_mail(address) if address is not None else None
+    if to is not None and (problem := mail_problem(to)):
+        raise click.UsageError(f"« {to} » {problem}.")
+    with opened(context) as (app, actor):
+        require_operator(actor, "essayer le relais")
+        asked_by = own_address(context)
+        asyncio.run(_check_steps(app, asked_by, None if no_mail else to or asked_by))
+
+
+async def _check_steps(app: "App", asked_by: str, recipient: str | None) -> None:
+    """Show each step as it is done. Raises CliFailure at the first that fails.
+
+    When the relay works, held mails leave at once: the senders of every machine see that the pause is over.
+    """
+    import os
+
+    from notifications.delivery.probe import Probe, ProbeFailed, trial_mail
+    from notifications.outbox import circuit_breaker
+    from notifications.rendering.renderer import Unrenderable
+    from workflow.settings.secrets import SMTP_PASSWORD, Secrets
+
+    password = Secrets(app.settings.secrets_directory, os.environ).find(SMTP_PASSWORD)
+    probe = Probe(app.settings.mail, password.get_secret_value() if password else None)
+    try:
+        async for result in probe.steps():
+            _show_step(result)
+        if recipient is not None:
+            message = trial_mail(app.mailer, probe.connection, asked_by, recipient, app.clock.now())
+            _show_step(await probe.send(recipient, message))
+    except ProbeFailed as failure:
+        headline = f"Le relais ne prend pas les courriels ; l'essai s'arrête à l'étape « {failure.step.label} »."
+        details = [failure.reply, f"Que faire : {failure.remedy}."]
+        raise CliFailure(headline, ExitCode.UNAVAILABLE, details) from None
+    except Unrenderable as error:
+        raise CliFailure("Le courriel d'essai ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
+    finally:
+        if probe.is_well:
+            with app.database.write() as connection:
+                was_paused = circuit_breaker.lift(connection)
+            if was_paused:
+                click.echo("Les courriels étaient retenus : ils repartent dès maintenant.")
+    click.echo("Le relais prend les courriels." if recipient else "Le relais répond bien ; aucun courriel envoyé.")
+
+
+def _show_step(result: "StepResult") -> None:
+    mark = "!" if result.is_alarming else " "
+    label = result.step.label
+    click.echo(printable(f"{mark} {label[:1].upper() + label[1:]:<16} : {result.text}"))

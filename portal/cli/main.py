@@ -1,20 +1,20 @@
-"""The command ``oda``: its global options, and the tree of its commands, each imported when it is called."""
+"""The command ``oda``: its options, the tree of its commands, each imported when it is called, its exit code."""
 
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import click
 
-from portal.cli.click_french import CommandGroup, LazyCommand, refuse_undecoded
+from portal.cli.click_french import CommandGroup, LazyCommand, error_lines, refuse_undecoded
 from portal.cli.context import FORMS, ActorSpec, ActorSpecType, CliContext
-from portal.cli.output import open_closed_streams
+from portal.cli.errors import TRANSLATIONS, CliFailure, ExitCode
+from portal.cli.output import mute, open_closed_streams, reader_is_gone, say
 from portal.cli.parameters import FilePath
-from portal.cli.runner import run_guarded
 
 TREE: dict[str, LazyCommand] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
@@ -22,8 +22,8 @@ TREE: dict[str, LazyCommand] = {
     "config-schema": ("portal.cli.settings", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
     "deploy": ("portal.cli.deploy", "deploy", "Les fichiers de mise en place : systemd, HTTPS, conteneur."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
-    "backup": ("portal.cli.backup", "backup", "Sauvegarde la base et les réglages, le service en marche."),
-    "restore": ("portal.cli.restore", "restore", "Restaure une sauvegarde dans une base vide."),
+    "backup": ("portal.cli.database", "backup", "Sauvegarde la base et les réglages, le service en marche."),
+    "restore": ("portal.cli.database", "restore", "Restaure une sauvegarde dans une base vide."),
     "import": ("portal.cli.directory", "import_group", "Importe l'annuaire des établissements."),
     "list": ("portal.cli.lists", "list_group", "Les listes de RUPN et de délégations : importer, lire."),
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),
@@ -34,22 +34,22 @@ TREE: dict[str, LazyCommand] = {
     "drane": ("portal.cli.drane", "drane", "Les RUPN à transmettre à la DRANE : le fichier, le jour."),
     "activation": ("portal.cli.activation", "activation", "Les comptes EduConnect activés : importer, comparer."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : prévoir, suivre, confirmer."),
-    "calendar": ("portal.cli.calendar", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
+    "calendar": ("portal.cli.schedule", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
     "figures": ("portal.cli.figures", "figures", "Les chiffres de l'académie, à deux dates, d'après le journal."),
-    "connector": ("portal.cli.connector", "connector", "Le connecteur : les retraits demandés au serveur ODA."),
+    "connector": ("portal.cli.removal", "connector", "Le connecteur : les retraits demandés au serveur ODA."),
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
     "serve": ("portal.cli.service", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
     "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),
-    "nodes": ("portal.cli.nodes", "list_nodes", "Les machines qui se partagent le travail, et leur horloge."),
-    "clock": ("portal.cli.nodes", "clock", "L'horloge : confirmer que la date est juste."),
+    "nodes": ("portal.cli.schedule", "list_nodes", "Les machines qui se partagent le travail, et leur horloge."),
+    "clock": ("portal.cli.schedule", "clock", "L'horloge : confirmer que la date est juste."),
     "mail": ("portal.cli.mail", "mail", "Les courriels : les suivre, renvoyer, changer leurs mots."),
     "secrets": ("portal.cli.secrets", "secrets", "La clé des codes : la remplacer sans perdre un code."),
-    "token": ("portal.cli.token", "token", "Les jetons : ouvrir l'API à un programme."),
-    "session": ("portal.cli.session", "session", "Les connexions au portail : qui est connecté, y mettre fin."),
+    "token": ("portal.cli.access", "token", "Les jetons : ouvrir l'API à un programme."),
+    "session": ("portal.cli.access", "session", "Les connexions au portail : qui est connecté, y mettre fin."),
     "journal": ("portal.cli.journal", "journal", "Le journal : le lire, vérifier ses chaînes."),
     "person": ("portal.cli.person", "person", "Une personne : ce qui est gardé d'elle, l'effacer."),
-    "retention": ("portal.cli.retention", "retention", "Ce qui s'efface avec le temps, et le registre (RGPD)."),
-    "diagram": ("portal.cli.diagram", "diagram", "Dessine les états d'une demande."),
+    "retention": ("portal.cli.person", "retention", "Ce qui s'efface avec le temps, et le registre (RGPD)."),
+    "diagram": ("portal.cli.papers", "diagram", "Dessine les états d'une demande."),
     "demo": ("portal.cli.demo", "demo", "Ouvre le portail sur des établissements inventés."),
 }
 
@@ -112,3 +112,61 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     oda.main()
+
+
+def run_guarded(run: Callable[[], object]) -> int:
+    """Run a command to its end and return its exit code, having written what went wrong.
+
+    Two outputs may close under it: ``oda … | head`` ends in silence with READER_GONE.
+    """
+    try:
+        return _run_command(run)
+    except BrokenPipeError:
+        reader_is_gone()
+        return ExitCode.READER_GONE
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            mute(sys.stdout)  # Python would write it again at its end, and change the exit code
+
+
+def _run_command(run: Callable[[], object]) -> int:
+    try:
+        run()
+        sys.stdout.flush()
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except (KeyboardInterrupt, click.Abort, EOFError):
+        say(["", "Interrompu."])
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError as error:
+        return ExitCode.READER_GONE if reader_is_gone() else report(error)
+    except Exception as error:  # the only place that may: nothing else would tell the person
+        return report(error)
+    return ExitCode.DONE
+
+
+def as_failure(error: Exception) -> CliFailure | None:
+    """The failure that ``error`` means; None for an unforeseen one."""
+    if isinstance(error, CliFailure):
+        return error
+    paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
+    translate = next((TRANSLATIONS[path] for path in paths if path in TRANSLATIONS), None)
+    return translate(error) if translate else None
+
+
+def report(error: Exception) -> ExitCode:
+    """Write the message of an exception for the person at the keyboard, and return the exit code."""
+    if isinstance(error, click.ClickException):
+        say(error_lines(error))
+        return ExitCode.USAGE
+    failure = as_failure(error)
+    if failure is None:
+        from portal.incidents import log_incident
+
+        number = log_incident(error)
+        say([f"Erreur interne : la commande s'est arrêtée. Numéro d'incident à transmettre au support : {number}."])
+        return ExitCode.INTERNAL
+    say([failure.message, *(f"  — {detail}" for detail in failure.details)])
+    return failure.exit_code

@@ -1,4 +1,4 @@
-"""``oda paper``: write the charter, the slip, the RUPN's sheet and the year-end report as PDF files (R69)."""
+"""``oda paper`` and ``oda diagram``: the charter, the slip, the sheet, the report as PDF (R69); the states drawn."""
 
 import sys
 from pathlib import Path
@@ -8,9 +8,8 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, refused, writing
-from portal.cli.export_file import ExportByCommand
-from portal.cli.failures import failure_for
+from portal.cli.errors import CliFailure, ExitCode, failure_for, refused, writing
+from portal.cli.files import ExportByCommand
 from portal.cli.output import printable
 from portal.cli.parameters import FilePath, Year
 from portal.cli.request.execute import Callback, Reference, reference_argument
@@ -53,7 +52,7 @@ def paper() -> None:
 @click.option("--blank", is_flag=True, help="Une charte vierge, sans demande.")
 @_file_options
 @pass_cli_context
-def charter(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
+def write_charter(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
     with opened(context) as (app, actor), app.database.read() as connection:
@@ -72,7 +71,7 @@ def charter(context: CliContext, reference: str | None, blank: bool, output: Pat
 @reference_argument
 @_file_options
 @pass_cli_context
-def slip(context: CliContext, reference: str, output: Path | None, force: bool) -> None:
+def write_slip(context: CliContext, reference: str, output: Path | None, force: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.documents import make_slip
 
@@ -92,7 +91,9 @@ def slip(context: CliContext, reference: str, output: Path | None, force: bool) 
 @click.option("--blank", is_flag=True, help="Une fiche sans nom, sans demande.")
 @_file_options
 @pass_cli_context
-def first_connection(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
+def write_first_connection(
+    context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool
+) -> None:
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une fiche sans nom.")
     with opened(context) as (app, actor), app.database.read() as connection:
@@ -115,7 +116,7 @@ def first_connection(context: CliContext, reference: str | None, blank: bool, ou
 @click.argument("year", type=Year(), metavar="ANNÉE", help="L'année scolaire, par exemple 2026-2027.")
 @_file_options
 @pass_cli_context
-def year_end(context: CliContext, year: "SchoolYear", output: Path | None, force: bool) -> None:
+def write_year_end(context: CliContext, year: "SchoolYear", output: Path | None, force: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.rendering.pdf import stored_year_end_report
         from workflow.auth.actors import require_rectorat
@@ -184,3 +185,18 @@ def _create_file(place: Path, content: bytes, force: bool) -> None:
         if place.is_file():  # remove half a PDF, never a device
             place.unlink()
         raise
+
+
+@click.command(
+    "diagram",
+    help="Dessine les états d'une demande et ce qui mène de l'un à l'autre, d'après la table même que le logiciel"
+    " applique. En SVG c'est une image ; en Mermaid, un texte qu'une forge ou un wiki dessine.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["svg", "mermaid"]), default="mermaid", show_default=True, metavar="FORME",
+    help="svg ou mermaid.",
+)  # fmt: skip
+def diagram(form: str) -> None:
+    from portal.diagrams import mermaid, svg
+
+    click.echo((svg() if form == "svg" else mermaid()).encode(), nl=False)

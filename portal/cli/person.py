@@ -1,14 +1,15 @@
-"""``oda person``: what is kept on somebody, and erasing it at their request (R111); the second factor (R106)."""
+"""``oda person`` and ``oda retention``: what is kept of people, what time erases (R110, R111); a lost factor (R106)."""
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, refused
-from portal.cli.factor import factor
+from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
+from portal.cli.errors import CliFailure, ExitCode, failure_for, refused
 from portal.cli.output import SectionPrinter, ask_confirmation, cell, echo_object, json_object_option, printable, say
+from portal.cli.parameters import Day
 from states import french
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ def person() -> None:
     pass
 
 
-person.add_command(factor)
-
-
 @person.command(
     "access",
     help="Écrit tout ce qui est gardé d'une personne : demandes, textes, courriels, listes, connexions (R111). La"
@@ -60,7 +58,7 @@ def access(context: CliContext, address: str | None, name: str, uai: str, as_jso
     if as_json:
         echo_object(asdict(found))
     elif isinstance(found, PersonFile):
-        _write(found, zone)
+        _write_person(found, zone)
     else:
         _write_chef(found)
 
@@ -84,7 +82,7 @@ def access(context: CliContext, address: str | None, name: str, uai: str, as_jso
 @click.option("--dry-run", is_flag=True, help="Dit ce qui serait fait, sans rien faire.")
 @click.option("--yes", is_flag=True, help="Ne demande pas de confirmation.")
 @pass_cli_context
-def erase(
+def erase_person(
     context: CliContext, address: str | None, name: str, uai: str, chosen: tuple[str, ...], all_texts: bool,
     dry_run: bool, yes: bool,
 ) -> None:  # fmt: skip
@@ -156,7 +154,7 @@ def _checked(address: str) -> str:
     return mail
 
 
-def _write(found: "PersonFile", zone: "tzinfo") -> None:
+def _write_person(found: "PersonFile", zone: "tzinfo") -> None:
     printer = SectionPrinter()
     printer.title(f"Ce qui est gardé de {found.mail}")
     if found.is_empty:
@@ -249,3 +247,81 @@ def _write_counts(title: str, counts: "Counts") -> None:
         click.echo(f"  {Erased.of(kind).label} : {french.number(number)}")
     if not counts.data:
         click.echo("  rien")
+
+
+@failure_for("workflow.auth.second_factor.FactorUnknown")
+def _unknown_factor(error: Exception) -> CliFailure:
+    return CliFailure(f"{error} Rien n'a changé (R106).", ExitCode.REFUSED, [])
+
+
+@person.group("factor", cls=CommandGroup, help="Le second facteur d'un opérateur.")
+def factor() -> None:
+    pass
+
+
+@factor.command(
+    "remove",
+    help="Retire le second facteur d'un opérateur qui a perdu son téléphone et ses codes de secours (R106). Il en est"
+    " prévenu par courriel, et tous les opérateurs aussi. Réservé aux opérateurs.",
+)
+@click.argument("address", metavar="ADRESSE", help="L'adresse de l'opérateur, comme dans people.operators.")
+@pass_cli_context
+def remove_factor(context: CliContext, address: str) -> None:
+    with opened(context) as (app, actor):
+        app.second_factors.remove(actor, address)
+        demand = " Un autre sera demandé à sa prochaine connexion." if app.second_factors.policy == "required" else ""
+    click.echo(printable(f"Le second facteur de {address} est retiré.{demand}"))
+
+
+@click.group("retention", cls=CommandGroup, help="Ce qui s'efface avec le temps, et le registre (RGPD).")
+def retention() -> None:
+    pass
+
+
+@retention.command(
+    "preview",
+    help="Dit ce que l'échéancier effacerait un jour donné, par sorte, sans rien effacer (R110) ; et combien de"
+    " demandes restent, faute d'un retrait confirmé.",
+)
+@click.option("--on", "day", type=Day(), metavar="DATE", help="Le jour ; aujourd'hui par défaut.")
+@json_object_option
+@pass_cli_context
+def preview_erasures(context: CliContext, day: date | None, as_json: bool) -> None:
+    from workflow.retention.limits import Erased
+
+    with opened_app(context) as app:
+        found = app.retention.preview(day)
+        settings, zone = app.settings.retention, app.settings.zoneinfo
+    if as_json:
+        echo_object({"on": found.day, **found.counts.by_kind, "removals_awaited": found.awaited})
+        return
+    printer = SectionPrinter()
+    printer.title(f"Ce qui serait effacé le {french.day(found.day)}")
+    for kind, number in found.counts.by_kind.items():
+        printer.fact(Erased.of(kind).label, french.number(number))
+    printer.section("D'après les réglages")
+    for label, months, before in (
+        ("demandes finies, retrait confirmé", settings.requests, found.limits.requests),
+        ("lignes des listes", settings.lists, found.limits.lists),
+        ("courriels", settings.mails, found.limits.mails),
+        ("adresses de réseau", settings.addresses, found.limits.addresses),
+    ):
+        printer.fact(label, f"{months} mois, donc d'avant le {french.day(before.astimezone(zone).date())}")
+    if found.awaited:
+        printer.section("Ce qui reste")
+        waiting = french.plural(
+            found.awaited, "demande finie depuis plus longtemps", "demandes finies depuis plus longtemps"
+        )
+        printer.line(f"{waiting} : retrait jamais confirmé (oda removal list), rien n'en est effacé avant.")
+
+
+@retention.command(
+    "register",
+    help="Écrit en Markdown l'entrée du registre des traitements (RGPD, article 30) et une analyse d'impact abrégée,"
+    " d'après les réglages (R111). À relire et à compléter avec le délégué à la protection des données.",
+)
+@pass_cli_context
+def register(context: CliContext) -> None:
+    from portal.personal_data import register_text
+
+    click.echo(register_text(context.settings()), nl=False)

@@ -1,7 +1,8 @@
-"""``oda removal``: list, export and confirm the removals of rights on the ODA server (R47 to R49, R83)."""
+"""``oda removal`` and ``connector``: rights to remove on the ODA server, by hand, by file, by program (R47 to R49)."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,14 +10,13 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import ExportByCommand, one_form, output_options, write_file, write_workbook
-from portal.cli.failures import failure_for
+from portal.cli.errors import CliFailure, ExitCode, failure_for
+from portal.cli.files import ExportByCommand, one_form, output_options, write_file, write_workbook
 from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, progress, say
 from portal.cli.parameters import FilePath, Uai, Year, labelled_option
-from portal.cli.request.execute import Callback, done_row, reason_row, sentence
+from portal.cli.request.execute import Callback, Reference, done_row, reason_row, sentence
 from states import french
-from states.vocabulary import RemovalKind, RemovalOutcome
+from states.vocabulary import CallStage, RemovalKind, RemovalOutcome
 
 if TYPE_CHECKING:
     from states.model import Actor
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from workflow.removals.file_parser import RowFault
     from workflow.removals.tasks import RemovalFilters, RemovalLine
     from workflow.settings.model import Settings
-
 
 MOST_LINES: Final = 100_000
 MOST_BYTES: Final = 20_000_000
@@ -81,7 +80,7 @@ def _filter_options(command: Callback) -> Callback:
 @json_option
 @output_options
 @pass_cli_context
-def list_(
+def list_removals(
     context: CliContext, /, limit: int, after: str | None, as_json: bool, output: Path | None, force: bool,
     **criteria: Any,
 ) -> None:  # fmt: skip
@@ -204,7 +203,7 @@ def _example_export(settings: "Settings") -> Iterator[bytes]:
 @click.option("--yes", is_flag=True, help="Confirme sans poser la question.")
 @click.option("--json", "as_json", is_flag=True, help="Écrit le résultat de chaque ligne en JSON.")
 @pass_cli_context
-def confirm(
+def confirm_removals(
     context: CliContext, /, file: Path, outcome: RemovalOutcome | None, file_is_complete: bool, dry_run: bool,
     yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -290,3 +289,90 @@ def _fail_if_any(failures: int, lines: int, *, dry_run: bool = False) -> None:
         plural = "ne seraient pas confirmées" if dry_run else "ne sont pas confirmées"
         message = f"{subject} sur {lines} : {singular if failures == 1 else plural}.{rest}"
         raise CliFailure(message, ExitCode.REFUSED)
+
+
+_CALL_COLUMNS = {
+    "reference": "Demande", "stage": "Appel", "attempts": "Essais", "next_at": "Prochain", "answer": "Réponse",
+}  # fmt: skip
+
+
+@click.group("connector", cls=CommandGroup, help="Le connecteur : les retraits demandés au serveur ODA.")
+def connector() -> None:
+    pass
+
+
+@connector.command(
+    "check",
+    help="Essaie le serveur ODA des réglages : son adresse, son certificat, un appel signé qui ne demande rien."
+    " Réservé aux opérateurs.",
+)
+@pass_cli_context
+def check_connector(context: CliContext) -> None:
+    with opened(context) as (app, actor):
+        from workflow.auth.actors import require_operator
+        from workflow.removals.connector.service import TrialFailed, trial
+
+        require_operator(actor, "essayer le connecteur")
+        if app.connector is None:
+            remedy = "Que faire : donner l'adresse du serveur ODA dans removals.connector.url (docs/connecteur.md)."
+            raise CliFailure("Aucun connecteur n'est réglé : rien n'est appelé.", ExitCode.SETTINGS, [remedy])
+        try:
+            for heading, outcome in trial(app.connector.caller, app.clock.now()):
+                click.echo(printable(f"{heading:<12} : {outcome}"))
+        except TrialFailed as failure:
+            message = f"Le serveur ODA ne peut pas être appelé ; l'essai s'arrête à l'étape « {failure.step} »."
+            details = [str(failure), f"Que faire : {failure.remedy}."]
+            raise CliFailure(message, ExitCode.UNAVAILABLE, details) from None
+    click.echo("Le serveur ODA répond.")
+
+
+@connector.command("calls", help="Les appels au serveur ODA : où ils en sont, et les derniers mots du serveur.")
+@labelled_option(CallStage, "--stage", help="Ceux-là seulement : waiting, done, refused.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 2000),
+    default=200,
+    show_default=True,
+    metavar="NOMBRE",
+    help="Combien au plus.",
+)
+@json_option
+@pass_cli_context
+def list_calls(context: CliContext, stage: CallStage | None, limit: int, as_json: bool) -> None:
+    with opened(context) as (app, actor), app.database.read() as connection:
+        from workflow.auth.actors import require_rectorat
+        from workflow.removals.connector.queue import list_calls
+
+        message = "Les appels au serveur ODA se lisent avec --as operator:ADRESSE ou reader:ADRESSE."
+        require_rectorat(actor, message)
+        rows = [asdict(call) for call in list_calls(connection, stage=stage, limit=limit)]
+        emit(rows, _CALL_COLUMNS, as_json, "Aucun appel.", app.settings.zoneinfo)
+
+
+@connector.command(
+    "again",
+    help="Redemande au serveur ODA des retraits qu'il a refusés ou manqués trop de fois ; l'appel part sous une clé"
+    " nouvelle, au prochain passage. Réservé aux opérateurs.",
+)
+@click.argument(
+    "references", metavar="[DEMANDE]...", nargs=-1, type=Reference(), help="Les demandes, par leur référence."
+)
+@click.option("--all", "every", is_flag=True, help="Tous ceux qui sont à reprendre.")
+@pass_cli_context
+def retry_calls(context: CliContext, references: tuple[str, ...], every: bool) -> None:
+    from states.french import plural
+
+    if every == bool(references):
+        raise click.UsageError("Donner des demandes, ou bien --all.")
+    selection = None if every else set(references)
+    with opened(context) as (app, actor):
+        from workflow.removals.connector.service import ask_again
+
+        retries = ask_again(app.engine, actor, selection)
+    without_retry = sorted((selection or set()) - set(retries))
+    click.echo(f"{plural(len(retries), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
+    if without_retry:
+        raise CliFailure(
+            f"Rien à reprendre pour {', '.join(without_retry)}.", ExitCode.REFUSED,
+            ["Que faire : voir « oda connector calls --stage refused »."],
+        )  # fmt: skip

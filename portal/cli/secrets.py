@@ -7,8 +7,7 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.failures import failure_for
+from portal.cli.errors import CliFailure, ExitCode, failure_for
 from portal.cli.output import printable
 
 if TYPE_CHECKING:

@@ -1,18 +1,21 @@
-"""``oda tick``, ``worker`` and ``serve``: the schedule, the mails and the portal, once or as a service (R50 to R52)."""
+"""``oda tick``, ``worker``, ``serve``: schedule, mails and portal, once or as a service, and their log (R50 to R52)."""
 
 import json
 import logging
 import os
+import re
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.log import OncePerMinute
 from portal.cli.output import echo_object, printable, say
 from portal.texts import called_lines, done_lines, end_in_words, held_lines, trouble_lines
 from states import french
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from workflow.settings.infrastructure import PortalSettings
     from workflow.settings.monitoring import LogForm
     from workflow.year_end.service import HeldYear
-
 
 _LEVELS = {"WARNING": "attention : ", "ERROR": "erreur : ", "CRITICAL": "erreur : "}
 _FRENCH = {
@@ -293,3 +295,64 @@ def log_to_stderr(form: "LogForm" = "text") -> logging.Logger:
     log = logging.getLogger("oda")
     log.setLevel(logging.INFO)
     return log
+
+
+_EVERY_S: Final = 60
+
+_LASTING: Final = 10
+"""Lines of a cause that lasts; from then on it is told less often."""
+
+_LASTING_S: Final = 600
+
+MOST_CAUSES: Final = 500
+"""Causes remembered; beyond, all of them share one line a minute."""
+
+_VARYING: Final = re.compile(r"[0-9A-F]{8}|\d+")
+
+
+@dataclass(slots=True)
+class _Cause:
+    since: float
+    seen: float
+    again: int = 0
+    lines: int = 1
+
+    @property
+    def every(self) -> int:
+        """Seconds between two of its lines."""
+        return _EVERY_S if self.lines < _LASTING else _LASTING_S
+
+
+class OncePerMinute(logging.Filter):
+    """Drops a line whose cause was written less than a minute ago; the next one tells how many were dropped.
+
+    A cause that lasts for ten minutes is then told every ten.
+
+    The cause is the logger, and the first line without its numbers. What was done well is never dropped.
+    """
+
+    def __init__(self, count: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._count = count
+        self._causes: dict[str, _Cause] = {}
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return False for a line to drop."""
+        if record.levelno < logging.WARNING:
+            return True
+        first_line = record.getMessage().partition("\n")[0]
+        key, now = f"{record.name} {_VARYING.sub('#', first_line)}", self._count()
+        with self._lock:
+            if len(self._causes) >= MOST_CAUSES:
+                self._causes = {name: cause for name, cause in self._causes.items() if now - cause.seen < _EVERY_S}
+                key = key if key in self._causes or len(self._causes) < MOST_CAUSES else ""
+            cause = self._causes.get(key)
+            lasts = cause is not None and now - cause.seen < 2 * _EVERY_S
+            if cause and now - cause.since < (cause.every if lasts else _EVERY_S):
+                cause.again, cause.seen = cause.again + 1, now
+                return False
+            self._causes[key] = _Cause(now, now, lines=cause.lines + 1 if cause and lasts else 1)
+        if cause and cause.again:
+            record.again = f" (et {french.plural(cause.again, 'fois', 'fois')} depuis la dernière ligne)"
+        return True

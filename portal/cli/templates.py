@@ -192,7 +192,9 @@ def _list(paper: SectionPrinter, variables: Sequence[Variable]) -> None:
 @click.option("--html", is_flag=True, help="Écrit la page HTML.")
 @click.option("--open", "in_browser", is_flag=True, help="Ouvre la page HTML dans le navigateur.")
 @pass_cli_context
-def preview(context: CliContext, /, kind: AnyKind | None, example: str | None, html: bool, in_browser: bool) -> None:
+def preview_mail(
+    context: CliContext, /, kind: AnyKind | None, example: str | None, html: bool, in_browser: bool
+) -> None:
     if kind is None:
         if example or html or in_browser:
             raise click.UsageError("Dire quel courriel montrer, par exemple : oda mail preview declared")

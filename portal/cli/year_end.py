@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
+from portal.cli.files import ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.output import printable, rows_as_json
 from portal.cli.parameters import Day, Year
 from portal.cli.year_end_report import list_not_renewed, rectorat_only, show_progress, show_report
@@ -48,7 +48,7 @@ for command in (show_progress, show_report, list_not_renewed):
 @click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
 @output_options
 @pass_cli_context
-def preview(context: CliContext, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
+def preview_year_end(context: CliContext, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
     one_form(as_json=as_json, output=output)
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.exports.lists import preview_workbook
@@ -81,7 +81,7 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
 @click.argument("year", metavar="ANNÉE", type=Year(), help="L'année scolaire, par exemple 2026-2027.")
 @click.option("--yes", is_flag=True, help="Confirme sans poser la question.")
 @pass_cli_context
-def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
+def confirm_held_end(context: CliContext, year: "SchoolYear", yes: bool) -> None:
     with opened(context) as (app, actor):
         from portal.cli.output import ask_confirmation, progress
         from workflow.auth.actors import require_operator

@@ -11,7 +11,7 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
+from portal.cli.files import ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.parameters import Year
 from states import french
 from states.french import plural

@@ -29,8 +29,8 @@ def _commands(module: str, triggers: tuple[Trigger, ...]) -> dict[str, tuple[str
 request = CommandGroup(
     "request",
     lazy={
-        "list": ("portal.cli.request.show", "list_", "La liste des demandes, celles à traiter d'abord."),
-        "show": ("portal.cli.request.show", "show", "Une demande, son histoire, ce qu'on peut en faire."),
+        "list": ("portal.cli.request.show", "list_requests", "La liste des demandes, celles à traiter d'abord."),
+        "show": ("portal.cli.request.show", "show_request", "Une demande, son histoire, ce qu'on peut en faire."),
         **_commands("portal.cli.request.chef", _CHEF),
         **_commands("portal.cli.request.operator", _OPERATOR),
     },

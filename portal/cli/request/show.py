@@ -9,7 +9,7 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import refused
-from portal.cli.export_file import STANDARD_OUTPUT, ExportByCommand, one_form, output_options, write_workbook
+from portal.cli.files import STANDARD_OUTPUT, ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
@@ -59,7 +59,7 @@ _EMPTY = (
 @csv_option
 @output_options
 @pass_cli_context
-def list_(
+def list_requests(
     context: CliContext, /, limit: int, after: str | None, as_json: bool, as_csv: bool, late: bool, everything: bool,
     output: Path | None, force: bool, **criteria: Any,
 ) -> None:  # fmt: skip
@@ -135,7 +135,7 @@ def _row(line: "RequestLine") -> dict[str, object]:
 @reference_argument
 @click.option("--json", "as_json", is_flag=True, help="Écrit la demande entière en JSON.")
 @pass_cli_context
-def show(context: CliContext, reference: str, as_json: bool) -> None:
+def show_request(context: CliContext, reference: str, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
         from workflow.requests.detail import show_request
         from workflow.requests.filters import not_visible

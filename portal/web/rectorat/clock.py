@@ -24,7 +24,7 @@ def show_clock(request: Request, context: Context, visitor: Rectorat) -> HTMLRes
 
 
 @router.post("")
-def confirm(request: Request, context: Context, visitor: Operator, _: Posted) -> Response:
+def confirm_date(request: Request, context: Context, visitor: Operator, _: Posted) -> Response:
     """Take an operator's word that the date is right; what waited is done at the next tick (R52)."""
     require_operator(visitor.actor, "confirmer l'horloge")
     app = context.app

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from portal.cli.connection_trials import TrialResult, TrialUnfit, run_trials
 from portal.cli.main import oda
+from portal.cli.settings import TrialResult, TrialUnfit, run_trials
 from tests.kit.browser import free_port
 from tests.kit.installation import make_installation
 

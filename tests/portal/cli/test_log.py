@@ -7,8 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from portal.cli.log import MOST_CAUSES, OncePerMinute
-from portal.cli.service import FrenchFormatter, JsonFormatter
+from portal.cli.service import MOST_CAUSES, FrenchFormatter, JsonFormatter, OncePerMinute
 
 
 @pytest.mark.rule("R87")

@@ -11,9 +11,8 @@ import click
 import pytest
 
 import portal.cli
-from portal.cli.errors import CliFailure, ExitCode, refused
-from portal.cli.failures import TRANSLATIONS, failure_for
-from portal.cli.runner import as_failure
+from portal.cli.errors import TRANSLATIONS, CliFailure, ExitCode, failure_for, refused
+from portal.cli.main import as_failure
 from tests.portal.cli.conftest import Run
 from tests.portal.cli.sample import FAILURES
 

@@ -1,4 +1,4 @@
-"""``oda nodes``: the machines that share the installation, and their clocks (R82); ``oda clock confirm`` (R52)."""
+"""``oda calendar``, ``nodes``, ``clock``: when the software acts, the machines that do, and their clock (R52, R82)."""
 
 import click
 
@@ -7,7 +7,46 @@ from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, say
 
-COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
+_DATE_COLUMNS = {
+    "day": "Date", "until": "Jusqu'au", "what": "Ce qui se fait", "requests": "Demandes",
+    "establishments": "Établissements",
+}  # fmt: skip
+
+
+@click.command(
+    "calendar",
+    help="Chaque date des douze mois à venir où le logiciel agira de lui-même, et sur combien de demandes et"
+    " d'établissements si rien ne change (R86). Rien n'est écrit. Réservé aux opérateurs et aux lecteurs.",
+)
+@json_option
+@pass_cli_context
+def calendar(context: CliContext, as_json: bool) -> None:
+    from states import french
+
+    with opened(context) as (app, actor), app.database.read() as connection:
+        from portal.cli.year_end_report import rectorat_only
+        from workflow.schedule.upcoming import ScheduledAction, upcoming
+
+        rectorat_only(actor)
+        dates = upcoming(connection, app.policy, app.mailer, app.clock.now())
+    rows = [
+        {
+            "day": date.day, "until": date.until, "deed": date.action.value, "what": date.sentence,
+            "requests": date.requests, "establishments": date.establishments, "school_year": date.school_year,
+            "mail": date.mail.value if date.mail else None,
+        }
+        for date in dates
+    ]  # fmt: skip
+    emit(rows, _DATE_COLUMNS, as_json)
+    if not any(date.requests for date in dates):
+        say(["Ces dates ne concernent encore aucune demande : elles se rempliront dès la première déclaration."])
+    for date in dates:
+        if date.action is ScheduledAction.UNKNOWN:
+            since = french.day(date.day)
+            say([f"Vacances scolaires inconnues à partir du {since} : les donner dans les réglages (holidays.school)."])
+
+
+_NODE_COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
 
 
 @click.command(
@@ -34,7 +73,7 @@ def list_nodes(context: CliContext, as_json: bool) -> None:
             "machine": machine.host, "seen_at": machine.seen_at, "skew_seconds": seconds, "gap": gap,
             "state": machine.state, "refused_at": machine.refused_at,
         })  # fmt: skip
-    emit(rows, COLUMNS, as_json, "Aucune machine n'a encore tenu l'échéancier.", zone)
+    emit(rows, _NODE_COLUMNS, as_json, "Aucune machine n'a encore tenu l'échéancier.", zone)
     if any(machine.state is NodeState.REFUSED for machine in machines):
         say(["Remettre à l'heure la machine qui s'abstient, ou celle de la base si toutes s'abstiennent."])
 

@@ -1,0 +1,143 @@
+"""``oda session`` and ``oda token``: who is signed in to the portal (R107), the programs let in to the API (R76)."""
+
+from dataclasses import asdict
+
+import click
+
+from portal.cli.click_french import CommandGroup
+from portal.cli.context import ActorSpec, ActorSpecType, CliContext, opened, pass_cli_context
+from portal.cli.errors import CliFailure, ExitCode, failure_for
+from portal.cli.output import emit, json_option, printable, say
+from portal.cli.parameters import ROW_NUMBER, labelled_option
+from workflow.database.access_tables import Scope
+
+_SESSION_COLUMNS = {
+    "number": "N°", "subject": "Pour", "name": "Nom", "role": "Rôle", "browser": "Navigateur", "door": "Par",
+    "created_at": "Ouverte le", "seen_at": "Dernier usage",
+}  # fmt: skip
+
+OF_HELP = "De cette adresse du rectorat, ou de cet établissement, seulement."
+
+
+@failure_for("workflow.auth.open_sessions.SessionUnknown")
+def _unknown_session(error: Exception) -> CliFailure:
+    return CliFailure(f"{error} Voir « oda session list » (R107).", ExitCode.REFUSED, [])
+
+
+@click.group("session", cls=CommandGroup, help="Les connexions au portail : qui est connecté, y mettre fin.")
+def session() -> None:
+    pass
+
+
+@session.command(
+    "list",
+    help="Les connexions ouvertes, la plus récente d'abord (R107). Leur secret n'est gardé nulle part."
+    " Réservé aux opérateurs.",
+)
+@click.option("--of", "of", default="", metavar="ADRESSE|UAI", help=OF_HELP)
+@json_option
+@pass_cli_context
+def list_sessions(context: CliContext, of: str, as_json: bool) -> None:
+    with opened(context) as (app, actor):
+        from workflow.auth.open_sessions import SessionFilters
+
+        sessions = app.open_sessions.all(actor, SessionFilters(of=of))
+        zone = app.settings.zoneinfo
+    rows = [asdict(one) | {"door": one.door} for one in sessions]
+    for row in rows:
+        del row["is_own"]  # no session shows this listing
+    emit(rows, _SESSION_COLUMNS, as_json, "Aucune connexion ouverte.", zone)
+
+
+@session.command(
+    "end",
+    help="Finit une connexion par son numéro, ou toutes celles d'une adresse ou d'un établissement, avec les liens de"
+    " connexion déjà envoyés (R107). La personne peut se connecter de nouveau. Réservé aux opérateurs.",
+)
+@click.argument("number", type=ROW_NUMBER, metavar="[N°]", required=False, help="Le numéro, que donne « list ».")
+@click.option("--of", "of", default="", metavar="ADRESSE|UAI", help="Toutes celles de cette adresse ou de cet UAI.")
+@pass_cli_context
+def end_sessions(context: CliContext, number: int | None, of: str) -> None:
+    from states.french import plural
+
+    if (number is None) == (not of.strip()):
+        raise click.UsageError("Donner soit le numéro d'une connexion, soit --of ADRESSE ou --of UAI.")
+    with opened(context) as (app, actor):
+        if number is not None:
+            app.open_sessions.end(number, actor)
+            sentence = f"La connexion n° {number} a pris fin."
+        else:
+            ended = app.open_sessions.end_all_of(of, actor)
+            counted = plural(ended, "connexion a pris fin", "connexions ont pris fin")
+            sentence = f"{of} : {counted}." if ended else f"{of} : aucune connexion n'était ouverte."
+    click.echo(printable(sentence))
+
+
+_TOKEN_COLUMNS = {
+    "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",
+    "seen_at": "Dernier usage", "status": "État",
+}  # fmt: skip
+
+
+@failure_for("workflow.auth.tokens.TokenRefused")
+def _token_refused(error: Exception) -> CliFailure:
+    return CliFailure(f"{error} (R76)", ExitCode.REFUSED, [])
+
+
+@click.group("token", cls=CommandGroup, help="Les jetons : ouvrir l'API à un programme.")
+def token() -> None:
+    pass
+
+
+@token.command(
+    "create",
+    help="Fait un jeton pour un programme qui agira au nom d'une personne (R76). Son secret s'affiche cette seule fois"
+    " et n'est gardé nulle part. Réservé aux opérateurs.",
+)
+@click.option("--for", "of", type=ActorSpecType(), required=True, metavar="QUI", help="Au nom de qui, comme pour --as.")
+@labelled_option(Scope, "--scope", required=True, help="Ce qu'il permet : read, act.")
+@click.option("--label", required=True, metavar="NOM", help="Quel programme s'en servira.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 366),
+    default=90,
+    show_default=True,
+    metavar="JOURS",
+    help="Combien de jours il vaut.",
+)
+@pass_cli_context
+def create_token(context: CliContext, of: ActorSpec, scope: Scope, label: str, days: int) -> None:
+    from states import french
+
+    with opened(context) as (app, actor):
+        new, secret = app.tokens.create(actor, of.role, of.value, scope=scope, label=label, days=days)
+        until = french.instant(new.expires_at, app.settings.zoneinfo)
+    say([
+        printable(f"Jeton n° {new.id} (« {new.label} ») pour {new.subject} : {new.scope.label}, jusqu'au {until}."),
+        "Son secret, affiché cette seule fois : le mettre aussitôt dans les secrets du programme.",
+    ])  # fmt: skip
+    click.echo(secret)
+
+
+@token.command("list", help="Les jetons, le plus récent d'abord ; leur secret n'est gardé nulle part.")
+@json_option
+@pass_cli_context
+def list_tokens(context: CliContext, as_json: bool) -> None:
+    with opened(context) as (app, actor):
+        now = app.clock.now()
+        rows = [
+            asdict(token)
+            | {"status": "révoqué" if token.revoked_at else "en vigueur" if token.is_valid(now) else "expiré"}
+            for token in app.tokens.all(actor)
+        ]
+        zone = app.settings.zoneinfo
+    emit(rows, _TOKEN_COLUMNS, as_json, "Aucun jeton.", zone)
+
+
+@token.command("revoke", help="Révoque un jeton : le programme n'entre plus (R76). Réservé aux opérateurs.")
+@click.argument("number", type=ROW_NUMBER, metavar="N°", help="Le numéro du jeton, que donne « list ».")
+@pass_cli_context
+def revoke_token(context: CliContext, number: int) -> None:
+    with opened(context) as (app, actor):
+        token = app.tokens.revoke(actor, number)
+    click.echo(printable(f"Jeton n° {token.id} (« {token.label} ») révoqué."))
