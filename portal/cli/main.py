@@ -46,6 +46,8 @@ TREE: dict[str, LazyCommand] = {
     "secrets": ("portal.cli.secrets", "secrets", "La clé des codes : la remplacer sans perdre un code."),
     "token": ("portal.cli.access", "token", "Les jetons : ouvrir l'API à un programme."),
     "session": ("portal.cli.access", "session", "Les connexions au portail : qui est connecté, y mettre fin."),
+    "substitution": ("portal.cli.substitution", "substitution", "Les suppléances : les lister, y mettre fin."),
+    "binding": ("portal.cli.substitution", "binding", "Les identités liées aux établissements : lister, finir."),
     "journal": ("portal.cli.journal", "journal", "Le journal : le lire, vérifier ses chaînes."),
     "person": ("portal.cli.person", "person", "Une personne : ce qui est gardé d'elle, l'effacer."),
     "retention": ("portal.cli.person", "retention", "Ce qui s'efface avec le temps, et le registre (RGPD)."),

@@ -207,8 +207,11 @@ class Bindings:
             rows = connection.execute(query.order_by(BINDING.c.uai, BINDING.c.name, BINDING.c.number))
             return tuple(map(_binding_of, rows))
 
-    def list_latest(self, limit: int, *, before: int | None = None) -> tuple[IdentityBinding, ...]:
-        """At most ``limit`` bindings of all establishments, the latest first, those made before the one of a number."""
+    def list_latest(self, limit: int | None, *, before: int | None = None) -> tuple[IdentityBinding, ...]:
+        """At most ``limit`` bindings of all establishments, the latest first, those made before the one of a number.
+
+        All of them when ``limit`` is None.
+        """
         query = _WITH_PLACE.order_by(BINDING.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(BINDING.c.number < before)

@@ -17,7 +17,7 @@ from states.model import Actor
 from states.refusals import Reason, bad_field
 from states.validation import chef_key, clean, fold_mail, normalise_uai
 from states.vocabulary import Channel, Role
-from workflow.auth.actors import NotAllowed, People
+from workflow.auth.actors import NotAllowed, People, require_operator
 from workflow.auth.chefs import known_chef_name
 from workflow.auth.sessions import SessionUser
 from workflow.database.access_tables import SUBSTITUTION, SubstitutionEnd
@@ -171,8 +171,13 @@ class Substitutions:
                 connection.execute(update(SUBSTITUTION).where(this).values(actor=actor.number))
         return actor
 
-    def end(self, number: int, by: Actor, user: SessionUser) -> bool:
-        """End one: its giver's, its substitute's, or anybody's for an operator. False when there is none to end."""
+    def end(self, number: int, by: Actor, user: SessionUser | None) -> bool:
+        """End one: its giver's, its substitute's, or anybody's for an operator. False when there is none to end.
+
+        ``user``: None from the command line, where an operator alone ends one. Raises NotAllowed for another there.
+        """
+        if user is None:
+            require_operator(by, "finir une suppléance")
         now = self._clock.now()
         with self._database.write() as connection:
             query = select(SUBSTITUTION).where(SUBSTITUTION.c.number == number, _STILL)
@@ -180,9 +185,9 @@ class Substitutions:
             if row is None:
                 return False
             one = _substitution(row)
-            if one.is_given_by(user):
+            if user and one.is_given_by(user):
                 why = SubstitutionEnd.GIVER
-            elif one.is_received_by(user):
+            elif user and one.is_received_by(user):
                 why = SubstitutionEnd.SUBSTITUTE
             elif by.role is Role.OPERATOR and not by.in_stead_of:
                 why = SubstitutionEnd.OPERATOR
