@@ -31,6 +31,7 @@ from workflow.auth.kept_forms import KeptForms
 from workflow.auth.rate_limit import Limit, RefusalCounts
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
+from workflow.codes.opening import RecentOpenings
 from workflow.identity.entry import IdentityEntry
 from workflow.identity.pending_bindings import PendingBinding, PendingBindings
 from workflow.identity.provider_sign_in import ProviderSignIn
@@ -60,6 +61,7 @@ class WebContext:
     providers: ProviderSignIn
     identities: IdentityEntry
     pending_bindings: PendingBindings
+    recent_openings: RecentOpenings
     demo: Demo | None = field(default=None)
 
     @classmethod
@@ -79,7 +81,7 @@ class WebContext:
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
             providers=ProviderSignIn(app.database, app.clock, app.hasher, app.settings, app.secrets),
             identities=IdentityEntry(app.database, app.people, sign_in, app.settings, app.claimed_delegations.keep),
-            pending_bindings=PendingBindings(app.clock, app.hasher),
+            pending_bindings=PendingBindings(app.clock, app.hasher), recent_openings=RecentOpenings(app.clock),
         )  # fmt: skip
 
     @property

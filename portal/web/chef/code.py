@@ -1,5 +1,7 @@
 """The code of a request, read on its page by the chef known by a national identity: shown once, then erased (R112)."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -27,11 +29,14 @@ def show_code_page(request: Request, context: Context, visitor: Chef, reference:
 
 @router.post("/demandes/{reference}/code")
 def show_code(request: Request, context: Context, visitor: ProvenChef, reference: str, data: Posted) -> Response:
-    """Show the code, which is erased by then: neither this page nor its address shows it again."""
+    """Show the code, which is erased by then; a second click on the same button shows it too, for a minute."""
     action_context = ActionContext.load(context, visitor, reference)
     app, method = context.app, visitor.session_user.method
-    command = OpenCode(reference=reference, expected_version=version_of(data), method=method)
-    opened = open_code(app.engine, app.mailer, command, visitor.actor)
+    version = version_of(data)
+    command = OpenCode(reference=reference, expected_version=version, method=method)
+    opened = context.recent_openings.open_once(
+        visitor.secret, reference, version, partial(open_code, app.engine, app.mailer, command, visitor.actor)
+    )
     if isinstance(opened, Refused):
         return _render(request, ActionContext.load(context, visitor, reference), opened)
     return context.pages.page(

@@ -79,6 +79,7 @@ def test_code__its_mail_bears_no_code_and_its_page_gives_it_once(portal: Portal)
     assert shown.text.count(CODE) == 1
     assert shown.headers["cache-control"] == "no-store"
     assert status(portal, reference) is CodeStatus.READ
+    portal.clock.advance(seconds=60)
     for again in (chef.get(page_of(reference)), send(chef, form_to(page, page_of(reference)))):
         assert CODE not in again.text
         assert "a déjà été" in again.text
@@ -141,6 +142,25 @@ def test_code__two_chefs_at_once(portal: Portal) -> None:
         answers = list(pool.map(send, clients, forms))
     assert sorted(answer.status_code for answer in answers) == [200, 422]
     assert sum(CODE in answer.text for answer in answers) == 1
+
+
+@pytest.mark.rule("R10", "R112")
+def test_code__a_double_click_is_one_reading_for_a_minute_of_one_session(portal: Portal) -> None:
+    reference = told(portal)
+    chef, elsewhere = portal.client(NATIONAL), portal.client(NATIONAL)
+    forms = [form_to(client.get(page_of(reference)), page_of(reference)) for client in (chef, chef, elsewhere)]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(send, (chef, chef), forms))
+    assert [(answer.status_code, answer.text.count(CODE)) for answer in answers] == [(200, 1), (200, 1)]
+    assert CODE not in send(elsewhere, forms[2]).text, "another session of the same person"
+    portal.clock.advance(seconds=59)
+    assert CODE in send(chef, forms[0]).text
+    assert CODE not in chef.get(page_of(reference)).text
+    with portal.app.database.read() as connection:
+        openings = select(EVENT.c.seq).where(EVENT.c.stream == reference, EVENT.c.kind == "open_code")
+        assert len(connection.execute(openings).all()) == 1
+    portal.clock.advance(seconds=1)
+    assert CODE not in send(chef, forms[0]).text
 
 
 @pytest.mark.rule("R44", "R112")
