@@ -31,6 +31,7 @@ from states.school_calendar import SchoolYear
 from states.transitions import BY_TRIGGER
 from states.validation import storable
 from states.vocabulary import RequestedBy, Role, State, Trigger
+from workflow.auth.rate_limit import REFUSED_CALLS
 from workflow.engine.sequence import execute_in_batches
 
 OPEN: Final[dict[Trigger, type[Command]]] = {
@@ -251,6 +252,7 @@ class Results(ResponseModel):
     "/batch", summary="Plusieurs commandes", operation_id="batch", responses=refusal_responses(400, 408, 413, 415),
 )  # fmt: skip
 def execute_batch(
+    request: Request,
     context: Context,
     caller: Acting,
     body: Annotated[
@@ -267,11 +269,13 @@ def execute_batch(
     results = execute_in_batches(
         context.app.engine, commands, caller.actor, key=lambda *_: f"api-batch:{key}" if key else None
     )
-    return Results(
-        results=[
-            Declined(problem=problem_of(result.reasons))
-            if isinstance(result, Refused)
-            else Accepted(done=DoneOut.model_validate(result))
-            for result in results
-        ]
-    )
+    answers: list[Accepted | Declined] = [
+        Declined(problem=problem_of(result.reasons))
+        if isinstance(result, Refused)
+        else Accepted(done=DoneOut.model_validate(result))
+        for result in results
+    ]
+    refused = sum(isinstance(answer, Declined) and answer.problem.is_counted for answer in answers)
+    if refused:
+        context.count_refusal(REFUSED_CALLS, request, refused)
+    return Results(results=answers)

@@ -16,6 +16,7 @@ from portal.api.field_types import ResponseModel
 from portal.api.schemas import ReasonOut
 from states.refusals import Reason
 from states.vocabulary import Trigger
+from workflow.auth.rate_limit import REFUSED_CALLS
 from workflow.engine.engine import ConcurrentUpdate
 from workflow.settings.form_errors import allowed_values, error_message
 
@@ -34,6 +35,11 @@ class Problem(ResponseModel):
     status: int = Field(description="Le statut HTTP.")
     detail: str = Field(description="Tout ce qui ne va pas et que faire, en français.")
     reasons: list[ReasonOut] = Field(description="Toutes les raisons.")
+
+    @property
+    def is_counted(self) -> bool:
+        """True of what tells whoever tries references that they exist, or not (R108)."""
+        return self.status in (404, 409)
 
 
 _STATUSES: Final = {
@@ -192,7 +198,9 @@ class Refusal(Exception):
 def install_handlers(app: FastAPI) -> None:
     """Answer everything that is raised with a problem, never with a page."""
 
-    def refusal(_: Request, error: Refusal) -> Response:
+    def refusal(request: Request, error: Refusal) -> Response:
+        if error.problem.is_counted:
+            request.app.state.context.count_refusal(REFUSED_CALLS, request)
         return problem_response(error.problem, error.headers)
 
     def http(_: Request, error: HTTPException) -> Response:

@@ -93,10 +93,10 @@ class WebContext:
         app = self.app
         return ListExport(database=app.database, journal=app.export_journal, actor=visitor.actor, what=what)
 
-    def count_refusal(self, limit: Limit, request: Request) -> None:
-        """Count what was refused to this request (R108)."""
+    def count_refusal(self, limit: Limit, request: Request, number: int = 1) -> None:
+        """Count what was refused to this request, ``number`` times (R108)."""
         counts = RefusalCounts(self.app.database, self.app.clock, self.app.hasher)
-        counts.count(limit, request.client.host if request.client else "")
+        counts.count(limit, request.client.host if request.client else "", number)
 
     @property
     def is_https(self) -> bool:

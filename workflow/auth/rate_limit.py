@@ -81,6 +81,10 @@ FORGED_FORMS: Final = Limit(name="forged", most=0, are_failures=True)
 FORBIDDEN: Final = Limit(name="forbidden", most=0, are_failures=True)
 """Pages and actions asked for in a role that has them not. They are only counted."""
 
+REFUSED_CALLS: Final = Limit(name="api-refused", most=0, are_failures=True)
+"""Calls of the API with a good token for what is unknown, of others, or not in that state: whoever tries references one
+by one is seen in figures (R108). They are only counted."""
+
 COMMANDS_OF_TOKEN: Final = Limit(name="token-commands", most=200)
 """Commands of a token of an establishment, each of which may write to its mailbox."""
 
@@ -104,7 +108,7 @@ WRONG_CODES_FROM_STRANGERS: Final = Limit(name="code-strangers", most=200, windo
 
 _OF_CLIENTS: Final = (
     LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, REFUSED_IDENTITIES, FORGED_FORMS, FORBIDDEN,
-    WRONG_CODES_OF_CLIENT,
+    REFUSED_CALLS, WRONG_CODES_OF_CLIENT,
 )  # fmt: skip
 
 _OF_VISITORS: Final = (*_OF_CLIENTS, WRONG_CODES_OF_BROWSER)
@@ -227,10 +231,10 @@ class RefusalCounts:
     def __init__(self, database: Database, clock: Clock, hasher: JournalHasher) -> None:
         self._database, self._clock, self._limiter = database, clock, RateLimiter(hasher)
 
-    def count(self, limit: Limit, client: str) -> None:
-        """Count a refusal. A database that does not answer changes nothing of it: it is not counted."""
+    def count(self, limit: Limit, client: str, number: int = 1) -> None:
+        """Count refusals. A database that does not answer changes nothing of it: it is not counted."""
         with suppress(DatabaseTrouble), self._database.write() as connection:
-            self._limiter.hit(connection, limit, network_of(client), self._clock.now())
+            self._limiter.hit(connection, limit, network_of(client), self._clock.now(), number)
 
 
 def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) -> None:

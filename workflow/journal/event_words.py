@@ -37,6 +37,7 @@ class LimitName(Labelled):
     CODES_FROM_STRANGERS = "code-strangers", "six chiffres faux, de réseaux inconnus des boîtes"
     FORGED_FORMS = "forged", "formulaires qui ne venaient pas de nos pages"
     FORBIDDEN = "forbidden", "pages ou actions d'un autre rôle"
+    REFUSED_CALLS = "api-refused", "appels de l'API refusés : demande inconnue, d'ailleurs ou dans un autre état"
 
 
 class EndOfAccess(Labelled):

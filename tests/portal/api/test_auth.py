@@ -1,11 +1,14 @@
 """Who may come in, and what each sees."""
 
 import pytest
+from sqlalchemy import select
 
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS
+from tests.kit.sign_in import told
 from tests.portal.api.conftest import PREFIX, Api, Program
 from tests.portal.api.test_life import DECLARATION
-from workflow.database.access_tables import Scope
+from workflow.auth.rate_limit import REFUSED_CALLS
+from workflow.database.access_tables import TRIES, Scope
 
 
 @pytest.mark.rule("R76")
@@ -52,6 +55,24 @@ def test_commands__of_an_establishment_s_token_have_a_limit(api: Api) -> None:
     assert [other.post("/batch", batch).status_code, *(staff.post("/batch", batch).status_code for _ in range(3))] == [
         200
     ] * 4
+
+
+@pytest.mark.rule("R108", "R3")
+def test_references_tried_one_by_one__are_counted_with_the_refusals(api: Api) -> None:
+    theirs, chef = api.portal.declared(), api.program(OTHER_CHEF)
+    own = api.program(CHEF)
+    assert [chef.get(f"/requests/{name}").status_code for name in (theirs, "ODA-2027-00099")] == [404, 404]
+    assert chef.post(f"/requests/{theirs}/withdraw", {"reason": "error"}).status_code == 404
+    batch = {"commands": [{"trigger": "withdraw", "reference": theirs, "reason": "error"}] * 5}
+    assert chef.post("/batch", batch).status_code == 200
+    assert own.post(f"/requests/{theirs}/confirm_handover", {"handed_on": "2026-09-14"}).status_code == 409
+    assert own.get(f"/requests/{theirs}").status_code == 200
+    with api.portal.app.database.read() as connection:
+        counted = select(TRIES.c.limit_name, TRIES.c.refused).where(TRIES.c.refused > 0)
+        assert [tuple(row) for row in connection.execute(counted)] == [(REFUSED_CALLS.name, 9)]
+    api.clock.advance(minutes=31)
+    api.portal.app.ticker.tick()
+    assert [data["refused"] for _, data in told(api.portal.app, "door_refused")] == [9]
 
 
 @pytest.mark.rule("R2")
