@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from notifications.messages.catalogue import MailContext
     from notifications.messages.mailbox_news import MailboxNews
     from notifications.rendering.environment import TemplateLoader, TemplateProblem
+    from workflow.auth.access import OpenSessions
     from workflow.auth.bindings import Bindings
-    from workflow.auth.open_sessions import OpenSessions
     from workflow.auth.second_factor import SecondFactors
     from workflow.auth.substitutions import Substitutions
     from workflow.auth.tokens import Tokens
@@ -201,7 +201,7 @@ class App:
     @cached_property
     def open_sessions(self) -> "OpenSessions":
         """The sessions of everybody (R107)."""
-        from workflow.auth.open_sessions import OpenSessions
+        from workflow.auth.access import OpenSessions
 
         idle = timedelta(minutes=self.settings.portal.session_idle_minutes)
         return OpenSessions(self.database, self.clock, self.hasher, idle=idle)

@@ -19,7 +19,7 @@ _SESSION_COLUMNS = {
 OF_HELP = "De cette adresse du rectorat, ou de cet établissement, seulement."
 
 
-@failure_for("workflow.auth.open_sessions.SessionUnknown")
+@failure_for("workflow.auth.access.SessionUnknown")
 def _unknown_session(error: Exception) -> CliFailure:
     return CliFailure(f"{error} Voir « oda session list » (R107).", ExitCode.REFUSED, [])
 
@@ -39,7 +39,7 @@ def session() -> None:
 @pass_cli_context
 def list_sessions(context: CliContext, of: str, as_json: bool) -> None:
     with opened(context) as (app, actor):
-        from workflow.auth.open_sessions import SessionFilters
+        from workflow.auth.access import SessionFilters
 
         sessions = app.open_sessions.all(actor, SessionFilters(of=of))
         zone = app.settings.zoneinfo

@@ -284,7 +284,7 @@ def _try_relay(settings: "Settings") -> str:
 def _provider_trial(settings: "Settings", name: str) -> Trial:
     def trial() -> str:
         from notifications.ports import SystemClock
-        from workflow.identity.provider_trial import ProviderUnfit, try_provider
+        from workflow.identity.provider import ProviderUnfit, try_provider
         from workflow.settings.secrets import Secrets
 
         provider = settings.sign_in.provider(name)

@@ -31,7 +31,7 @@ from workflow.auth.bindings import GATE, identity_digest
 from workflow.auth.rate_limit import REFUSED_IDENTITIES
 from workflow.identity.claims import BindingNeeded, IdentityRefusal, IdentityRefused, IdentityUser
 from workflow.identity.entry import NamedIdentity
-from workflow.identity.pending_bindings import LASTS, PendingBinding
+from workflow.identity.sealed_cookies import BINDING_LASTS, PendingBinding
 
 router = APIRouter(include_in_schema=False)
 
@@ -113,8 +113,8 @@ def without_session(
 
 def _keep(response: Response, context: WebContext, pending: PendingBinding) -> None:
     response.set_cookie(
-        context.binding_cookie, context.pending_bindings.keep(pending), max_age=int(LASTS.total_seconds()), path="/",
-        httponly=True, samesite="lax", secure=context.is_https,
+        context.binding_cookie, context.pending_bindings.keep(pending), max_age=int(BINDING_LASTS.total_seconds()),
+        path="/", httponly=True, samesite="lax", secure=context.is_https,
     )  # fmt: skip
 
 

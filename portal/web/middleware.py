@@ -8,8 +8,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.bodies import WITHOUT_BODY
-from workflow.auth.browsers import describe
 from workflow.auth.rate_limit import network_of
+from workflow.auth.sign_in_links import describe_browser
 from workflow.journal.origin import Origin, coming_from
 from workflow.settings.infrastructure import is_this_machine
 
@@ -60,7 +60,7 @@ class OriginOfRequest:
         if scope["type"] != "http" or not scope.get("client"):
             await self._app(scope, receive, send)
             return
-        browser = describe(Headers(scope=scope).get("user-agent", ""))
+        browser = describe_browser(Headers(scope=scope).get("user-agent", ""))
         with coming_from(Origin(network_of(scope["client"][0]), browser)):
             await self._app(scope, receive, send)
 

@@ -21,12 +21,12 @@ from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import identity_digest
 from workflow.auth.rate_limit import REFUSED_IDENTITIES, digest
 from workflow.auth.sessions import SessionUser
-from workflow.identity.attempts import LASTS, ProviderSession, SignInAttempt
 from workflow.identity.claims import IdentityRefused, IdentityUser, Resolution
 from workflow.identity.entry import NamedIdentity
-from workflow.identity.failures import ProviderFailure, ProviderProblem
 from workflow.identity.provider import ProvenIdentity
 from workflow.identity.provider_sign_in import RETURN_PATH, ProviderReturn
+from workflow.identity.sealed_cookies import ATTEMPT_LASTS, ProviderSession, SignInAttempt
+from workflow.identity.transport import ProviderFailure, ProviderProblem
 
 router = APIRouter(include_in_schema=False)
 
@@ -86,7 +86,7 @@ def begin(request: Request, context: Context, signed: SignedIn, data: PostedByAn
         return _failed(request, context, failure, (name, back), is_signed=signed is not None)
     provider = context.app.settings.sign_in.provider(name)
     page = context.pages.page(request, "sign_in/to_provider.html", url=url, provider=provider)
-    _set_cookie(page, context, context.attempt_cookie, cookie, int(LASTS.total_seconds()))
+    _set_cookie(page, context, context.attempt_cookie, cookie, int(ATTEMPT_LASTS.total_seconds()))
     return page
 
 
@@ -180,7 +180,10 @@ def _failed(
     name, back = begun
     provider = context.app.settings.sign_in.provider(name)
     status, title, remedy = _WORDS[failure.problem]
-    known = {"label": provider.label if provider else "le fournisseur d'identité", "minutes": LASTS.seconds // 60}
+    known = {
+        "label": provider.label if provider else "le fournisseur d'identité",
+        "minutes": ATTEMPT_LASTS.seconds // 60,
+    }
     return context.pages.page(
         request, "sign_in/provider_failed.html", status=status, title=french.capital(title.format(**known)),
         remedy=remedy.format(**known), provider=provider, back=back, level=failure.role,

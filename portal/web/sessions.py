@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from portal.web.context import AnyVisitor, Context, Posted
 from states.french import plural
-from workflow.auth.open_sessions import SessionUnknown
+from workflow.auth.access import SessionUnknown
 
 router = APIRouter(prefix="/compte/connexions", include_in_schema=False)
 

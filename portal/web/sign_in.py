@@ -33,16 +33,16 @@ from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import IdentityToBind
-from workflow.auth.browsers import describe
 from workflow.auth.rate_limit import new_secret
 from workflow.auth.second_factor import FactorStanding
 from workflow.auth.sessions import Device, SessionUser
+from workflow.auth.sign_in_links import describe_browser
 from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import SessionEnd
 from workflow.database.signs_of_life import ClockRefused
-from workflow.identity.attempts import ProviderSession
 from workflow.identity.claims import read_claims
 from workflow.identity.provider_sign_in import SIGNED_OUT_PATH
+from workflow.identity.sealed_cookies import ProviderSession
 from workflow.settings.sign_in import SignInSettings
 
 router = APIRouter(include_in_schema=False)
@@ -72,7 +72,9 @@ def set_session_cookie(response: StarletteResponse, context: WebContext, secret:
 def device_of(request: Request, context: WebContext) -> Device:
     """The browser of this request; one without its own cookie is given the secret of one."""
     token = request.cookies.get(context.device_cookie, "")[:_LONGEST_TOKEN] or new_secret()
-    return Device(browser=describe(request.headers.get("user-agent", "")), client=client_address(request), token=token)
+    return Device(
+        browser=describe_browser(request.headers.get("user-agent", "")), client=client_address(request), token=token
+    )
 
 
 _LONGEST_TOKEN: Final = 64

@@ -20,12 +20,12 @@ from states.validation import fold_mail
 from states.vocabulary import Channel, Role, SignInMethod
 from workflow.auth.actors import NotAllowed, People
 from workflow.auth.bindings import remember_role
-from workflow.auth.browsers import UNKNOWN
 from workflow.auth.chefs import find_former_chefs, remember_chef
-from workflow.auth.link_codes import LinkCodes
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
 from workflow.auth.second_factor import FactorNeed, SecondFactors
 from workflow.auth.sign_in_links import (
+    UNKNOWN_BROWSER,
+    LinkCodes,
     Links,
     SignInTarget,
     end_links,
@@ -69,7 +69,7 @@ class Device:
     ``token``: the secret of the cookie by which this browser is known again; empty for one that has none.
     """
 
-    browser: str = UNKNOWN
+    browser: str = UNKNOWN_BROWSER
     client: str = ""
     token: str = ""
 
@@ -135,7 +135,7 @@ class Sessions:
         self._idle, self._longest = idle, longest
 
     def open(
-        self, connection: Connection, session_user: SessionUser, now: datetime, browser: str = UNKNOWN, *,
+        self, connection: Connection, session_user: SessionUser, now: datetime, browser: str = UNKNOWN_BROWSER, *,
         proved_at: datetime | None = None,
     ) -> str:  # fmt: skip
         """Open a session and return its secret, for the cookie. ``browser``: what its list of sessions says of it.

@@ -1,4 +1,8 @@
-"""One-time sign-in links, sent by mail: asked for by anybody, opened by who reads the mailbox (R72)."""
+"""One-time sign-in links, asked for by anybody and opened by who reads the mailbox (R72), and their codes (R104).
+
+A browser that asked for a link, and reads its mail elsewhere, has six digits to type. Of a browser nothing is kept but
+its name and its system, in words.
+"""
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -19,16 +23,19 @@ from states import french
 from states.validation import fold_mail, normalise_uai
 from states.vocabulary import Role
 from workflow.auth.actors import People
-from workflow.auth.browsers import describe
-from workflow.auth.link_codes import LinkCodes, code_of
 from workflow.auth.rate_limit import (
     LINKS_FROM_STRANGERS,
     LINKS_FROM_STRANGERS_A_DAY,
     LINKS_OF_CLIENT,
     LINKS_OF_SUBJECT,
     LINKS_OF_SUBJECT_A_DAY,
+    WRONG_CODES_FROM_STRANGERS,
+    WRONG_CODES_OF_BROWSER,
+    WRONG_CODES_OF_CLIENT,
+    WRONG_CODES_OF_SUBJECT,
     Limit,
     RateLimiter,
+    derived,
     digest,
     network_of,
     new_secret,
@@ -41,9 +48,31 @@ from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
 
+UNKNOWN_BROWSER: Final = "un navigateur inconnu"
+
+_NAMES: Final = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("Vivaldi/", "Vivaldi"), ("SamsungBrowser/", "Samsung Internet"),
+    ("FxiOS/", "Firefox"), ("Firefox/", "Firefox"), ("Chromium/", "Chromium"), ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"), ("Trident/", "Internet Explorer"), ("Safari/", "Safari"),
+)  # fmt: skip
+"""What a browser calls itself; most add the names of others, so that the order counts."""
+
+_SYSTEMS: Final = (
+    ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("CrOS", "ChromeOS"),
+    ("Macintosh", "macOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+CODE_DIGITS: Final = 6
+
+_MOST_LINKS: Final = 5
+"""Links of one browser that a code is compared with, the newest first: those that a mailbox may get in half an hour."""
+
+_NOBODY: Final = "personne@invalid"
+"""Stands for the links that are missing."""
+
 _MAILBOX_IN_FORCE: Final = func.coalesce(func.nullif(ESTABLISHMENT.c.set_mailbox, ""), ESTABLISHMENT.c.mailbox)
 
-_DIGITS: Final = 16
+_NAMING_DIGITS: Final = 16
 """Digits of a link's digest that name its seal: none of them tells the secret."""
 
 
@@ -197,7 +226,7 @@ class Links:
             "sent_to": fold_mail(target.mailbox), "joins": digest(request.session) if request.session else "",
             "back": request.back, "created_at": now, "expires_at": expires_at, "used_at": None,
             "browser": digest(request.browser), "code_digest": self._codes.digest_of(link_digest, code_of(secret)),
-            "network": shortened(request.client), "browser_name": describe(request.user_agent),
+            "network": shortened(request.client), "browser_name": describe_browser(request.user_agent),
             "is_proof": request.is_proof,
         }  # fmt: skip
         connection.execute(insert(LINKS), [row])
@@ -315,7 +344,85 @@ def end_links(connection: Connection, digests: Sequence[str], now: datetime) -> 
 
 def sealed_for(link_digest: str) -> str:
     """Return the name under which the secret of this link is sealed (R60)."""
-    return f"{seals.FOR_LINK}{link_digest[:_DIGITS]}"
+    return f"{seals.FOR_LINK}{link_digest[:_NAMING_DIGITS]}"
+
+
+def describe_browser(user_agent: str) -> str:
+    """Return a browser in words, by its ``User-Agent`` header: « Firefox sur Windows ».
+
+    Only our own words come out, never a part of the header, which anybody may write as they like.
+    """
+    name = _first_word(_NAMES, user_agent)
+    system = _first_word(_SYSTEMS, user_agent)
+    if not system:
+        return name or UNKNOWN_BROWSER
+    return f"{name or UNKNOWN_BROWSER} sur {system}"
+
+
+def code_of(secret: str) -> str:
+    """Return the six digits of a link. They follow from its secret: showing them writes nothing (R72)."""
+    return f"{int(derived(secret, 'six digits'), 16) % 10**CODE_DIGITS:0{CODE_DIGITS}}"
+
+
+class LinkCodes:
+    """Finds the link whose six digits are typed. What is stored of them is a keyed digest: none is guessed from it."""
+
+    def __init__(self, hasher: JournalHasher) -> None:
+        self._hasher = hasher
+        self._limiter = RateLimiter(hasher)
+
+    def digest_of(self, link_digest: str, code: str) -> str:
+        """Return what is stored of a code."""
+        return self._hasher.digest(f"six digits\n{link_digest}\n{code}")
+
+    def is_spent(self, connection: Connection, browser: str, network: str, now: datetime) -> bool:
+        """Return True when this browser, or its network, has no try left."""
+        tried = ((WRONG_CODES_OF_BROWSER, digest(browser)), (WRONG_CODES_OF_CLIENT, network))
+        return any(self._limiter.is_reached(connection, limit, key, now) for limit, key in tried)
+
+    def find(self, connection: Connection, browser: str, code: str, network: str, now: datetime) -> Row[Any] | None:
+        """Return the link of this code, among those that this browser asked for; None counts as a wrong code (R74).
+
+        A code that no limit leaves a try is wrong, whatever it is. As many links are compared whether there are any or
+        not, so that neither the answer nor its time tells.
+        """
+        is_allowed = not self._limiter.is_reached(connection, WRONG_CODES_OF_CLIENT, network, now)
+        attempt, found = connection.begin_nested(), None
+        is_allowed &= self._limiter.hit(connection, WRONG_CODES_OF_BROWSER, digest(browser), now)
+        links: list[Row[Any] | None] = [*self.pending(connection, browser, now)]
+        for link in links + [None] * (_MOST_LINKS - len(links)):
+            counted = connection.begin_nested()
+            limits = self._limits(connection, link.sent_to if link else _NOBODY, network, now)
+            hits = [self._limiter.hit(connection, limit, key, now) for limit, key in limits]
+            typed = self.digest_of(link.digest if link else _NOBODY, code)
+            is_right = hmac.compare_digest(link.code_digest if link else "", typed)
+            found = link if is_right and is_allowed and all(hits) else found
+            if link:
+                counted.commit()
+            else:
+                counted.rollback()
+        if found is None:
+            attempt.commit()
+            self._limiter.hit(connection, WRONG_CODES_OF_CLIENT, network, now)
+        else:
+            attempt.rollback()
+        return found
+
+    def pending(self, connection: Connection, browser: str, now: datetime) -> Sequence[Row[Any]]:
+        """Return the links that this browser asked for and that still open, the newest first."""
+        theirs = (LINKS.c.browser == digest(browser), LINKS.c.used_at.is_(None), LINKS.c.expires_at > now)
+        query = select(LINKS).where(*theirs).order_by(LINKS.c.created_at.desc(), LINKS.c.digest).limit(_MOST_LINKS)
+        return connection.execute(query).all()
+
+    def _limits(self, connection: Connection, mailbox: str, network: str, now: datetime) -> list[tuple[Limit, str]]:
+        """Return the limits of a mailbox; a network known to it is counted alone, and takes nothing from others."""
+        if self._limiter.is_known(connection, mailbox, network, now):
+            return [(WRONG_CODES_OF_SUBJECT, f"{mailbox}\n{network}")]
+        return [(WRONG_CODES_OF_SUBJECT, mailbox), (WRONG_CODES_FROM_STRANGERS, "")]
+
+
+def _first_word(words: tuple[tuple[str, str], ...], text: str) -> str:
+    return next((ours for theirs, ours in words if theirs in text), "")
 
 
 def _establishment_target(connection: Connection, typed: str) -> SignInTarget | None:

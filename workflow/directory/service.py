@@ -28,7 +28,7 @@ from states.validation import (
 from states.vocabulary import StandInKind
 from workflow.auth.access import end_access_of_mailboxes
 from workflow.auth.actors import require_operator
-from workflow.auth.stand_ins import begin_stand_in, confirm_set_mailbox, end_set_mailbox, find_set_mailbox
+from workflow.auth.chefs import begin_stand_in, confirm_set_mailbox, end_set_mailbox, find_set_mailbox
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.importer import import_directory, preview_import

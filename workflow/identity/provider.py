@@ -1,10 +1,11 @@
-"""An identity provider: what it publishes, the address of a sign-in, the exchange that ends it (R101)."""
+"""An identity provider: what it publishes, the address of a sign-in, the exchange that ends it, its trial (R101)."""
 
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from threading import Lock
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
@@ -15,10 +16,11 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from pydantic import SecretStr
 
+from states.french import span
 from states.vocabulary import Role
-from workflow.identity.attempts import SignInAttempt
-from workflow.identity.failures import ProviderFailure, ProviderProblem, not_believed, unavailable
+from workflow.identity.sealed_cookies import SignInAttempt
 from workflow.identity.signed_tokens import (
+    LEEWAY,
     ExpectedToken,
     Keys,
     check_audience,
@@ -28,7 +30,15 @@ from workflow.identity.signed_tokens import (
     read_signed,
     subject_of,
 )
-from workflow.identity.transport import ProviderAnswer, ProviderTransport
+from workflow.identity.transport import (
+    ProviderAnswer,
+    ProviderFailure,
+    ProviderProblem,
+    ProviderTransport,
+    not_believed,
+    unavailable,
+)
+from workflow.settings.secrets import SecretError, Secrets
 from workflow.settings.sign_in import ProviderSettings, is_secure_address
 
 FRESH_S: Final = 3600
@@ -43,9 +53,11 @@ AGAIN_S: Final = 10
 KEYS_AGAIN_S: Final = 30
 """Seconds between two readings of the keys for an identifier that none has."""
 
-_WELL_KNOWN: Final = "/.well-known/openid-configuration"
+WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
 _Published = TypeVar("_Published")
+
+_NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,7 +202,7 @@ class IdentityProvider:
 
     def _read_addresses(self) -> ProviderAddresses:
         issuer = self.settings.issuer
-        said = _object_of(self._transport.get(f"{issuer.rstrip('/')}{_WELL_KNOWN}"), "the configuration")
+        said = _object_of(self._transport.get(f"{issuer.rstrip('/')}{WELL_KNOWN}"), "the configuration")
         if said.get("issuer") != issuer:
             raise not_believed("a configuration of another issuer: compare sign_in.providers.issuer")
         methods, supports = (
@@ -246,6 +258,42 @@ class IdentityProvider:
         return said
 
 
+class ProviderUnfit(Exception):
+    """A provider by which nobody can sign in; ``remedy`` is what to do, both in French and without a secret."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+def try_provider(
+    settings: ProviderSettings, secrets: Secrets, now: datetime, transport: ProviderTransport | None = None
+) -> str:  # fmt: skip
+    """Ask a provider for its configuration and its keys; return what was seen. Raises ProviderUnfit.
+
+    Nobody is identified and no secret leaves: only a sign-in tells whether the provider knows this one.
+    """
+    transport = transport or ProviderTransport()
+    try:
+        secret = secrets.read(settings.secret_name)
+    except SecretError as error:
+        raise ProviderUnfit(str(error), f"déposer le secret {settings.secret_name}, qu'il a donné") from None
+    answer = _answer_of(transport, f"{settings.issuer.rstrip('/')}{WELL_KNOWN}", "sa configuration")
+    said = _trial_object(answer, "sa configuration")
+    _check_configuration(settings, said)
+    _check_clock(answer, now)
+    _answer_of(transport, said["jwks_uri"], "la liste de ses clés")
+    provider = IdentityProvider(settings, secret, "https://localhost/", transport)
+    try:
+        provider.addresses()
+        keys = provider.keys()
+    except ProviderFailure:
+        message = "aucune de ses clés, ou de ses adresses, ne s'emploie"
+        raise ProviderUnfit(message, "le signaler à qui l'exploite") from None
+    count = len(list(keys))
+    return f"{settings.issuer} répond, {count} clé{'s' if count > 1 else ''}, à l'heure"
+
+
 def _object_of(answer: ProviderAnswer, what: str) -> Mapping[str, Any]:
     """The object that an answer holds. Raises ProviderFailure."""
     if answer.status != 200:
@@ -267,3 +315,71 @@ def _address_of(said: Mapping[str, Any], name: str, *, optional: bool = False) -
     if not isinstance(address, str) or not is_secure_address(address):
         raise unavailable(f"the configuration: no {name} in https")
     return address
+
+
+def _answer_of(transport: ProviderTransport, url: str, what: str) -> ProviderAnswer:
+    try:
+        answer = transport.get(url)
+    except ProviderFailure:
+        raise ProviderUnfit(
+            f"{what} ne peut pas être lue à {url} : pas de réponse, certificat refusé, ou réponse qui mène ailleurs",
+            "vérifier l'adresse (issuer), et que le pare-feu ou le mandataire sortant (HTTPS_PROXY) laisse passer cette"
+            " machine",
+        ) from None
+    if answer.status != 200:
+        raise ProviderUnfit(
+            f"{what} est refusée à {url} (réponse {answer.status})", "vérifier l'adresse (issuer) auprès du fournisseur"
+        )
+    return answer
+
+
+def _trial_object(answer: ProviderAnswer, what: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ProviderUnfit(
+            f"{what} n'est pas celle d'un fournisseur OpenID Connect", "vérifier l'adresse (issuer) auprès de lui"
+        )
+    return value
+
+
+def _check_configuration(settings: ProviderSettings, said: Mapping[str, Any]) -> None:
+    if said.get("issuer") != settings.issuer:
+        other = said.get("issuer")
+        raise ProviderUnfit(
+            f"il se nomme « {other if isinstance(other, str) else ''} », et non « {settings.issuer} »",
+            "écrire issuer tel qu'il se nomme, barre oblique de la fin comprise, s'il s'agit bien de lui",
+        )
+    asked = [*_NEEDED, *(("userinfo_endpoint",) if settings.userinfo != "none" else ())]
+    unfit = [name for name in asked if not (isinstance(said.get(name), str) and is_secure_address(said[name]))]
+    if unfit:
+        raise ProviderUnfit(
+            f"ces adresses manquent ou ne sont pas en https : {', '.join(unfit)}", "le signaler à qui l'exploite"
+        )
+    methods = said.get("code_challenge_methods_supported")
+    if isinstance(methods, list) and "S256" not in methods:
+        raise ProviderUnfit("il n'admet pas PKCE (S256)", "le lui faire admettre : sans cela, rien n'est sûr")
+    algorithms = said.get("id_token_signing_alg_values_supported")
+    if isinstance(algorithms, list) and not set(settings.algorithms) & set(map(str, algorithms)):
+        known = ", ".join(map(str, algorithms))
+        raise ProviderUnfit(
+            f"aucune de ses signatures n'est admise : il emploie {known}",
+            "en admettre une dans algorithms",
+        )
+
+
+def _check_clock(answer: ProviderAnswer, now: datetime) -> None:
+    """Compare its clock with this machine's: a token of a minute in the future is not believed."""
+    try:
+        theirs = parsedate_to_datetime(answer.date)
+    except ValueError:
+        return
+    gap = now - theirs
+    if abs(gap) > LEEWAY:
+        way = "avance" if gap > timedelta(0) else "retarde"
+        raise ProviderUnfit(
+            f"l'horloge de cette machine {way} de {span(abs(gap))} sur la sienne : ses jetons ne seraient pas crus",
+            "mettre cette machine à l'heure (chrony, systemd-timesyncd)",
+        )

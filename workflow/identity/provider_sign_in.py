@@ -11,10 +11,9 @@ from notifications.ports import Clock
 from states.vocabulary import Role
 from workflow.auth.rate_limit import FAILED_RETURNS, RateLimiter, network_of, new_secret
 from workflow.database.connection import Database
-from workflow.identity.attempts import ProviderSession, SealedCookies, SignInAttempt
-from workflow.identity.failures import ProviderFailure, ProviderProblem
 from workflow.identity.provider import IdentityProvider, ProvenIdentity
-from workflow.identity.transport import ProviderTransport
+from workflow.identity.sealed_cookies import ProviderSession, SealedCookies, SignInAttempt
+from workflow.identity.transport import ProviderFailure, ProviderProblem, ProviderTransport
 from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
 from workflow.settings.secrets import Secrets

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import extract_compact
 
-from workflow.identity.failures import ProviderFailure, ProviderProblem, not_believed
+from workflow.identity.transport import ProviderFailure, ProviderProblem, not_believed
 
 LEEWAY: Final = timedelta(seconds=60)
 """What the clocks of two servers may differ by."""

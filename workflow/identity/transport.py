@@ -1,14 +1,14 @@
-"""Calls to an identity provider: bounded in time and in size, and led nowhere else (R101)."""
+"""Calls to an identity provider, bounded in time and in size and led nowhere else, and why a sign-in fails (R101)."""
 
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from time import monotonic
 from typing import Final
 
 import httpx2
 
-from workflow.identity.failures import unavailable
 from workflow.settings.sign_in import is_secure_address
 
 CALL_S: Final = 8
@@ -19,6 +19,42 @@ STEP_S: Final = 4
 
 MOST_BYTES: Final = 200_000
 """Of an answer: a configuration, a set of keys, a token."""
+
+
+class ProviderProblem(Enum):
+    """What stopped a sign-in by a provider; the pages have the words."""
+
+    UNAVAILABLE = "unavailable"
+    BUSY = "busy"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    LOST = "lost"
+    NOT_BELIEVED = "not_believed"
+    TOO_WEAK = "too_weak"
+    NOT_FRESH = "not_fresh"
+    OTHER_PERSON = "other_person"
+
+
+class ProviderFailure(Exception):
+    """A sign-in by a provider that did not succeed.
+
+    ``detail`` says what to look at, for the log alone: it never quotes a claim, a code nor a secret. ``role``: whose
+    level of assurance was not reached.
+    """
+
+    def __init__(self, problem: ProviderProblem, detail: str, role: str = "") -> None:
+        super().__init__(detail)
+        self.problem, self.detail, self.role = problem, detail, role
+
+
+def not_believed(detail: str) -> ProviderFailure:
+    """An answer of a provider that is not what it must be."""
+    return ProviderFailure(ProviderProblem.NOT_BELIEVED, detail)
+
+
+def unavailable(detail: str) -> ProviderFailure:
+    """A provider that does not answer, or answers something that cannot be used."""
+    return ProviderFailure(ProviderProblem.UNAVAILABLE, detail)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

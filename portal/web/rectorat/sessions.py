@@ -10,7 +10,7 @@ from portal.web.context import Context, Operator, Posted
 from portal.web.forms import LONGEST_FILTER, address
 from states.french import plural
 from states.validation import storable
-from workflow.auth.open_sessions import SessionFilters, SessionUnknown
+from workflow.auth.access import SessionFilters, SessionUnknown
 
 SESSIONS_PATH: Final = "/rectorat/connexions"
 

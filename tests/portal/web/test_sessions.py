@@ -6,7 +6,7 @@ from notifications.vocabulary import Kind
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DEPUTY, DRANE, STAFF, Portal
 from tests.kit.sign_in import secrets_of
-from tests.workflow.auth.test_open_sessions import is_open, news
+from tests.workflow.auth.test_access_sessions import is_open, news
 
 pytestmark = pytest.mark.rule("R107")
 

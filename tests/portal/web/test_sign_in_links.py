@@ -13,7 +13,7 @@ from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, Portal, open_portal
 from tests.kit.sign_in import secrets_of
-from workflow.auth.link_codes import code_of
+from workflow.auth.sign_in_links import code_of
 from workflow.database.access_tables import LINKS, SESSIONS, TRIES
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; rv:128.0) Gecko/20100101 Firefox/128.0"

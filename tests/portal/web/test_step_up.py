@@ -20,9 +20,8 @@ from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, STAFF, TWO_SCHOOLS, Portal, open_portal
 from tests.kit.sign_in import BROWSER, secrets_of, told
 from tests.workflow.auth.test_second_factor import OPTIONAL, digits, enrolled, wrong
-from workflow.auth.link_codes import code_of
 from workflow.auth.sessions import SessionUser
-from workflow.auth.sign_in_links import LinkRequest
+from workflow.auth.sign_in_links import LinkRequest, code_of
 from workflow.settings.sign_in import ProviderSettings, SignInSettings
 
 MAILBOX = "/rectorat/etablissements/0310001H/boite"

@@ -24,11 +24,10 @@ from tests.kit.identity_provider import (
     StrictProvider,
 )
 from workflow.identity import provider as provider_module
-from workflow.identity.attempts import SignInAttempt
-from workflow.identity.failures import ProviderFailure, ProviderProblem
 from workflow.identity.provider import IdentityProvider, ProvenIdentity
+from workflow.identity.sealed_cookies import SignInAttempt
 from workflow.identity.signed_tokens import check_audience
-from workflow.identity.transport import MOST_BYTES, ProviderTransport
+from workflow.identity.transport import MOST_BYTES, ProviderFailure, ProviderProblem, ProviderTransport
 from workflow.settings.sign_in import ProviderSettings
 
 pytestmark = pytest.mark.rule("R101")

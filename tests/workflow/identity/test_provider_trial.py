@@ -11,7 +11,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.identity_provider import CLIENT_ID, ISSUER, StrictProvider
 from tests.kit.portal import START
-from workflow.identity.provider_trial import WELL_KNOWN, ProviderUnfit, try_provider
+from workflow.identity.provider import WELL_KNOWN, ProviderUnfit, try_provider
 from workflow.settings.secrets import Secrets
 from workflow.settings.sign_in import ProviderSettings
 

@@ -12,8 +12,8 @@ from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.sign_in import secrets_of, told
 from tests.workflow.auth.test_sign_in_links import SCHOOL, asked
+from workflow.auth.access import OpenSession, SessionFilters, SessionUnknown
 from workflow.auth.actors import NotAllowed
-from workflow.auth.open_sessions import OpenSession, SessionFilters, SessionUnknown
 from workflow.auth.sessions import Device, SessionUser
 from workflow.database.access_tables import SESSIONS, TRIES, SessionEnd
 

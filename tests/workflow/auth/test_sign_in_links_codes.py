@@ -7,8 +7,7 @@ from sqlalchemy import select
 
 from tests.kit.portal import Portal
 from tests.kit.sign_in import link_mails, secrets_of, told
-from workflow.auth import link_codes
-from workflow.auth.link_codes import code_of
+from workflow.auth import sign_in_links
 from workflow.auth.rate_limit import (
     WRONG_CODES_FROM_STRANGERS,
     WRONG_CODES_OF_BROWSER,
@@ -19,7 +18,7 @@ from workflow.auth.rate_limit import (
     shortened,
 )
 from workflow.auth.sessions import AskedElsewhere, LinkDead, SignInResult, TooManyTries, WrongCode
-from workflow.auth.sign_in_links import LinkRequest
+from workflow.auth.sign_in_links import LinkRequest, code_of
 from workflow.database.access_tables import LINKS, TRIES
 
 SCHOOL, OTHER, NOBODYS = "0310001H", "0310002J", "9999999P"
@@ -152,8 +151,8 @@ def test_code__wrong_ones_are_counted_for_each_mailbox_and_for_all(portal: Porta
 def test_code__beyond_a_limit_no_guess_is_right_and_the_link_opens_all_the_same(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, limit: Limit
 ) -> None:
-    name = next(name for name in vars(link_codes) if getattr(link_codes, name) is limit)
-    monkeypatch.setattr(link_codes, name, replace(limit, most=2))
+    name = next(name for name in vars(sign_in_links) if getattr(sign_in_links, name) is limit)
+    monkeypatch.setattr(sign_in_links, name, replace(limit, most=2))
     away = ask(portal, browser=HIS, client="198.51.100.1" if limit is not WRONG_CODES_OF_CLIENT else CLIENT)
     outcomes(portal, [wrong(away)] * 2, HIS, "198.51.100.1" if limit is not WRONG_CODES_OF_CLIENT else CLIENT)
     secret = ask(portal)

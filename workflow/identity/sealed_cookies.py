@@ -1,6 +1,6 @@
-"""A sign-in by a provider that has begun: what its return is compared with, once, in the browser that began (R101).
+"""What waits in a sealed cookie of its browser: a sign-in by a provider (R101), an identity to be bound (R103).
 
-It travels in a cookie of that browser, sealed: another browser's return, an old one and a second one are refused.
+No page and no database holds the key: another browser's return, an old one and a second one are refused.
 """
 
 import hmac
@@ -15,13 +15,19 @@ from cryptography.fernet import Fernet, InvalidToken
 from notifications.ports import Clock
 from workflow.auth.rate_limit import RateLimiter, new_secret
 from workflow.database.connection import Database
-from workflow.identity.failures import ProviderFailure, ProviderProblem
+from workflow.identity.transport import ProviderFailure, ProviderProblem
 from workflow.journal.chain import JournalHasher
 
-LASTS: Final = timedelta(minutes=10)
+ATTEMPT_LASTS: Final = timedelta(minutes=10)
 """The time that a person has to be identified by the provider."""
 
 _RETURN: Final = "provider-return"
+
+LARGEST_HINT: Final = 1600
+"""Characters of an identity token that is kept: sealed, it fits with the other headers in the 4 kB of a proxy."""
+
+BINDING_LASTS: Final = timedelta(minutes=60)
+"""The time in which the mailbox's link must have been opened, in the same browser."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,10 +54,6 @@ class ProviderSession:
 
     provider: str
     id_token: str = ""
-
-
-LARGEST_HINT: Final = 1600
-"""Characters of an identity token that is kept: sealed, it fits with the other headers in the 4 kB of a proxy."""
 
 
 class SealedCookies:
@@ -82,7 +84,7 @@ class SealedCookies:
         except InvalidToken:
             raise _lost("a return to a browser that has begun nothing, or forgotten it") from None
         attempt = SignInAttempt(**values | {"begun_at": datetime.fromisoformat(values["begun_at"])})
-        if not attempt.begun_at <= self._clock.now() < attempt.begun_at + LASTS:
+        if not attempt.begun_at <= self._clock.now() < attempt.begun_at + ATTEMPT_LASTS:
             raise _lost("a return that came too late")
         return attempt
 
@@ -91,7 +93,7 @@ class SealedCookies:
         if not hmac.compare_digest(state.encode(errors="replace"), attempt.state.encode()):
             raise _lost("a return of another sign-in (state)")
         with self._database.write() as connection:
-            if not self._limiter.spend(connection, _RETURN, attempt.state, attempt.begun_at + LASTS):
+            if not self._limiter.spend(connection, _RETURN, attempt.state, attempt.begun_at + ATTEMPT_LASTS):
                 raise _lost("a return that was used already (state)")
 
     def keep(self, session: ProviderSession) -> str:
@@ -107,6 +109,48 @@ class SealedCookies:
             return ProviderSession(**json.loads(self._sessions.decrypt(cookie.encode(errors="replace"))))
         except InvalidToken:
             return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PendingBinding:
+    """An identity to bind. ``label``: its provider as people call it; ``uai``: the establishment asked, once it is.
+
+    ``digest``, ``method``, ``provider``, ``name`` are those of ``NamedIdentity``; ``proposed``: the establishments that
+    its SIRET or its claims name.
+    """
+
+    digest: str
+    method: str
+    provider: str
+    label: str
+    name: str
+    begun_at: datetime
+    proposed: tuple[str, ...] = ()
+    uai: str = ""
+
+
+class PendingBindings:
+    """Seals and opens that cookie, under a key that no page and no database holds."""
+
+    def __init__(self, clock: Clock, hasher: JournalHasher) -> None:
+        self._clock = clock
+        self._box = Fernet(urlsafe_b64encode(bytes.fromhex(hasher.digest("pending-binding"))))
+
+    def keep(self, pending: PendingBinding) -> str:
+        """The cookie's content."""
+        values = asdict(pending) | {"begun_at": pending.begun_at.isoformat()}
+        return self._box.encrypt(json.dumps(values).encode()).decode()
+
+    def read(self, cookie: str) -> PendingBinding | None:
+        """The identity of this cookie; None for what is none of ours, and for one of too long ago."""
+        try:
+            values: dict[str, Any] = json.loads(self._box.decrypt(cookie.encode(errors="replace")))
+        except InvalidToken:
+            return None
+        begun_at = datetime.fromisoformat(values["begun_at"])
+        if not begun_at <= self._clock.now() < begun_at + BINDING_LASTS:
+            return None
+        return PendingBinding(**values | {"begun_at": begun_at, "proposed": tuple(values["proposed"])})
 
 
 def _lost(detail: str) -> ProviderFailure:
