@@ -12,6 +12,11 @@ PRELOADED = ["tests.kit.forked_process", "tests.kit.system", "portal.cli.main", 
              "aiosmtplib", "workflow.removals.connector.service"]  # fmt: skip
 
 
+def preload(*modules: str) -> None:
+    """Have these imported too, unless a process was forked already: it then imports them itself."""
+    PRELOADED.extend(module for module in modules if module not in PRELOADED)
+
+
 @cache
 def _fork_server() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")

@@ -24,6 +24,11 @@ class PrivateServer:
         self._folder = lasting_folder("oda-own-pg-")
         self._server: Any = get_server(self._folder, cleanup_mode=None)
 
+    @property
+    def folder(self) -> Path:
+        """All that it has on the disk."""
+        return Path(self._folder)
+
     def make_database(self, name: str) -> str:
         """The address of a new database, made ready."""
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")

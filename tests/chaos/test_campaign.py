@@ -1,0 +1,42 @@
+"""A short campaign on each database: processes killed, a relay that fails, people who act, and nothing lost or twice.
+
+``ODA_SEED`` plays another one; an hour is ``python -m tests.chaos --seconds 3600``.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.campaign import Plan, run
+from tests.chaos.logs import kinds_of_lines, unforeseen
+from tests.chaos.report import text_of, write
+
+SEEDS = {"sqlite": 20261130, "postgresql": 20261201}
+
+
+@pytest.mark.rule("R9", "R10", "R50", "R56", "R60", "R82")
+def test_campaign__nothing_is_lost_and_nothing_is_done_twice(backend: str, tmp_path: Path) -> None:
+    seed = int(os.environ.get("ODA_SEED", SEEDS[backend]))
+    plan = Plan(seed=seed, database=backend, seconds=5, establishments=3, pause=(0.05, 0.3), has_year_end=False)
+    outcome = run(plan, tmp_path / "campaign")
+    assert write(outcome, tmp_path / "report").read_text(encoding="utf-8").startswith("Campagne de chaos")
+    assert outcome.holds, f"ODA_SEED={seed}\n{text_of(outcome)}" + "\n".join(outcome.log)
+    assert outcome.actions["declare"], "nobody could act"
+    assert outcome.faults.total() > 2, "a storm in a glass of water"
+
+
+def test_logs__a_traceback_is_seen_and_what_a_database_away_gives_is_not(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text(
+        "2027-08-31 23:59:58+0200 erreur : les courriels attendent : La base ne répond pas (OperationalError)\n"
+        "2027-08-31 23:59:59+0200 erreur : une page n'a pas pu être faite : KeyError\n"
+        "Traceback (most recent call last):\n"
+    )
+    kinds = kinds_of_lines([log, log])
+    assert unforeseen(kinds) == [
+        "2 fois : erreur : une page n'a pas pu être faite : KeyError",
+        "2 fois : Traceback (most recent call last):",
+    ]
+    assert unforeseen(Counter()) == []
