@@ -20,8 +20,10 @@ from tests.chaos.process import Life, begin
 from tests.kit.clock import FakeClock
 from tests.kit.installation import OPERATOR, OTHER_OPERATOR, make_installation
 from workflow.app import App, bootstrap
+from workflow.database.access_tables import Scope
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT, EVENT, Scope
+from workflow.database.journal_tables import EVENT
+from workflow.database.tables import ESTABLISHMENT
 from workflow.journal.chain import INSTALLATION
 from workflow.settings.loader import load_settings
 

@@ -18,7 +18,9 @@ from states.vocabulary import State, Trigger
 from tests.chaos.installation import YEAR, ChaosInstallation
 from tests.chaos.people import Attempt, Ledger
 from tests.chaos.relay import CODE_BEGINS, ProvingRelay
-from workflow.database.tables import EVENT, OCCURRENCE, REMOVAL, REQUEST
+from workflow.database.journal_tables import EVENT
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import REMOVAL, REQUEST
 from workflow.engine.idempotency import KEY
 
 PEOPLE: Final = ("chef", "operator")
