@@ -13,8 +13,8 @@ from states.decision import Scalar
 from states.model import Actor
 from workflow.auth.actors import require_operator
 from workflow.auth.second_factor import count_factors_under_other_keys, reseal_factors
+from workflow.database.clock import require_right_clock
 from workflow.database.connection import Database
-from workflow.database.signs_of_life import require_right_clock
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.settings.secrets import Keyring, KeyringFixed

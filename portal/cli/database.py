@@ -77,7 +77,7 @@ def move_to_postgresql(context: CliContext, url: str) -> None:
     from notifications.ports import SystemClock
     from states import french
     from workflow.app import open_database
-    from workflow.backup.mover import move as move_database
+    from workflow.backup.loader import move_database
     from workflow.journal.chain import JournalHasher
     from workflow.settings.infrastructure import connection_url
     from workflow.settings.secrets import JOURNAL_KEY, Secrets
@@ -192,7 +192,7 @@ KEYS_APART = (
 """The files that no backup contains, and what is lost without each."""
 
 
-@failure_for("workflow.backup.refusals.BackupRefused")
+@failure_for("workflow.backup.rows.BackupRefused")
 def refuse_with_remedy(error: Exception) -> CliFailure:
     """Say a refusal of a backup, a restoration or a move, with what to do."""
     remedy = f"Que faire : {getattr(error, 'remedy', '')}."
@@ -315,7 +315,7 @@ def from_(context: CliContext, folder: Path) -> None:
     settings = context.settings()
     from notifications.ports import SystemClock
     from workflow.app import open_database
-    from workflow.backup.restorer import restore as restore_backup
+    from workflow.backup.restorer import restore_backup
     from workflow.journal.chain import JournalHasher
     from workflow.settings.secrets import JOURNAL_KEY, Secrets
 
@@ -368,7 +368,7 @@ def release_restored(context: CliContext, discarded: tuple[int, ...], discard_al
     if discarded and discard_all:
         raise click.UsageError("Donner --discard N, ou bien --discard-all.")
     with opened(context) as (app, actor):
-        from workflow.backup.restorer import release as release_held
+        from workflow.backup.restorer import release_restoration
         from workflow.database.schedule_tables import is_held
         from workflow.journal import installation
         from workflow.mail.queries import count_unsent_mails
@@ -384,7 +384,7 @@ def release_restored(context: CliContext, discarded: tuple[int, ...], discard_al
                 raise CliFailure("Rien n'a changé.", ExitCode.REFUSED)
         app.retention.erase_again(installation.schedule_actor(app.database))
         chosen = None if discard_all else discarded
-        given_up = release_held(app.database, app.hasher, actor, app.clock.now(), chosen)
+        given_up = release_restoration(app.database, app.hasher, actor, app.clock.now(), chosen)
     if given_up:
         click.echo(printable(f"{french.plural(given_up, 'courriel écarté', 'courriels écartés')}."))
     click.echo("Tout repart au prochain passage.")

@@ -199,7 +199,7 @@ def _unusable_file(error: Exception) -> CliFailure:
 @failure_for(
     "workflow.directory.model.DirectoryRefused",
     "workflow.evidence.model.ListRefused",
-    "workflow.database.signs_of_life.ClockRefused",
+    "workflow.database.clock.ClockRefused",
 )
 def _refused(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))

@@ -173,7 +173,7 @@ def verify(context: CliContext, files: tuple[Path, ...], by_seals: bool, keys: t
 def export(context: CliContext, file: Path, force: bool) -> None:
     with opened(context) as (app, actor):
         from workflow.auth.actors import require_operator
-        from workflow.journal.export import export_lines
+        from workflow.journal.sealing import export_lines
 
         require_operator(actor, "exporter le journal")
         now, count = app.clock.now(), 0

@@ -28,7 +28,7 @@ from portal.web.security import door_of, fixed_headers, page_before
 from portal.web.step_up import ProofNeeded, lead_to_proof
 from states.refusals import Reason
 from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS
-from workflow.database.signs_of_life import ClockRefused
+from workflow.database.clock import ClockRefused
 from workflow.engine.engine import ConcurrentUpdate
 
 _log = logging.getLogger("oda")

@@ -19,7 +19,7 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.step_up import proven_operator
 from states.refusals import Reason
-from workflow.database.signs_of_life import ClockRefused
+from workflow.database.clock import ClockRefused
 from workflow.settings.form_errors import quote
 from workflow.spreadsheets.columns import Choice, Columns, ColumnSpec, letter
 from workflow.spreadsheets.reader import Table, read_table

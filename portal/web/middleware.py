@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from portal.bodies import WITHOUT_BODY
 from workflow.auth.rate_limit import network_of
 from workflow.auth.sign_in_links import describe_browser
-from workflow.journal.origin import Origin, coming_from
+from workflow.journal.stream import Origin, coming_from
 from workflow.settings.infrastructure import is_this_machine
 
 PROBES: Final = ("/vivant", "/pret", "/sante", "/metrics")

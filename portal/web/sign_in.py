@@ -39,7 +39,7 @@ from workflow.auth.sessions import Device, SessionUser
 from workflow.auth.sign_in_links import describe_browser
 from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import SessionEnd
-from workflow.database.signs_of_life import ClockRefused
+from workflow.database.clock import ClockRefused
 from workflow.identity.claims import read_claims
 from workflow.identity.provider_sign_in import SIGNED_OUT_PATH
 from workflow.identity.sealed_cookies import ProviderSession

@@ -28,7 +28,7 @@ from tests.portal.web.test_access_of_every_address import Town, addresses
 from tests.workflow.directory.files import file_of, rows
 from workflow.auth.sessions import SessionUser
 from workflow.database.access_tables import Scope
-from workflow.database.signs_of_life import ClockRefused
+from workflow.database.clock import ClockRefused
 from workflow.key_rotation import SealKeys
 from workflow.settings.secrets import Keyring
 

@@ -21,8 +21,7 @@ from workflow.database.connection import Database, after_commit
 from workflow.database.journal_tables import EVENT
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher
-from workflow.journal.origin import Origin, current_origin
-from workflow.journal.stream import write_line
+from workflow.journal.stream import Origin, current_origin, write_line
 
 HALF_HOUR: Final = timedelta(minutes=30)
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, NullPool, create_engine
 
 from notifications.ports import crash_point
-from workflow.backup.refusals import BackupRefused
+from workflow.backup.rows import BackupRefused
 
 FORMAT: Final = 1
 

@@ -17,10 +17,9 @@ from notifications.vocabulary import LINK_KINDS, Stage
 from states.decision import Scalar
 from states.model import Actor
 from workflow.auth.actors import require_operator
-from workflow.backup.chains import chain_ends
 from workflow.backup.folder import DATABASE_FILE, Manifest, copy_private, read_verified, sync_file, sync_folder
-from workflow.backup.loader import is_empty, load, source_of
-from workflow.backup.refusals import BackupRefused
+from workflow.backup.loader import is_empty, load_database, source_of
+from workflow.backup.rows import BackupRefused, chain_ends
 from workflow.database import schema
 from workflow.database.access_tables import KEPT_FORMS, LINKS, SESSIONS, TOKENS
 from workflow.database.connection import Database, make_private, unbounded
@@ -48,7 +47,7 @@ class RestoreResult:
     flaws: tuple[str, ...]
 
 
-def restore(
+def restore_backup(
     folder: Path, url: URL, hasher: JournalHasher, now: datetime, finish: Callable[[Database], None]
 ) -> RestoreResult:
     """Restore a backup into a place where there is nothing; ``finish`` does the rest on the new database.
@@ -119,7 +118,7 @@ def _fill(
                     "donner une base vide (database.url), ou vider celle-ci",
                 )  # fmt: skip
             with source_of(folder, manifest) as source:
-                load(connection, source)
+                load_database(connection, source)
         ends = chain_ends(connection)
         if (ends.digest, ends.events) != (manifest.ends, manifest.events):
             raise BackupRefused("damaged", "Le journal n'est pas celui qui a été sauvegardé", "en prendre une autre")
@@ -148,7 +147,7 @@ def _settle(connection: Connection, hasher: JournalHasher, manifest: Manifest, n
     installation.record(connection, hasher, "restored", schedule, now, data)
 
 
-def release(
+def release_restoration(
     database: Database, hasher: JournalHasher, actor: Actor, now: datetime, discard: Sequence[int] | None
 ) -> int:
     """Let all leave again, but the waiting mails of these numbers, None for all; return how many will never leave.

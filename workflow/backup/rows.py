@@ -1,10 +1,12 @@
 """The rows of every table in a form that is neither database's: read from one, written into the other (R116).
 
 Tables and columns are those that the database itself tells, so that an older version is carried as it is. The guards,
-which admit no row without its past, are put away while rows are written, in the same transaction.
+which admit no row without its past, are put away while rows are written, in the same transaction. The ends of the
+journal's chains tell whether two databases are the same (R65).
 """
 
 import base64
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +15,28 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Connection, Date, DateTime, Integer, LargeBinary, column, insert, inspect, select, table
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    column,
+    func,
+    insert,
+    inspect,
+    select,
+    table,
+    tuple_,
+)
 from sqlalchemy.sql.expression import TableClause
 from sqlalchemy.types import TypeEngine
 
 from notifications.sql import UtcDateTime, batches
-from workflow.backup.refusals import BackupRefused
+from workflow.database.journal_tables import EVENT, INSTALLED
+from workflow.database.tables import REQUEST
+from workflow.journal.chain import INSTALLATION
 
 VERSION_TABLE: Final = "alembic_version"
 
@@ -27,6 +45,14 @@ STREAMED: Final = {"yield_per": 1000}
 WRITTEN_TOGETHER: Final = 500
 
 Row = Sequence[Any]
+
+
+class BackupRefused(Exception):
+    """A French sentence for the person who asked, and what to do; nothing was changed. ``code`` is for programs."""
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(f"{message}. Que faire : {remedy}.")
+        self.code, self.message, self.remedy = code, message, remedy
 
 
 class ColumnKind(StrEnum):
@@ -43,6 +69,7 @@ _KINDS: Final[tuple[tuple[type[TypeEngine[Any]], ColumnKind], ...]] = (
     (DateTime, ColumnKind.INSTANT), (Date, ColumnKind.DAY), (Boolean, ColumnKind.BOOLEAN),
     (LargeBinary, ColumnKind.BYTES),
 )  # fmt: skip
+
 
 _TYPES: Final[Mapping[ColumnKind, TypeEngine[Any]]] = {
     ColumnKind.INSTANT: UtcDateTime(), ColumnKind.DAY: Date(), ColumnKind.BOOLEAN: Boolean(),
@@ -66,12 +93,6 @@ class TableShape:
     def texts(self, row: Row) -> list[Any]:
         """Return a row as JSON can say it."""
         return [_text(kind, value) for kind, value in zip(self.columns.values(), row, strict=True)]
-
-
-def _text(kind: ColumnKind, value: Any) -> Any:
-    if value is None or kind in (ColumnKind.PLAIN, ColumnKind.BOOLEAN):
-        return value
-    return base64.b64encode(value).decode() if kind is ColumnKind.BYTES else value.isoformat()
 
 
 def value_of(kind: ColumnKind, text: Any) -> Any:
@@ -99,7 +120,7 @@ def shapes_of(connection: Connection) -> list[TableShape]:
     return shapes
 
 
-def read_rows(connection: Connection, shape: TableShape) -> Iterator[Row]:
+def read_table(connection: Connection, shape: TableShape) -> Iterator[Row]:
     """Yield every row in the order of its key, a page at a time. Raises BackupRefused for one that is unreadable."""
     ordered = select(shape.clause).order_by(*(shape.clause.c[name] for name in shape.key))
     try:
@@ -111,7 +132,7 @@ def read_rows(connection: Connection, shape: TableShape) -> Iterator[Row]:
         ) from error  # fmt: skip
 
 
-def write_rows(connection: Connection, shape: TableShape, names: Sequence[str], rows: Iterable[Row]) -> int:
+def write_table(connection: Connection, shape: TableShape, names: Sequence[str], rows: Iterable[Row]) -> int:
     """Write rows, whose columns are named in their order, into an empty table; return how many."""
     written = 0
     for batch in batches(rows, WRITTEN_TOGETHER):
@@ -147,22 +168,6 @@ def set_last_numbers(connection: Connection, shapes: Iterable[TableShape], numbe
                 connection.exec_driver_sql("SELECT setval(%s, %s)", (sequence, last))
 
 
-def _numbered_by_sqlite(connection: Connection) -> dict[str, int]:
-    exists = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
-    if connection.exec_driver_sql(exists).first() is None:
-        return {}
-    return {name: seq for name, seq in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")}  # noqa: C416
-
-
-def _sequence_of(connection: Connection, shape: TableShape) -> str | None:
-    """The sequence of PostgreSQL that numbers this table; None when nothing does."""
-    if len(shape.key) != 1 or not isinstance(shape.types[shape.key[0]], Integer):
-        return None
-    query = "SELECT pg_get_serial_sequence(%s, %s)"
-    sequence: str | None = connection.exec_driver_sql(query, (f'"{shape.name}"', shape.key[0])).scalar_one()
-    return sequence
-
-
 @contextmanager
 def guards_away(connection: Connection, shapes: Sequence[TableShape]) -> Iterator[None]:
     """Put the database's own guards away while the body writes rows, and back as they were."""
@@ -186,3 +191,57 @@ def empty(connection: Connection, shapes: Sequence[TableShape]) -> None:
     """Take away the rows that a new schema was made with."""
     for shape in reversed(shapes):
         connection.exec_driver_sql(f'DELETE FROM "{shape.name}"')  # noqa: S608
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChainEnds:
+    """How many chains and events there are, and a digest of where each ends.
+
+    ``is_whole``: each request, and the installation, tells the very end that its events have.
+    """
+
+    chains: int
+    events: int
+    digest: str
+    is_whole: bool
+
+
+def chain_ends(connection: Connection) -> ChainEnds:
+    """Read the end of every chain, and whether its owner knows it."""
+    last = select(EVENT.c.stream, func.max(EVENT.c.seq)).group_by(EVENT.c.stream)
+    query = select(EVENT.c.stream, EVENT.c.seq, EVENT.c.hash).where(tuple_(EVENT.c.stream, EVENT.c.seq).in_(last))
+    ends = {stream: (seq, hash_) for stream, seq, hash_ in connection.execute(query)}
+    own = select(REQUEST.c.reference, REQUEST.c.chain_length, REQUEST.c.chain_head)
+    owners = {reference: (length, head) for reference, length, head in connection.execute(own)}
+    for length, head in connection.execute(select(INSTALLED.c.chain_length, INSTALLED.c.chain_head)):
+        if length:
+            owners[INSTALLATION] = (length, head)
+    digest = hashlib.sha256()
+    for stream in sorted(ends):
+        digest.update("{} {} {}\n".format(stream, *ends[stream]).encode())
+    return ChainEnds(
+        chains=len(ends), events=connection.execute(select(func.count()).select_from(EVENT)).scalar_one(),
+        digest=digest.hexdigest(), is_whole=ends == owners,
+    )  # fmt: skip
+
+
+def _text(kind: ColumnKind, value: Any) -> Any:
+    if value is None or kind in (ColumnKind.PLAIN, ColumnKind.BOOLEAN):
+        return value
+    return base64.b64encode(value).decode() if kind is ColumnKind.BYTES else value.isoformat()
+
+
+def _numbered_by_sqlite(connection: Connection) -> dict[str, int]:
+    exists = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+    if connection.exec_driver_sql(exists).first() is None:
+        return {}
+    return {name: seq for name, seq in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")}  # noqa: C416
+
+
+def _sequence_of(connection: Connection, shape: TableShape) -> str | None:
+    """The sequence of PostgreSQL that numbers this table; None when nothing does."""
+    if len(shape.key) != 1 or not isinstance(shape.types[shape.key[0]], Integer):
+        return None
+    query = "SELECT pg_get_serial_sequence(%s, %s)"
+    sequence: str | None = connection.exec_driver_sql(query, (f'"{shape.name}"', shape.key[0])).scalar_one()
+    return sequence

@@ -23,15 +23,9 @@ from states.rules.schedule import (
     absurd_clock,
     check_clock,
 )
+from workflow.database.clock import HeldClock, held_clock, known_heartbeat, last_heartbeat, record_heartbeat
 from workflow.database.connection import Database, this_host
 from workflow.database.schedule_tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
-from workflow.database.signs_of_life import (
-    HeldClock,
-    held_clock,
-    known_heartbeat,
-    last_heartbeat,
-    record_heartbeat,
-)
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 

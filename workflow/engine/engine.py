@@ -31,11 +31,11 @@ from states.refusals import Reason
 from states.rules.schedule import FIRST_DAY
 from states.school_calendar import SchoolYear
 from states.vocabulary import CodeStatus, State, Trigger
+from workflow.database.clock import refused_clock
 from workflow.database.connection import Database
 from workflow.database.faults import LostRace
 from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.mapping import changed_columns, reference_of, words_of
-from workflow.database.signs_of_life import refused_clock
 from workflow.database.tables import COUNTER, REMOVAL, REPORT, REQUEST, WORD
 from workflow.engine import idempotency
 from workflow.engine.loader import BatchFacts, Loader

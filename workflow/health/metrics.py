@@ -15,9 +15,9 @@ from notifications.ports import Clock
 from states.policy import Policy
 from states.vocabulary import State
 from workflow.database.access_tables import TRIES
+from workflow.database.clock import last_heartbeat
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import last_backup_at
-from workflow.database.signs_of_life import last_heartbeat
 from workflow.database.tables import REMOVAL, REQUEST
 from workflow.health.report import HealthMonitor, HealthReport
 from workflow.mail.queries import count_unsent_mails

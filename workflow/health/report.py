@@ -26,10 +26,10 @@ from states.french import plural, span
 from states.rules.schedule import STEP_BACK
 from states.school_calendar import SchoolCalendar
 from workflow.database import schema
+from workflow.database.clock import held_clock, last_heartbeat
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseFault
 from workflow.database.schedule_tables import is_held, last_backup_at
-from workflow.database.signs_of_life import held_clock, last_heartbeat
 from workflow.schedule.nodes import refused_count
 from workflow.year_end.service import held_in
 

@@ -17,8 +17,7 @@ from states.vocabulary import Labelled
 from workflow.database.connection import Database
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
-from workflow.journal.origin import Origin, coming_from, current_origin
-from workflow.journal.stream import write_line
+from workflow.journal.stream import Origin, coming_from, current_origin, write_line
 
 _log: Final = logging.getLogger("oda")
 

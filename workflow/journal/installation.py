@@ -17,13 +17,12 @@ from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import Channel, Role
+from workflow.database.clock import require_right_clock
 from workflow.database.connection import Database, after_commit
 from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
-from workflow.database.signs_of_life import require_right_clock
 from workflow.journal.chain import EMPTY_CHAIN, INSTALLATION, ChainHead, JournalHasher
 from workflow.journal.event_kinds import is_from_somewhere
-from workflow.journal.origin import Origin, current_origin, keep_origins
-from workflow.journal.stream import write_event
+from workflow.journal.stream import Origin, current_origin, keep_origins, write_event
 
 SCHEDULE_KEY = "schedule"
 

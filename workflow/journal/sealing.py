@@ -1,8 +1,11 @@
 """Seals the journal: once a day, the head of every chain, signed by a key that is not in the database (R109).
 
 A seal and the heads that it covers are one transaction. Its file, which may fail, is written afterwards, until it is.
+The journal leaves as one file of JSON lines, which an auditor checks without the software (docs/journal.md): it holds
+events, the heads and the texts of seals, public keys, that is numbers and digests, no note, no name, no address.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,13 +21,14 @@ from notifications.sql import BATCH_SIZE, insert_new, insert_rows
 from states.model import Actor
 from states.school_calendar import SchoolCalendar
 from workflow.database.connection import Database
-from workflow.database.journal_tables import INSTALLED, JOURNAL_SEAL, SEALED_HEAD
+from workflow.database.journal_tables import EVENT, INSTALLED, JOURNAL_SEAL, SEALED_HEAD
 from workflow.database.journal_tables import SIGNING_KEY as KEY_STARTED
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import REQUEST
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_instant
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SignedSeal, SigningKey, sent_file
+from workflow.journal.verification import STREAMED
 from workflow.settings.secrets import Keyring, SecretError, SecretMissing
 
 SEALED: Final = "journal_sealed"
@@ -35,6 +39,8 @@ KEY_LOST: Final = "signing_key_lost"
 
 FILE_MODE: Final = 0o640
 """A seal is no secret; who may not read the folder need not read it either."""
+
+EXPORT_FORMAT: Final = 1
 
 
 class SigningKeyMissing(Exception):
@@ -212,6 +218,72 @@ class JournalSealer:
         return heads, lines
 
 
+def by_bytes(connection: Connection, column: Any) -> Any:
+    """A text to order by, by its bytes, as the digests take the lines."""
+    return collate(column, "C") if connection.dialect.name == "postgresql" else column
+
+
+def key_in_force(connection: Connection, last: StoredSeal | None) -> str:
+    """Return the public key that signs the next seal; empty before the first seal."""
+    if last is None:
+        return ""
+    newest = select(KEY_STARTED.c.public).order_by(KEY_STARTED.c.first_seal.desc(), KEY_STARTED.c.started_at.desc())
+    return connection.execute(newest.limit(1)).scalar_one_or_none() or last.content.key_of_the_next
+
+
+def key_starts(connection: Connection) -> list[tuple[str, datetime, int]]:
+    """Return every key that signed, or is to: its public part, since when, from which seal on."""
+    columns = (KEY_STARTED.c.public, KEY_STARTED.c.started_at, KEY_STARTED.c.first_seal)
+    return [(row[0], row[1], row[2]) for row in connection.execute(select(*columns).order_by(columns[2], columns[1]))]
+
+
+def last_seal(connection: Connection) -> StoredSeal | None:
+    """Return the newest seal. Raises ValueError when its text was made unreadable."""
+    row = connection.execute(select(JOURNAL_SEAL).order_by(JOURNAL_SEAL.c.number.desc()).limit(1)).one_or_none()
+    return _read(row) if row is not None else None
+
+
+def stored_seal(connection: Connection, number: int) -> StoredSeal | None:
+    """Return a seal by its number. Raises ValueError when its text was made unreadable."""
+    row = connection.execute(select(JOURNAL_SEAL).where(JOURNAL_SEAL.c.number == number)).one_or_none()
+    return _read(row) if row is not None else None
+
+
+def lines_of(connection: Connection, number: int) -> Iterator[SealedLine]:
+    """Yield the heads that changed with a seal, in the order of their bytes."""
+    query = select(SEALED_HEAD.c.stream, SEALED_HEAD.c.length, SEALED_HEAD.c.hash)
+    of_seal = query.where(SEALED_HEAD.c.seal == number).order_by(by_bytes(connection, SEALED_HEAD.c.stream))
+    for row in connection.execute(of_seal, execution_options={"yield_per": BATCH_SIZE}):
+        yield SealedLine(*row)
+
+
+def file_name(content: SealContent) -> str:
+    """The file of a seal: one a day, in the order of their numbers."""
+    return f"sceau-{content.number:06d}-{content.day.isoformat()}.txt"
+
+
+def is_filed(connection: Connection, number: int) -> bool:
+    """Return True when the file of a seal was written."""
+    return _has_happened(connection, _filed_key(number))
+
+
+def export_lines(connection: Connection, now: datetime) -> Iterator[str]:
+    """Yield the export line by line: what it is, the keys, each seal with its heads, the chains; in bounded memory."""
+    born = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
+    yield _line("export", format=EXPORT_FORMAT, installation=canonical_instant(born), at=canonical_instant(now))
+    for key in connection.execute(select(KEY_STARTED).order_by(KEY_STARTED.c.first_seal)):
+        yield _line("key", public=key.public, since=canonical_instant(key.started_at), first_seal=key.first_seal)
+    seals = select(JOURNAL_SEAL.c.number, JOURNAL_SEAL.c.text, JOURNAL_SEAL.c.signature)
+    for number, text, signature in connection.execute(seals.order_by(JOURNAL_SEAL.c.number)).all():
+        yield _line("seal", text=text, signature=signature)
+        for head in lines_of(connection, number):
+            yield _line("head", seal=number, **head._asdict())
+    events = select(EVENT.c.canonical, EVENT.c.hash)
+    ordered = events.order_by(by_bytes(connection, EVENT.c.stream), EVENT.c.seq)
+    for event in connection.execute(ordered, execution_options=STREAMED):
+        yield _line("event", canonical=event.canonical, hash=event.hash)
+
+
 def _pages_of_heads(connection: Connection) -> Iterator[list[Any]]:
     """Yield the head of every chain beside the one last sealed, in the order of their bytes, page after page."""
     reference = by_bytes(connection, REQUEST.c.reference)
@@ -231,28 +303,9 @@ def _with_sealed(table: Any, stream: ColumnElement[str], length: Any, head: Any)
     return select(*columns).select_from(table.outerjoin(SEALED_HEAD, sealed))
 
 
-def by_bytes(connection: Connection, column: Any) -> Any:
-    """A text to order by, by its bytes, as the digests take the lines."""
-    return collate(column, "C") if connection.dialect.name == "postgresql" else column
-
-
 def _start_key(connection: Connection, public: str, now: datetime, first_seal: int) -> None:
     row = {"public": public, "started_at": now, "first_seal": first_seal}
     connection.execute(insert_new(connection, KEY_STARTED), [row])
-
-
-def key_in_force(connection: Connection, last: StoredSeal | None) -> str:
-    """Return the public key that signs the next seal; empty before the first seal."""
-    if last is None:
-        return ""
-    newest = select(KEY_STARTED.c.public).order_by(KEY_STARTED.c.first_seal.desc(), KEY_STARTED.c.started_at.desc())
-    return connection.execute(newest.limit(1)).scalar_one_or_none() or last.content.key_of_the_next
-
-
-def key_starts(connection: Connection) -> list[tuple[str, datetime, int]]:
-    """Return every key that signed, or is to: its public part, since when, from which seal on."""
-    columns = (KEY_STARTED.c.public, KEY_STARTED.c.started_at, KEY_STARTED.c.first_seal)
-    return [(row[0], row[1], row[2]) for row in connection.execute(select(*columns).order_by(columns[2], columns[1]))]
 
 
 def _not_here(public: str) -> str:
@@ -262,42 +315,12 @@ def _not_here(public: str) -> str:
     )
 
 
-def last_seal(connection: Connection) -> StoredSeal | None:
-    """Return the newest seal. Raises ValueError when its text was made unreadable."""
-    row = connection.execute(select(JOURNAL_SEAL).order_by(JOURNAL_SEAL.c.number.desc()).limit(1)).one_or_none()
-    return _read(row) if row is not None else None
-
-
-def stored_seal(connection: Connection, number: int) -> StoredSeal | None:
-    """Return a seal by its number. Raises ValueError when its text was made unreadable."""
-    row = connection.execute(select(JOURNAL_SEAL).where(JOURNAL_SEAL.c.number == number)).one_or_none()
-    return _read(row) if row is not None else None
-
-
 def _read(row: Row[Any]) -> StoredSeal:
     return StoredSeal(SealContent.read(row.text), SignedSeal(row.text, row.signature))
 
 
-def lines_of(connection: Connection, number: int) -> Iterator[SealedLine]:
-    """Yield the heads that changed with a seal, in the order of their bytes."""
-    query = select(SEALED_HEAD.c.stream, SEALED_HEAD.c.length, SEALED_HEAD.c.hash)
-    of_seal = query.where(SEALED_HEAD.c.seal == number).order_by(by_bytes(connection, SEALED_HEAD.c.stream))
-    for row in connection.execute(of_seal, execution_options={"yield_per": BATCH_SIZE}):
-        yield SealedLine(*row)
-
-
-def file_name(content: SealContent) -> str:
-    """The file of a seal: one a day, in the order of their numbers."""
-    return f"sceau-{content.number:06d}-{content.day.isoformat()}.txt"
-
-
 def _filed_key(number: int) -> str:
     return f"journal_seal_file:{number}"
-
-
-def is_filed(connection: Connection, number: int) -> bool:
-    """Return True when the file of a seal was written."""
-    return _has_happened(connection, _filed_key(number))
 
 
 def _not_filed(connection: Connection) -> list[int]:
@@ -344,3 +367,7 @@ def _free_name(path: Path, draft: Path) -> Path:
     """Return the name itself unless another content has it; else the first that is free."""
     names = (path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, 1000)))
     return next(name for name in names if not name.exists() or name.read_bytes() == draft.read_bytes())
+
+
+def _line(kind: str, **content: Any) -> str:
+    return json.dumps({"type": kind, **content}, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Select, delete, insert, select
 
 from notifications.sql import batches
 from states.model import Actor
+from workflow.database.clock import require_right_clock
 from workflow.database.journal_tables import ACTOR
-from workflow.database.signs_of_life import require_right_clock
 from workflow.database.tables import ASSIGNMENT, REQUEST
 from workflow.journal.installation import address_in
 

@@ -14,8 +14,8 @@ from states.model import Actor
 from states.refusals import Reason
 from states.rules.fields import text_problems
 from states.validation import clean_text
+from workflow.database.clock import require_right_clock
 from workflow.database.journal_tables import ACTOR
-from workflow.database.signs_of_life import require_right_clock
 from workflow.database.tables import PRIVATE_NOTE, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal.installation import address_in

@@ -22,7 +22,7 @@ from workflow.database.schedule_tables import OCCURRENCE
 from workflow.evidence.retention import count_unneeded_rows
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
-from workflow.journal.origin import count_old_origins, delete_old_origins
+from workflow.journal.stream import count_old_origins, delete_old_origins
 from workflow.retention import erasure
 from workflow.retention.access import PersonFile, load_person
 from workflow.retention.chef_names import (

@@ -29,10 +29,10 @@ from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
 from workflow.auth.substitutions import Substitutions
 from workflow.database.access_tables import LINKS
+from workflow.database.clock import held_clock
 from workflow.database.connection import this_host
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.database.schedule_tables import is_held
-from workflow.database.signs_of_life import held_clock
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Engine

@@ -9,9 +9,9 @@ from states.model import Actor
 from states.policy import Policy
 from states.rules.schedule import BrakeDecision, Hold, RecordedEnd, check_brake
 from states.school_calendar import SchoolYear, YearEnd
+from workflow.database.clock import last_heartbeat
 from workflow.database.mapping import is_readable_year, school_year
 from workflow.database.schedule_tables import OCCURRENCE, RECORD
-from workflow.database.signs_of_life import last_heartbeat
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import live_years

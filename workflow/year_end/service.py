@@ -14,9 +14,9 @@ from states.model import Actor
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
 from workflow.auth.actors import require_operator
+from workflow.database.clock import record_heartbeat, require_right_clock
 from workflow.database.mapping import establishment_from, is_readable_year, school_year
 from workflow.database.schedule_tables import OCCURRENCE, RECORD
-from workflow.database.signs_of_life import record_heartbeat, require_right_clock
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST
 from workflow.engine.clock_check import BELIEVED, ClockVerdict
 from workflow.engine.engine import Engine

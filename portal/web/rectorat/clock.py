@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.security import Visitor
 from workflow.auth.actors import require_operator
-from workflow.database.signs_of_life import held_clock
+from workflow.database.clock import held_clock
 from workflow.engine.clock_check import confirm_clock
 from workflow.schedule.nodes import NodeState, gap_words, nodes
 

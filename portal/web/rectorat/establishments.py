@@ -21,7 +21,7 @@ from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
 from states.decision import Refused
 from states.refusals import Reason
-from workflow.database.signs_of_life import ClockRefused
+from workflow.database.clock import ClockRefused
 from workflow.directory.model import DirectoryRefused
 from workflow.directory.queries import (
     MOST_EXPORTED,

@@ -20,8 +20,8 @@ from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
 from states.refusals import Reason
 from states.validation import normalise_reference, normalise_uai
+from workflow.database.clock import ClockRefused
 from workflow.database.schedule_tables import restoration_held
-from workflow.database.signs_of_life import ClockRefused
 from workflow.journal.exports import ExportedList
 from workflow.mail.admin import MailActionRefused, RetryRefusal, RetryResult
 from workflow.mail.queries import (

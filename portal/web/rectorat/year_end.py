@@ -25,7 +25,7 @@ from portal.web.step_up import ProvenOperator
 from states.french import parse_day
 from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
-from workflow.database.signs_of_life import ClockRefused
+from workflow.database.clock import ClockRefused
 from workflow.journal import installation
 from workflow.journal.exports import ExportedList
 from workflow.settings.sections import spellings

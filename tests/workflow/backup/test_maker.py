@@ -18,7 +18,7 @@ from tests.kit.killed_process import kill_at
 from tests.kit.system import System
 from tests.workflow.backup.scene import CODE, NOW, backed_up, lively
 from workflow.backup.folder import read_verified, whole_backups
-from workflow.backup.refusals import BackupRefused
+from workflow.backup.rows import BackupRefused
 from workflow.database.schedule_tables import last_backup_at
 
 pytestmark = pytest.mark.rule("R116")

@@ -24,10 +24,9 @@ from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import kill_at
 from tests.kit.system import KEY, System
 from tests.workflow.backup.scene import NOW, backed_up, lively
-from workflow.backup.chains import chain_ends
 from workflow.backup.maker import make_backup
-from workflow.backup.refusals import BackupRefused
-from workflow.backup.restorer import RestoreResult, release, restore
+from workflow.backup.restorer import RestoreResult, release_restoration, restore_backup
+from workflow.backup.rows import BackupRefused, chain_ends
 from workflow.database import schema
 from workflow.database.access_tables import LINKS, SESSIONS
 from workflow.database.connection import Database
@@ -60,7 +59,7 @@ def nothing_there(backend: str, folder: Path) -> Iterator[str]:
 
 
 def restored(folder: Path, url: str, hasher: JournalHasher = KEY) -> RestoreResult:
-    return restore(folder, make_url(url), hasher, NOW, lambda _database: None)
+    return restore_backup(folder, make_url(url), hasher, NOW, lambda _database: None)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -95,12 +94,12 @@ def test_restore__nothing_leaves_nor_is_done_before_its_release(system: System, 
             assert connection.execute(select(EVENT.c.kind).order_by(EVENT.c.seq.desc())).scalars().first()
         assert waiting
         with pytest.raises(BackupRefused):
-            release(copy.database, KEY, operator, NOW, [10**6])
-        assert release(copy.database, KEY, operator, NOW, waiting[:1]) == 1
+            release_restoration(copy.database, KEY, operator, NOW, [10**6])
+        assert release_restoration(copy.database, KEY, operator, NOW, waiting[:1]) == 1
         assert not copy.tick().is_held
         assert copy.flaws() == []
         with pytest.raises(BackupRefused) as again:
-            release(copy.database, KEY, operator, NOW, [])
+            release_restoration(copy.database, KEY, operator, NOW, [])
         assert again.value.code == "not_held"
         copy.close()
 

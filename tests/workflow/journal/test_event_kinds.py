@@ -10,8 +10,8 @@ import pytest
 from states.decision import Scalar
 from workflow.auth.rate_limit import _MOST
 from workflow.journal.event_kinds import EventGroup, EventKind, is_from_somewhere, kind_label, kinds_of
-from workflow.journal.event_words import LimitName, event_data
 from workflow.journal.installation import ACTOR_NAMED
+from workflow.journal.security_log import LimitName, event_data
 
 ROOT = Path(__file__).parents[3]
 
@@ -90,7 +90,7 @@ def test_every_kind_has_its_group_and_every_group_its_kinds() -> None:
 
 
 def test_every_limit_has_its_words() -> None:
-    assert {limit.value for limit in LimitName} == set(_MOST), "say in workflow/journal/event_words.py what it is"
+    assert {limit.value for limit in LimitName} == set(_MOST), "say in workflow/journal/security_log.py what it is"
 
 
 def test_kind_of_another_version_is_told_as_it_is() -> None:

@@ -11,8 +11,7 @@ import pytest
 from tests.kit.portal import STAFF, Portal
 from workflow.journal import installation
 from workflow.journal.exports import Export, ExportedList
-from workflow.journal.origin import Origin, coming_from
-from workflow.journal.stream import close_stream, open_stream, write_line
+from workflow.journal.stream import Origin, close_stream, coming_from, open_stream, write_line
 
 pytestmark = pytest.mark.rule("R108")
 

@@ -13,9 +13,9 @@ from tests.kit import year_end_scene as year_end_scene
 from tests.kit.clock import FakeClock
 from tests.kit.installation import make_installation
 from workflow.app import App, bootstrap
+from workflow.database.clock import last_heartbeat
 from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import NODE
-from workflow.database.signs_of_life import last_heartbeat
 from workflow.database.tables import REQUEST
 from workflow.journal.verification import Verifier
 from workflow.schedule.nodes import FORGOTTEN, Node, NodeState, nodes, refusal, refused_count

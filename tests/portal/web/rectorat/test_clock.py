@@ -7,8 +7,8 @@ from sqlalchemy import insert
 
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
+from workflow.database.clock import held_clock
 from workflow.database.schedule_tables import CLOCK_HOLD
-from workflow.database.signs_of_life import held_clock
 
 PLACE = "/rectorat/horloge"
 

@@ -14,7 +14,7 @@ from tests.workflow.journal import auditor
 from tests.workflow.journal.sealed import LONG, SHORT, SealedJournal
 from workflow.database.journal_tables import NOTE
 from workflow.journal.chain import INSTALLATION
-from workflow.journal.export import export_lines
+from workflow.journal.sealing import export_lines
 
 pytestmark = pytest.mark.rule("R109")
 

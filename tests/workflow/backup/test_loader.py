@@ -14,8 +14,8 @@ from tests.kit.killed_process import kill_at
 from tests.kit.system import KEY, System
 from tests.workflow.backup.scene import NOW, lively
 from tests.workflow.backup.test_restorer import nothing_there
-from workflow.backup.mover import MoveResult, move
-from workflow.backup.refusals import BackupRefused
+from workflow.backup.loader import MoveResult, move_database
+from workflow.backup.rows import BackupRefused
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import NODE
 
@@ -39,7 +39,7 @@ def target(tmp_path: Path) -> Iterator[str]:
 def moved(source: str, target: str) -> MoveResult:
     database = Database(source)
     try:
-        return move(database, make_url(target), KEY, NOW)
+        return move_database(database, make_url(target), KEY, NOW)
     finally:
         database.dispose()
 
