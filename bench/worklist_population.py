@@ -12,7 +12,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, State
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
-from workflow.database.mapping import changed_columns, reference_of, words_of
+from workflow.database.mapping import changed_columns, reference_of, search_words
 from workflow.database.tables import COUNTER, ESTABLISHMENT, REQUEST, WORD
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead
 
@@ -60,7 +60,7 @@ def write_batch(connection: Connection, wanted: list[tuple[int, SchoolYear, Stat
         birth = _event(request.reference, EMPTY_CHAIN, "declare", (None, "declared"), at)
         born.append(changed_columns(None, request) | _stamp(birth, at) | {"created_at": at})
         births.append(birth)
-        words += [{"reference": request.reference, "word": word} for word in words_of(request)]
+        words += [{"reference": request.reference, "word": word} for word in search_words(request)]
         if state is State.DECLARED:
             continue
         after, later = _brought_to(request, state, number), now.astimezone(UTC) - timedelta(minutes=number % 40_000)

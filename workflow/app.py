@@ -257,8 +257,7 @@ class App:
     @cached_property
     def retention(self) -> "Retention":
         """The erasure of what is personal (R110, R111)."""
-        from workflow.retention.ledger import LEDGER_NAME, ErasureLedger
-        from workflow.retention.service import Retention
+        from workflow.retention.service import LEDGER_NAME, ErasureLedger, Retention
 
         return Retention(
             database=self.database, hasher=self.hasher, clock=self.clock, calendar=self.policy.calendar,

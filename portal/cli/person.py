@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from workflow.retention.access import Kept, PersonFile
     from workflow.retention.chef_names import ChefNamePlan
-    from workflow.retention.limits import Counts
+    from workflow.retention.erasure import Counts
     from workflow.retention.person import PersonPlan
 
 _ADDRESS = click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse électronique de la personne.")
@@ -240,7 +240,7 @@ def _write_rest(printer: SectionPrinter, mentions: tuple[str, ...], texts: tuple
 
 
 def _write_counts(title: str, counts: "Counts") -> None:
-    from workflow.retention.limits import Erased
+    from workflow.retention.erasure import Erased
 
     click.echo(title)
     for kind, number in counts.data.items():
@@ -287,7 +287,7 @@ def retention() -> None:
 @json_object_option
 @pass_cli_context
 def preview_erasures(context: CliContext, day: date | None, as_json: bool) -> None:
-    from workflow.retention.limits import Erased
+    from workflow.retention.erasure import Erased
 
     with opened_app(context) as app:
         found = app.retention.preview(day)

@@ -173,6 +173,6 @@ def sorted_name(request: Request) -> str:
     return f"{fold(request.nom)} {fold(request.prenom)}"
 
 
-def words_of(request: Request) -> list[str]:
+def search_words(request: Request) -> list[str]:
     """The words by which the request is found: its person's folded names, and the folded mail."""
     return sorted({*request.person.split(), request.folded_mail})

@@ -35,7 +35,7 @@ from workflow.database.clock import refused_clock
 from workflow.database.connection import Database
 from workflow.database.faults import LostRace
 from workflow.database.journal_tables import EVENT, NOTE
-from workflow.database.mapping import changed_columns, reference_of, words_of
+from workflow.database.mapping import changed_columns, reference_of, search_words
 from workflow.database.tables import COUNTER, REMOVAL, REPORT, REQUEST, WORD
 from workflow.engine import idempotency
 from workflow.engine.loader import BatchFacts, Loader
@@ -313,7 +313,7 @@ class WriteBatch:
             stamp["since"] = event["at"]
         columns = changed_columns(before, request) | stamp
         if "person" in columns:
-            self.words += [{"reference": request.reference, "word": word} for word in words_of(request)]
+            self.words += [{"reference": request.reference, "word": word} for word in search_words(request)]
         if before is None:
             self.inserts.append(columns | {"created_at": event["at"]})
             return

@@ -167,7 +167,7 @@ class JournalSealer:
                 if seal is None:
                     continue
                 _write_once(
-                    self._folder / file_name(seal.content), sent_file(seal.signed, lines_of(connection, number))
+                    self._folder / file_name(seal.content), sent_file(seal.signed, sealed_lines(connection, number))
                 )
             with self._database.write() as connection:
                 row = {"key": _filed_key(number), "at": self._clock.now(), "requests": 0}
@@ -249,7 +249,7 @@ def stored_seal(connection: Connection, number: int) -> StoredSeal | None:
     return _read(row) if row is not None else None
 
 
-def lines_of(connection: Connection, number: int) -> Iterator[SealedLine]:
+def sealed_lines(connection: Connection, number: int) -> Iterator[SealedLine]:
     """Yield the heads that changed with a seal, in the order of their bytes."""
     query = select(SEALED_HEAD.c.stream, SEALED_HEAD.c.length, SEALED_HEAD.c.hash)
     of_seal = query.where(SEALED_HEAD.c.seal == number).order_by(by_bytes(connection, SEALED_HEAD.c.stream))
@@ -276,7 +276,7 @@ def export_lines(connection: Connection, now: datetime) -> Iterator[str]:
     seals = select(JOURNAL_SEAL.c.number, JOURNAL_SEAL.c.text, JOURNAL_SEAL.c.signature)
     for number, text, signature in connection.execute(seals.order_by(JOURNAL_SEAL.c.number)).all():
         yield _line("seal", text=text, signature=signature)
-        for head in lines_of(connection, number):
+        for head in sealed_lines(connection, number):
             yield _line("head", seal=number, **head._asdict())
     events = select(EVENT.c.canonical, EVENT.c.hash)
     ordered = events.order_by(by_bytes(connection, EVENT.c.stream), EVENT.c.seq)

@@ -11,9 +11,16 @@ from states.validation import chef_key, clean
 from workflow.database.access_tables import BINDING, SESSIONS, SUBSTITUTION
 from workflow.database.journal_tables import ACTOR
 from workflow.database.tables import ESTABLISHMENT, REQUEST
-from workflow.retention.erasure import ERASED_TEXT, forget_actors, forget_chefs, forgettable_actors
-from workflow.retention.limits import Counts, Limits
-from workflow.retention.mentions import find_mentions, written_names
+from workflow.retention.erasure import (
+    ERASED_TEXT,
+    Counts,
+    Limits,
+    find_mentions,
+    forget_actors,
+    forget_chefs,
+    forgettable_actors,
+    written_names,
+)
 
 _ROLES: Final = ("chef", "deputy")
 

@@ -1,17 +1,33 @@
-"""What goes of a request, of the mails, of who acted, and on what conditions: the same for a preview (R110).
+"""What goes of a request, of the mails, of who acted, and on what conditions: the same for a preview (R110, R111).
 
 A row stays where the journal or a figure needs it: only what is personal in it goes. The database's guards let exactly
 that be done (``workflow.migrations.guards``).
 """
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence, Set
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from notifications.outbox.tables import MAIL_REQUESTS, MAILS
 from notifications.sql import BATCH_SIZE, batches, update_rows
+from states.characters import fold
+from states.school_calendar import SchoolCalendar, SchoolYear, months_before
+from states.vocabulary import Labelled
 from workflow.database.access_tables import TOKENS
 from workflow.database.file_tables import TRANSMISSION_LINE
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE
@@ -29,7 +45,7 @@ from workflow.database.tables import (
 from workflow.engine.engine import VERSION
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.installation import erased_identity
-from workflow.retention.limits import Counts, Limits
+from workflow.settings.sections import RetentionSettings
 
 ERASED_NAME: Final = "Identité effacée"
 """The nom of an erased request, which every page, list and file shows in its place."""
@@ -58,6 +74,78 @@ REQUESTS_AT_ONCE: Final = 200
 
 _OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader", "rupn")
 """The roles in the key of an actor that is a person: ``chef:UAI:name``, ``operator:address``, ``rupn:`` a digest."""
+
+_NOTE_KEY: Final = (NOTE.c.stream, NOTE.c.seq, NOTE.c.field)
+_AT_ONCE: Final = {"yield_per": 2000}
+
+
+class Erased(Labelled):
+    """The kinds of what is erased, as a preview and the journal count them."""
+
+    REQUESTS = "requests", "identités dans des demandes"
+    TEXTS = "texts", "textes libres à côté du journal"
+    NOTES = "notes", "notes entre opérateurs"
+    MAILS = "mails", "textes et destinataires de courriels"
+    LIST_ROWS = "list_rows", "lignes des deux listes"
+    ACTORS = "actors", "noms de qui a agi"
+    CHEFS = "chefs", "noms de chefs d'établissement"
+    TOKENS = "tokens", "porteurs de jetons éteints"
+    SUBSTITUTIONS = "substitutions", "personnes dans des suppléances finies"
+    ADDRESSES = "addresses", "adresses de réseau du journal de sécurité"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """How much of each kind is erased, or would be; the names are those of ``Erased``."""
+
+    requests: int = 0
+    texts: int = 0
+    notes: int = 0
+    mails: int = 0
+    list_rows: int = 0
+    actors: int = 0
+    chefs: int = 0
+    tokens: int = 0
+    substitutions: int = 0
+    addresses: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{kind: number + other.by_kind[kind] for kind, number in self.by_kind.items()})
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def data(self) -> dict[str, int]:
+        """What the journal keeps: numbers, without the zeros."""
+        return {kind: number for kind, number in self.by_kind.items() if number}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What is older than these instants goes; ``open_years``: the school years not ended, whose RUPN the DRANE is still
+    to be told of (R96)."""
+
+    requests: datetime
+    lists: datetime
+    mails: datetime
+    addresses: datetime
+    open_years: tuple[str, ...]
+
+    @classmethod
+    def on(cls, day: date, settings: RetentionSettings, calendar: SchoolCalendar) -> "Limits":
+        """The limits of a whole day of the académie, whatever the hour."""
+
+        def before(months: int) -> datetime:
+            return calendar.midnight(months_before(day, months))
+
+        years = map(SchoolYear, range(day.year - 2, day.year + 2))
+        return cls(
+            requests=before(settings.requests), lists=before(settings.lists), mails=before(settings.mails),
+            addresses=before(settings.addresses),
+            open_years=tuple(str(year) for year in years if calendar.end_of(year).last_day >= day),
+        )  # fmt: skip
 
 
 def is_over(limits: Limits) -> ColumnElement[bool]:
@@ -148,25 +236,6 @@ def erase_mails_about(connection: Connection, references: Sequence[str], now: da
     return _blank_mails(connection, list(connection.execute(chosen).scalars()), now)
 
 
-def _blank_mails(connection: Connection, ids: Sequence[int], now: datetime) -> int:
-    for some in batches(ids):
-        of_them = MAILS.c.id.in_(some)
-        connection.execute(update(MAILS).where(of_them).values(**BLANK_MAIL, erased_at=now))
-        # the key of a mail to one person bears the address; its instant makes it unique for ever
-        bears_address = MAILS.c.dedupe_key.contains("@", autoescape=True)
-        connection.execute(update(MAILS).where(of_them, bears_address).values(dedupe_key=None))
-    return len(ids)
-
-
-def _may_be_erased() -> ColumnElement[bool]:
-    return and_(MAILS.c.erased_at.is_(None), MAILS.c.next_attempt_at.is_(None), MAILS.c.lease_until.is_(None))
-
-
-def _about(references: Any) -> ColumnElement[bool]:
-    others = select(MAIL_REQUESTS.c.mail_id).where(MAIL_REQUESTS.c.reference.in_(references))
-    return or_(MAILS.c.reference.in_(references), MAILS.c.id.in_(others))
-
-
 def erase_installation_texts(connection: Connection, before: datetime) -> int:
     """Erase a batch of the free texts beside the installation's own events: why a mailbox was set, a mail given up."""
     seqs = select(NOTE.c.seq).where(_is_old_text(before)).order_by(NOTE.c.seq).limit(BATCH_SIZE)
@@ -177,11 +246,6 @@ def erase_installation_texts(connection: Connection, before: datetime) -> int:
 def count_installation_texts(connection: Connection, before: datetime) -> int:
     """How many there are."""
     return _count(connection, NOTE, _is_old_text(before))
-
-
-def _is_old_text(before: datetime) -> ColumnElement[bool]:
-    old = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION, EVENT.c.at < before)
-    return and_(NOTE.c.stream == INSTALLATION, NOTE.c.seq.in_(old))
 
 
 def forgettable_actors(
@@ -254,9 +318,77 @@ def erase_tokens(connection: Connection, condition: ColumnElement[bool]) -> int:
     return connection.execute(update(TOKENS).where(condition).values(values)).rowcount
 
 
+def written_names(prenom: str, nom: str) -> frozenset[str]:
+    """A name as a text may bear it, folded: the prénom first, or the nom."""
+    first, last = fold(prenom), fold(nom)
+    return frozenset((f"{first} {last}".strip(), f"{last} {first}".strip())) - {""}
+
+
+def find_mentions(connection: Connection, names: Set[str], own: Collection[str]) -> tuple[str, ...]:
+    """Return the requests, but ``own``, of which a text bears one of these folded names or addresses."""
+    found = {stream for stream, _, _ in _notes(connection, names)} | {
+        reference for reference, _ in _private_notes(connection, names)
+    }
+    return tuple(sorted(found - set(own)))
+
+
+def erase_mentions(connection: Connection, names: Set[str], references: Collection[str]) -> Counts:
+    """Erase the texts of these requests that bear one of the names, and no other; the journal keeps their digests."""
+    chosen = set(references)
+    notes = [key for key in _notes(connection, names) if key[0] in chosen]
+    private = [number for reference, number in _private_notes(connection, names) if reference in chosen]
+    for keys in batches(notes):
+        connection.execute(delete(NOTE).where(tuple_(*_NOTE_KEY).in_(keys)))
+    for numbers in batches(private):
+        connection.execute(delete(PRIVATE_NOTE).where(PRIVATE_NOTE.c.number.in_(numbers)))
+    return Counts(texts=len(notes), notes=len(private))
+
+
+def _blank_mails(connection: Connection, ids: Sequence[int], now: datetime) -> int:
+    for some in batches(ids):
+        of_them = MAILS.c.id.in_(some)
+        connection.execute(update(MAILS).where(of_them).values(**BLANK_MAIL, erased_at=now))
+        # the key of a mail to one person bears the address; its instant makes it unique for ever
+        bears_address = MAILS.c.dedupe_key.contains("@", autoescape=True)
+        connection.execute(update(MAILS).where(of_them, bears_address).values(dedupe_key=None))
+    return len(ids)
+
+
+def _may_be_erased() -> ColumnElement[bool]:
+    return and_(MAILS.c.erased_at.is_(None), MAILS.c.next_attempt_at.is_(None), MAILS.c.lease_until.is_(None))
+
+
+def _about(references: Any) -> ColumnElement[bool]:
+    others = select(MAIL_REQUESTS.c.mail_id).where(MAIL_REQUESTS.c.reference.in_(references))
+    return or_(MAILS.c.reference.in_(references), MAILS.c.id.in_(others))
+
+
+def _is_old_text(before: datetime) -> ColumnElement[bool]:
+    old = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION, EVENT.c.at < before)
+    return and_(NOTE.c.stream == INSTALLATION, NOTE.c.seq.in_(old))
+
+
 def _count(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:
     return int(connection.execute(select(func.count()).select_from(table).where(condition)).scalar_one())
 
 
 def _delete(connection: Connection, condition: ColumnElement[bool], table: Any) -> int:
     return connection.execute(delete(table).where(condition)).rowcount
+
+
+def _notes(connection: Connection, names: Set[str]) -> Iterator[tuple[str, int, str]]:
+    for stream, seq, field, body in connection.execute(select(*_NOTE_KEY, NOTE.c.body), execution_options=_AT_ONCE):
+        if _bears(body, names):
+            yield stream, seq, field
+
+
+def _private_notes(connection: Connection, names: Set[str]) -> Iterator[tuple[str, int]]:
+    columns = (PRIVATE_NOTE.c.reference, PRIVATE_NOTE.c.number, PRIVATE_NOTE.c.body)
+    for reference, number, body in connection.execute(select(*columns), execution_options=_AT_ONCE):
+        if _bears(body, names):
+            yield reference, number
+
+
+def _bears(body: str, names: Set[str]) -> bool:
+    text = f" {fold(body)} "
+    return any(f" {name} " in text for name in names)

@@ -18,14 +18,15 @@ from workflow.database.journal_tables import ACTOR
 from workflow.database.tables import IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.retention.erasure import (
     ERASED_TEXT,
+    Counts,
     count_requests,
     erase_mails,
     erase_requests,
     erase_tokens,
+    find_mentions,
     forget_actors,
+    written_names,
 )
-from workflow.retention.limits import Counts
-from workflow.retention.mentions import find_mentions, written_names
 
 _HAS_ENDED: Final = SUBSTITUTION.c.ended_at.is_not(None)
 

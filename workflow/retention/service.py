@@ -1,9 +1,13 @@
 """The erasure of what is personal: by the schedule after its time, or at a person's request (R110, R111)."""
 
-from collections.abc import Callable, Collection, Iterator, Set
+import logging
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, false, select
@@ -32,11 +36,15 @@ from workflow.retention.chef_names import (
     names_of_chef,
     plan_chef_name,
 )
-from workflow.retention.ledger import ErasureLedger
-from workflow.retention.limits import Counts, Limits
-from workflow.retention.mentions import erase_mentions
+from workflow.retention.erasure import Counts, Limits, erase_mentions
 from workflow.retention.person import PersonPlan, erase_person, known_addresses, names_of, plan_person
 from workflow.settings.sections import RetentionSettings
+
+LEDGER_NAME: Final = "erasures.txt"
+
+_LINE: Final = re.compile(r"(\d{4}-\d{2}-\d{2}) ([0-9a-f]{64})")
+
+_log = logging.getLogger("oda")
 
 _PERSON_ERASED: Final = "person_erased"
 
@@ -49,6 +57,53 @@ MOST_BATCHES: Final = 50
 
 Step = Callable[[Connection], Counts | None]
 """Erases a batch in the caller's transaction, and says what went; None once nothing is left."""
+
+
+@dataclass(frozen=True)
+class ErasureLedger:
+    """An append-only file outside the database: one line for each address, or name in an establishment, that is erased.
+
+    A restored backup is erased again by it. It holds keyed digests and days, nothing else; it is to be saved with the
+    secrets.
+    """
+
+    path: Path
+    hasher: JournalHasher
+
+    def digest(self, mail: str) -> str:
+        """Return the digest under which an address is known here; without the journal's key nobody finds it."""
+        return self.hasher.digest(f"erased person\x1f{fold_mail(mail)}")
+
+    def digest_of_chef(self, uai: str, key: str) -> str:
+        """Return the digest of a chef known by name alone: of the establishment, and the name's ``chef_key``."""
+        return self.hasher.digest(f"erased chef\x1f{uai}\x1f{key}")
+
+    def add(self, digests: Collection[str], day: date) -> None:
+        """Write that whoever these digests are of is erased, for good before returning. Raises OSError."""
+        lines = "".join(f"{day.isoformat()} {digest}\n" for digest in digests)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        descriptor = os.open(self.path, flags, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(lines.encode())
+            file.flush()
+            os.fsync(descriptor)
+
+    def read(self) -> Mapping[str, date]:
+        """The last day of each digest; nothing while nobody was erased. A line that a kill cut short is left out.
+
+        Raises OSError for a file that cannot be read.
+        """
+        days: dict[str, date] = {}
+        try:
+            lines = self.path.read_text("ascii", errors="replace").splitlines()
+        except FileNotFoundError:
+            return days
+        for line in lines:
+            if match := _LINE.fullmatch(line):
+                days[match[2]] = max(date.fromisoformat(match[1]), days.get(match[2], date.min))
+            elif line:
+                _log.warning("a line of %s is not an erasure", self.path.name)
+        return days
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,15 +287,17 @@ class Retention:
         return Limits.on(self.calendar.today(now), self.settings, self.calendar)
 
     def _steps(self, limits: Limits, now: datetime) -> Iterator[Step]:
-        yield partial(_erase_requests, limits=limits, now=now)
+        yield lambda connection: erasure.erase_requests(connection, erasure.is_over(limits), now)
         for mail, until in self._to_erase_again():
             yield partial(self._erase_person, mail=mail, now=now, until=until)
-        yield partial(_erase_mails, limits=limits, now=now)
-        yield partial(_erase_texts, limits=limits)
+        yield lambda connection: _some(mails=erasure.erase_mails(connection, erasure.is_old_mail(limits), now))
+        yield lambda connection: _some(texts=erasure.erase_installation_texts(connection, limits.requests))
         yield partial(_forget_actors, limits=limits, members=self._members())
-        yield _forget_chefs
-        yield partial(_erase_tokens, limits=limits)
-        yield partial(_erase_addresses, limits=limits)
+        yield lambda connection: _some(
+            chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection, false()))
+        )
+        yield lambda connection: _some(tokens=erasure.erase_tokens(connection, erasure.is_spent_token(limits.requests)))
+        yield lambda connection: _some(addresses=delete_old_origins(connection, limits.addresses))
 
     def _to_erase_again(self) -> list[tuple[str, datetime]]:
         """The addresses here whose erasure was decided, each with the end of the day of that decision."""
@@ -299,34 +356,10 @@ class Retention:
         return frozenset(f"{role.value}:{fold_mail(mail)}" for role, mail in pairs)
 
 
-def _erase_requests(connection: Connection, limits: Limits, now: datetime) -> Counts | None:
-    return erasure.erase_requests(connection, erasure.is_over(limits), now)
-
-
-def _erase_mails(connection: Connection, limits: Limits, now: datetime) -> Counts | None:
-    return _some(mails=erasure.erase_mails(connection, erasure.is_old_mail(limits), now))
-
-
-def _erase_texts(connection: Connection, limits: Limits) -> Counts | None:
-    return _some(texts=erasure.erase_installation_texts(connection, limits.requests))
-
-
 def _forget_actors(connection: Connection, limits: Limits, members: frozenset[str]) -> Counts | None:
     installation.lock(connection)  # two machines forget nobody twice
     numbers = erasure.forgettable_actors(connection, limits, false(), members)
     return _some(actors=erasure.forget_actors(connection, numbers))
-
-
-def _forget_chefs(connection: Connection) -> Counts | None:
-    return _some(chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection, false())))
-
-
-def _erase_tokens(connection: Connection, limits: Limits) -> Counts | None:
-    return _some(tokens=erasure.erase_tokens(connection, erasure.is_spent_token(limits.requests)))
-
-
-def _erase_addresses(connection: Connection, limits: Limits) -> Counts | None:
-    return _some(addresses=delete_old_origins(connection, limits.addresses))
 
 
 def _some(**numbers: int) -> Counts | None:

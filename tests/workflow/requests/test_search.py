@@ -7,7 +7,7 @@ from states import commands as c
 from states.vocabulary import State
 from tests.kit import factories as make
 from tests.workflow.requests.office import OTHER, Office
-from workflow.database.mapping import words_of
+from workflow.database.mapping import search_words
 from workflow.database.tables import REQUEST, WORD
 from workflow.requests.search import SearchResult, count_named, search
 
@@ -79,7 +79,7 @@ def test_words__follow_the_person(office: Office) -> None:
         words = set(connection.execute(select(WORD.c.word)).scalars())
     assert words == {"vidal", "nadege", "nvidal@ac-toulouse.fr"}
     person = make.request(nom="De La Tour", prenom="Ève", mail="E@b.fr")
-    assert words_of(person) == ["de", "e@b.fr", "eve", "la", "tour"]
+    assert search_words(person) == ["de", "e@b.fr", "eve", "la", "tour"]
 
 
 def test_search__is_served_by_indexes(office: Office) -> None:

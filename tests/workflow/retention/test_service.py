@@ -28,8 +28,7 @@ from workflow.database.journal_tables import EVENT
 from workflow.database.tables import REQUEST
 from workflow.journal import installation
 from workflow.requests.search import search
-from workflow.retention.erasure import ERASED_NAME
-from workflow.retention.limits import Counts
+from workflow.retention.erasure import ERASED_NAME, Counts
 from workflow.schedule.daily_job import JobDay
 from workflow.schedule.digest import late_digest
 
