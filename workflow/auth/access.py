@@ -187,9 +187,9 @@ def end_access_of_mailboxes(
 
 def end_access_of_removed(connection: Connection, hasher: JournalHasher, people: People, now: datetime) -> int:
     """End for good what people have who are in the settings no more: put back, they sign in anew (R73, R76)."""
-    sessions = _removed(connection, people, SESSIONS, "digest", SESSIONS.c.ended_at.is_(None))
-    links = _removed(connection, people, LINKS, "digest", LINKS.c.used_at.is_(None))
-    tokens = _removed(connection, people, TOKENS, "id", TOKENS.c.revoked_at.is_(None))
+    sessions = _keys_of_removed(connection, people, SESSIONS, "digest", SESSIONS.c.ended_at.is_(None))
+    links = _keys_of_removed(connection, people, LINKS, "digest", LINKS.c.used_at.is_(None))
+    tokens = _keys_of_removed(connection, people, TOKENS, "id", TOKENS.c.revoked_at.is_(None))
     factors = delete_factors_of_removed(connection, people)
     if not (sessions or links or tokens or factors):
         return 0
@@ -234,7 +234,7 @@ def _has_words(row: Row[Any], words: Sequence[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _removed(
+def _keys_of_removed(
     connection: Connection, people: People, table: Table, name: str, is_alive: ColumnElement[bool]
 ) -> list[Any]:  # fmt: skip
     """Return what tells the living rows of a table whose person is in the settings no more."""

@@ -50,14 +50,14 @@ from workflow.settings.model import Settings
 
 UNKNOWN_BROWSER: Final = "un navigateur inconnu"
 
-_NAMES: Final = (
+_BROWSER_NAMES: Final = (
     ("Edg", "Edge"), ("OPR/", "Opera"), ("Vivaldi/", "Vivaldi"), ("SamsungBrowser/", "Samsung Internet"),
     ("FxiOS/", "Firefox"), ("Firefox/", "Firefox"), ("Chromium/", "Chromium"), ("CriOS/", "Chrome"),
     ("Chrome/", "Chrome"), ("Trident/", "Internet Explorer"), ("Safari/", "Safari"),
 )  # fmt: skip
 """What a browser calls itself; most add the names of others, so that the order counts."""
 
-_SYSTEMS: Final = (
+_BROWSER_SYSTEMS: Final = (
     ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("CrOS", "ChromeOS"),
     ("Macintosh", "macOS"), ("Linux", "Linux"),
 )  # fmt: skip
@@ -67,7 +67,7 @@ CODE_DIGITS: Final = 6
 _MOST_LINKS: Final = 5
 """Links of one browser that a code is compared with, the newest first: those that a mailbox may get in half an hour."""
 
-_NOBODY: Final = "personne@invalid"
+_NO_LINK: Final = "personne@invalid"
 """Stands for the links that are missing."""
 
 _MAILBOX_IN_FORCE: Final = func.coalesce(func.nullif(ESTABLISHMENT.c.set_mailbox, ""), ESTABLISHMENT.c.mailbox)
@@ -352,8 +352,8 @@ def describe_browser(user_agent: str) -> str:
 
     Only our own words come out, never a part of the header, which anybody may write as they like.
     """
-    name = _first_word(_NAMES, user_agent)
-    system = _first_word(_SYSTEMS, user_agent)
+    name = _first_word(_BROWSER_NAMES, user_agent)
+    system = _first_word(_BROWSER_SYSTEMS, user_agent)
     if not system:
         return name or UNKNOWN_BROWSER
     return f"{name or UNKNOWN_BROWSER} sur {system}"
@@ -392,9 +392,9 @@ class LinkCodes:
         links: list[Row[Any] | None] = [*self.pending(connection, browser, now)]
         for link in links + [None] * (_MOST_LINKS - len(links)):
             counted = connection.begin_nested()
-            limits = self._limits(connection, link.sent_to if link else _NOBODY, network, now)
+            limits = self._limits(connection, link.sent_to if link else _NO_LINK, network, now)
             hits = [self._limiter.hit(connection, limit, key, now) for limit, key in limits]
-            typed = self.digest_of(link.digest if link else _NOBODY, code)
+            typed = self.digest_of(link.digest if link else _NO_LINK, code)
             is_right = hmac.compare_digest(link.code_digest if link else "", typed)
             found = link if is_right and is_allowed and all(hits) else found
             if link:

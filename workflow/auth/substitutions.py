@@ -137,7 +137,8 @@ class Substitutions:
 
     def all(self, by: Actor) -> tuple[Substitution, ...]:
         """Return everybody's that have not ended. Raises NotAllowed for who is no operator."""
-        _require_rectorat_operator(by)
+        if by.role is not Role.OPERATOR:
+            raise NotAllowed("Seul un opérateur lit les suppléances de tous.")
         return self._list(_STILL)
 
     def in_force(self, user: SessionUser, number: int) -> Substitution | None:
@@ -292,11 +293,6 @@ def count_forgotten_substitutions(connection: Connection, at: datetime) -> int:
     """Count those that ``expire`` forgets at this instant, having ended long ago (R110)."""
     old = select(func.count()).select_from(SUBSTITUTION).where(SUBSTITUTION.c.ended_at <= at - REMEMBERED)
     return int(connection.execute(old).scalar_one())
-
-
-def _require_rectorat_operator(by: Actor) -> None:
-    if by.role is not Role.OPERATOR:
-        raise NotAllowed("Seul un opérateur lit les suppléances de tous.")
 
 
 def _end(

@@ -96,7 +96,7 @@ class Tokens:
         with self._database.write() as connection:
             created = connection.execute(insert(TOKENS).values(row).returning(TOKENS)).one()
             data: dict[str, Scalar] = {"scope": scope.value, "days": days, "of": bearer.number}
-            self._record(connection, "token_created", by, created.id, data, now)
+            installation.record(connection, self._hasher, "token_created", by, now, {"token": created.id, **data})
             if bearer.is_establishment and scope is Scope.ACT:
                 begin_stand_in(
                     connection, StandInKind.TOKEN, sorted(bearer.establishments), by, now, token=created.id,
@@ -169,11 +169,6 @@ class Tokens:
         """End the tokens made for the establishments of who says to be their new chef (R37, R76)."""
         with self._database.write() as connection:
             end_tokens_of(connection, self._hasher, chef.establishments, chef, "chef_changed", self._clock.now())
-
-    def _record(
-        self, connection: Connection, kind: str, actor: Actor, number: int, data: dict[str, Scalar], now: datetime
-    ) -> None:
-        installation.record(connection, self._hasher, kind, actor, now, {"token": number, **data})
 
 
 def revoke_token(

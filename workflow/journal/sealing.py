@@ -270,18 +270,18 @@ def is_filed(connection: Connection, number: int) -> bool:
 def export_lines(connection: Connection, now: datetime) -> Iterator[str]:
     """Yield the export line by line: what it is, the keys, each seal with its heads, the chains; in bounded memory."""
     born = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
-    yield _line("export", format=EXPORT_FORMAT, installation=canonical_instant(born), at=canonical_instant(now))
+    yield _export_line("export", format=EXPORT_FORMAT, installation=canonical_instant(born), at=canonical_instant(now))
     for key in connection.execute(select(KEY_STARTED).order_by(KEY_STARTED.c.first_seal)):
-        yield _line("key", public=key.public, since=canonical_instant(key.started_at), first_seal=key.first_seal)
+        yield _export_line("key", public=key.public, since=canonical_instant(key.started_at), first_seal=key.first_seal)
     seals = select(JOURNAL_SEAL.c.number, JOURNAL_SEAL.c.text, JOURNAL_SEAL.c.signature)
     for number, text, signature in connection.execute(seals.order_by(JOURNAL_SEAL.c.number)).all():
-        yield _line("seal", text=text, signature=signature)
+        yield _export_line("seal", text=text, signature=signature)
         for head in sealed_lines(connection, number):
-            yield _line("head", seal=number, **head._asdict())
+            yield _export_line("head", seal=number, **head._asdict())
     events = select(EVENT.c.canonical, EVENT.c.hash)
     ordered = events.order_by(by_bytes(connection, EVENT.c.stream), EVENT.c.seq)
     for event in connection.execute(ordered, execution_options=STREAMED):
-        yield _line("event", canonical=event.canonical, hash=event.hash)
+        yield _export_line("event", canonical=event.canonical, hash=event.hash)
 
 
 def _pages_of_heads(connection: Connection) -> Iterator[list[Any]]:
@@ -369,5 +369,5 @@ def _free_name(path: Path, draft: Path) -> Path:
     return next(name for name in names if not name.exists() or name.read_bytes() == draft.read_bytes())
 
 
-def _line(kind: str, **content: Any) -> str:
+def _export_line(kind: str, **content: Any) -> str:
     return json.dumps({"type": kind, **content}, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -27,7 +27,7 @@ from workflow.journal.event_kinds import EventGroup, EventKind, kind_label, kind
 from workflow.journal.exports import ExportedList
 from workflow.journal.stream import Origin
 
-_NAMES: Final[dict[str, str]] = {
+_NAMES_OF_DATA: Final[dict[str, str]] = {
     "list": "liste", "limit": "quoi", "refused": "refus", "rows": "lignes", "format": "format", "filters": "filtres",
     "subjects": "réseaux ou boîtes en cause", "establishments": "établissements", "sessions": "connexions",
     "links": "liens", "tokens": "jetons", "token": "jeton n°", "scope": "portée", "days": "jours",
@@ -46,7 +46,7 @@ _NAMES: Final[dict[str, str]] = {
 }  # fmt: skip
 """What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""
 
-_FILTERS: Final[dict[str, str]] = {
+_NAMES_OF_FILTERS: Final[dict[str, str]] = {
     "etat": "état", "verifications": "vérifications", "age": "depuis", "a": "à faire", "tri": "ordre",
     "annee": "année", "departement": "département", "etablissement": "établissement", "uai": "établissement",
     "demande": "demande", "etape": "étape", "motif": "motif", "genre": "genre", "vue": "vue", "jour": "jour",
@@ -114,7 +114,7 @@ class EndOfAccess(Labelled):
     PERSON_REMOVED = "person_removed", "la personne n'est plus dans les réglages"
 
 
-_WORDS: Final[dict[str, tuple[type[Labelled], ...]]] = {
+_WORDS_OF_DATA: Final[dict[str, tuple[type[Labelled], ...]]] = {
     "list": (ExportedList, ListKind), "limit": (LimitName,), "scope": (Scope,),
     "why": (EndOfAccess, SubstitutionEnd, ClockFault, Hold),
     "reason": (EndOfAccess,), "fault": (Fault,), "method": (SignInMethod,),
@@ -198,7 +198,7 @@ def event_data(data: Mapping[str, Scalar]) -> tuple[Shown, ...]:
     """Return the data of an event that have a French name, in words; what was not the case is left out."""
     return tuple(
         (name, _in_words(key, data[key]))
-        for key, name in _NAMES.items()
+        for key, name in _NAMES_OF_DATA.items()
         if key in data and (data[key] or (data[key] == 0 and data[key] is not False and key in _TOLD_AT_ZERO))
     )
 
@@ -213,7 +213,7 @@ def _in_words(key: str, value: Scalar) -> str:
         return text.upper()
     if _DAY.fullmatch(text):
         return french.day(date.fromisoformat(text))
-    for words in _WORDS.get(key, ()):
+    for words in _WORDS_OF_DATA.get(key, ()):
         member = words._value2member_map_.get(text)
         if isinstance(member, Labelled):
             return member.label
@@ -222,7 +222,7 @@ def _in_words(key: str, value: Scalar) -> str:
 
 def _filter_in_words(code: str) -> str:
     name, _, value = code.partition("=")
-    label = _FILTERS.get(name, name)
+    label = _NAMES_OF_FILTERS.get(name, name)
     if value == "*":
         return f"{label} (tapé, pas gardé)"
     if name == "departement":

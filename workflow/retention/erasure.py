@@ -76,7 +76,7 @@ _OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader", "rupn")
 """The roles in the key of an actor that is a person: ``chef:UAI:name``, ``operator:address``, ``rupn:`` a digest."""
 
 _NOTE_KEY: Final = (NOTE.c.stream, NOTE.c.seq, NOTE.c.field)
-_AT_ONCE: Final = {"yield_per": 2000}
+_STREAMED: Final = {"yield_per": 2000}
 
 
 class Erased(Labelled):
@@ -326,8 +326,8 @@ def written_names(prenom: str, nom: str) -> frozenset[str]:
 
 def find_mentions(connection: Connection, names: Set[str], own: Collection[str]) -> tuple[str, ...]:
     """Return the requests, but ``own``, of which a text bears one of these folded names or addresses."""
-    found = {stream for stream, _, _ in _notes(connection, names)} | {
-        reference for reference, _ in _private_notes(connection, names)
+    found = {stream for stream, _, _ in _notes_with(connection, names)} | {
+        reference for reference, _ in _private_notes_with(connection, names)
     }
     return tuple(sorted(found - set(own)))
 
@@ -335,8 +335,8 @@ def find_mentions(connection: Connection, names: Set[str], own: Collection[str])
 def erase_mentions(connection: Connection, names: Set[str], references: Collection[str]) -> Counts:
     """Erase the texts of these requests that bear one of the names, and no other; the journal keeps their digests."""
     chosen = set(references)
-    notes = [key for key in _notes(connection, names) if key[0] in chosen]
-    private = [number for reference, number in _private_notes(connection, names) if reference in chosen]
+    notes = [key for key in _notes_with(connection, names) if key[0] in chosen]
+    private = [number for reference, number in _private_notes_with(connection, names) if reference in chosen]
     for keys in batches(notes):
         connection.execute(delete(NOTE).where(tuple_(*_NOTE_KEY).in_(keys)))
     for numbers in batches(private):
@@ -376,15 +376,15 @@ def _delete(connection: Connection, condition: ColumnElement[bool], table: Any) 
     return connection.execute(delete(table).where(condition)).rowcount
 
 
-def _notes(connection: Connection, names: Set[str]) -> Iterator[tuple[str, int, str]]:
-    for stream, seq, field, body in connection.execute(select(*_NOTE_KEY, NOTE.c.body), execution_options=_AT_ONCE):
+def _notes_with(connection: Connection, names: Set[str]) -> Iterator[tuple[str, int, str]]:
+    for stream, seq, field, body in connection.execute(select(*_NOTE_KEY, NOTE.c.body), execution_options=_STREAMED):
         if _bears(body, names):
             yield stream, seq, field
 
 
-def _private_notes(connection: Connection, names: Set[str]) -> Iterator[tuple[str, int]]:
+def _private_notes_with(connection: Connection, names: Set[str]) -> Iterator[tuple[str, int]]:
     columns = (PRIVATE_NOTE.c.reference, PRIVATE_NOTE.c.number, PRIVATE_NOTE.c.body)
-    for reference, number, body in connection.execute(select(*columns), execution_options=_AT_ONCE):
+    for reference, number, body in connection.execute(select(*columns), execution_options=_STREAMED):
         if _bears(body, names):
             yield reference, number
 

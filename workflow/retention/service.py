@@ -42,7 +42,7 @@ from workflow.settings.sections import RetentionSettings
 
 LEDGER_NAME: Final = "erasures.txt"
 
-_LINE: Final = re.compile(r"(\d{4}-\d{2}-\d{2}) ([0-9a-f]{64})")
+_LEDGER_LINE: Final = re.compile(r"(\d{4}-\d{2}-\d{2}) ([0-9a-f]{64})")
 
 _log = logging.getLogger("oda")
 
@@ -99,7 +99,7 @@ class ErasureLedger:
         except FileNotFoundError:
             return days
         for line in lines:
-            if match := _LINE.fullmatch(line):
+            if match := _LEDGER_LINE.fullmatch(line):
                 days[match[2]] = max(date.fromisoformat(match[1]), days.get(match[2], date.min))
             elif line:
                 _log.warning("a line of %s is not an erasure", self.path.name)

@@ -16,7 +16,7 @@ from workflow.settings.sections import WebAddress
 
 ClaimNames = Annotated[tuple[OneLine, ...], Field(min_length=1, max_length=20)]
 
-Values = Annotated[tuple[OneLine, ...], Field(max_length=200)]
+ClaimValues = Annotated[tuple[OneLine, ...], Field(max_length=200)]
 
 LARGEST_GATE: Final = 1024
 """Addresses of a network that may say who calls: a gate has a few, not those of a whole site."""
@@ -38,9 +38,9 @@ RoleName = Literal["chef", "operator", "reader"]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """The signatures that a provider's published key checks: never none, nor one made with the shared secret."""
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+_PROVIDER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 
-_WORD = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
+_SCOPE_WORD = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
 """What a scope or an ``acr`` is made of (RFC 6749, 3.3): no space, no quote."""
 
 ISSUER_EXAMPLE = "par exemple https://auth.agentconnect.gouv.fr/api/v2"
@@ -72,19 +72,19 @@ class IdentityMappingSettings(Section):
     claims: ClaimNamesSettings = Field(
         default_factory=ClaimNamesSettings, description="Les noms sous lesquels une identité dit chaque chose."
     )
-    chef_functions: Values = Field(
+    chef_functions: ClaimValues = Field(
         ("DIR",),
         description="Les fonctions d'un chef d'établissement (DIR, celle de son adjoint aussi) ; vide : être"
         " responsable suffit.",
     )
-    deputy_functions: Values = Field(
+    deputy_functions: ClaimValues = Field(
         (), description="Les fonctions d'un adjoint, là où elles se distinguent ; sinon on lui demande s'il l'est."
     )
-    deputy_groups: Values = Field((), description="Les groupes d'un adjoint, là où ils le distinguent.")
-    operator_groups: Values = Field(
+    deputy_groups: ClaimValues = Field((), description="Les groupes d'un adjoint, là où ils le distinguent.")
+    operator_groups: ClaimValues = Field(
         (), description="Un opérateur de people.operators doit aussi être de l'un de ces groupes ; vide : aucun exigé."
     )
-    reader_groups: Values = Field((), description="De même pour un lecteur de people.readers.")
+    reader_groups: ClaimValues = Field((), description="De même pour un lecteur de people.readers.")
     binding: bool = Field(
         True,
         description="Une identité qui ne dit pas la fonction se lie une fois à un établissement, par un lien envoyé à"
@@ -179,14 +179,14 @@ class TrustedHeadersSettings(Section):
         return (self.secret, *self.claim_headers.values(), *self.others)
 
 
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
+def _provider_name(text: str) -> str:
+    if not _PROVIDER_NAME.fullmatch(text):
         raise refusal(f"« {text} » ne peut pas être un nom d'adresse", "des minuscules et tirets : proconnect")
     return text
 
 
-def _word(text: str) -> str:
-    if not _WORD.fullmatch(text):
+def _scope_word(text: str) -> str:
+    if not _SCOPE_WORD.fullmatch(text):
         raise refusal(f"« {text} » contient un espace ou un signe inattendu", "un mot, par exemple eidas2")
     return text
 
@@ -209,10 +209,12 @@ def _issuer(text: str) -> str:
     return text
 
 
-ProviderName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
+ProviderName = Annotated[
+    str, AfterValidator(_provider_name), Field(json_schema_extra={"pattern": f"^{_PROVIDER_NAME.pattern}$"})
+]
 
 
-Word = Annotated[str, AfterValidator(_word)]
+Word = Annotated[str, AfterValidator(_scope_word)]
 
 
 Issuer = Annotated[str, AfterValidator(_issuer), Field(json_schema_extra={"format": "uri"})]
