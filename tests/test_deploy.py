@@ -18,9 +18,9 @@ from portal.cli.main import TREE
 from portal.connections import MOST, OTHER_DESCRIPTORS
 from portal.web.middleware import PROBES
 from workflow.identity.provider_sign_in import RETURN_PATH
-from workflow.service_manager import LONGEST_TURN_S
 from workflow.settings.loader import load_settings
 from workflow.settings.secrets import DATABASE_PASSWORD, environment_name
+from workflow.worker import LONGEST_TURN_S
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

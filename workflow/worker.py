@@ -3,14 +3,19 @@
 APScheduler only calls it each minute, with a memory store: what is due is computed from the data, so a run that was
 missed, doubled or late does no harm (docs/adr/0004). It reckons by the wall clock: ``keep_due`` watches, by a counter
 that no clock sets back, that the next run is never farther than a minute away.
+
+systemd is told by ``sd_notify`` that this process is ready, then that each of its loops turns. Nothing is told, and
+nothing fails, where ``NOTIFY_SOCKET`` is not in the environment.
 """
 
 import asyncio
 import logging
 import signal
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -25,13 +30,15 @@ from workflow.health.report import TickFailure
 from workflow.schedule.nodes import refusal
 from workflow.schedule.tick import TickResult
 
+LONGEST_TURN_S: Final = 60
+"""Seconds after which a loop that has not turned is stuck: the portal's turns each second, the worker's every ten."""
+
 TICK_SECONDS = 60
 
 WATCH_SECONDS: Final = 10
 
 MOST_CALLS: Final = 10_000
 """Calls of the connector in one round, which stops at once when the service does."""
-
 
 _log = logging.getLogger("oda")
 
@@ -195,6 +202,38 @@ def keep_due(scheduler: BaseScheduler, now: datetime) -> None:
     for job in scheduler.get_jobs():
         if job.next_run_time and job.next_run_time - now > timedelta(seconds=TICK_SECONDS + WATCH_SECONDS):
             job.modify(next_run_time=now)
+
+
+class ServiceManager:
+    """The one that started this process. Its ``WatchdogSec`` restarts a process of which one loop is stuck."""
+
+    def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._address = environ.get("NOTIFY_SOCKET", "")
+        self._clock = clock
+        self._turned: dict[str, float] = {}
+
+    def ready(self) -> None:
+        """Tell that what comes after this service may start."""
+        self._send("READY=1")
+
+    def loop(self, name: str) -> Callable[[], None]:
+        """Return what this loop calls at each turn; from now on the process is alive while every loop turns."""
+
+        def turn() -> None:
+            self._turned[name] = now = self._clock()
+            if all(now - last <= LONGEST_TURN_S for last in list(self._turned.values())):
+                self._send("WATCHDOG=1")
+
+        self._turned[name] = self._clock()
+        return turn
+
+    def _send(self, state: str) -> None:
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.setblocking(False)
+            sender.sendto(state.encode(), address)
 
 
 async def _each(seconds: float, action: Callable[[], None]) -> None:

@@ -111,8 +111,7 @@ def _put_off_lines(app: "App") -> Iterator[str]:
 def worker(context: CliContext) -> None:
     log = log_to_stderr(context.settings().monitoring.log_format)
     with opened_app(context) as app:
-        from workflow.service_manager import ServiceManager
-        from workflow.worker import Worker
+        from workflow.worker import ServiceManager, Worker
 
         log.info(start_line(app))
         manager = ServiceManager(os.environ)
@@ -134,8 +133,7 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
     with opened_app(context) as app:
         from portal.app import create_app
         from portal.server import Server
-        from workflow.service_manager import ServiceManager
-        from workflow.worker import Worker
+        from workflow.worker import ServiceManager, Worker
 
         settings, manager = app.settings.portal, ServiceManager(os.environ)
         worker = Worker(app, tick_logger(app, log), (lambda: None) if no_worker else manager.loop("worker"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow.service_manager import LONGEST_TURN_S, ServiceManager
+from workflow.worker import LONGEST_TURN_S, ServiceManager
 
 
 @pytest.fixture
