@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from workflow.retention.access import Kept, PersonFile
-    from workflow.retention.chef_names import ChefNamePlan
     from workflow.retention.erasure import Counts
-    from workflow.retention.person import PersonPlan
+    from workflow.retention.person import ChefNamePlan, PersonPlan
 
 _ADDRESS = click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse électronique de la personne.")
 _NAME = click.option(

@@ -32,9 +32,8 @@ from workflow.auth.rate_limit import Limit, RefusalCounts
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
 from workflow.codes.opening import RecentOpenings
-from workflow.identity.entry import IdentityEntry
+from workflow.identity.entry import IdentityEntry, PendingBinding, PendingBindings
 from workflow.identity.provider_sign_in import ProviderSignIn
-from workflow.identity.sealed_cookies import PendingBinding, PendingBindings
 from workflow.journal.exports import ExportedList
 from workflow.settings.infrastructure import PortalSettings
 

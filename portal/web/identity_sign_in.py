@@ -30,8 +30,7 @@ from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import GATE, identity_digest
 from workflow.auth.rate_limit import REFUSED_IDENTITIES
 from workflow.identity.claims import BindingNeeded, IdentityRefusal, IdentityRefused, IdentityUser
-from workflow.identity.entry import NamedIdentity
-from workflow.identity.sealed_cookies import BINDING_LASTS, PendingBinding
+from workflow.identity.entry import BINDING_LASTS, NamedIdentity, PendingBinding
 
 router = APIRouter(include_in_schema=False)
 

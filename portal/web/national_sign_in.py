@@ -23,9 +23,8 @@ from workflow.auth.rate_limit import REFUSED_IDENTITIES, digest
 from workflow.auth.sessions import SessionUser
 from workflow.identity.claims import IdentityRefused, IdentityUser, Resolution
 from workflow.identity.entry import NamedIdentity
-from workflow.identity.provider import ProvenIdentity
-from workflow.identity.provider_sign_in import RETURN_PATH, ProviderReturn
-from workflow.identity.sealed_cookies import ATTEMPT_LASTS, ProviderSession, SignInAttempt
+from workflow.identity.provider import ProvenIdentity, SignInAttempt
+from workflow.identity.provider_sign_in import ATTEMPT_LASTS, RETURN_PATH, ProviderReturn, ProviderSession
 from workflow.identity.transport import ProviderFailure, ProviderProblem
 
 router = APIRouter(include_in_schema=False)

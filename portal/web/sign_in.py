@@ -41,8 +41,7 @@ from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import SessionEnd
 from workflow.database.clock import ClockRefused
 from workflow.identity.claims import read_claims
-from workflow.identity.provider_sign_in import SIGNED_OUT_PATH
-from workflow.identity.sealed_cookies import ProviderSession
+from workflow.identity.provider_sign_in import SIGNED_OUT_PATH, ProviderSession
 from workflow.settings.sign_in import SignInSettings
 
 router = APIRouter(include_in_schema=False)

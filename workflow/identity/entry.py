@@ -1,11 +1,19 @@
-"""From an identity to a session: whom its claims sign in today, by the settings and the directory (R101 to R103)."""
+"""From an identity to a session: whom its claims sign in today, and one on its way to be bound (R101 to R103).
 
+The latter is kept in a sealed cookie of its browser, until a mailbox vouches for it.
+"""
+
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
+from notifications.ports import Clock
 from states.vocabulary import Channel, Role, SignInMethod
 from workflow.auth.actors import NotAllowed, People
 from workflow.auth.bindings import bound_to
@@ -22,7 +30,11 @@ from workflow.identity.claims import (
     read_claims,
     resolve,
 )
+from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
+
+BINDING_LASTS: Final = timedelta(minutes=60)
+"""The time in which the mailbox's link must have been opened, in the same browser."""
 
 _NAMED: Final = (
     select(E.c.uai, E.c.siret, E.c.is_open)
@@ -132,6 +144,48 @@ class IdentityEntry:
         if session_user.is_identified or user.asks_function or not user.name:
             return False
         return user.role is Role.DEPUTY or not self._sign_in.former_chefs(session_user, user.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PendingBinding:
+    """An identity to bind. ``label``: its provider as people call it; ``uai``: the establishment asked, once it is.
+
+    ``digest``, ``method``, ``provider``, ``name`` are those of ``NamedIdentity``; ``proposed``: the establishments that
+    its SIRET or its claims name.
+    """
+
+    digest: str
+    method: str
+    provider: str
+    label: str
+    name: str
+    begun_at: datetime
+    proposed: tuple[str, ...] = ()
+    uai: str = ""
+
+
+class PendingBindings:
+    """Seals and opens that cookie, under a key that no page and no database holds."""
+
+    def __init__(self, clock: Clock, hasher: JournalHasher) -> None:
+        self._clock = clock
+        self._box = Fernet(urlsafe_b64encode(bytes.fromhex(hasher.digest("pending-binding"))))
+
+    def keep(self, pending: PendingBinding) -> str:
+        """The cookie's content."""
+        values = asdict(pending) | {"begun_at": pending.begun_at.isoformat()}
+        return self._box.encrypt(json.dumps(values).encode()).decode()
+
+    def read(self, cookie: str) -> PendingBinding | None:
+        """The identity of this cookie; None for what is none of ours, and for one of too long ago."""
+        try:
+            values: dict[str, Any] = json.loads(self._box.decrypt(cookie.encode(errors="replace")))
+        except InvalidToken:
+            return None
+        begun_at = datetime.fromisoformat(values["begun_at"])
+        if not begun_at <= self._clock.now() < begun_at + BINDING_LASTS:
+            return None
+        return PendingBinding(**values | {"begun_at": begun_at, "proposed": tuple(values["proposed"])})
 
 
 def _find_named(connection: Connection, uais: Collection[str], sirets: Collection[str]) -> list[KnownEstablishment]:

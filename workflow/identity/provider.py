@@ -18,7 +18,6 @@ from pydantic import SecretStr
 
 from states.french import span
 from states.vocabulary import Role
-from workflow.identity.sealed_cookies import SignInAttempt
 from workflow.identity.signed_tokens import (
     LEEWAY,
     ExpectedToken,
@@ -71,6 +70,24 @@ class ProviderAddresses:
     logout: str
     posts_secret: bool
     tells_issuer: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignInAttempt:
+    """A sign-in that has begun. ``back``: the page wanted; ``is_fresh``: the person is to prove who they are anew.
+
+    ``session``: digest of the session whose user does so; ``level_of``: the role whose level of assurance is asked for.
+    """
+
+    provider: str
+    state: str
+    nonce: str
+    verifier: str
+    begun_at: datetime
+    back: str = ""
+    is_fresh: bool = False
+    session: str = ""
+    level_of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

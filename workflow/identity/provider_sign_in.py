@@ -1,18 +1,27 @@
-"""Signing in by a provider, from the button to the return, and out of it again (R101)."""
+"""Signing in by a provider, from the button to the return, and out of it again (R101).
 
+A sign-in that has begun travels in a cookie of its browser, sealed under a key that no page and no database holds:
+another browser's return, an old one and a second one are refused.
+"""
+
+import hmac
+import json
 import logging
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from threading import BoundedSemaphore
-from typing import Final
+from typing import Any, Final
+
+from cryptography.fernet import Fernet, InvalidToken
 
 from notifications.ports import Clock
 from states.vocabulary import Role
 from workflow.auth.rate_limit import FAILED_RETURNS, RateLimiter, network_of, new_secret
 from workflow.database.connection import Database
-from workflow.identity.provider import IdentityProvider, ProvenIdentity
-from workflow.identity.sealed_cookies import ProviderSession, SealedCookies, SignInAttempt
+from workflow.identity.provider import IdentityProvider, ProvenIdentity, SignInAttempt
 from workflow.identity.transport import ProviderFailure, ProviderProblem, ProviderTransport
 from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
@@ -27,6 +36,14 @@ RETURN_PATH: Final = "/connexion/retour"
 SIGNED_OUT_PATH: Final = "/connexion"
 """Where a provider sends people back once they are signed out of it."""
 
+ATTEMPT_LASTS: Final = timedelta(minutes=10)
+"""The time that a person has to be identified by the provider."""
+
+_RETURN: Final = "provider-return"
+
+LARGEST_HINT: Final = 1600
+"""Characters of an identity token that is kept: sealed, it fits with the other headers in the 4 kB of a proxy."""
+
 _log = logging.getLogger("oda")
 
 
@@ -38,6 +55,69 @@ class ProviderReturn:
     code: str = ""
     error: str = ""
     issuer: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderSession:
+    """What signing out of a provider needs: the token by which it named somebody; no database keeps it."""
+
+    provider: str
+    id_token: str = ""
+
+
+class SealedCookies:
+    """Makes and opens the two cookies, under a key that no page and no database holds."""
+
+    def __init__(self, database: Database, clock: Clock, hasher: JournalHasher) -> None:
+        self._database, self._clock = database, clock
+        self._limiter = RateLimiter(hasher)
+        self._attempts, self._sessions = (
+            Fernet(urlsafe_b64encode(bytes.fromhex(hasher.digest(use)))) for use in (_RETURN, "provider-session")
+        )
+
+    def begin(
+        self, provider: str, back: str, *, is_fresh: bool = False, session: str = "", level_of: str = ""
+    ) -> tuple[SignInAttempt, str]:  # fmt: skip
+        """Begin a sign-in; return it, and its cookie."""
+        attempt = SignInAttempt(
+            provider=provider, state=new_secret(), nonce=new_secret(), verifier=new_secret(),
+            begun_at=self._clock.now(), back=back, is_fresh=is_fresh, session=session, level_of=level_of,
+        )  # fmt: skip
+        values = asdict(attempt) | {"begun_at": attempt.begun_at.isoformat()}
+        return attempt, self._attempts.encrypt(json.dumps(values).encode()).decode()
+
+    def open(self, cookie: str) -> SignInAttempt:
+        """Return the sign-in that this browser has begun. Raises ProviderFailure for none of less than ten minutes."""
+        try:
+            values: dict[str, Any] = json.loads(self._attempts.decrypt(cookie.encode(errors="replace")))
+        except InvalidToken:
+            raise _lost("a return to a browser that has begun nothing, or forgotten it") from None
+        attempt = SignInAttempt(**values | {"begun_at": datetime.fromisoformat(values["begun_at"])})
+        if not attempt.begun_at <= self._clock.now() < attempt.begun_at + ATTEMPT_LASTS:
+            raise _lost("a return that came too late")
+        return attempt
+
+    def take(self, attempt: SignInAttempt, state: str) -> None:
+        """Use up this sign-in for the return of this state. Raises ProviderFailure for another's, and for a second."""
+        if not hmac.compare_digest(state.encode(errors="replace"), attempt.state.encode()):
+            raise _lost("a return of another sign-in (state)")
+        with self._database.write() as connection:
+            if not self._limiter.spend(connection, _RETURN, attempt.state, attempt.begun_at + ATTEMPT_LASTS):
+                raise _lost("a return that was used already (state)")
+
+    def keep(self, session: ProviderSession) -> str:
+        """The cookie of what signing out will need; a token that is too long for it is left out."""
+        values = asdict(session)
+        if len(session.id_token) > LARGEST_HINT:
+            values["id_token"] = ""
+        return self._sessions.encrypt(json.dumps(values).encode()).decode()
+
+    def read(self, cookie: str) -> ProviderSession | None:
+        """What signing out needs; None for what is no such cookie of ours."""
+        try:
+            return ProviderSession(**json.loads(self._sessions.decrypt(cookie.encode(errors="replace"))))
+        except InvalidToken:
+            return None
 
 
 class ProviderSignIn:
@@ -136,3 +216,7 @@ def _check_answered(given: ProviderReturn) -> None:
         raise ProviderFailure(ProviderProblem.REFUSED, "it refused to identify somebody (error)")
     if not given.code:
         raise ProviderFailure(ProviderProblem.REFUSED, "a return without a code")
+
+
+def _lost(detail: str) -> ProviderFailure:
+    return ProviderFailure(ProviderProblem.LOST, detail)

@@ -1,34 +1,44 @@
-"""One person: what is kept, what may go at their request, and what stays with the reason (R111)."""
+"""One person, by an address or, for a chef, by a name alone: what is kept, what may go at their request (R111).
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+What stays is told with the reason.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, func, literal, or_, select, update
 
 from notifications.outbox.tables import MAILS
-from notifications.sql import BATCH_SIZE
+from notifications.sql import BATCH_SIZE, batches
 from states.characters import fold
-from states.validation import fold_mail
+from states.validation import chef_key, clean, fold_mail
 from states.vocabulary import Role
-from workflow.database.access_tables import SESSIONS, SUBSTITUTION, TOKENS
+from workflow.database.access_tables import BINDING, SESSIONS, SUBSTITUTION, TOKENS
 from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
 from workflow.database.journal_tables import ACTOR
-from workflow.database.tables import IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.retention.erasure import (
     ERASED_TEXT,
     Counts,
+    Limits,
     count_requests,
     erase_mails,
     erase_requests,
     erase_tokens,
     find_mentions,
     forget_actors,
+    forget_chefs,
+    forgettable_actors,
     written_names,
 )
 
 _HAS_ENDED: Final = SUBSTITUTION.c.ended_at.is_not(None)
+
+_CHEF_ROLES: Final = ("chef", "deputy")
+
+_SUBSTITUTION_SIDES: Final = (("giver", "giver_name"), ("substitute", "substitute_name"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +175,111 @@ def names_of(connection: Connection, folded: str) -> frozenset[str]:
     return frozenset((fold(folded),)).union(*names)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedPlace:
+    """One thing that bears the name; ``stays``: why it is not erased, in French, empty when it may go."""
+
+    what: str
+    stays: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChefNamePlan:
+    """Where a name stands, what erasing it would take, and what it would leave. ``uai``: of one establishment only.
+
+    ``uais``: the establishments in which something of the name goes; ``mentions``: requests whose texts bear it.
+    """
+
+    name: str
+    uai: str
+    places: tuple[NamedPlace, ...]
+    counts: Counts
+    mentions: tuple[str, ...]
+    uais: tuple[str, ...]
+
+    @property
+    def is_unknown(self) -> bool:
+        return not (self.places or self.mentions)
+
+    @property
+    def changes(self) -> bool:
+        """True when something of it goes."""
+        return any(not place.stays for place in self.places)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How much was told: what the journal keeps of the answer."""
+        return {"places": len(self.places), "mentions": len(self.mentions)}
+
+
+@dataclass(kw_only=True, slots=True)
+class _Erasable:
+    """What of a name may go, by the key of its row, with its establishments."""
+
+    establishments: list[str] = field(default_factory=list)
+    actors: list[int] = field(default_factory=list)
+    sides: list[tuple[int, str]] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)
+    uais: set[str] = field(default_factory=set)
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(chefs=len(self.establishments), actors=len(self.actors), substitutions=len(self.sides))
+
+
+def plan_chef_name(
+    connection: Connection, name: str, uai: str, limits: Limits, members: Collection[str]
+) -> ChefNamePlan:  # fmt: skip
+    """Return where this name stands, however it is written; nothing is written. ``members``: of the settings."""
+    erasable = _Erasable()
+    places = tuple(_places_of_chef(connection, chef_key(name), uai, limits, members, erasable))
+    return ChefNamePlan(
+        name=clean(name), uai=uai, places=places, counts=erasable.counts, uais=tuple(sorted(erasable.uais)),
+        mentions=find_mentions(connection, names_of_chef(name), ()),
+    )  # fmt: skip
+
+
+def erase_chef_name(
+    connection: Connection, key: str, uai: str, limits: Limits, members: Collection[str]
+) -> Counts | None:  # fmt: skip
+    """Erase what may go of the name of this ``chef_key``; None when nothing is left."""
+    erasable = _Erasable()
+    tuple(_places_of_chef(connection, key, uai, limits, members, erasable))
+    forget_chefs(connection, erasable.establishments)
+    forget_actors(connection, erasable.actors)
+    for number, column in erasable.sides:
+        this = update(SUBSTITUTION).where(SUBSTITUTION.c.number == number)
+        connection.execute(this.values({column: ERASED_TEXT}))
+    for digests in batches(erasable.sessions):
+        connection.execute(delete(SESSIONS).where(SESSIONS.c.digest.in_(digests)))
+    return erasable.counts if erasable.counts.data else None
+
+
+def names_of_chef(name: str) -> frozenset[str]:
+    """Return how a text may bear the name of a chef: its words in their order, or the last one first."""
+    words = clean(name).split()
+    return written_names(" ".join(words[:-1]), words[-1]) if words else frozenset()
+
+
+def known_chef_keys(connection: Connection) -> set[tuple[str, str]]:
+    """The names that stand here, each with its establishment: whose erasure may have to be done again."""
+    known = {
+        (row.uai, chef_key(row.chef_name))
+        for row in connection.execute(
+            select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.chef_name).where(ESTABLISHMENT.c.chef_name != "")
+        )
+    }
+    for row in connection.execute(select(SUBSTITUTION)):
+        known |= {
+            (getattr(row, place), chef_key(getattr(row, name)))
+            for place, name in _SUBSTITUTION_SIDES
+            if getattr(row, name)
+        }
+    for _, uais, keys in _chef_actors(connection):
+        known |= {(uai, key) for uai in uais for key in keys}
+    return known
+
+
 def _is_awaited() -> ColumnElement[bool]:
     to_remove = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at.is_(None))
     to_settle = exists().where(REPORT.c.reference == REQUEST.c.reference, REPORT.c.settlement.is_(None))
@@ -209,3 +324,71 @@ def _erase_substitutions(connection: Connection, folded: str) -> int:
 
 def _count(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:
     return int(connection.execute(select(func.count()).select_from(table).where(condition)).scalar_one())
+
+
+def _places_of_chef(
+    connection: Connection, key: str, uai: str, limits: Limits, members: Collection[str], erasable: _Erasable
+) -> Iterator[NamedPlace]:  # fmt: skip
+    """Yield each place of the name, and put what may go into ``erasable``."""
+    with_requests: set[str] = set()
+    for row in _rows_of_chef(connection, REQUEST, "uai", "chef_name", key, uai):
+        if row.erased_at is None:
+            with_requests.add(row.uai)
+            is_over = row.state == "revoked"
+            why = "part avec la demande, à sa date (R110)" if is_over else "la demande est en cours : qui l'a déclarée"
+            yield NamedPlace(what=f"Demande {row.reference}", stays=why)
+    for row in _rows_of_chef(connection, ESTABLISHMENT, "uai", "chef_name", key, uai):
+        what = f"Chef connu de l'établissement {row.uai}"
+        if row.uai in with_requests:
+            yield NamedPlace(what=what, stays="une demande gardée de cet établissement le nomme")
+        else:
+            erasable.establishments.append(row.uai)
+            erasable.uais.add(row.uai)
+            yield NamedPlace(what=what)
+    for place, column in _SUBSTITUTION_SIDES:
+        for row in _rows_of_chef(connection, SUBSTITUTION, place, column, key, uai):
+            what = f"Suppléance n° {row.number}"
+            if row.ended_at is None:
+                why = f"elle n'est pas finie : y mettre fin d'abord (oda substitution end {row.number})"
+                yield NamedPlace(what=what, stays=why)
+            else:
+                erasable.sides.append((row.number, column))
+                erasable.uais.add(getattr(row, place))
+                yield NamedPlace(what=what)
+    for row in _rows_of_chef(connection, BINDING, "uai", "name", key, uai):
+        why = f"une identité y est liée : y mettre fin d'abord (oda binding end {row.number})"
+        yield NamedPlace(what=f"Liaison n° {row.number} à l'établissement {row.uai}", stays=why)
+    for row in connection.execute(select(SESSIONS).where(SESSIONS.c.role.in_(_CHEF_ROLES), SESSIONS.c.name != "")):
+        if chef_key(row.name) == key and (not uai or uai in row.subject.split(",")):
+            erasable.sessions.append(row.digest)
+            erasable.uais.update(row.subject.split(","))
+            yield NamedPlace(what=f"Connexion ouverte pour {row.subject}")
+    forgettable = set(forgettable_actors(connection, limits, false(), members))
+    for number, uais, keys in _chef_actors(connection):
+        if key in keys and (not uai or uai in uais):
+            what = f"Acteur n° {number} du journal ({', '.join(uais)})"
+            if number in forgettable:
+                erasable.actors.append(number)
+                erasable.uais.update(uais)
+                yield NamedPlace(what=what)
+            else:
+                yield NamedPlace(what=what, stays="une demande gardée, ou une action récente, en répond (R110)")
+
+
+def _rows_of_chef(connection: Connection, table: Any, place: str, column: str, key: str, uai: str) -> Iterator[Any]:
+    """Yield the rows of a table of which this column bears the name; those of one establishment, if it is given."""
+    query = select(table).where(table.c[column] != "")
+    if uai:
+        query = query.where(table.c[place] == uai)
+    for row in connection.execute(query, execution_options={"yield_per": 2000}):
+        if chef_key(getattr(row, column)) == key:
+            yield row
+
+
+def _chef_actors(connection: Connection) -> Iterator[tuple[int, list[str], set[str]]]:
+    """Yield the numbers of chefs and deputies who gave a name, with their establishments and the names' keys."""
+    for number, actor_key in connection.execute(select(ACTOR.c.number, ACTOR.c.key).order_by(ACTOR.c.number)):
+        role, _, rest = actor_key.partition(":")
+        uais, _, names = rest.partition(":")
+        if role in _CHEF_ROLES and names:
+            yield number, uais.split(","), {chef_key(name) for name in names.split(">")}

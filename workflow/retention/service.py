@@ -29,15 +29,19 @@ from workflow.journal.chain import JournalHasher
 from workflow.journal.stream import count_old_origins, delete_old_origins
 from workflow.retention import erasure
 from workflow.retention.access import PersonFile, load_person
-from workflow.retention.chef_names import (
+from workflow.retention.erasure import Counts, Limits, erase_mentions
+from workflow.retention.person import (
     ChefNamePlan,
+    PersonPlan,
     erase_chef_name,
+    erase_person,
+    known_addresses,
     known_chef_keys,
+    names_of,
     names_of_chef,
     plan_chef_name,
+    plan_person,
 )
-from workflow.retention.erasure import Counts, Limits, erase_mentions
-from workflow.retention.person import PersonPlan, erase_person, known_addresses, names_of, plan_person
 from workflow.settings.sections import RetentionSettings
 
 LEDGER_NAME: Final = "erasures.txt"

@@ -27,8 +27,7 @@ from tests.kit.portal import CHEF, STAFF, Portal, open_portal
 from tests.kit.sign_in import told
 from workflow.auth.rate_limit import FAILED_RETURNS, close_windows
 from workflow.auth.sessions import SessionUser
-from workflow.identity.provider_sign_in import AT_ONCE, ProviderSignIn
-from workflow.identity.sealed_cookies import LARGEST_HINT
+from workflow.identity.provider_sign_in import AT_ONCE, LARGEST_HINT, ProviderSignIn
 
 pytestmark = pytest.mark.rule("R101")
 

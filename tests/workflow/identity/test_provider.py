@@ -24,8 +24,7 @@ from tests.kit.identity_provider import (
     StrictProvider,
 )
 from workflow.identity import provider as provider_module
-from workflow.identity.provider import IdentityProvider, ProvenIdentity
-from workflow.identity.sealed_cookies import SignInAttempt
+from workflow.identity.provider import IdentityProvider, ProvenIdentity, SignInAttempt
 from workflow.identity.signed_tokens import check_audience
 from workflow.identity.transport import MOST_BYTES, ProviderFailure, ProviderProblem, ProviderTransport
 from workflow.settings.sign_in import ProviderSettings

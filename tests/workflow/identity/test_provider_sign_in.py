@@ -1,24 +1,15 @@
-"""What waits in a sealed cookie: it serves once, in one browser, for a time (R101, R103)."""
+"""The two sealed cookies of a sign-in by a provider: what makes a return serve once, in one browser (R101)."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.portal import START
 from workflow.database import schema
 from workflow.database.connection import Database
-from workflow.identity.sealed_cookies import (
-    BINDING_LASTS,
-    LARGEST_HINT,
-    PendingBinding,
-    PendingBindings,
-    ProviderSession,
-    SealedCookies,
-    SignInAttempt,
-)
+from workflow.identity.provider import SignInAttempt
+from workflow.identity.provider_sign_in import LARGEST_HINT, ProviderSession, SealedCookies
 from workflow.identity.transport import ProviderFailure, ProviderProblem
 from workflow.journal.chain import JournalHasher
 
@@ -103,33 +94,3 @@ def test_keep__what_signing_out_needs(cookies: SealedCookies) -> None:
     longer = ProviderSession(provider="national", id_token="e" * (LARGEST_HINT + 1))
     kept = cookies.read(cookies.keep(longer))
     assert kept == ProviderSession(provider="national")
-
-
-PENDING = PendingBinding(
-    digest="d", method="provider", provider="proconnect", label="ProConnect", name="Claire Martin",
-    begun_at=START, proposed=("0310001H", "0310002J"),
-)  # fmt: skip
-
-
-@pytest.mark.rule("R103")
-def test_pending__comes_back_whole_within_its_time() -> None:
-    clock = FakeClock(START)
-    box = PendingBindings(clock, JournalHasher(b"key"))
-    cookie = box.keep(replace(PENDING, uai="0310002J"))
-    assert "Martin" not in cookie
-    assert box.read(cookie) == replace(PENDING, uai="0310002J")
-    clock.advance(seconds=BINDING_LASTS.total_seconds() - 1)
-    assert box.read(cookie) is not None
-    clock.advance(seconds=1)
-    assert box.read(cookie) is None
-    clock.set(START - timedelta(seconds=1))
-    assert box.read(cookie) is None
-
-
-@pytest.mark.rule("R103")
-@pytest.mark.parametrize("cookie", ["", "x", "é" * 9, "\udcff", "gAAAA" * 40])
-def test_pending__what_is_none_of_ours_is_nobody(cookie: str) -> None:
-    box, other = (PendingBindings(FakeClock(START), JournalHasher(key)) for key in (b"key", b"another key"))
-    assert box.read(cookie) is None
-    assert other.read(box.keep(PENDING)) is None
-    assert box.read(box.keep(PENDING)[:-2]) is None
