@@ -15,7 +15,7 @@ from states import french
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from workflow.retention.access import Kept, PersonFile
+    from workflow.retention.access import KeptItem, PersonFile
     from workflow.retention.erasure import Counts
     from workflow.retention.person import ChefNamePlan, PersonPlan
 
@@ -189,7 +189,7 @@ def _write_mentions(printer: SectionPrinter, mentions: tuple[str, ...]) -> None:
         printer.line(", ".join(mentions))
 
 
-def _write_kept(printer: SectionPrinter, kept: "Kept", zone: "tzinfo") -> None:
+def _write_kept(printer: SectionPrinter, kept: "KeptItem", zone: "tzinfo") -> None:
     printer.line(kept.title)
     for label, value in kept.facts:
         printer.fact(label, cell(value, zone), 2)

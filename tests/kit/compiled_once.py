@@ -17,7 +17,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
 
 from workflow.settings import loader
-from workflow.settings.yaml_reader import Document
+from workflow.settings.yaml_reader import YamlDocument
 
 DATABASE_URL = re.compile(r'(?<=^database:\n  url: ")[^"\\\n]+(?="$)', re.MULTILINE)
 """What alone differs between the settings of two tests of a module."""
@@ -95,10 +95,10 @@ def _share_settings() -> None:
     read: Any = loader.read_document  # type: ignore[attr-defined]
     read_once = lru_cache(read)
 
-    def read_document(text: str) -> Document:
+    def read_document(text: str) -> YamlDocument:
         url = DATABASE_URL.search(text)
         if url is None:
-            document: Document = read(text)
+            document: YamlDocument = read(text)
             return document
         document = deepcopy(read_once(DATABASE_URL.sub("", text)))
         if isinstance(document.values, dict) and document.values.get("database") == {"url": ""}:

@@ -16,14 +16,14 @@ from workflow.backup.rows import (
     ColumnKind,
     TableShape,
     chain_ends,
+    dump_table,
     empty,
+    fill_table,
     guards_away,
     last_numbers,
-    read_table,
     set_last_numbers,
     shapes_of,
     value_of,
-    write_table,
 )
 from workflow.database import schema
 from workflow.database.connection import OTHER_MACHINE, Database, unbounded
@@ -63,7 +63,7 @@ class DatabaseSource:
         return {name: tuple(shape.columns) for name, shape in self.shapes.items()}
 
     def rows(self, table: str) -> Iterable[Sequence[Any]]:
-        return read_table(self.connection, self.shapes[table])
+        return dump_table(self.connection, self.shapes[table])
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class FolderSource:
 
 
 @contextmanager
-def source_of(folder: Path, manifest: Manifest) -> Iterator[Source]:
+def open_source(folder: Path, manifest: Manifest) -> Iterator[Source]:
     """Open the rows of a backup, of either database."""
     if manifest.database == "postgresql":
         yield FolderSource(folder, manifest)
@@ -130,7 +130,7 @@ def load_database(connection: Connection, source: Source) -> int:
     with guards_away(connection, shapes):
         empty(connection, shapes)
         for shape in shapes:
-            written += write_table(connection, shape, source.columns[shape.name], source.rows(shape.name))
+            written += fill_table(connection, shape, source.columns[shape.name], source.rows(shape.name))
         set_last_numbers(connection, shapes, source.numbers)
     return written
 

@@ -28,7 +28,7 @@ from workflow.backup.folder import (
     write_manifest,
     written_aside,
 )
-from workflow.backup.rows import BackupRefused, chain_ends, last_numbers, read_table, shapes_of
+from workflow.backup.rows import BackupRefused, chain_ends, dump_table, last_numbers, shapes_of
 from workflow.database import schema
 from workflow.database.connection import Database, make_private, unbounded
 from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable, fault_of
@@ -123,7 +123,7 @@ def _write_rows(database: Database, folder: Path, now: datetime) -> Manifest:
     with database.read() as connection, unbounded(database, connection):
         shapes, rows = shapes_of(connection), {}
         for shape in shapes:
-            lines = (shape.texts(row) for row in read_table(connection, shape))
+            lines = (shape.texts(row) for row in dump_table(connection, shape))
             rows[shape.name] = write_lines(folder / TABLES / f"{shape.name}.jsonl.gz", lines)
         tables = {shape.name: {name: kind.value for name, kind in shape.columns.items()} for shape in shapes}
         numbers = last_numbers(connection, shapes)

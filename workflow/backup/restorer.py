@@ -18,7 +18,7 @@ from states.decision import Scalar
 from states.model import Actor
 from workflow.auth.actors import require_operator
 from workflow.backup.folder import DATABASE_FILE, Manifest, copy_private, read_verified, sync_file, sync_folder
-from workflow.backup.loader import is_empty, load_database, source_of
+from workflow.backup.loader import is_empty, load_database, open_source
 from workflow.backup.rows import BackupRefused, chain_ends
 from workflow.database import schema
 from workflow.database.access_tables import KEPT_FORMS, LINKS, SESSIONS, TOKENS
@@ -117,7 +117,7 @@ def _fill(
                     "not_empty", "La base de destination n'est pas vide",
                     "donner une base vide (database.url), ou vider celle-ci",
                 )  # fmt: skip
-            with source_of(folder, manifest) as source:
+            with open_source(folder, manifest) as source:
                 load_database(connection, source)
         ends = chain_ends(connection)
         if (ends.digest, ends.events) != (manifest.ends, manifest.events):

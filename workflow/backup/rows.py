@@ -120,7 +120,7 @@ def shapes_of(connection: Connection) -> list[TableShape]:
     return shapes
 
 
-def read_table(connection: Connection, shape: TableShape) -> Iterator[Row]:
+def dump_table(connection: Connection, shape: TableShape) -> Iterator[Row]:
     """Yield every row in the order of its key, a page at a time. Raises BackupRefused for one that is unreadable."""
     ordered = select(shape.clause).order_by(*(shape.clause.c[name] for name in shape.key))
     try:
@@ -132,7 +132,7 @@ def read_table(connection: Connection, shape: TableShape) -> Iterator[Row]:
         ) from error  # fmt: skip
 
 
-def write_table(connection: Connection, shape: TableShape, names: Sequence[str], rows: Iterable[Row]) -> int:
+def fill_table(connection: Connection, shape: TableShape, names: Sequence[str], rows: Iterable[Row]) -> int:
     """Write rows, whose columns are named in their order, into an empty table; return how many."""
     written = 0
     for batch in batches(rows, WRITTEN_TOGETHER):

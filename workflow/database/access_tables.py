@@ -3,23 +3,11 @@
 from datetime import date, datetime
 from typing import ClassVar, Final
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Index,
-    Text,
-    UniqueConstraint,
-    false,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Text, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
-from states.vocabulary import (
-    Labelled,
-    Role,
-    SignInMethod,
-)
+from states.vocabulary import Labelled, Role, SignInMethod
 from workflow.database.tables import table_of
 
 
@@ -67,7 +55,7 @@ class SignInLink(SQLModel, table=True):
 LINKS: Final = table_of(SignInLink)
 
 
-class KeptForm(SQLModel, table=True):
+class KeptFormRow(SQLModel, table=True):
     """A form that was sent after the end of its session, encrypted by a secret that its browser alone has (R73)."""
 
     __tablename__: ClassVar[str] = "kept_form"
@@ -79,7 +67,7 @@ class KeptForm(SQLModel, table=True):
     kept_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
 
 
-KEPT_FORMS: Final = table_of(KeptForm)
+KEPT_FORMS: Final = table_of(KeptFormRow)
 
 
 class SessionEnd(Labelled):

@@ -169,7 +169,7 @@ def _engine(url: URL, patience: "Patience | None", pool: Mapping[str, Any] | Non
     from workflow.database import postgresql  # its driver is loaded for it alone
 
     engine = create_engine(url, hide_parameters=True, connect_args=postgresql.ARGUMENTS, **kind)
-    postgresql.prepare(engine, patience)
+    postgresql.prepare_engine(engine, patience)
     return engine
 
 

@@ -49,8 +49,10 @@ class EventNote(SQLModel, table=True):
 NOTE: Final = table_of(EventNote)
 
 
-class Installation(SQLModel, table=True):
+class InstallationRow(SQLModel, table=True):
     """The single row of this installation: its birth, and the head of its own chain."""
+
+    __tablename__ = "installation"
 
     id: int = Field(default=1, primary_key=True)
     created_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
@@ -59,7 +61,7 @@ class Installation(SQLModel, table=True):
     chain_length: int
 
 
-INSTALLED: Final = table_of(Installation)
+INSTALLED: Final = table_of(InstallationRow)
 
 
 class ActorRow(SQLModel, table=True):

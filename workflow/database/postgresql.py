@@ -104,7 +104,7 @@ class PatientConnection(Connection[Any]):
         return super().wait(self.patience.bounded(gen, self) if self.patience else gen, *args, **named)
 
 
-def prepare(engine: Engine, patience: Patience) -> None:
+def prepare_engine(engine: Engine, patience: Patience) -> None:
     """Have the engine's connections bounded, and those that a restart broke replaced."""
 
     def connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> PatientConnection:

@@ -40,12 +40,14 @@ class YearEndRecord(SQLModel, table=True):
 RECORD: Final = table_of(YearEndRecord)
 
 
-class Node(SQLModel, table=True):
+class NodeRow(SQLModel, table=True):
     """A machine that ticks, and when it last did (R52); the installation's birth for one that never could.
 
     ``skew_seconds``: how far ahead of the database's its clock is; ``refused_at``: since when it is too far to tick,
     None while it may; ``heard_at``: when it last compared the two, None where the machine's own clock judges (R82).
     """
+
+    __tablename__ = "node"
 
     host: str = Field(primary_key=True)
     seen_at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
@@ -54,7 +56,7 @@ class Node(SQLModel, table=True):
     heard_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True))
 
 
-NODE: Final = table_of(Node)
+NODE: Final = table_of(NodeRow)
 
 
 class ClockHold(SQLModel, table=True):

@@ -11,15 +11,7 @@ from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, false, lite
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
-from states.vocabulary import (
-    CallStage,
-    Change,
-    RemovalKind,
-    RemovalOutcome,
-    Settlement,
-    StandInKind,
-    State,
-)
+from states.vocabulary import CallStage, Change, RemovalKind, RemovalOutcome, Settlement, StandInKind, State
 
 
 def table_of(model: type[Any]) -> Table:
@@ -65,7 +57,7 @@ _OF_THE_WORKLIST = (
 """Indexes that keep a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
 
 
-class Establishment(SQLModel, table=True):
+class EstablishmentRow(SQLModel, table=True):
     """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14).
 
     ``link_asked_at``: the last time that somebody asked for a link of it while it had no mailbox (R72).
@@ -73,6 +65,8 @@ class Establishment(SQLModel, table=True):
     ``departement_name``, ``nature`` and ``chef_civility`` are the directory's words, empty when it does not give them;
     so is ``siret``, by which an agent's employer is known (R103).
     """
+
+    __tablename__ = "establishment"
 
     __table_args__ = (
         Index("ix_establishment_mailbox", text("lower(mailbox)")),
@@ -98,7 +92,7 @@ class Establishment(SQLModel, table=True):
     link_asked_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 
-ESTABLISHMENT: Final = table_of(Establishment)
+ESTABLISHMENT: Final = table_of(EstablishmentRow)
 
 
 class StandInRow(SQLModel, table=True):
@@ -280,7 +274,7 @@ class Counter(SQLModel, table=True):
 COUNTER: Final = table_of(Counter)
 
 
-class RemovalTask(SQLModel, table=True):
+class RemovalTaskRow(SQLModel, table=True):
     """A removal to confirm on the ODA server, at most one a request (R47)."""
 
     __tablename__ = "removal_task"
@@ -297,7 +291,7 @@ class RemovalTask(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 
-REMOVAL: Final = table_of(RemovalTask)
+REMOVAL: Final = table_of(RemovalTaskRow)
 
 
 class RemovalCall(SQLModel, table=True):

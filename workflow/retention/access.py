@@ -40,7 +40,7 @@ _OF_ENTRY: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class KeptItem:
     """One thing that is kept: what it is, its facts, and the texts beside it."""
 
     title: str
@@ -54,11 +54,11 @@ class PersonFile:
 
     mail: str
     role: str
-    requests: tuple[Kept, ...]
-    mails: tuple[Kept, ...]
-    list_rows: tuple[Kept, ...]
-    access: tuple[Kept, ...]
-    acts: tuple[Kept, ...]
+    requests: tuple[KeptItem, ...]
+    mails: tuple[KeptItem, ...]
+    list_rows: tuple[KeptItem, ...]
+    access: tuple[KeptItem, ...]
+    acts: tuple[KeptItem, ...]
     mentions: tuple[str, ...]
 
     @property
@@ -95,7 +95,7 @@ def _facts(row: Any, labels: Mapping[str, str]) -> tuple[Fact, ...]:
     return tuple((label, value) for label, value in values if value not in (None, ""))
 
 
-def _request(connection: Connection, row: Any, reader: Actor) -> Kept:
+def _request(connection: Connection, row: Any, reader: Actor) -> KeptItem:
     facts = [("état", State.of(row.state).label), *_facts(row, _OF_REQUEST)]
     for name, label in (("listing", "liste des RUPN"), ("delegation", "délégation")):
         if outcome := getattr(row, f"{name}_outcome"):
@@ -115,14 +115,14 @@ def _request(connection: Connection, row: Any, reader: Actor) -> Kept:
     ]
     notes = select(PRIVATE_NOTE).where(PRIVATE_NOTE.c.reference == row.reference).order_by(PRIVATE_NOTE.c.number)
     texts += [f"note entre opérateurs n° {note.number} : {note.body}" for note in connection.execute(notes)]
-    return Kept(title=f"Demande {row.reference}", facts=tuple(facts), texts=tuple(texts))
+    return KeptItem(title=f"Demande {row.reference}", facts=tuple(facts), texts=tuple(texts))
 
 
-def _mails(connection: Connection, folded: str, references: Sequence[str]) -> list[Kept]:
+def _mails(connection: Connection, folded: str, references: Sequence[str]) -> list[KeptItem]:
     about = [is_about(reference) for reference in references]
     query = select(MAILS).where(or_(func.lower(MAILS.c.recipient) == folded, *about)).order_by(MAILS.c.id)
     return [
-        Kept(
+        KeptItem(
             title=f"Courriel n° {row.id}, {Kind.of(row.kind).label}",
             facts=tuple(
                 (label, value)
@@ -139,15 +139,15 @@ def _mails(connection: Connection, folded: str, references: Sequence[str]) -> li
     ]  # fmt: skip
 
 
-def _entries(connection: Connection, folded: str) -> list[Kept]:
+def _entries(connection: Connection, folded: str) -> list[KeptItem]:
     query = select(EVIDENCE_ENTRY).where(in_lists(folded)).order_by(EVIDENCE_ENTRY.c.kind, EVIDENCE_ENTRY.c.id)
     return [
-        Kept(title=f"{ListKind.of(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
+        KeptItem(title=f"{ListKind.of(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
         for row in connection.execute(query)
     ]
 
 
-def _access(connection: Connection, folded: str) -> list[Kept]:
+def _access(connection: Connection, folded: str) -> list[KeptItem]:
     """How the person enters: the sign-ins that are remembered, the tokens of programs."""
     sessions = select(SESSIONS).where(func.lower(SESSIONS.c.subject) == folded).order_by(SESSIONS.c.created_at)
     labels = {
@@ -158,18 +158,22 @@ def _access(connection: Connection, folded: str) -> list[Kept]:
     }
     factors = select(FACTOR).where(FACTOR.c.address == folded)
     labels_of_factor = {"begun_at": "inscrit le", "confirmed_at": "confirmé le"}
-    found = [Kept(title="Second facteur", facts=_facts(row, labels_of_factor)) for row in connection.execute(factors)]
+    found = [
+        KeptItem(title="Second facteur", facts=_facts(row, labels_of_factor)) for row in connection.execute(factors)
+    ]
     theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
     of_substitution = {"giver": "de", "substitute": "par", "first_day": "du", "last_day": "au", "ended_at": "finie le"}
     found += [
-        Kept(title="Suppléance", facts=_facts(row, of_substitution))
+        KeptItem(title="Suppléance", facts=_facts(row, of_substitution))
         for row in connection.execute(select(SUBSTITUTION).where(theirs).order_by(SUBSTITUTION.c.number))
     ]
-    found += [Kept(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
+    found += [KeptItem(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
     tokens = select(TOKENS).where(func.lower(TOKENS.c.subject) == folded).order_by(TOKENS.c.id)
     labels = {"label": "nom", "created_at": "fait le", "expires_at": "expire le", "revoked_at": "révoqué le",
               "seen_at": "dernier usage le"}  # fmt: skip
-    return found + [Kept(title=f"Jeton n° {row.id}", facts=_facts(row, labels)) for row in connection.execute(tokens)]
+    return found + [
+        KeptItem(title=f"Jeton n° {row.id}", facts=_facts(row, labels)) for row in connection.execute(tokens)
+    ]
 
 
 def _origins(connection: Connection, number: int) -> list[str]:
@@ -183,7 +187,7 @@ def _origins(connection: Connection, number: int) -> list[str]:
     ]
 
 
-def _acts(connection: Connection, folded: str) -> list[Kept]:
+def _acts(connection: Connection, folded: str) -> list[KeptItem]:
     """What the person did at the rectorat, in numbers: the history of each request has the rest."""
     keys = [f"operator:{folded}", f"reader:{folded}"]
     theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
@@ -197,7 +201,7 @@ def _acts(connection: Connection, folded: str) -> list[Kept]:
         .order_by(ACTOR.c.number)
     )
     return [
-        Kept(
+        KeptItem(
             title=f"Acteur n° {number} du journal", texts=tuple(_origins(connection, number)),
             facts=tuple(
                 (label, value)

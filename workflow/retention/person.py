@@ -99,7 +99,7 @@ def plan_person(connection: Connection, mail: str, role: str = "", own_key: str 
     unended = select(SUBSTITUTION.c.number).where(_substitutions_of(folded), ~_HAS_ENDED)
     return PersonPlan(
         mail=folded, live=live, awaited=awaited, requests=requests, counts=counts, role=role,
-        mentions=find_mentions(connection, names_of(connection, folded), {*live, *awaited, *requests}),
+        mentions=find_mentions(connection, names_of_person(connection, folded), {*live, *awaited, *requests}),
         substitutions=tuple(connection.execute(unended.order_by(SUBSTITUTION.c.number)).scalars()),
         acts=_count(connection, ACTOR, _acts_of(folded)),
     )  # fmt: skip
@@ -166,7 +166,7 @@ def known_addresses(connection: Connection) -> set[str]:
     return {address for address in rows.scalars() if address}
 
 
-def names_of(connection: Connection, folded: str) -> frozenset[str]:
+def names_of_person(connection: Connection, folded: str) -> frozenset[str]:
     """Return how a text may name the person: their address, and the names that their requests bear."""
     named = select(REQUEST.c.prenom, REQUEST.c.nom).where(
         REQUEST.c.folded_mail == folded, REQUEST.c.erased_at.is_(None)

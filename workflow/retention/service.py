@@ -37,8 +37,8 @@ from workflow.retention.person import (
     erase_person,
     known_addresses,
     known_chef_keys,
-    names_of,
     names_of_chef,
+    names_of_person,
     plan_chef_name,
     plan_person,
 )
@@ -111,7 +111,7 @@ class ErasureLedger:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
+class ErasurePreview:
     """What goes on a day. ``awaited``: requests that ended long enough ago and stay, their removal being open."""
 
     day: date
@@ -132,7 +132,7 @@ class Retention:
     people: People
     ledger: ErasureLedger
 
-    def preview(self, day: date | None = None) -> Preview:
+    def preview(self, day: date | None = None) -> ErasurePreview:
         """What the schedule would erase on this day, today by default, if nothing else happened before."""
         day = day or self.calendar.today(self.clock.now())
         limits = Limits.on(day, self.settings, self.calendar)
@@ -149,7 +149,7 @@ class Retention:
                 addresses=count_old_origins(connection, limits.addresses),
             )  # fmt: skip
             awaited = erasure.count_awaited(connection, limits.requests)
-        return Preview(day=day, limits=limits, counts=counts, awaited=awaited)
+        return ErasurePreview(day=day, limits=limits, counts=counts, awaited=awaited)
 
     def erase_due(self, actor: Actor) -> Counts:
         """Erase what is too old, once a day, in batches that each stand for themselves; return what went (R110).
@@ -236,7 +236,7 @@ class Retention:
         now = self.clock.now()
         self.ledger.add([self.ledger.digest(plan.mail)], self.calendar.today(now))
         with self.database.read() as connection:
-            names = names_of(connection, plan.mail)  # gone with the person's own requests
+            names = names_of_person(connection, plan.mail)  # gone with the person's own requests
         counts = self._erase_mentions(names, set(texts) & set(plan.mentions), actor, now)
         counts += self._until_done(partial(self._erase_person, mail=plan.mail, now=now), actor, now)
         self._leave_no_trace()

@@ -19,10 +19,10 @@ from workflow.settings.model import Settings
 from workflow.settings.secrets import environment_name
 from workflow.settings.sections import PeopleSettings
 from workflow.settings.yaml_reader import (
-    Document,
     KeyPath,
     SettingsError,
     SettingsProblem,
+    YamlDocument,
     apply_overrides,
     overrides_of,
     read_document,
@@ -178,7 +178,7 @@ def _unusable(path: Path, message: str, line: int | None = None) -> SettingsErro
     return SettingsError(path, [SettingsProblem(line, "", message)])
 
 
-def _problem(details: ErrorDetails, document: Document) -> SettingsProblem:
+def _problem(details: ErrorDetails, document: YamlDocument) -> SettingsProblem:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     path: KeyPath = tuple(part for part in details["loc"] if part != "[key]")
     key = ".".join(part for part in path if isinstance(part, str))

@@ -6,14 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals

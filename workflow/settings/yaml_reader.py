@@ -73,7 +73,7 @@ class SettingsError(Exception):
 
 
 @dataclass
-class Document:
+class YamlDocument:
     """The content of a file: values (text, None, lists, dicts), the line of each key path, and its problems.
 
     ``variables`` are those of the environment that gave a value in the place of the file.
@@ -99,9 +99,9 @@ class Document:
         return None if path in self.lines else next(inner, None)
 
 
-def read_document(text: str) -> Document:
+def read_document(text: str) -> YamlDocument:
     """Read a whole file; never raises on its content."""
-    document = Document()
+    document = YamlDocument()
     try:
         node = yaml.compose(text, Loader=_PlainLoader)
     except yaml.YAMLError as error:
@@ -147,7 +147,7 @@ def setting_of(variable: str) -> tuple[str, ...]:
     return tuple(variable.removeprefix(PREFIX).lower().split(SEPARATOR))
 
 
-def apply_overrides(document: Document, overrides: Mapping[str, str]) -> None:
+def apply_overrides(document: YamlDocument, overrides: Mapping[str, str]) -> None:
     """Put each value in its place in the document; what cannot be becomes one of its problems."""
     for variable in sorted(overrides, key=lambda name: (name.count(SEPARATOR), name)):  # a section, then its keys
         path = setting_of(variable)
@@ -172,7 +172,7 @@ def _yaml_problem(error: yaml.YAMLError, text: str) -> SettingsProblem:
     return SettingsProblem(line, "", f"ce n'est pas du YAML (« {quote(words, 150)} ») ; {advice}")
 
 
-def _value(node: yaml.Node, path: KeyPath, document: Document) -> object:
+def _value(node: yaml.Node, path: KeyPath, document: YamlDocument) -> object:
     tag = node.tag.removeprefix(_STANDARD_TAGS)
     if tag not in _TAGS:
         _report(document, node, path, f"l'étiquette YAML « {quote(tag)} » n'est pas admise : donner la valeur seule")
@@ -187,7 +187,7 @@ def _value(node: yaml.Node, path: KeyPath, document: Document) -> object:
     return None if node.tag == _NULL else str(node.value)
 
 
-def _mapping(node: yaml.MappingNode, path: KeyPath, document: Document) -> dict[str, object]:
+def _mapping(node: yaml.MappingNode, path: KeyPath, document: YamlDocument) -> dict[str, object]:
     values: dict[str, object] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
@@ -206,7 +206,7 @@ def _mapping(node: yaml.MappingNode, path: KeyPath, document: Document) -> dict[
     return values
 
 
-def _report(document: Document, node: yaml.Node, path: KeyPath, message: str) -> None:
+def _report(document: YamlDocument, node: yaml.Node, path: KeyPath, message: str) -> None:
     key = ".".join(part for part in path if isinstance(part, str))
     document.problems.append(SettingsProblem(_line(node), key, message))
 

@@ -13,16 +13,7 @@ from pydantic import SecretStr
 
 from states.vocabulary import Role
 from tests.kit.clock import FakeClock
-from tests.kit.identity_provider import (
-    CLIENT_ID,
-    ISSUER,
-    KEY,
-    OTHER_KEY,
-    RSA,
-    SECRET,
-    Claims,
-    StrictProvider,
-)
+from tests.kit.identity_provider import CLIENT_ID, ISSUER, KEY, OTHER_KEY, RSA, SECRET, Claims, StrictProvider
 from workflow.identity import provider as provider_module
 from workflow.identity.provider import IdentityProvider, ProvenIdentity, SignInAttempt
 from workflow.identity.signed_tokens import check_audience

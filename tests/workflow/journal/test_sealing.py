@@ -15,14 +15,7 @@ from tests.kit import factories as make
 from tests.kit.databases import BACKENDS, fresh_database
 from tests.notifications.templates import render
 from tests.workflow.journal.sealed import ENDED, LONG, SHORT, SealedJournal, recompute_chain, resign_all
-from tests.workflow.journal.test_verification import (
-    _forget_tail,
-    _guards,
-    _last_request,
-    delete_request,
-    filled,
-    flaws,
-)
+from tests.workflow.journal.test_verification import _forget_tail, _guards, _last_request, delete_request, filled, flaws
 from workflow.database.journal_tables import EVENT, JOURNAL_SEAL, SEALED_HEAD
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.seal_checks import SealVerifier, check_last
