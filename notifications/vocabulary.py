@@ -45,6 +45,7 @@ class Kind(Labelled):
     BRAKE_ALERT = "brake_alert", "fin d'année retenue"
     MAIL_UNDELIVERABLE = "mail_undeliverable", "courriel non remis"
     CLOCK_ALERT = "clock_alert", "horloge d'une machine à corriger"
+    WEBHOOK_FAILING = "webhook_failing", "autre logiciel qui n'est plus prévenu"
     JOURNAL_SEAL = "journal_seal", "sceau du journal"
     MAILBOX_CHANGED = "mailbox_changed", "boîte de l'établissement changée"
     MAILBOX_TO_CONFIRM = "mailbox_to_confirm", "boîte d'un établissement changée"

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from workflow.auth.substitutions import Substitutions
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
-    from workflow.engine.engine import Engine
+    from workflow.engine.engine import Engine, Tell
     from workflow.evidence.claimed_delegations import ClaimedDelegations
     from workflow.evidence.list_checks import ListChecks
     from workflow.evidence.service import Lists
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from workflow.schedule.tick import Ticker
     from workflow.spreadsheets.column_choices import ColumnChoices
     from workflow.spreadsheets.staged_imports import StagedImports
+    from workflow.webhooks.sender import WebhookSender
     from workflow.year_end.service import YearEnds
 
 
@@ -138,7 +139,25 @@ class App:
         """The one write path of requests."""
         from workflow.engine.engine import Engine
 
-        return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer)
+        return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer, self._tell_of_events())
+
+    def _tell_of_events(self) -> "Tell | None":
+        """What writes the messages to other systems with each event; None where nobody is told (R118)."""
+        endpoints = self.settings.webhooks.endpoints
+        if not endpoints:
+            return None
+        from workflow.webhooks.queue import enqueue
+
+        return lambda connection, events, now: enqueue(connection, endpoints, events, now)
+
+    @cached_property
+    def webhooks(self) -> "WebhookSender | None":
+        """What tells other systems, when the settings name some (R118). Raises SecretMissing, SecretRefused."""
+        if not self.settings.webhooks.endpoints:
+            return None
+        from workflow.webhooks.sender import WebhookSender  # its HTTP client costs only who tells somebody
+
+        return WebhookSender.of(self.engine, self.mailer, self.settings.webhooks, self.secrets)
 
     @cached_property
     def staged_imports(self) -> "StagedImports":
@@ -324,6 +343,7 @@ class App:
             self.retention,
             self.journal_sealer,
             self.substitutions,
+            self.settings.webhooks,
         )  # fmt: skip
 
     @cached_property
@@ -337,6 +357,7 @@ class App:
         return HealthMonitor(
             self.database, self.clock, self.policy.calendar, folder, lambda: self.clock_check.since_tick,
             oldest_backup=timedelta(hours=hours) if hours else None,
+            webhooks=self.settings.webhooks.endpoints,
         )  # fmt: skip
 
     @cached_property
@@ -503,7 +524,7 @@ def bootstrap(
         people=people, machine=machine, clock_check=ClockCheck(hasher, count, boot, machine), templates=templates,
     )  # fmt: skip
     open_stream("none" if lazy and settings.security_log == "stderr" else settings.security_log)
-    app.make("connector")  # whatever the command, what is wrong with its secret is said
+    app.make("connector", "webhooks")  # whatever the command, what is wrong with their secrets is said
     if not lazy:
         app.make("dispatcher", "directory", "ticker", "tokens", "export_journal", "health")
     return app

@@ -29,16 +29,20 @@ from workflow.database.connection import refuse_other_machine, this_host
 from workflow.health.report import TickFailure
 from workflow.schedule.nodes import refusal
 from workflow.schedule.tick import TickResult
+from workflow.settings.webhooks import WebhookEndpoint
 
 LONGEST_TURN_S: Final = 60
 """Seconds after which a loop that has not turned is stuck: the portal's turns each second, the worker's every ten."""
 
 TICK_SECONDS = 60
 
+WEBHOOKS_SECONDS: Final = 5
+"""How often what is due to another system is looked for."""
+
 WATCH_SECONDS: Final = 10
 
 MOST_CALLS: Final = 10_000
-"""Calls of the connector in one round, which stops at once when the service does."""
+"""Calls of the connector in one round, or to one other system, which stops at once when the service does."""
 
 _log = logging.getLogger("oda")
 
@@ -101,6 +105,25 @@ class Worker:
                 _log.info("calls: %d confirmed, %d wait, %d refused", calls.confirmed, calls.waiting, calls.refused)
         except Exception as error:
             _log.error("calls failed: %s", words_of(error))
+
+    def tell(self, endpoint: WebhookEndpoint) -> None:
+        """Tell another system what is due (R118), in a turn of its own: a slow one delays nobody but itself.
+
+        Nothing on a machine whose clock is off (R82).
+        """
+        if self._app.webhooks is None or not self._may_act:
+            return
+        try:
+            with self._app.database.background():
+                self.check_place()
+                self._app.webhooks.send_due(endpoint, MOST_CALLS, self._stopping.is_set)
+        except Exception as error:
+            _log.error("webhook %s failed: %s", endpoint.name, words_of(error))
+
+    async def _keep_telling(self, endpoint: WebhookEndpoint) -> None:
+        while not self._stopping.is_set():
+            await asyncio.to_thread(self.tell, endpoint)
+            await asyncio.sleep(WEBHOOKS_SECONDS)
 
     def run(self) -> None:
         """Tick at once, which catches up, then every minute; return on SIGINT, SIGTERM or SIGHUP."""
@@ -181,12 +204,15 @@ class Worker:
             scheduler.add_job(self.call, EveryMinute(), next_run_time=now, **options)
         scheduler.start()
         watching = asyncio.create_task(_each(WATCH_SECONDS, lambda: keep_due(scheduler, datetime.now(UTC))))
+        telling = [asyncio.create_task(self._keep_telling(each)) for each in self._app.settings.webhooks.endpoints]
         try:
             with self._app.database.background():
                 await self._app.dispatcher.run(stop)
         finally:
             watching.cancel()
             self._stopping.set()
+            for task in telling:
+                task.cancel()
             await asyncio.to_thread(scheduler.shutdown)
 
 

@@ -53,6 +53,7 @@ from notifications.messages.facts import (
     StalledReminder,
     Submitted,
     WaitingRequest,
+    WebhookFailing,
     Withdrawn,
     Year,
     YearEnded,
@@ -567,6 +568,16 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "clock_alert_doubt": (
         Kind.CLOCK_ALERT,
         ClockAlert(machine="oda-2", gap="60 jours", ahead=True, since=UNTIL, why=ClockFault.ABSENCE.label),
+    ),
+    "webhook_failing": (
+        Kind.WEBHOOK_FAILING,
+        WebhookFailing(
+            endpoint="tickets", gone=False, why="connexion refusée par « tickets.ac-toulouse.fr »", since=UNTIL
+        ),
+    ),
+    "webhook_gone": (
+        Kind.WEBHOOK_FAILING,
+        WebhookFailing(endpoint="tickets", gone=True, why="l'autre logiciel ne veut plus être prévenu (réponse 410)"),
     ),
     "journal_seal": (
         Kind.JOURNAL_SEAL,

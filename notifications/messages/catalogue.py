@@ -186,6 +186,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG, page=pages.confirm_year_end),
         CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS, page=pages.dead_mails),
         CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS, page=pages.clock_page),
+        CatalogueEntry(Kind.WEBHOOK_FAILING, facts.WebhookFailing, _OPERATORS, page=pages.lost_webhooks),
         CatalogueEntry(Kind.JOURNAL_SEAL, facts.JournalSealed, _OPERATORS, _LONG),
         CatalogueEntry(Kind.MAILBOX_CHANGED, facts.MailboxChanged),
         CatalogueEntry(Kind.MAILBOX_TO_CONFIRM, facts.MailboxToConfirm, _OPERATORS, page=pages.confirm_mailbox),

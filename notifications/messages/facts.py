@@ -588,6 +588,19 @@ class ClockAlert:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookFailing:
+    """Another system that is told no more (R118): ``gone``, it said so; else messages to it were given up.
+
+    ``since`` is in words, empty when it answers again; ``why`` a French clause without a full stop.
+    """
+
+    endpoint: Annotated[str, Doc("le nom de l'autre logiciel dans les réglages")]
+    gone: Annotated[bool, Doc("a-t-il répondu qu'il ne veut plus être prévenu ?")]
+    why: Annotated[str, Doc("le dernier motif d'échec, sans point final")]
+    since: Annotated[str, Doc("depuis quand il est en panne, en toutes lettres ; parfois vide")] = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JournalSealed:
     """The seal of the journal of a day, to be kept out of the service (R109). It holds nothing secret nor personal."""
 

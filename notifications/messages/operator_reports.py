@@ -15,6 +15,7 @@ from notifications.messages.facts import (
     LostMail,
     MailUndeliverable,
     Place,
+    WebhookFailing,
     Year,
     YearEndReport,
 )
@@ -100,6 +101,16 @@ class OperatorReports:
         )
         draft = self._draft(Kind.CLOCK_ALERT, f"clock:{why.value}:{known:%Y-%m-%dT%H}", facts)
         return replace(draft, not_after=max(now, known) + CATALOGUE[Kind.CLOCK_ALERT].lifetime)
+
+    def webhook_alert(self, endpoint: str, *, is_gone: bool, why: str, since: datetime | None, now: datetime) -> Draft:
+        """The alert of another system that is told no more (R118): one a cause and a day for each."""
+        facts = WebhookFailing(
+            endpoint=endpoint, gone=is_gone, why=why.rstrip(" .") or "il n'a pas répondu à temps",
+            since=french.instant(since, self.timezone) if since else "",
+        )  # fmt: skip
+        cause = "gone" if is_gone else "given-up"
+        key = f"webhook:{endpoint}:{cause}:{now.astimezone(self.timezone):%Y-%m-%d}"
+        return self._draft(Kind.WEBHOOK_FAILING, key, facts)
 
     def journal_seal(
         self, mailbox: str, *, number: int, day: date, chains: int, changed: int, lines: Sequence[str], new_key: bool

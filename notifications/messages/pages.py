@@ -110,6 +110,11 @@ def clock_page(_: facts.ClockAlert) -> str:
     return f"{RECTORAT_HOME}/horloge"
 
 
+def lost_webhooks(about: facts.WebhookFailing) -> str:
+    """What another system never received (R118)."""
+    return f"{RECTORAT_HOME}/webhooks?logiciel={quote(about.endpoint)}&etape=given_up"
+
+
 def dead_mails(about: facts.MailUndeliverable) -> str:
     """The dead mail, all those of its cause; the establishment whose mailbox is at fault, or is missing."""
     place = f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}"

@@ -338,6 +338,7 @@ def from_(context: CliContext, folder: Path) -> None:
         "  1. Lire ce qui partirait : oda mail list --stage pending --stage retry",
         "  2. Comparer avec les courriels déjà partis depuis, et les demandes que la sauvegarde ne connaît pas",
         "  3. Laisser partir : oda restore release (ou, pour ceux à ne pas envoyer : --discard N, --discard-all)",
+        "     Des webhooks sont réglés ? « oda webhook deliveries » dit ce qui attend ; --discard-webhooks l'écarte",
     ):
         click.echo(printable(line))
     if done.flaws:
@@ -362,9 +363,14 @@ def _erase_again(settings: "Settings", database: "Database") -> int:
     "--discard", "discarded", type=ROW_NUMBER, multiple=True, metavar="N", help="Écarte d'abord le courriel n° N."
 )
 @click.option("--discard-all", is_flag=True, help="Écarte d'abord tous les courriels qui attendent.")
+@click.option(
+    "--discard-webhooks", is_flag=True, help="Écarte d'abord tous les messages qui attendent pour d'autres logiciels."
+)
 @click.option("--yes", is_flag=True, help="Ne pose pas la question.")
 @pass_cli_context
-def release_restored(context: CliContext, discarded: tuple[int, ...], discard_all: bool, yes: bool) -> None:
+def release_restored(
+    context: CliContext, discarded: tuple[int, ...], discard_all: bool, discard_webhooks: bool, yes: bool
+) -> None:
     if discarded and discard_all:
         raise click.UsageError("Donner --discard N, ou bien --discard-all.")
     with opened(context) as (app, actor):
@@ -372,19 +378,27 @@ def release_restored(context: CliContext, discarded: tuple[int, ...], discard_al
         from workflow.database.schedule_tables import is_held
         from workflow.journal import installation
         from workflow.mail.queries import count_unsent_mails
+        from workflow.webhooks.queue import count_waiting
 
         with app.database.read() as connection:
             held, counts = is_held(connection), count_unsent_mails(connection)
+            told = 0 if discard_webhooks else count_waiting(connection)
         waiting = counts.get(Stage.PENDING, 0) + counts.get(Stage.RETRY, 0)
         leaving = 0 if discard_all else waiting - len(set(discarded))
         if held and not yes:
             will = french.plural(leaving, "courriel partira", "courriels partiront")
+            also = f"{french.plural(told, 'message partira', 'messages partiront')} vers d'autres logiciels"
+            will += f", {also}" if told else ""
             say([f"{will}, et l'échéancier fera ce que la date demande (rappels, fins d'année)."])
             if not ask_confirmation("Laisser repartir ?", "--yes"):
                 raise CliFailure("Rien n'a changé.", ExitCode.REFUSED)
         app.retention.erase_again(installation.schedule_actor(app.database))
         chosen = None if discard_all else discarded
-        given_up = release_restoration(app.database, app.hasher, actor, app.clock.now(), chosen)
-    if given_up:
-        click.echo(printable(f"{french.plural(given_up, 'courriel écarté', 'courriels écartés')}."))
+        given_up = release_restoration(
+            app.database, app.hasher, actor, app.clock.now(), chosen, discard_webhooks=discard_webhooks
+        )
+    if given_up.mails:
+        click.echo(printable(f"{french.plural(given_up.mails, 'courriel écarté', 'courriels écartés')}."))
+    if given_up.deliveries:
+        click.echo(printable(f"{french.plural(given_up.deliveries, 'message écarté', 'messages écartés')}."))
     click.echo("Tout repart au prochain passage.")

@@ -73,6 +73,8 @@ def tick(context: CliContext, as_json: bool) -> None:
         result = app.ticker.tick()
         sent = asyncio.run(app.dispatcher.run_once())
         calls = app.connector.round() if app.connector and result.may_act else None
+        if app.webhooks and result.may_act:
+            app.webhooks.round()
         unheard = app.supervisor_call.call() if app.supervisor_call and result.is_well else ""
         held_years = app.year_ends.held()
         if as_json:

@@ -25,6 +25,7 @@ from workflow.database.access_tables import KEPT_FORMS, LINKS, SESSIONS, TOKENS
 from workflow.database.connection import Database, make_private, unbounded
 from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.schedule_tables import OCCURRENCE, RESTORATION
+from workflow.database.webhook_tables import DELIVERY, DeliveryStage
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
@@ -147,12 +148,22 @@ def _settle(connection: Connection, hasher: JournalHasher, manifest: Manifest, n
     installation.record(connection, hasher, "restored", schedule, now, data)
 
 
-def release_restoration(
-    database: Database, hasher: JournalHasher, actor: Actor, now: datetime, discard: Sequence[int] | None
-) -> int:
-    """Let all leave again, but the waiting mails of these numbers, None for all; return how many will never leave.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Released:
+    """How many mails, and how many messages to other systems (R118), will never leave."""
 
-    Raises NotAllowed, BackupRefused when nothing is held or a number is not that of a waiting mail.
+    mails: int
+    deliveries: int
+
+
+def release_restoration(
+    database: Database, hasher: JournalHasher, actor: Actor, now: datetime, discard: Sequence[int] | None, *,
+    discard_webhooks: bool = False,
+) -> Released:  # fmt: skip
+    """Let all leave again, but the waiting mails of these numbers, None for all; return what will never leave.
+
+    ``discard_webhooks``: nor what other systems would be told. Raises NotAllowed, BackupRefused when nothing is held or
+    a number is not that of a waiting mail.
     """
     require_operator(actor, "laisser partir ce qu'une restauration retient")
     with database.write() as connection:
@@ -167,5 +178,13 @@ def release_restoration(
                 "unknown_mail", "Un de ces numéros n'est pas celui d'un courriel qui attend",
                 "relire « oda mail list --stage pending --stage retry »",
             )  # fmt: skip
-        installation.record(connection, hasher, "restore_released", actor, now, {"mails": given_up})
-    return given_up
+        deliveries = _discard_deliveries(connection, now) if discard_webhooks else 0
+        data: dict[str, Scalar] = {"mails": given_up, "deliveries": deliveries}
+        installation.record(connection, hasher, "restore_released", actor, now, data)
+    return Released(mails=given_up, deliveries=deliveries)
+
+
+def _discard_deliveries(connection: Connection, now: datetime) -> int:
+    ended = {"stage": DeliveryStage.DISCARDED.value, "next_at": None, "leased_until": None, "ended_at": now}
+    waits = DELIVERY.c.stage == DeliveryStage.WAITING.value
+    return connection.execute(update(DELIVERY).where(waits).values(ended)).rowcount

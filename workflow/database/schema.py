@@ -13,6 +13,7 @@ from workflow.database.file_tables import BATCH, EVIDENCE_IMPORT, STAGED_IMPORTS
 from workflow.database.journal_tables import JOURNAL_SEAL, SECURITY_ADDRESSES
 from workflow.database.schedule_tables import RESTORATION
 from workflow.database.tables import CLAIM, REQUEST
+from workflow.database.webhook_tables import DELIVERY
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -75,7 +76,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         ours = MAILS.metadata.tables.keys() | {
             REQUEST.name, SESSIONS.name, BATCH.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
             JOURNAL_SEAL.name, STAGED_IMPORTS.name, CLAIM.name, RESTORATION.name,
-            FACTOR.name, SUBSTITUTION.name, TRANSMISSION.name, ACTIVATION.name, BINDING.name, SECURITY_ADDRESSES.name,
+            FACTOR.name, SUBSTITUTION.name, TRANSMISSION.name, ACTIVATION.name, DELIVERY.name,
+            BINDING.name, SECURITY_ADDRESSES.name,
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase

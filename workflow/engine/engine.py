@@ -83,17 +83,25 @@ class Done:
 Result = Done | Refused
 
 
+Tell = Callable[[Connection, Sequence[RequestEvent], datetime], None]
+"""Tells of events in the transaction that writes them."""
+
+
 class Engine:
-    """Executes commands. Everything that changes a request goes through ``execute``, ``run`` or ``write``."""
+    """Executes commands. Everything that changes a request goes through ``execute``, ``run`` or ``write``.
+
+    ``tell`` is told of every event, those of ``without_mails`` included: the webhooks (R118).
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, hasher: JournalHasher, policy: Policy, subscriber: Subscriber
-    ) -> None:
+        self, database: Database, clock: Clock, hasher: JournalHasher, policy: Policy, subscriber: Subscriber,
+        tell: Tell | None = None,
+    ) -> None:  # fmt: skip
         self.database = database
         self.clock = clock
         self.hasher = hasher
         self.policy = policy
-        self._subscriber = subscriber
+        self._subscriber, self._tell = subscriber, tell
         self.on_commit: Callable[[], None] = _noop
         self._sound_until = FIRST_DAY
 
@@ -159,7 +167,8 @@ class Engine:
 
     def without_mails(self) -> "Engine":
         """Return the same engine without mails: for steps that another one follows at once (R55)."""
-        return Engine(self.database, self.clock, self.hasher, self.policy, _SilentSubscriber(self._subscriber))
+        silent = _SilentSubscriber(self._subscriber)
+        return Engine(self.database, self.clock, self.hasher, self.policy, silent, self._tell)
 
     def facts(self, connection: Connection, command: Command) -> Facts:
         """Load the facts that one command is decided on, locked."""
@@ -183,6 +192,8 @@ class Engine:
         batch.write(connection)
         crash_point("engine.after_write")
         self._subscriber.handle(connection, batch.events, now)
+        if self._tell:
+            self._tell(connection, batch.events, now)
 
     def _execute_one(
         self, connection: Connection, batch: "WriteBatch", batch_facts: BatchFacts, command: Command, actor: Actor,

@@ -19,8 +19,10 @@ from workflow.database.clock import last_heartbeat
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import last_backup_at
 from workflow.database.tables import REMOVAL, REQUEST
+from workflow.database.webhook_tables import DeliveryStage
 from workflow.health.report import HealthMonitor, HealthReport
 from workflow.mail.queries import count_unsent_mails
+from workflow.webhooks.queue import count_deliveries
 from workflow.year_end.service import held_in
 
 UNSENT = ("pending", "retry", "sending", "uncertain", "dead")
@@ -62,6 +64,12 @@ class Metrics:
         yield _gauge("oda_oldest_due_mail_seconds", "Age of the oldest mail that is due; 0: none.", _age(now, oldest))
         yield _gauge("oda_relay_paused", "1 while the relay takes no mail.", load_pause(connection) is not None)
         yield from self._of_removals(connection, now)
+        deliveries = count_deliveries(connection)
+        yield _labelled(
+            "oda_webhook_deliveries", "Messages to other systems, by endpoint and stage.", ("endpoint", "stage"),
+            (((name, stage.value), deliveries.get((name, stage), 0))
+             for name in sorted({name for name, _ in deliveries}) for stage in DeliveryStage),
+        )  # fmt: skip
         refused = select(TRIES.c.limit_name, func.sum(TRIES.c.refused).label("times")).where(TRIES.c.refused > 0)
         refusals = connection.execute(refused.group_by(TRIES.c.limit_name).order_by(TRIES.c.limit_name))
         yield _labelled(

@@ -6,7 +6,7 @@ It names nobody, writes nothing, and is read again after some seconds only, so t
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -31,6 +31,8 @@ from workflow.database.connection import Database
 from workflow.database.faults import DatabaseFault
 from workflow.database.schedule_tables import is_held, last_backup_at
 from workflow.schedule.nodes import refused_count
+from workflow.settings.webhooks import WebhookEndpoint
+from workflow.webhooks.queue import load_states
 from workflow.year_end.service import held_in
 
 KEPT: Final = timedelta(seconds=5)
@@ -47,6 +49,9 @@ MAIL_PATIENCE: Final = timedelta(minutes=10)
 
 MANY_DEAD: Final = 10
 """Mails that did not arrive because of their addresses: one is an operator's affair, who is told; many are not."""
+
+WEBHOOK_PATIENCE: Final = timedelta(hours=1)
+"""Another system that is being upgraded is back by then; what it is told waits for days."""
 
 LOW_SPACE: Final = 100 * 1024 * 1024
 
@@ -129,10 +134,11 @@ class HealthMonitor:
     def __init__(
         self, database: Database, clock: Clock, calendar: SchoolCalendar, folder: Path,
         since_tick: Callable[[], timedelta | None], count: Callable[[], float] = time.monotonic,
-        oldest_backup: timedelta | None = None,
+        oldest_backup: timedelta | None = None, webhooks: Sequence[WebhookEndpoint] = (),
     ) -> None:  # fmt: skip
         self._database, self._clock, self._calendar, self._folder = database, clock, calendar, folder
         self._since_tick, self._count, self._oldest_backup = since_tick, count, oldest_backup
+        self._webhooks = webhooks
         self._newest = schema.newest()
         self.ticks = self.tick_failures = 0
         self._tick_failure: TickFailure | None = None
@@ -185,6 +191,7 @@ class HealthMonitor:
         for held in held_in(connection, self._calendar):
             said = f"{held.school_year} retenue depuis le {french.day(held.held_at.date())}, à confirmer au rectorat"
             yield Finding("year_end", "fin d'année", said, needs_somebody=True)
+        yield from _webhooks(connection, self._webhooks, now)
         yield from self._disk()
         yield from self._backup(connection, now)
         yield Finding("schema", "version de la base", self._newest)
@@ -275,6 +282,20 @@ def _dead_mails(connection: Connection) -> Iterator[Finding]:
         is_of_address = total - sum(counts.get(fault.value, 0) for fault in ADDRESS_FAULTS) == 0
         said = f"{plural(total, 'courriel non remis', 'courriels non remis')}, à renvoyer ou à écarter au rectorat"
         yield Finding("dead_mail", "courriels perdus", said, needs_somebody=not is_of_address or total >= MANY_DEAD)
+
+
+def _webhooks(connection: Connection, endpoints: Sequence[WebhookEndpoint], now: datetime) -> Iterator[Finding]:
+    """Tell of each other system that takes no message (R118)."""
+    if not endpoints:
+        return
+    for name, state in load_states(connection, endpoints).items():
+        if state.is_gone:
+            said = f"« {name} » a répondu qu'il ne veut plus être prévenu"
+            yield Finding(f"webhook_{name}", "autre logiciel", said, needs_somebody=True)
+        elif state.failing_since:
+            lasted = max(now - state.failing_since, timedelta(0))
+            said = f"« {name} » n'est plus prévenu depuis {_duration(lasted)}"
+            yield Finding(f"webhook_{name}", "autre logiciel", said, needs_somebody=lasted >= WEBHOOK_PATIENCE)
 
 
 def _duration(ago: timedelta) -> str:

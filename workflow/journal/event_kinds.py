@@ -76,6 +76,7 @@ class EventKind(Labelled):
     MAIL_DISCARDED = "mail_discarded", "courriel écarté"
     RELAY_REFUSED = "relay_refused", "relais de messagerie en refus"
     REMOVALS_ASKED_AGAIN = "removals_asked_again", "retraits redemandés au serveur ODA"
+    WEBHOOKS_SENT_AGAIN = "webhooks_sent_again", "messages renvoyés à d'autres logiciels"
 
     YEAR_END_FORESEEN = "year_end_foreseen", "fin d'année prévue"
     YEAR_END_HELD = "year_end_held", "fin d'année retenue"
@@ -122,7 +123,7 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
     ),
     EventGroup.MAIL: (
         EventKind.MAIL_DEAD, EventKind.MAIL_RETRIED, EventKind.MAIL_DISCARDED, EventKind.RELAY_REFUSED,
-        EventKind.REMOVALS_ASKED_AGAIN,
+        EventKind.REMOVALS_ASKED_AGAIN, EventKind.WEBHOOKS_SENT_AGAIN,
     ),
     EventGroup.YEAR: (
         EventKind.YEAR_END_FORESEEN, EventKind.YEAR_END_HELD, EventKind.YEAR_END_CONFIRMED,

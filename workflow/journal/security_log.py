@@ -39,7 +39,7 @@ _NAMES_OF_DATA: Final[dict[str, str]] = {
     "removed": "clés retirées", "unreadable": "illisibles", "school_year": "année scolaire",
     "first_day": "premier jour", "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
     "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
-    "calls": "appels", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
+    "calls": "appels", "deliveries": "messages", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
     "awaits_factor": "second facteur attendu",
     "number": "n°", "first_seal": "à partir du sceau n°",
     "why": "raison", "reason": "raison",

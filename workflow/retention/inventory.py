@@ -82,6 +82,9 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
     "outgoing_mail": frozenset(("kind", "audience", "uai", "reference", "stage", "lease_token", "message_id", "fault",
                                 "seal_id")),
     "mail_request": frozenset(("reference",)),
+    # codes and numbers: a RUPN whom an endpoint is told of is read when the message leaves
+    "webhook_delivery": frozenset(("endpoint", "webhook_id", "kind", "reference", "payload", "stage", "answer")),
+    "webhook_endpoint": frozenset(("name", "gone_setting", "answer")),
     "evidence_entry": frozenset(("kind", "uai", "application")),
     "evidence_import": frozenset(("kind", "digest")),  # of a whole file
     # the open directory's data on a public establishment

@@ -57,7 +57,9 @@ from workflow.schedule.notices import (
     notice_page,
 )
 from workflow.schedule.reminders import reminders_key, reminders_page
+from workflow.settings.webhooks import WebhooksSettings
 from workflow.spreadsheets.staged_imports import delete_old_staged_imports
+from workflow.webhooks.queue import forget_old as forget_old_deliveries
 from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.service import YearEnds
 
@@ -166,6 +168,7 @@ class Ticker:
         retention: Retention | None = None,
         sealer: JournalSealer | None = None,
         substitutions: Substitutions | None = None,
+        webhooks: WebhooksSettings | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
@@ -175,6 +178,7 @@ class Ticker:
         beyond need (R93); None where there are none. ``retention`` erases what is personal after its time (R110).
         ``sealer`` seals the journal once a day (R109); None: nobody does.
         ``substitutions``: whose days it ends (R114).
+        ``webhooks``: for how long what other systems were told is kept (R118).
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -189,6 +193,7 @@ class Ticker:
         self._list_checks = list_checks
         self._lists = lists
         self._substitutions = substitutions
+        self._webhooks = webhooks
         self._retention = retention
         self._sealer = sealer
 
@@ -276,6 +281,9 @@ class Ticker:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
             cleanup_expired(connection, mailer, self._engine.hasher, now)
+        if self._webhooks:
+            with result.step("l'oubli des messages aux autres logiciels"), database.write() as connection:
+                forget_old_deliveries(connection, self._webhooks, now)
         policy = self._engine.policy
         with result.step("les délégations dites par une identité"), database.write() as connection:
             forget_claims(connection, policy, policy.calendar.today(now))

@@ -45,6 +45,7 @@ from workflow.settings.sections import (
     TemplatesSettings,
 )
 from workflow.settings.sign_in import SignInSettings
+from workflow.settings.webhooks import WebhooksSettings
 
 
 class Settings(Section):
@@ -112,6 +113,9 @@ class Settings(Section):
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
     monitoring: MonitoringSettings = Field(
         default_factory=MonitoringSettings, description="La supervision, en plus de /sante (R115)."
+    )
+    webhooks: WebhooksSettings = Field(
+        default_factory=WebhooksSettings, description="Les autres logiciels prévenus de ce qui se passe (R118)."
     )
     security_log: SecurityLog = Field(
         "none",

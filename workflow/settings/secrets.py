@@ -24,6 +24,9 @@ GATE_SECRET = "gate-secret"  # noqa: S105
 OF_PROVIDER = "provider-"
 """What the name of an identity provider's secret begins with; the rest is the provider's name (R101)."""
 
+OF_WEBHOOK = "webhook-"
+"""What the name of a webhook's secret begins with; the rest is the endpoint's name (R118)."""
+
 SIGNING_KEY = "seal-signing-key"
 """The key that signs the journal's seals (R109)."""
 
@@ -69,7 +72,7 @@ class Secrets:
 
     def find(self, name: str) -> SecretStr | None:
         """As ``read``, but None when the secret was not given. Raises SecretRefused when it is not usable."""
-        if name not in SECRET_NAMES and not name.startswith(OF_PROVIDER):
+        if name not in SECRET_NAMES and not name.startswith((OF_PROVIDER, OF_WEBHOOK)):
             raise ValueError(f"no secret is called {name}")
         variable = environment_name(name)
         file = self.file_of(name)
@@ -115,7 +118,10 @@ def generate(directory: Path) -> tuple[Path, ...]:
 
 
 def _new_key(name: str) -> str:
-    """A new key: Ed25519's, of the seals, in hexadecimal digits, so that any tool reads it."""
+    """A new key: Ed25519's, of the seals, in hexadecimal digits, so that any tool reads it; a webhook's as its standard
+    writes it."""
+    if name.startswith(OF_WEBHOOK):
+        return f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
     if name == SIGNING_KEY:
         return os.urandom(32).hex()
     if name == JOURNAL_KEY:
@@ -163,6 +169,10 @@ class Keyring:
         except OSError:
             return None
         return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
+
+    def create(self) -> bool:
+        """Make the file with a first key; False when it is there already. Raises KeyringFixed, OSError."""
+        return _create(self.file, _new_key(self.name).encode())
 
     def add(self) -> int:
         """Put a new key first; returns how many there are now. Raises KeyringFixed, OSError, and as ``read``."""

@@ -95,7 +95,7 @@ def test_restore__nothing_leaves_nor_is_done_before_its_release(system: System, 
         assert waiting
         with pytest.raises(BackupRefused):
             release_restoration(copy.database, KEY, operator, NOW, [10**6])
-        assert release_restoration(copy.database, KEY, operator, NOW, waiting[:1]) == 1
+        assert release_restoration(copy.database, KEY, operator, NOW, waiting[:1]).mails == 1
         assert not copy.tick().is_held
         assert copy.flaws() == []
         with pytest.raises(BackupRefused) as again:

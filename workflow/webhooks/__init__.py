@@ -1,0 +1,1 @@
+"""The events of the requests told to other systems, signed (R118)"""

@@ -1,0 +1,303 @@
+"""The deliveries as rows: made with their event, claimed by a lease, and what came of them (R118)."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from notifications.outbox.retry import RetryRules
+from notifications.sql import Row, insert_rows, upsert
+from states.decision import RequestEvent
+from workflow.database.tables import REQUEST
+from workflow.database.webhook_tables import DELIVERY, ENDPOINT_STATE, DeliveryStage
+from workflow.settings.webhooks import WebhookEndpoint, WebhooksSettings
+from workflow.webhooks.messages import Judgement, ToldPerson, Verdict, best, kind_of, payload_of
+
+RETRIES: Final = RetryRules(
+    max_attempts=10,
+    delays=(
+        timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30),
+        *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
+    ),
+    retry_uncertain=True,
+)  # fmt: skip
+"""The attempts of one delivery, over three days and some hours."""
+
+TOO_OLD: Final = timedelta(days=4)
+"""A delivery is given up after this long, however few its attempts: its endpoint was left alone meanwhile."""
+
+RESTS: Final = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5))
+"""How long an endpoint that fails is left alone, the last wait repeating itself; then one delivery tries it."""
+
+_WAITS: Final = DELIVERY.c.stage == DeliveryStage.WAITING.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndpointState:
+    """How an endpoint fares; ``is_gone``: it said so, and its settings have not changed since."""
+
+    failures: int = 0
+    failing_since: datetime | None = None
+    rests_until: datetime | None = None
+    delivered_at: datetime | None = None
+    is_gone: bool = False
+    answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that this machine has claimed until ``until``, after ``attempts`` so far."""
+
+    number: int
+    webhook_id: str
+    reference: str
+    payload: str
+    attempts: int
+    started_at: datetime
+    until: datetime
+
+
+def enqueue(
+    connection: Connection, endpoints: Sequence[WebhookEndpoint], events: Sequence[RequestEvent], now: datetime
+) -> None:
+    """Write what each endpoint is to be told of these events, in their transaction."""
+    states = load_states(connection, endpoints)
+    rows: list[Row] = []
+    for event in events:
+        trigger = event.decision.trigger
+        told = [each for each in endpoints if each.wants(trigger) and not states[each.name].is_gone]
+        payload = payload_of(event) if told else ""
+        rows += [
+            {
+                "endpoint": endpoint.name, "webhook_id": f"msg_{uuid4().hex}", "kind": kind_of(trigger),
+                "reference": event.request.reference, "payload": payload, "stage": DeliveryStage.WAITING.value,
+                "attempts": 0, "answer": "", "created_at": now, "started_at": now, "next_at": now,
+            }
+            for endpoint in told
+        ]  # fmt: skip
+    insert_rows(connection, DELIVERY, rows)
+
+
+def load_states(connection: Connection, endpoints: Sequence[WebhookEndpoint]) -> dict[str, EndpointState]:
+    """Return how each of these endpoints fares, by name, in one query."""
+    names = [endpoint.name for endpoint in endpoints]
+    rows = {row.name: row for row in connection.execute(select(ENDPOINT_STATE).where(ENDPOINT_STATE.c.name.in_(names)))}
+    return {
+        endpoint.name: _state(rows[endpoint.name], endpoint) if endpoint.name in rows else EndpointState()
+        for endpoint in endpoints
+    }
+
+
+def _state(row: Any, endpoint: WebhookEndpoint) -> EndpointState:
+    return EndpointState(
+        failures=row.failures, failing_since=row.failing_since, rests_until=row.rests_until,
+        delivered_at=row.delivered_at, is_gone=row.gone_at is not None and row.gone_setting == endpoint.digest,
+        answer=row.answer,
+    )  # fmt: skip
+
+
+def give_up_old(connection: Connection, endpoint: str, now: datetime) -> int:
+    """Give up what has waited too long; let go what a clock that was ahead put off for longer than any wait."""
+    of_endpoint = (_WAITS, DELIVERY.c.endpoint == endpoint)
+    put_off_too_far = DELIVERY.c.next_at > now + 2 * RETRIES.longest
+    connection.execute(update(DELIVERY).where(*of_endpoint, put_off_too_far).values(next_at=now, leased_until=None))
+    too_old = (*of_endpoint, DELIVERY.c.started_at < now - TOO_OLD, DELIVERY.c.leased_until.is_(None))
+    ended = {"stage": DeliveryStage.GIVEN_UP.value, "next_at": None, "ended_at": now}
+    return connection.execute(update(DELIVERY).where(*too_old).values(ended)).rowcount
+
+
+def claim(connection: Connection, endpoint: str, now: datetime, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
+    """Claim what has been due the longest; none is claimed twice, on however many machines."""
+    due = (
+        select(DELIVERY)
+        .where(_WAITS, DELIVERY.c.endpoint == endpoint, DELIVERY.c.next_at <= now)
+        .order_by(DELIVERY.c.next_at, DELIVERY.c.number)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    until = now + lease
+    claimed = [
+        ClaimedDelivery(
+            number=row.number, webhook_id=row.webhook_id, reference=row.reference, payload=row.payload,
+            attempts=row.attempts, started_at=row.started_at, until=until,
+        )
+        for row in connection.execute(due)
+    ]  # fmt: skip
+    of_them = DELIVERY.c.number.in_([each.number for each in claimed])
+    if claimed:
+        connection.execute(update(DELIVERY).where(of_them).values(leased_until=until, next_at=until))
+    return claimed
+
+
+def people_of(connection: Connection, references: Iterable[str]) -> dict[str, ToldPerson]:
+    """Return the RUPN of these requests as they are now; those who were erased are left out."""
+    columns = (REQUEST.c.reference, REQUEST.c.nom, REQUEST.c.prenom, REQUEST.c.mail)
+    query = select(*columns).where(REQUEST.c.reference.in_(sorted(set(references))), REQUEST.c.erased_at.is_(None))
+    return {
+        row.reference: ToldPerson(nom=row.nom, prenom=row.prenom, mail=row.mail) for row in connection.execute(query)
+    }
+
+
+def record(
+    connection: Connection, endpoint: WebhookEndpoint, judged: Sequence[tuple[ClaimedDelivery, Judgement]],
+    now: datetime,
+) -> int:  # fmt: skip
+    """Write what came of deliveries that were sent together, and how the endpoint fares; return how many are given up.
+
+    One whose lease ran out meanwhile is another machine's: what became of it is not written here.
+    """
+    given_up = 0
+    for delivery, judgement in judged:
+        is_ours = (_WAITS, DELIVERY.c.number == delivery.number, DELIVERY.c.leased_until == delivery.until)
+        values = _after_attempt(delivery, judgement, now)
+        written = connection.execute(update(DELIVERY).where(*is_ours).values(values)).rowcount
+        given_up += written and values.get("stage") == DeliveryStage.GIVEN_UP.value
+    gone = next((each for _, each in judged if each.verdict is Verdict.GONE), None)
+    if gone:
+        given_up += _end_gone(connection, endpoint, gone, now)
+    else:
+        _learn(connection, endpoint, best([each for _, each in judged]), now)
+    return given_up
+
+
+def _after_attempt(delivery: ClaimedDelivery, judgement: Judgement, now: datetime) -> Row:
+    written: Row = {"leased_until": None, "status": judgement.status, "answer": judgement.words}
+    if judgement.verdict is Verdict.LATER and judgement.after:  # as it asks: no failed attempt
+        return written | {"next_at": now + judgement.after}
+    attempts = delivery.attempts + 1
+    written["attempts"] = attempts
+    if judgement.verdict is Verdict.RECEIVED:
+        return written | {"stage": DeliveryStage.DELIVERED.value, "next_at": None, "ended_at": now}
+    is_over = judgement.verdict is Verdict.GONE or RETRIES.has_failed(attempts, now - delivery.started_at)
+    if is_over:
+        return written | {"stage": DeliveryStage.GIVEN_UP.value, "next_at": None, "ended_at": now}
+    return written | {"next_at": now + RETRIES.delay(attempts, delivery.number)}
+
+
+def _end_gone(connection: Connection, endpoint: WebhookEndpoint, judgement: Judgement, now: datetime) -> int:
+    """Tell the endpoint of nothing more, whatever waits for it, until its settings change."""
+    of_endpoint = (_WAITS, DELIVERY.c.endpoint == endpoint.name)
+    values = {"stage": DeliveryStage.GIVEN_UP.value, "next_at": None, "ended_at": now, "answer": judgement.words}
+    given_up = connection.execute(update(DELIVERY).where(*of_endpoint).values(values)).rowcount
+    _write_state(connection, endpoint.name, gone_at=now, gone_setting=endpoint.digest, answer=judgement.words)
+    return given_up
+
+
+def _learn(connection: Connection, endpoint: WebhookEndpoint, judgement: Judgement, now: datetime) -> None:
+    """Write that the endpoint answers, or that it is left alone for a while."""
+    if judgement.verdict is Verdict.RECEIVED:
+        is_well = {"failures": 0, "failing_since": None, "rests_until": None, "gone_at": None, "answer": ""}
+        _write_state(connection, endpoint.name, delivered_at=now, **is_well)
+        return
+    before = load_states(connection, [endpoint])[endpoint.name]
+    failures = before.failures + 1
+    rest = judgement.after or RESTS[min(failures, len(RESTS)) - 1]
+    _write_state(
+        connection, endpoint.name, failures=failures, failing_since=before.failing_since or now,
+        rests_until=now + rest, answer=judgement.words,
+    )  # fmt: skip
+
+
+def learn_of_trial(connection: Connection, endpoint: WebhookEndpoint, judgement: Judgement, now: datetime) -> None:
+    """Write that a trial was received: whatever kept the endpoint waiting is over, even that it was gone."""
+    if judgement.verdict is Verdict.RECEIVED:
+        _learn(connection, endpoint, judgement, now)
+
+
+def _write_state(connection: Connection, name: str, **values: Any) -> None:
+    row = {"name": name, "failures": 0, "gone_setting": "", "answer": "", **values}
+    known = connection.execute(update(ENDPOINT_STATE).where(ENDPOINT_STATE.c.name == name).values(values)).rowcount
+    if not known:
+        connection.execute(upsert(connection, ENDPOINT_STATE, row, ["name"]))
+
+
+def send_again(connection: Connection, numbers: Collection[int], now: datetime) -> list[int]:
+    """Make these deliveries due at once, under their own ``webhook-id``, whatever had come of them; return those found.
+
+    One that a machine is sending is left to it.
+    """
+    free = DELIVERY.c.leased_until.is_(None) | (DELIVERY.c.leased_until <= now)
+    query = select(DELIVERY.c.number, DELIVERY.c.endpoint).where(DELIVERY.c.number.in_(sorted(numbers)), free)
+    rows = connection.execute(query.order_by(DELIVERY.c.number).with_for_update()).all()
+    if rows:
+        values: Row = {
+            "stage": DeliveryStage.WAITING.value, "attempts": 0, "next_at": now, "started_at": now, "ended_at": None,
+            "leased_until": None,
+        }  # fmt: skip
+        connection.execute(update(DELIVERY).where(DELIVERY.c.number.in_([row.number for row in rows])).values(values))
+        of_them = ENDPOINT_STATE.c.name.in_({row.endpoint for row in rows})
+        connection.execute(update(ENDPOINT_STATE).where(of_them).values(rests_until=None))
+    return [row.number for row in rows]
+
+
+def given_up_numbers(connection: Connection, endpoint: str) -> list[int]:
+    """Return the numbers of what this endpoint never received."""
+    lost = (DELIVERY.c.endpoint == endpoint, DELIVERY.c.stage == DeliveryStage.GIVEN_UP.value)
+    return list(connection.execute(select(DELIVERY.c.number).where(*lost).order_by(DELIVERY.c.number)).scalars())
+
+
+def forget_old(connection: Connection, settings: WebhooksSettings, now: datetime) -> None:
+    """Delete what ended long ago, and what waits for an endpoint that the settings name no more."""
+    names = [endpoint.name for endpoint in settings.endpoints]
+    abandoned = (_WAITS, DELIVERY.c.endpoint.not_in(names), DELIVERY.c.started_at < now - TOO_OLD)
+    ended = {"stage": DeliveryStage.DISCARDED.value, "next_at": None, "leased_until": None, "ended_at": now}
+    connection.execute(update(DELIVERY).where(*abandoned).values(ended))
+    connection.execute(delete(DELIVERY).where(DELIVERY.c.ended_at < now - timedelta(days=settings.keep_days)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryView:
+    """One delivery for display; ``kind`` is its type, ``is_held``: a machine is at it."""
+
+    number: int
+    endpoint: str
+    webhook_id: str
+    kind: str
+    reference: str
+    stage: DeliveryStage
+    attempts: int
+    status: int | None
+    answer: str
+    created_at: datetime
+    next_at: datetime | None
+    ended_at: datetime | None
+    is_held: bool
+
+
+def list_deliveries(
+    connection: Connection, *, endpoint: str = "", stage: DeliveryStage | None = None, reference: str = "",
+    before: int | None = None, limit: int = 50,
+) -> list[DeliveryView]:  # fmt: skip
+    """Deliveries, the newest first, before the one of this number."""
+    query = select(DELIVERY).order_by(DELIVERY.c.number.desc()).limit(limit)
+    for column, value in (
+        (DELIVERY.c.endpoint, endpoint), (DELIVERY.c.stage, stage.value if stage else ""),
+        (DELIVERY.c.reference, reference),
+    ):  # fmt: skip
+        query = query.where(column == value) if value else query
+    if before is not None:
+        query = query.where(DELIVERY.c.number < before)
+    return [
+        DeliveryView(
+            number=row.number, endpoint=row.endpoint, webhook_id=row.webhook_id, kind=row.kind,
+            reference=row.reference, stage=DeliveryStage.of(row.stage), attempts=row.attempts, status=row.status,
+            answer=row.answer, created_at=row.created_at, next_at=row.next_at, ended_at=row.ended_at,
+            is_held=row.leased_until is not None,
+        )
+        for row in connection.execute(query)
+    ]  # fmt: skip
+
+
+def count_deliveries(connection: Connection) -> Mapping[tuple[str, DeliveryStage], int]:
+    """Count the deliveries by endpoint and stage; none of a stage is left out."""
+    query = select(DELIVERY.c.endpoint, DELIVERY.c.stage, func.count().label("deliveries"))
+    rows = connection.execute(query.group_by(DELIVERY.c.endpoint, DELIVERY.c.stage))
+    return {(row.endpoint, DeliveryStage.of(row.stage)): row.deliveries for row in rows}
+
+
+def count_waiting(connection: Connection) -> int:
+    """Count what is to be sent, to whatever endpoint."""
+    return connection.scalar(select(func.count()).select_from(DELIVERY).where(_WAITS)) or 0
