@@ -37,6 +37,7 @@ TREE: dict[str, LazyCommand] = {
     "calendar": ("portal.cli.schedule", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
     "figures": ("portal.cli.figures", "figures", "Les chiffres de l'académie, à deux dates, d'après le journal."),
     "connector": ("portal.cli.removal", "connector", "Le connecteur : les retraits demandés au serveur ODA."),
+    "webhook": ("portal.cli.webhook", "webhook", "Les autres logiciels prévenus de ce qui arrive aux demandes."),
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
     "serve": ("portal.cli.service", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
     "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),

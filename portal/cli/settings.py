@@ -16,6 +16,7 @@ from portal.cli.parameters import FilePath
 
 if TYPE_CHECKING:
     from workflow.settings.model import Settings
+    from workflow.settings.webhooks import WebhookEndpoint
 
 
 @click.command(
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 @click.option(
     "--connect",
     is_flag=True,
-    help="Essaie aussi la base, le relais et chaque fournisseur d'identité, horloge comprise ; dit ce qui ne va pas.",
+    help="Essaie aussi la base, le relais, chaque fournisseur d'identité, horloge comprise, et chaque webhook ; dit ce"
+    " qui ne va pas.",
 )
 @pass_cli_context
 def check_config(context: CliContext, file: Path | None, strict: bool, connect: bool) -> None:
@@ -62,6 +64,7 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
         ("Opérateurs", str(len(settings.people.operators))),
         *_drawn_codes(settings),
         *((("Connecteur", settings.removals.connector.url),) if settings.removals.connector.url else ()),
+        *((f"Webhook {endpoint.name}", endpoint.url) for endpoint in settings.webhooks.endpoints),
         *(
             ("Document joint au code", f"{document.title} ({document.file})")
             for document in settings.documentation.files
@@ -125,6 +128,13 @@ def _secret_warnings(settings: "Settings") -> list[str]:
             secret = Secrets(settings.secrets_directory, os.environ).read(name)
             if name == GATE_SECRET:
                 gate_secrets_of(secret)
+        except SecretError as error:
+            problems.append(str(error))
+    for endpoint in settings.webhooks.endpoints:
+        from workflow.webhooks.messages import SigningSecrets
+
+        try:
+            SigningSecrets.read(endpoint, Secrets(settings.secrets_directory, os.environ))
         except SecretError as error:
             problems.append(str(error))
     if settings.removals.connector.url is not None:
@@ -198,6 +208,7 @@ def try_connections(settings: "Settings", seconds: float = TRIAL_S) -> list[Tria
     trials: list[tuple[str, Trial]] = [
         ("Base de données", lambda: _try_database(settings)), ("Relais", lambda: _try_relay(settings)),
         *((provider.label, _provider_trial(settings, provider.name)) for provider in settings.sign_in.providers),
+        *((f"Webhook {endpoint.name}", _webhook_trial(settings, endpoint)) for endpoint in settings.webhooks.endpoints),
     ]  # fmt: skip
     return run_trials(trials, seconds)
 
@@ -279,6 +290,25 @@ def _try_relay(settings: "Settings") -> str:
     except ProbeFailed as failure:
         raise TrialUnfit(f"étape « {failure.step.label} » : {failure.reply}", failure.remedy) from None
     return "; ".join(["il prend les courriels de cet expéditeur", *alarming])
+
+
+def _webhook_trial(settings: "Settings", endpoint: "WebhookEndpoint") -> Trial:
+    def trial() -> str:
+        from notifications.ports import SystemClock
+        from workflow.settings.secrets import SecretError, Secrets
+        from workflow.webhooks.messages import SigningSecrets, Verdict
+        from workflow.webhooks.sender import try_endpoint
+
+        try:
+            signing = SigningSecrets.read(endpoint, Secrets(settings.secrets_directory, os.environ))
+        except SecretError as error:
+            raise TrialUnfit(str(error), "déposer ce secret, puis recommencer") from None
+        judgement = try_endpoint(endpoint, settings.webhooks, signing, SystemClock().now())
+        if judgement.verdict is not Verdict.RECEIVED:
+            raise TrialUnfit(judgement.words, "vérifier l'adresse, le secret des deux côtés et le pare-feu")
+        return "il prend un message d'essai"
+
+    return trial
 
 
 def _provider_trial(settings: "Settings", name: str) -> Trial:

@@ -298,6 +298,44 @@ def count_deliveries(connection: Connection) -> Mapping[tuple[str, DeliveryStage
     return {(row.endpoint, DeliveryStage.of(row.stage)): row.deliveries for row in rows}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndpointView:
+    """One endpoint for display; ``standing`` is in French, ``is_well`` False when somebody should look."""
+
+    name: str
+    url: str
+    standing: str
+    is_well: bool
+    include_people: bool
+    waiting: int
+    given_up: int
+    delivered_at: datetime | None
+
+
+def view_endpoints(connection: Connection, settings: WebhooksSettings) -> list[EndpointView]:
+    """Return the endpoints of the settings, in their order, and how each fares."""
+    states, counts = load_states(connection, settings.endpoints), count_deliveries(connection)
+    return [
+        EndpointView(
+            name=endpoint.name, url=endpoint.url, standing=_standing(states[endpoint.name]),
+            is_well=not (states[endpoint.name].is_gone or states[endpoint.name].failing_since),
+            include_people=endpoint.include_people,
+            waiting=counts.get((endpoint.name, DeliveryStage.WAITING), 0),
+            given_up=counts.get((endpoint.name, DeliveryStage.GIVEN_UP), 0),
+            delivered_at=states[endpoint.name].delivered_at,
+        )
+        for endpoint in settings.endpoints
+    ]  # fmt: skip
+
+
+def _standing(state: EndpointState) -> str:
+    if state.is_gone:
+        return "ne veut plus être prévenu"
+    if state.failing_since:
+        return f"ne répond pas : {state.answer}"
+    return "prévenu" if state.delivered_at else "pas encore prévenu"
+
+
 def count_waiting(connection: Connection) -> int:
     """Count what is to be sent, to whatever endpoint."""
     return connection.scalar(select(func.count()).select_from(DELIVERY).where(_WAITS)) or 0

@@ -1,7 +1,7 @@
 """The sending: each endpoint by itself, claimed in one transaction, sent in none, recorded in another (R118)."""
 
 import ssl
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,10 +30,6 @@ WIDTH: Final = 8
 
 ROUND: Final = 50
 """Deliveries of a bounded round: ``oda tick`` must come to its end."""
-
-
-class UnknownEndpoint(Exception):
-    """No endpoint of the settings has this name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,20 +109,11 @@ class WebhookSender:
         return self._post(endpoint, messages)
 
     def _post(self, endpoint: WebhookEndpoint, messages: list[tuple[str, bytes]]) -> list[Judgement]:
-        now = self.engine.clock.now()
-        signing = self.secrets_of[endpoint.name]
-        signed = [(body, signing.headers(webhook_id, now, body)) for webhook_id, body in messages]
-        try:
-            replies = self._http(endpoint).send(signed)
-        except (AddressRefused, NoAnswer) as refused:
-            replies = [NoAnswer(str(refused))] * len(messages)
-        return [judge(reply, now) for reply in replies]
+        now, signing = self.engine.clock.now(), self.secrets_of[endpoint.name]
+        return _post(self._http(endpoint), signing, messages, now)
 
     def _http(self, endpoint: WebhookEndpoint) -> HttpPost:
-        return HttpPost(
-            url=endpoint.url, allowed=self.settings.allowed, setting=ALLOW, timeout_seconds=endpoint.timeout_seconds,
-            max_bytes=0, resolver=self.resolver, tls_context=self.tls_context or ssl.create_default_context(),
-        )  # fmt: skip
+        return _http(endpoint, self.settings, self.resolver, self.tls_context)
 
     def _record(
         self, connection: Connection, endpoint: WebhookEndpoint, judged: list[tuple[ClaimedDelivery, Judgement]],
@@ -144,23 +131,45 @@ class WebhookSender:
         )
         self.mailer.enqueue(connection, [alert], now)
 
-    def endpoint(self, name: str) -> WebhookEndpoint:
-        """Return the endpoint of this name. Raises UnknownEndpoint."""
-        endpoint = self.settings.endpoint(name)
-        if endpoint is None:
-            raise UnknownEndpoint(name)
-        return endpoint
-
-    def addresses(self, endpoint: WebhookEndpoint) -> tuple[str, ...]:
-        """Resolve the name of an endpoint and check its addresses. Raises AddressRefused, NoAnswer."""
-        return self._http(endpoint).addresses()
-
     def ping(self, endpoint: WebhookEndpoint) -> Judgement:
         """Send a message that tells of nothing. Received, it ends whatever kept the endpoint waiting."""
-        body = ping_payload(self.engine.clock.now())
-        [judgement] = self._post(endpoint, [(f"msg_{uuid4().hex}", body)])
+        [judgement] = self._post(endpoint, [_ping(self.engine.clock.now())])
         self.engine.in_transaction(lambda connection, now: queue.learn_of_trial(connection, endpoint, judgement, now))
         return judgement
+
+
+def try_endpoint(
+    endpoint: WebhookEndpoint, settings: WebhooksSettings, signing: SigningSecrets, now: datetime
+) -> Judgement:  # fmt: skip
+    """Send an endpoint a message that tells of nothing, without any database."""
+    [judgement] = _post(_http(endpoint, settings), signing, [_ping(now)], now)
+    return judgement
+
+
+def _ping(now: datetime) -> tuple[str, bytes]:
+    return f"msg_{uuid4().hex}", ping_payload(now)
+
+
+def _http(
+    endpoint: WebhookEndpoint, settings: WebhooksSettings, resolver: Resolver = resolve_host,
+    tls_context: ssl.SSLContext | None = None,
+) -> HttpPost:  # fmt: skip
+    return HttpPost(
+        url=endpoint.url, allowed=settings.allowed, setting=ALLOW, timeout_seconds=endpoint.timeout_seconds,
+        max_bytes=0, resolver=resolver, tls_context=tls_context or ssl.create_default_context(),
+    )  # fmt: skip
+
+
+def _post(
+    http: HttpPost, signing: SigningSecrets, messages: Sequence[tuple[str, bytes]], now: datetime
+) -> list[Judgement]:  # fmt: skip
+    """Sign these messages and send them together; what the answer of each means."""
+    signed = [(body, signing.headers(webhook_id, now, body)) for webhook_id, body in messages]
+    try:
+        replies = http.send(signed)
+    except (AddressRefused, NoAnswer) as refused:
+        replies = [NoAnswer(str(refused))] * len(messages)
+    return [judge(reply, now) for reply in replies]
 
 
 def send_again(engine: Engine, actor: Actor, numbers: Collection[int]) -> list[int]:
