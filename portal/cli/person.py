@@ -248,6 +248,7 @@ def _write_counts(title: str, counts: "Counts") -> None:
         click.echo("  rien")
 
 
+@failure_for("workflow.auth.second_factor.FactorKnown")
 @failure_for("workflow.auth.second_factor.FactorUnknown")
 def _unknown_factor(error: Exception) -> CliFailure:
     return CliFailure(f"{error} Rien n'a changé (R106).", ExitCode.REFUSED, [])
@@ -256,6 +257,19 @@ def _unknown_factor(error: Exception) -> CliFailure:
 @person.group("factor", cls=CommandGroup, help="Le second facteur d'un opérateur.")
 def factor() -> None:
     pass
+
+
+@factor.command(
+    "allow",
+    help="Autorise un opérateur à inscrire un second facteur pendant un jour, quand les réglages en exigent un (R106)."
+    " S'assurer d'abord, de vive voix, que la demande vient de lui. Réservé aux opérateurs.",
+)
+@click.argument("address", metavar="ADRESSE", help="L'adresse de l'opérateur, comme dans people.operators.")
+@pass_cli_context
+def allow_factor(context: CliContext, address: str) -> None:
+    with opened(context) as (app, actor):
+        app.second_factors.allow(actor, address)
+    click.echo(printable(f"{address} peut inscrire un second facteur sur le portail, jusqu'à demain à la même heure."))
 
 
 @factor.command(
@@ -268,8 +282,10 @@ def factor() -> None:
 def remove_factor(context: CliContext, address: str) -> None:
     with opened(context) as (app, actor):
         app.second_factors.remove(actor, address)
-        demand = " Un autre sera demandé à sa prochaine connexion." if app.second_factors.policy == "required" else ""
-    click.echo(printable(f"Le second facteur de {address} est retiré.{demand}"))
+        is_required = app.second_factors.policy == "required"
+    click.echo(printable(f"Le second facteur de {address} est retiré."))
+    if is_required:
+        click.echo(printable(f"Pour qu'un autre soit inscrit : oda person factor allow {address}"))
 
 
 @click.group("retention", cls=CommandGroup, help="Ce qui s'efface avec le temps, et le registre (RGPD).")

@@ -249,11 +249,12 @@ def _show_enrolment(
 ) -> HTMLResponse:
     factors, address = context.app.second_factors, user.session_user.subject
     standing = factors.standing(address)
-    key = None if standing.since else factors.enrolment_key(address)
+    may_enrol = bool(standing.since) or factors.may_enrol(address)
+    key = factors.enrolment_key(address) if may_enrol and not standing.since else None
     return context.pages.page(
         request, "sign_in/enrolment.html", user.visitor, status=status, form=form or blank((DIGITS,)), back=back,
         csrf=user.csrf, place=user.place, standing=standing, key=key, picture=_picture(key.uri) if key else "",
-        is_required=factors.policy == "required", address=address,
+        is_required=factors.policy == "required", address=address, may_enrol=may_enrol,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The second factor of an operator: six digits of an application, or a recovery code (R106, RFC 6238)."""
 
 import hmac
+import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,8 +28,9 @@ from workflow.auth.actors import People, require_operator
 from workflow.auth.rate_limit import FACTOR_TRIES, FACTOR_TRIES_A_DAY, RateLimiter
 from workflow.database.access_tables import FACTOR, RECOVERY_CODE
 from workflow.database.connection import Database
+from workflow.database.journal_tables import EVENT
 from workflow.journal import installation
-from workflow.journal.chain import JournalHasher
+from workflow.journal.chain import INSTALLATION, JournalHasher
 
 if TYPE_CHECKING:
     from pyotp import TOTP
@@ -39,6 +41,15 @@ RECOVERY_CODES: Final = 10
 
 ABANDONED_AFTER: Final = timedelta(days=1)
 """An enrolment that was begun and never confirmed is forgotten after this time."""
+
+ALLOWED_FOR: Final = timedelta(days=1)
+"""How long somebody may enrol who was allowed to, where a second factor is required."""
+
+_ALLOWED: Final = "factor_allowed"
+
+_ENROLLED: Final = "factor_enrolled"
+
+_REMOVED: Final = "factor_removed"
 
 _ALPHABET: Final = "ACDEFHJKLMNPRTUVWXY34679"
 """Capitals and digits that nobody takes for others."""
@@ -69,6 +80,12 @@ class WrongFactor(Exception):
 
 class TooManyFactorTries(Exception):
     """Too many wrong codes were typed for this person: nothing is compared for a while (R74)."""
+
+
+class FactorKnown(Exception):
+    """This person has a second factor already."""
+
+    rule = "R106"
 
 
 class FactorUnknown(Exception):
@@ -127,13 +144,44 @@ class SecondFactors:
         with self._database.read() as connection:
             return _standing(connection, address)
 
+    def may_enrol(self, address: str) -> bool:
+        """True when this person may enrol: where a factor is required, only who was allowed to in the last day.
+
+        Otherwise whoever reads the mailbox first would enrol their own telephone. Who removes their own factor has just
+        proved it, and may enrol another.
+        """
+        with self._database.read() as connection:
+            return self._may_enrol(connection, address)
+
+    def allow(self, by: Actor, address: str) -> None:
+        """Let this operator enrol for a day: another has made sure of who they are. Raises NotAllowed, FactorKnown."""
+        of = self._people.operator(address, by.channel)
+        require_operator(by, "autoriser l'inscription d'un second facteur")
+        with self._database.write() as connection:
+            if _standing(connection, address).since:
+                raise FactorKnown(f"{address} a déjà un second facteur.")
+            self._record(connection, _ALLOWED, by, self._clock.now(), {"of": of.number})
+
+    def _may_enrol(self, connection: Connection, address: str) -> bool:
+        if self.policy != "required":
+            return True
+        number = installation.known_actor(connection, f"{Role.OPERATOR.value}:{fold_mail(address)}")
+        recent = select(EVENT.c.kind, EVENT.c.actor, EVENT.c.canonical).where(
+            EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_([_ALLOWED, _ENROLLED, _REMOVED]),
+            EVENT.c.at > self._clock.now() - ALLOWED_FOR,
+        )  # fmt: skip
+        for kind, actor, canonical in connection.execute(recent.order_by(EVENT.c.seq.desc())):
+            if json.loads(canonical)["data"].get("of") == number:
+                return bool(kind == _ALLOWED or (kind == _REMOVED and actor == number))
+        return False
+
     def begin(self, address: str) -> None:
-        """Draw a key for this person, who has no factor yet; a key that waited is replaced."""
+        """Draw a key for this person, who has no factor yet and may enrol; a key that waited is replaced."""
         from pyotp import random_base32
 
         key, folded = random_base32(), fold_mail(address)
         with self._database.write() as connection:
-            if _standing(connection, address).since:
+            if _standing(connection, address).since or not self._may_enrol(connection, address):
                 return
             connection.execute(delete(FACTOR).where(FACTOR.c.address == folded))
             seals.block_rotation(connection)
@@ -160,11 +208,11 @@ class SecondFactors:
         def attempt(connection: Connection) -> tuple[str, ...]:
             now = self._clock.now()
             row = connection.execute(select(FACTOR).where(FACTOR.c.address == fold_mail(address))).one_or_none()
-            if row is None or row.confirmed_at is not None:
+            if row is None or row.confirmed_at is not None or not self._may_enrol(connection, address):
                 raise FactorUnknown("Aucune inscription n'attend d'être confirmée : la recommencer.")
             self._use_step(connection, address, typed, now)
             connection.execute(update(FACTOR).where(FACTOR.c.address == row.address).values(confirmed_at=now))
-            self._record(connection, "factor_enrolled", by, now, {"of": by.number})
+            self._record(connection, _ENROLLED, by, now, {"of": by.number})
             self._tell(connection, FactorChange.ADDED, address, by, now, [address])
             return self._draw_codes(connection, address)
 
@@ -227,7 +275,7 @@ class SecondFactors:
             if not _standing(connection, address).since:
                 raise FactorUnknown(f"{address} n'a pas de second facteur.")
             _delete(connection, [fold_mail(address)])
-            self._record(connection, "factor_removed", by, now, {"of": of.number})
+            self._record(connection, _REMOVED, by, now, {"of": of.number})
             told = [address, self._mailer.settings.operators_mailbox, *self._people.operators()]
             self._tell(connection, FactorChange.REMOVED, address, by, now, told)
 

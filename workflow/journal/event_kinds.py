@@ -34,6 +34,7 @@ class EventKind(Labelled):
     BINDING_ENDED = "binding_ended", "liaison d'une identité finie"
     ACTOR_NAMED = "actor_named", "numéro donné à qui agit"
     SESSION_ENDED = "session_ended", "connexion finie"
+    FACTOR_ALLOWED = "factor_allowed", "inscription d'un second facteur autorisée"
     FACTOR_ENROLLED = "factor_enrolled", "second facteur inscrit"
     FACTOR_REMOVED = "factor_removed", "second facteur retiré"
     RECOVERY_CODES_DRAWN = "recovery_codes_drawn", "codes de secours tirés"
@@ -100,7 +101,8 @@ class EventKind(Labelled):
 _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
     EventGroup.SIGN_IN: (
         EventKind.SIGNED_IN, EventKind.PRESENTED, EventKind.NEW_CHEF, EventKind.SIGNED_OUT_EVERYWHERE,
-        EventKind.SESSION_ENDED, EventKind.FACTOR_ENROLLED, EventKind.FACTOR_REMOVED, EventKind.RECOVERY_CODES_DRAWN,
+        EventKind.SESSION_ENDED, EventKind.FACTOR_ALLOWED, EventKind.FACTOR_ENROLLED, EventKind.FACTOR_REMOVED,
+        EventKind.RECOVERY_CODES_DRAWN,
         EventKind.RECOVERY_CODE_USED, EventKind.ACCESS_ENDED, EventKind.IDENTITY_BOUND, EventKind.BINDING_ENDED,
         EventKind.ACTOR_NAMED,
     ),

@@ -1,4 +1,4 @@
-"""``oda person factor remove`` (R106)."""
+"""``oda person factor allow`` and ``remove`` (R106)."""
 
 import pytest
 
@@ -18,3 +18,9 @@ def test_remove__of_who_has_none_and_by_who_may_not(installed: Installation) -> 
     unknown = installed.oda("person", "factor", "remove", "x@y.fr")
     assert unknown.exit_code == 1
     assert "people.operators" in unknown.stderr
+
+
+def test_allow__an_operator_to_enrol(installed: Installation) -> None:
+    assert f"{OPERATOR} peut inscrire un second facteur" in installed.done("person", "factor", "allow", OPERATOR)
+    assert installed.oda("person", "factor", "allow", OPERATOR, who=f"lecteur:{READER}").exit_code == 1
+    assert installed.oda("person", "factor", "allow", READER).exit_code == 1

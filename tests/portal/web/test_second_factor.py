@@ -167,6 +167,10 @@ def test_enrolment__is_of_operators(portal: Portal, who: object) -> None:
 def test_required__enrols_at_the_door_and_enters(database_url: str, tmp_path: Path) -> None:
     with open_portal(tmp_path, database_url, settings=REQUIRED) as portal:
         client, page = entering(portal, "/rectorat/retraits")
+        assert "oda person factor allow" in page.text
+        assert f"{GATE}/commencer" not in page.text
+        portal.app.second_factors.allow(portal.actor(STAFF), STAFF.subject)
+        page = client.get(f"{GATE}?suite=/rectorat/retraits")
         assert "exigé des opérateurs" in page.text
         assert client.get("/rectorat").url.path == GATE
         page = send(client, form_to(page, f"{GATE}/commencer"))

@@ -19,6 +19,7 @@ from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
 from tests.kit.sign_in import told
 from workflow.auth.actors import NotAllowed
 from workflow.auth.second_factor import (
+    FactorKnown,
     FactorNeed,
     FactorUnknown,
     TooManyFactorTries,
@@ -274,6 +275,32 @@ def test_required__leads_to_enrol_who_has_none(database_url: str, tmp_path: Path
         assert begun.awaits_factor
         assert portal.context.sign_in.need(begun) is FactorNeed.ENROLMENT
         assert not waiting(portal, DRANE)[0].awaits_factor
+
+
+def test_required__is_enrolled_by_who_was_allowed_to_within_a_day(database_url: str, tmp_path: Path) -> None:
+    with open_portal(tmp_path, database_url, settings=REQUIRED) as portal:
+        factors, staff = portal.app.second_factors, portal.actor(STAFF)
+        factors.begin(STAFF.subject)
+        assert factors.enrolment_key(STAFF.subject) is None, "whoever reads the mailbox first enrols nothing"
+        with pytest.raises(NotAllowed):
+            factors.allow(portal.actor(DRANE), STAFF.subject)
+        factors.allow(staff, STAFF.subject.upper())
+        factors.begin(STAFF.subject)
+        pending = factors.enrolment_key(STAFF.subject)
+        assert pending
+        portal.clock.advance(days=1)
+        with pytest.raises(FactorUnknown):
+            factors.confirm(staff, STAFF.subject, digits(portal, pending.key))
+        factors.allow(staff, STAFF.subject)
+        enrolled(portal)
+        with pytest.raises(FactorKnown):
+            factors.allow(staff, STAFF.subject)
+        factors.remove(staff, STAFF.subject)
+        assert factors.may_enrol(STAFF.subject), "they have just proved the former one"
+        enrolled(portal)
+        factors.remove(replace(staff, number=portal.actor(DRANE).number), STAFF.subject)  # a colleague
+        assert not factors.may_enrol(STAFF.subject)
+        assert [data["of"] for _, data in told(portal.app, "factor_allowed")] == [staff.number] * 2
 
 
 def test_none__asks_for_nothing_even_of_who_enrolled_before(database_url: str, tmp_path: Path) -> None:
