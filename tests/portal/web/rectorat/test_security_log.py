@@ -1,6 +1,7 @@
 """/rectorat/journal-de-securite: what came in, was refused, was taken away; addresses apart from the chain (R108)."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -230,3 +231,12 @@ def test_last_seal__that_holds_no_more_says_what_to_do(portal: Portal) -> None:
         connection.exec_driver_sql(f"DROP TRIGGER guard_journal_seal_head_update{on}")
         connection.exec_driver_sql("UPDATE journal_seal_head SET hash = 'x'")
     assert "Il ne tient pas" in seal_of(portal)
+
+
+def test_menu__says_ma_connexion_and_not_the_requests(portal: Portal) -> None:
+    client = portal.client(STAFF)
+    entry = {"/rectorat/journal-de-securite": "/compte", "/rectorat/connexions": "/compte",
+             "/compte/suppleances": "/compte", "/rectorat/liaisons": "/rectorat/etablissements"}  # fmt: skip
+    for page, expected in entry.items():
+        current = re.findall(r'href="([^"]*)" aria-current="true">', client.get(page).text)
+        assert current == [expected], page
