@@ -27,7 +27,7 @@ from workflow.database.connection import Database
 from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Engine
-from workflow.evidence.automatic_checks import AutomaticChecks, ComparisonResult
+from workflow.evidence.list_checks import AutomaticChecks, ComparisonResult
 
 MOST_SECONDS = 20.0
 BATCH = 1000

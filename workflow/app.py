@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine, Tell
     from workflow.evidence.claimed_delegations import ClaimedDelegations
+    from workflow.evidence.importer import Lists
     from workflow.evidence.list_checks import ListChecks
-    from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
     from workflow.health.metrics import Metrics
     from workflow.health.report import HealthMonitor
@@ -266,7 +266,7 @@ class App:
     @cached_property
     def lists(self) -> "Lists":
         """The list of RUPN and that of delegations (R93)."""
-        from workflow.evidence.service import Lists
+        from workflow.evidence.importer import Lists
 
         return Lists(
             self.database, self.hasher, self.clock, self.settings.zoneinfo,

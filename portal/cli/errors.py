@@ -198,7 +198,7 @@ def _unusable_file(error: Exception) -> CliFailure:
 
 @failure_for(
     "workflow.directory.model.DirectoryRefused",
-    "workflow.evidence.model.ListRefused",
+    "workflow.evidence.importer.ListRefused",
     "workflow.database.clock.ClockRefused",
 )
 def _refused(error: Exception) -> CliFailure:

@@ -28,7 +28,7 @@ from states.french import day, listing, plural
 if TYPE_CHECKING:
     from workflow.app import App
     from workflow.database.file_tables import ListKind
-    from workflow.evidence.model import ListReport
+    from workflow.evidence.importer import ListReport
     from workflow.evidence.parser import ListRow, ReadList, RowRemark
     from workflow.spreadsheets.columns import Columns
 
@@ -96,7 +96,7 @@ def import_list(
         from workflow.auth.actors import require_operator
         from workflow.database.file_tables import ListKind
         from workflow.evidence.columns import choice_kind
-        from workflow.evidence.model import MASSIVE_LOSS, SAME_FILE
+        from workflow.evidence.importer import MASSIVE_LOSS, SAME_FILE
 
         require_operator(actor, "importer une liste")
         list_kind = ListKind.of(kind)
@@ -197,7 +197,7 @@ def _read(
 ) -> "tuple[ReadList, Columns, date | None]":
     """What a file says, its columns, and the date that it seems to have. Raises UnusableFile."""
     from workflow.evidence.columns import choice_kind, columns_of
-    from workflow.evidence.list_file import likely_date, read_list, with_titles
+    from workflow.evidence.parser import likely_date, read_list, with_titles
     from workflow.spreadsheets.reader import read_table
 
     with file.open("rb") as source:

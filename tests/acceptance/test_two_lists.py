@@ -27,9 +27,9 @@ from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Done
 from workflow.evidence.columns import columns_of
+from workflow.evidence.importer import Lists
 from workflow.evidence.list_checks import ListCheckResult
-from workflow.evidence.list_file import read_list, with_titles
-from workflow.evidence.service import Lists
+from workflow.evidence.parser import read_list, with_titles
 from workflow.spreadsheets.columns import recognise
 from workflow.spreadsheets.reader import read_table
 

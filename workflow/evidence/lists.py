@@ -2,19 +2,28 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, delete, exists, func, literal, or_, select, tuple_
 
-from notifications.sql import batches
+from notifications.sql import BATCH_SIZE, batches, insert_new
 from states import french
 from states.characters import fold
+from states.model import Actor
+from states.school_calendar import months_before
 from states.validation import fold_mail, has_uai_form, normalise_uai
+from states.vocabulary import State
+from workflow.database.connection import Database
 from workflow.database.file_tables import EVIDENCE_ENTRY as E
 from workflow.database.file_tables import EVIDENCE_IMPORT as I
 from workflow.database.file_tables import ListKind
 from workflow.database.journal_tables import ACTOR
+from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.tables import IS_LIVE
+from workflow.database.tables import REQUEST as R
+from workflow.journal import installation
+from workflow.journal.chain import JournalHasher
 
 MOST_EXPORTED: Final = 50_000
 """Rows of a file: as many as a list may have."""
@@ -22,8 +31,10 @@ MOST_EXPORTED: Final = 50_000
 NO_END: Final = date(9999, 12, 31)
 """The end that DelegCE gives to a delegation without end: an ordinary one (R93)."""
 
-
 _NAMES: Final = {ListKind.LISTING: "liste de la DRANE", ListKind.DELEGATION: "liste des délégations de DelegCE"}
+
+MOST_BATCHES: Final = 50
+"""Batches of one call: the rest is for the next one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,21 +123,11 @@ def list_imports(connection: Connection, kind: ListKind, *, limit: int) -> list[
     return [ListImport(**(dict(row._mapping) | {"kind": kind})) for row in rows]
 
 
-def newest_import(kind: ListKind) -> ScalarSelect[Any]:
-    """The number of the list in force, as a subquery; NULL before the first."""
-    return select(func.max(I.c.number)).where(I.c.kind == kind.value).scalar_subquery()
-
-
-def is_in_force(kind: ListKind) -> ColumnElement[bool]:
-    """The condition of an entry of the list in force."""
-    return (E.c.kind == kind.value) & (E.c.last_import == newest_import(kind))
-
-
 def entries_of(connection: Connection, kind: ListKind, uais: Collection[str]) -> dict[str, list[ListEntry]]:
     """The entries in force of these establishments, by UAI; one statement for a thousand of them."""
     entries: dict[str, list[ListEntry]] = {}
     for batch in batches(sorted(set(uais))):
-        query = select(*ENTRY_COLUMNS).where(is_in_force(kind), E.c.uai.in_(batch)).order_by(E.c.uai, E.c.id)
+        query = select(*ENTRY_COLUMNS).where(_is_in_force(kind), E.c.uai.in_(batch)).order_by(E.c.uai, E.c.id)
         for row in connection.execute(query):
             entries.setdefault(row.uai, []).append(entry_from(row))
     return entries
@@ -148,7 +149,7 @@ def search_entries(
 
     ``words``: a UAI, words of the names, or with an « @ » the beginning of an address; nothing means everybody.
     """
-    query = select(*ENTRY_COLUMNS).where(is_in_force(kind), *_conditions(words))
+    query = select(*ENTRY_COLUMNS).where(_is_in_force(kind), *_conditions(words))
     uai, _, number = after.partition(":")
     if number.isdecimal():
         query = query.where(tuple_(E.c.uai, E.c.id) > (uai, int(number)))
@@ -161,6 +162,51 @@ def place_of_entry(entry: ListEntry) -> str:
     return f"{entry.uai}:{entry.id}"
 
 
+def erase_unneeded_rows(
+    database: Database, hasher: JournalHasher, actor: Actor, now: datetime, zone: tzinfo, keep_months: int
+) -> int:  # fmt: skip
+    """Erase, once a day, the rows last seen by an import of more than ``keep_months`` ago; return how many.
+
+    Those stay that a live request may still need: of its establishment while its checks are to be made, of its person
+    afterwards. A request that comes later needs none: a list older than it proves nothing (R94). Each batch is a
+    transaction of its own, and the journal keeps their number.
+    """
+    today = now.astimezone(zone).date()
+    key = f"list_rows:{today.isoformat()}"
+    with database.read() as connection:
+        if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
+            return 0
+    before = datetime.combine(months_before(today, keep_months), datetime.min.time(), zone)
+    erased = 0
+    for _ in range(MOST_BATCHES):
+        with database.write() as connection:
+            count = _erase_batch(connection, before)
+            if count:
+                installation.record(connection, hasher, "list_rows_erased", actor, now, {"rows": count})
+            else:  # another machine may say it at the same instant
+                connection.execute(insert_new(connection, OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
+        erased += count
+        if not count:
+            break
+    return erased
+
+
+def count_unneeded_rows(connection: Connection, before: datetime) -> int:
+    """How many rows would go of those that an import before this instant was the last to see."""
+    query = select(func.count()).select_from(E)
+    return int(connection.execute(query.where(_is_unneeded(before))).scalar_one())
+
+
+def _newest_import(kind: ListKind) -> ScalarSelect[Any]:
+    """The number of the list in force, as a subquery; NULL before the first."""
+    return select(func.max(I.c.number)).where(I.c.kind == kind.value).scalar_subquery()
+
+
+def _is_in_force(kind: ListKind) -> ColumnElement[bool]:
+    """The condition of an entry of the list in force."""
+    return (E.c.kind == kind.value) & (E.c.last_import == _newest_import(kind))
+
+
 def _conditions(words: str) -> list[ColumnElement[bool]]:
     if has_uai_form(uai := normalise_uai(words)):
         return [E.c.uai == uai]
@@ -169,3 +215,19 @@ def _conditions(words: str) -> list[ColumnElement[bool]]:
         addresses = literal(" ") + E.c.folded_mail + " " + E.c.other_mails
         return [addresses.contains(f" {mail}", autoescape=True)]
     return [E.c.person.contains(word, autoescape=True) for word in fold(words).split()]
+
+
+def _erase_batch(connection: Connection, before: datetime) -> int:
+    ids = select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
+    return connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
+
+
+def _is_unneeded(before: datetime) -> ColumnElement[bool]:
+    of_person = or_(
+        R.c.person == E.c.person, R.c.folded_mail == E.c.folded_mail, R.c.listing_entry == E.c.id,
+        R.c.delegation_entry == E.c.id,
+        (literal(" ") + E.c.other_mails + " ").like(literal("% ") + R.c.folded_mail + " %"),
+    )  # fmt: skip
+    is_needed = exists().where(R.c.uai == E.c.uai, IS_LIVE, or_(R.c.state != State.CODE_ISSUED.value, of_person))
+    old = select(I.c.number).where(I.c.imported_at < before)
+    return and_(E.c.last_import.in_(old), ~is_needed)

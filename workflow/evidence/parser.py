@@ -1,13 +1,14 @@
-"""The rows of a list, read one by one: what each says, or why it is refused (R93)."""
+"""A list as a file has it: its rows, checked one by one, and the date that it seems to have (R91, R93)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Any, Final
 
 from states.characters import without_invisible
 from states.french import lines as lines_of
+from states.french import listing
 from states.validation import (
     MAX_NAME,
     clean,
@@ -19,24 +20,31 @@ from states.validation import (
     person_key,
 )
 from workflow.database.file_tables import ListKind
+from workflow.evidence.columns import ATTRIBUTE_TITLES, delegation_titles, is_of_delegations
 from workflow.evidence.delegation_attribute import ESTABLISHMENTS, looks_like_attribute, parse_attribute
 from workflow.settings.form_errors import quote
-from workflow.spreadsheets.reader import Table, parse_day
+from workflow.spreadsheets.columns import Columns
+from workflow.spreadsheets.reader import Table, TableRow, parse_day
 from workflow.spreadsheets.unusable import UnusableFile, unusable
 
-LONGEST_TEXT: Final = 200
+ADVICE: Final = "désigner la colonne, ou corriger son titre dans le fichier"
+
+_OLDEST: Final = timedelta(days=366)
+"""Before that, a date in a file's name is hardly the day on which the list was drawn."""
+
+_LONGEST_TEXT: Final = 200
 """Characters of an application's or an author's name, and of all the addresses of a row."""
 
 Values = Mapping[str, str]
 """What a row says, by the key of its column; a column that the file has not is absent or empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowRemark:
-    """A row that is not taken: its line (from 1), and why, in French."""
-
-    line: int
-    message: str
+def with_titles(kind: ListKind, table: Table) -> Table:
+    """The same table; with titles when its lines are values of ``FrEduResDel``, which has none of its own."""
+    if kind is not ListKind.DELEGATION or not _is_bare_attribute(table):
+        return table
+    rows = (TableRow(0, ATTRIBUTE_TITLES), *(TableRow(line, cells) for line, cells in _bare_attribute_rows(table)))
+    return replace(table, rows=rows, signs_of_cut=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +72,14 @@ class ListRow:
         return person_key(self.nom, self.prenom)
 
 
+@dataclass(frozen=True, slots=True)
+class RowRemark:
+    """A row that is not taken: its line (from 1), and why, in French."""
+
+    line: int
+    message: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadList:
     """A file that was read: its rows, each with its line, none twice, and what was not taken.
@@ -79,37 +95,25 @@ class ReadList:
     silent: int = 0
 
 
-def read_rows(kind: ListKind, digest: str, records: Iterable[tuple[int, Values]]) -> ReadList:
-    """Read every row of a file. Raises UnusableFile when none can be taken, with the most frequent reason."""
-    reader = _Reader(kind)
-    for line, values in records:
-        reader.take(line, values)
-    if not reader.rows:
-        raise _nothing_to_take(reader.refused)
-    return ReadList(
-        kind=kind, digest=digest, rows=tuple((line, row) for row, line in reader.rows.items()),
-        refused=tuple(reader.refused), repeated=reader.repeated, silent=reader.silent,
-    )  # fmt: skip
+def read_list(kind: ListKind, table: Table, columns: Columns, *, is_complete: bool = False) -> ReadList:
+    """Read every row. Raises UnusableFile: a column is missing, it is the other list or looks cut, no row can be taken.
 
-
-def bare_attribute_rows(table: Table) -> Iterator[tuple[int, tuple[str, str]]]:
-    """The line, the address and the value of each row of a file without titles, whose rows are of ``FrEduResDel``.
-
-    An address may stand before the value. A reader of CSV may have parted the value at its own ``|``.
+    ``is_complete`` vouches for a file that looks cut (R91).
     """
-    for row in table.rows:
-        is_parted = any(cell.lower().startswith(ESTABLISHMENTS) for cell in row.cells)
-        text = "|".join(row.cells) if is_parted else next(filter(looks_like_attribute, row.cells), "")
-        mail = next((cell for cell in row.cells if "@" in cell and "|" not in cell and not is_parted), "")
-        if is_parted and (match := _MAIL_BEFORE.match(text)):
-            mail, text = match[1], text[match.end() :]
-        yield row.line, (mail, text or " ".join(row.cells))
+    columns.refuse_if_incomplete(advice=ADVICE)
+    _refuse_other_list(kind, columns)
+    table.refuse_if_cut(is_complete=is_complete)
+    return _read_rows(kind, table.digest, columns.records())
 
 
-def is_bare_attribute(table: Table) -> bool:
-    """True for a file whose very first row is a value of ``FrEduResDel``: it has no titles."""
-    cells = table.rows[0].cells if table.rows else ()
-    return looks_like_attribute("|".join(cells)) or any(map(looks_like_attribute, cells))
+def likely_date(table: Table, columns: Columns, filename: str, today: date) -> date | None:
+    """The day on which the list was drawn, as the file's name or what stands above its titles says it.
+
+    None when they say none, several, or one that cannot be it: a date is proposed when it is sure, never guessed.
+    """
+    above = [cell for row in table.rows if row.line < columns.titles.line for cell in row.cells]
+    days = {day for text in (filename, *above) for day in _days_of(text)}
+    return days.pop() if len(days) == 1 and today - _OLDEST <= min(days) <= today else None
 
 
 _MAIL_BEFORE: Final = re.compile(r"\s*([^\s|;,@]+@[^\s|;,@]+)[\s;,]+")
@@ -174,28 +178,6 @@ class _Reader:
         return [] if problems else rows
 
 
-def _person_of(values: Values, problems: list[str]) -> dict[str, Any]:
-    """The columns of a row that say who: a name in one column or in two, and addresses in any number."""
-    nom, prenom = _name(values.get("nom", "")), _name(values.get("prenom", ""))
-    if nom and not prenom:
-        nom, prenom = split_name(nom)
-    mails = _mails(f"{values.get('mail', '')} {values.get('other_mails', '')}")
-    row = {
-        "nom": nom, "prenom": prenom, "usage_name": _name(values.get("usage_name", "")),
-        "mail": mails[0] if mails else "", "other_mails": " ".join(map(fold_mail, mails[1:])),
-    }  # fmt: skip
-    if not any(row.values()):
-        problems.append("la ligne ne dit pas de qui il s'agit : il faut un nom ou une adresse")
-    if not is_storable("".join(values.values())):
-        problems.append("la ligne contient un caractère illisible")
-    problems += [
-        f"« {quote(text, 30)} » compte plus de {longest} caractères"
-        for texts, longest in (((nom, prenom, row["usage_name"]), MAX_NAME), ((" ".join(mails),), LONGEST_TEXT))
-        for text in texts if len(text) > longest
-    ]  # fmt: skip
-    return row
-
-
 _CIVILITY: Final = re.compile(r"(?:m|mr|mme|mlle|monsieur|madame|mademoiselle)\.?\s+(?=\S)", re.IGNORECASE)
 
 
@@ -216,6 +198,92 @@ def split_name(text: str) -> tuple[str, str]:
         return " ".join(words[:end]), " ".join(words[end:])
     start = len(words) - is_capital[::-1].index(False)
     return (" ".join(words[start:]), " ".join(words[:start])) if start < len(words) else (text, "")
+
+
+def _refuse_other_list(kind: ListKind, columns: Columns) -> None:
+    """Refuse the list of delegations given as that of RUPN, and the reverse: it would prove what it does not say."""
+    said = delegation_titles(columns)
+    if kind is ListKind.LISTING and is_of_delegations(columns):
+        names = listing([f"« {quote(title, 30)} »" for title in said])
+        raise unusable(
+            f"les colonnes {names} sont celles de la liste des délégations", columns.titles.line,
+            advice="donner la liste des RUPN, ou importer ce fichier comme liste des délégations",
+        )  # fmt: skip
+    if kind is ListKind.DELEGATION and not said:
+        raise unusable(
+            "aucune colonne ne dit l'application, le début, la fin ni l'auteur d'une délégation", columns.titles.line,
+            advice="donner la liste des délégations, ou désigner une de ces colonnes",
+        )  # fmt: skip
+
+
+_DAY: Final = re.compile(
+    r"(?<!\d)(?:\d{4}[-_.]\d{2}[-_.]\d{2}|\d{1,2}[-_./]\d{1,2}[-_./]\d{4}|20\d{6})(?!\d)"
+    r"|(?<!\d)\d{1,2}(?:er)?\s[a-zéû]+\s\d{4}(?!\d)",
+    re.IGNORECASE,
+)
+
+
+def _days_of(text: str) -> Iterable[date]:
+    for match in _DAY.finditer(text):
+        try:
+            yield parse_day(match[0].replace("_", "-").replace(".", "-"))
+        except ValueError:
+            continue
+
+
+def _read_rows(kind: ListKind, digest: str, records: Iterable[tuple[int, Values]]) -> ReadList:
+    """Read every row of a file. Raises UnusableFile when none can be taken, with the most frequent reason."""
+    reader = _Reader(kind)
+    for line, values in records:
+        reader.take(line, values)
+    if not reader.rows:
+        raise _nothing_to_take(reader.refused)
+    return ReadList(
+        kind=kind, digest=digest, rows=tuple((line, row) for row, line in reader.rows.items()),
+        refused=tuple(reader.refused), repeated=reader.repeated, silent=reader.silent,
+    )  # fmt: skip
+
+
+def _bare_attribute_rows(table: Table) -> Iterator[tuple[int, tuple[str, str]]]:
+    """The line, the address and the value of each row of a file without titles, whose rows are of ``FrEduResDel``.
+
+    An address may stand before the value. A reader of CSV may have parted the value at its own ``|``.
+    """
+    for row in table.rows:
+        is_parted = any(cell.lower().startswith(ESTABLISHMENTS) for cell in row.cells)
+        text = "|".join(row.cells) if is_parted else next(filter(looks_like_attribute, row.cells), "")
+        mail = next((cell for cell in row.cells if "@" in cell and "|" not in cell and not is_parted), "")
+        if is_parted and (match := _MAIL_BEFORE.match(text)):
+            mail, text = match[1], text[match.end() :]
+        yield row.line, (mail, text or " ".join(row.cells))
+
+
+def _is_bare_attribute(table: Table) -> bool:
+    """True for a file whose very first row is a value of ``FrEduResDel``: it has no titles."""
+    cells = table.rows[0].cells if table.rows else ()
+    return looks_like_attribute("|".join(cells)) or any(map(looks_like_attribute, cells))
+
+
+def _person_of(values: Values, problems: list[str]) -> dict[str, Any]:
+    """The columns of a row that say who: a name in one column or in two, and addresses in any number."""
+    nom, prenom = _name(values.get("nom", "")), _name(values.get("prenom", ""))
+    if nom and not prenom:
+        nom, prenom = split_name(nom)
+    mails = _mails(f"{values.get('mail', '')} {values.get('other_mails', '')}")
+    row = {
+        "nom": nom, "prenom": prenom, "usage_name": _name(values.get("usage_name", "")),
+        "mail": mails[0] if mails else "", "other_mails": " ".join(map(fold_mail, mails[1:])),
+    }  # fmt: skip
+    if not any(row.values()):
+        problems.append("la ligne ne dit pas de qui il s'agit : il faut un nom ou une adresse")
+    if not is_storable("".join(values.values())):
+        problems.append("la ligne contient un caractère illisible")
+    problems += [
+        f"« {quote(text, 30)} » compte plus de {longest} caractères"
+        for texts, longest in (((nom, prenom, row["usage_name"]), MAX_NAME), ((" ".join(mails),), _LONGEST_TEXT))
+        for text in texts if len(text) > longest
+    ]  # fmt: skip
+    return row
 
 
 def _name(text: str) -> str:
@@ -252,8 +320,8 @@ def _uais(text: str, problems: list[str]) -> list[str]:
 
 def _text(text: str, what: str, problems: list[str]) -> str:
     tidy = clean(without_invisible(text))
-    if len(tidy) > LONGEST_TEXT:
-        problems.append(f"{what} compte {len(tidy)} caractères, {LONGEST_TEXT} au plus")
+    if len(tidy) > _LONGEST_TEXT:
+        problems.append(f"{what} compte {len(tidy)} caractères, {_LONGEST_TEXT} au plus")
     return "" if tidy.upper() == "X" else tidy
 
 

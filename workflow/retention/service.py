@@ -23,7 +23,7 @@ from workflow.auth.actors import NotAllowed, People, require_operator
 from workflow.auth.substitutions import count_forgotten_substitutions
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import OCCURRENCE
-from workflow.evidence.retention import count_unneeded_rows
+from workflow.evidence.lists import count_unneeded_rows
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.stream import count_old_origins, delete_old_origins

@@ -37,8 +37,8 @@ from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Engine
 from workflow.evidence.claimed_delegations import forget_claims
+from workflow.evidence.importer import Lists
 from workflow.evidence.list_checks import ListCheckResult, ListChecks
-from workflow.evidence.service import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing

@@ -28,9 +28,9 @@ from states.refusals import Reason
 from states.vocabulary import CheckOutcome, Trigger
 from workflow.database.file_tables import ListKind
 from workflow.engine.engine import Done, Result
-from workflow.evidence.automatic_checks import command_of
 from workflow.evidence.claimed_delegations import ClaimedDelegation, claimed_delegations
 from workflow.evidence.comparison import ListComparison, Matches
+from workflow.evidence.list_checks import command_of
 from workflow.evidence.matching import CONFIDENT, Candidate
 from workflow.journal.exports import ExportedList
 from workflow.requests.checks_to_make import PAPER_ORDERS, CheckLine, CheckPage, ChecksToMake

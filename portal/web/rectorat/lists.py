@@ -29,10 +29,9 @@ from states import french
 from states.refusals import Reason
 from workflow.database.file_tables import ListKind
 from workflow.evidence.columns import choice_kind, columns_of, usual_columns
-from workflow.evidence.list_file import likely_date, read_list, with_titles
+from workflow.evidence.importer import MASSIVE_LOSS, ChangedRow, ListRefused, ListReport
 from workflow.evidence.lists import MOST_EXPORTED, NO_END, place_of_entry, search_entries
-from workflow.evidence.model import MASSIVE_LOSS, ChangedRow, ListRefused, ListReport
-from workflow.evidence.parser import ListRow, RowRemark
+from workflow.evidence.parser import ListRow, RowRemark, likely_date, read_list, with_titles
 from workflow.journal.exports import ExportedList
 from workflow.spreadsheets.columns import ColumnSpec
 from workflow.spreadsheets.reader import Table

@@ -17,10 +17,8 @@ from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListK
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT
 from workflow.evidence.columns import columns_of
-from workflow.evidence.list_file import read_list, with_titles
-from workflow.evidence.model import ListReport
-from workflow.evidence.parser import ReadList
-from workflow.evidence.service import Lists
+from workflow.evidence.importer import ListReport, Lists
+from workflow.evidence.parser import ReadList, read_list, with_titles
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.spreadsheets.columns import recognise

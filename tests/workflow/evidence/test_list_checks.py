@@ -12,9 +12,8 @@ from tests.kit import factories as make
 from tests.workflow.evidence.rows import ListedOffice
 from workflow.database.connection import Database
 from workflow.database.file_tables import ListKind
-from workflow.evidence.automatic_checks import ComparisonResult
 from workflow.evidence.comparison import ListComparison, Match
-from workflow.evidence.list_checks import ListCheckResult
+from workflow.evidence.list_checks import ComparisonResult, ListCheckResult
 from workflow.evidence.matching import Certainty
 
 LISTING, DELEGATION = ListKind.LISTING, ListKind.DELEGATION
