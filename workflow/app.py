@@ -52,11 +52,10 @@ if TYPE_CHECKING:
     from workflow.journal.sealing import JournalSealer, StoredSeal
     from workflow.mail.admin import MailJournal
     from workflow.removals.connector.service import Connector
-    from workflow.requests.assignments import Assignments
-    from workflow.requests.private_notes import PrivateNotes
+    from workflow.requests.collaboration import Assignments, PrivateNotes
     from workflow.retention.service import Retention
     from workflow.schedule.tick import Ticker
-    from workflow.spreadsheets.column_choices import ColumnChoices
+    from workflow.spreadsheets.columns import ColumnChoices
     from workflow.spreadsheets.staged_imports import StagedImports
     from workflow.webhooks.sender import WebhookSender
     from workflow.year_end.service import YearEnds
@@ -176,21 +175,21 @@ class App:
     @cached_property
     def column_choices(self) -> "ColumnChoices":
         """The columns that people chose by hand (R91)."""
-        from workflow.spreadsheets.column_choices import ColumnChoices
+        from workflow.spreadsheets.columns import ColumnChoices
 
         return ColumnChoices(self.database, self.clock)
 
     @cached_property
     def assignments(self) -> "Assignments":
         """Who handles which request (R88)."""
-        from workflow.requests.assignments import Assignments
+        from workflow.requests.collaboration import Assignments
 
         return Assignments(self.engine, timedelta(minutes=self.settings.handling.assignment_minutes))
 
     @cached_property
     def private_notes(self) -> "PrivateNotes":
         """The operators' notes on requests (R88)."""
-        from workflow.requests.private_notes import PrivateNotes
+        from workflow.requests.collaboration import PrivateNotes
 
         return PrivateNotes(self.engine)
 

@@ -89,8 +89,7 @@ def import_(
 
 def _understood(app: "App", table: "Table", day: date | None) -> "tuple[Columns, ActivationPlan]":
     """The columns of the file, and what its import would change. Raises UnusableFile."""
-    from workflow.activation.importer import KIND, plan_import
-    from workflow.activation.reading import COLUMNS
+    from workflow.activation.importer import COLUMNS, KIND, plan_import
 
     columns = app.column_choices.recognise(KIND, table, COLUMNS)
     columns.refuse_if_incomplete(advice="désigner les colonnes sur la page « Importer les comptes activés »")

@@ -47,7 +47,7 @@ def _unknown_batch(_: Exception) -> CliFailure:
     return CliFailure("Aucun lot ne porte ce numéro.", ExitCode.BAD_INPUT, ["« oda code list » les donne."])
 
 
-@failure_for("workflow.codes.file.CodesFileRefused")
+@failure_for("workflow.codes.reading.CodesFileRefused")
 def _file_refused(error: Exception) -> CliFailure:
     reasons = getattr(error, "reasons", ())
     return CliFailure("Le fichier n'est pas fait.", ExitCode.REFUSED, [f"— {reason}" for reason in reasons])
@@ -124,7 +124,7 @@ def file(context: CliContext, /, number: int | None, why: str, example: bool, ke
         remedy = f"Que faire : oda code file {number} | la commande de la console."
         raise CliFailure("La sortie est un terminal : des codes y resteraient.", ExitCode.REFUSED, [remedy])
     with opened(context) as (app, actor):
-        from workflow.codes.file import take_file
+        from workflow.codes.reading import take_file
 
         settings = app.settings.code.file
         made = take_file(app.engine, app.mailer, settings, number, _operator(actor), key=_key(key), why=why)

@@ -74,7 +74,7 @@ def figures(
 
 def _load(app: "App", day: date | None, before: date | None, year: "SchoolYear | None") -> "FiguresAccount":
     """The figures that are asked for, however long the journal takes to count."""
-    from workflow.figures.choice import DayToCome, account_of, choose
+    from workflow.figures.account import DayToCome, account_of, choose
 
     calendar, today = app.policy.calendar, app.policy.calendar.today(app.clock.now())
     with app.database.read() as connection:

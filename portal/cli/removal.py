@@ -20,8 +20,7 @@ from states.vocabulary import CallStage, RemovalKind, RemovalOutcome
 
 if TYPE_CHECKING:
     from states.model import Actor
-    from workflow.removals.file_import import CheckedRows, RowResult
-    from workflow.removals.file_parser import RowFault
+    from workflow.removals.file_import import CheckedRows, RowFault, RowResult
     from workflow.removals.tasks import RemovalFilters, RemovalLine
     from workflow.settings.model import Settings
 
@@ -35,12 +34,12 @@ _COLUMNS = {
 _EMPTY = "Aucun retrait ne correspond."
 
 
-@failure_for("workflow.removals.file_parser.FileRefused")
+@failure_for("workflow.removals.file_import.FileRefused")
 def _file_refused(error: Exception) -> CliFailure:
     return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error)])
 
 
-@failure_for("workflow.removals.file_parser.FileLooksCut")
+@failure_for("workflow.removals.file_import.FileLooksCut")
 def _file_looks_cut(error: Exception) -> CliFailure:
     remedy = "S'il est déjà entier : ajouter --file-is-complete."
     return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error), remedy])
@@ -211,12 +210,11 @@ def confirm_removals(
 
     Raises CliFailure when a line was set aside or refused, the others being done.
     """
-    from workflow.removals.file_import import check_rows, confirm_rows
-    from workflow.removals.file_parser import read_rows
+    from workflow.removals.file_import import check_rows, confirm_rows, read_removals
 
     with click.open_file(str(file), "rb") as source:
         content = source.read(MOST_BYTES + 1)  # one byte more is enough to tell that there is too much
-    rows = read_rows(content, outcome, most=MOST_LINES, most_bytes=MOST_BYTES, is_complete=file_is_complete)
+    rows = read_removals(content, outcome, most=MOST_LINES, most_bytes=MOST_BYTES, is_complete=file_is_complete)
     with opened(context) as (app, actor):
         from states.decision import Refused
         from workflow.auth.actors import require_operator

@@ -31,7 +31,7 @@ from workflow.auth.kept_forms import KeptForms
 from workflow.auth.rate_limit import Limit, RefusalCounts
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
-from workflow.codes.opening import RecentOpenings
+from workflow.codes.reading import RecentOpenings
 from workflow.identity.entry import IdentityEntry, PendingBinding, PendingBindings
 from workflow.identity.provider_sign_in import ProviderSignIn
 from workflow.journal.exports import ExportedList

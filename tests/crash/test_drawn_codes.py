@@ -12,7 +12,7 @@ from tests.kit import drawn_codes as kit
 from tests.kit.forked_process import exit_code_of, forked
 from tests.kit.killed_process import play
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import SEPTEMBER
+from tests.workflow.year_end.test_service_sweep import SEPTEMBER
 from workflow.codes.batches import list_batches, send_codes
 
 SEED = int(os.environ.get("ODA_SEED", random.SystemRandom().randrange(10**6)))

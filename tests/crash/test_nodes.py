@@ -17,8 +17,8 @@ from tests.kit.postgresql_server import PrivateServer, private_server
 from tests.kit.worker_processes import Installation, is_frozen, stopped
 from workflow.database.schedule_tables import NODE
 from workflow.database.tables import REQUEST
-from workflow.year_end.overview import revoked_so_far
-from workflow.year_end.sweep import BATCH
+from workflow.year_end.report import revoked_so_far
+from workflow.year_end.service import BATCH
 
 REQUESTS = int(os.environ.get("ODA_SWEEP_REQUESTS", "3000"))
 MIDDLE = max(1, REQUESTS // BATCH // 4)

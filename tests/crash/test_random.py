@@ -11,7 +11,7 @@ import pytest
 from tests.kit.forked_process import forked
 from tests.kit.killed_process import endless_work, play
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import SEPTEMBER
+from tests.workflow.year_end.test_service_sweep import SEPTEMBER
 
 ROUNDS = 4
 

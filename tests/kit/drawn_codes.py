@@ -10,7 +10,7 @@ from notifications.encryption.sealer import Sealer
 from notifications.outbox.tables import SEALS
 from tests.kit.system import System
 from workflow.codes.batches import BatchView, Drawing, DrawResult, draw_codes, load_batch
-from workflow.codes.file import CodeFile, take_file
+from workflow.codes.reading import CodeFile, take_file
 from workflow.settings.codes import CodeDrawer, CodeFileSettings
 
 FORM = "^[A-Za-z0-9]{4,16}$"

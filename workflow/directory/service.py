@@ -44,8 +44,7 @@ from workflow.directory.queries import (
 )
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
-from workflow.spreadsheets.column_choices import ColumnChoices
-from workflow.spreadsheets.columns import Columns
+from workflow.spreadsheets.columns import ColumnChoices, Columns
 from workflow.spreadsheets.reader import Table
 
 DIRECTORY = "directory"

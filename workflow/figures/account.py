@@ -17,13 +17,14 @@ from workflow.database.figure_tables import DAILY_FIGURE, HANDOVER_DELAY
 from workflow.database.tables import COUNTER, ESTABLISHMENT
 from workflow.figures.counting import COUNTS
 from workflow.figures.ledger import MOST_FRESH_EVENTS, FigureLedger
+from workflow.settings.sections import TargetsSettings
 
-WEEK: Final = timedelta(days=7)
+_WEEK: Final = timedelta(days=7)
 
-MOST_WEEKS: Final = 105
+_MOST_WEEKS: Final = 105
 """A school year and its campaign are shorter; a clock that was wrong must not make a longer list."""
 
-WEEKLY: Final = (
+_WEEKLY: Final = (
     "establishments", "handed_over", "extended", "handovers", "late_checks", "late_steps", "late_handovers",
 )  # fmt: skip
 """The counts that the weeks show."""
@@ -144,14 +145,6 @@ def share(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def _nth(delays: Mapping[int, int], rank: int) -> int:
-    """The delay at a rank from 0, in ascending order."""
-    for days, seen in zip(sorted(delays), accumulate(delays[days] for days in sorted(delays)), strict=True):
-        if rank < seen:
-            return days
-    raise IndexError(rank)
-
-
 @dataclass(frozen=True, kw_only=True)
 class FiguresAt:
     """The figures at the end of ``day``, of the requests of ``school_year``; ``places`` by code of département."""
@@ -198,11 +191,6 @@ class FiguresAccount:
         """Each département by its name, at both dates, in the order of the codes."""
         for code in _in_order(self.now.places.keys() | self.before.places.keys()):
             yield departement_name(code), self.now.places.get(code, NOTHING), self.before.places.get(code, NOTHING)
-
-
-def _in_order(codes: Iterable[str]) -> list[str]:
-    """Codes of départements, the unknown one last."""
-    return sorted(codes, key=lambda code: (code == "", code))
 
 
 def year_of(calendar: SchoolCalendar, day: date) -> SchoolYear:
@@ -295,13 +283,13 @@ class FiguresReader:
         changes: dict[date, Counter[str]] = defaultdict(Counter)
         table = DAILY_FIGURE
         if self._has_tables:
-            query = select(table.c.day, *(func.sum(table.c[name]) for name in WEEKLY))
+            query = select(table.c.day, *(func.sum(table.c[name]) for name in _WEEKLY))
             for day, *numbers in self._connection.execute(
                 query.where(table.c.school_year == school_year).group_by(table.c.day)
             ):
-                changes[day].update(dict(zip(WEEKLY, map(int, numbers), strict=True)))
+                changes[day].update(dict(zip(_WEEKLY, map(int, numbers), strict=True)))
         for (year, _, day, name), number in self._fresh.days.items():
-            if year == school_year and name in WEEKLY:
+            if year == school_year and name in _WEEKLY:
                 changes[day][name] += number
         return changes
 
@@ -326,9 +314,79 @@ class FiguresReader:
         return {departement: number for departement, number in rows}  # noqa: C416
 
 
+class DayToCome(ValueError):
+    """A day of which there are no figures yet; the message says so in French."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiguresChoice:
+    """``day`` beside the earlier day ``before``. ``year`` None: at each of them, the year that runs then."""
+
+    day: date
+    before: date
+    year: SchoolYear | None = None
+
+    def year_at(self, calendar: SchoolCalendar, day: date) -> SchoolYear:
+        return self.year or year_of(calendar, day)
+
+
+def choose(
+    connection: Connection, calendar: SchoolCalendar, today: date, *, day: date | None = None,
+    before: date | None = None, year: SchoolYear | None = None,
+) -> FiguresChoice:  # fmt: skip
+    """What is asked for, with a proposal for what is not. Raises DayToCome.
+
+    Proposed: today, or the last day of a year that is over; beside the same day a year earlier when there were requests
+    for that year, else the opening of the campaign.
+    """
+    for given in (day, before):
+        if given and given > today:
+            raise DayToCome(f"Le {given:%d/%m/%Y} est à venir : donner un jour passé, ou aujourd'hui.")
+    day = day or (min(today, calendar.end_of(year).last_day) if year else today)
+    if before:
+        return FiguresChoice(day=day, before=before, year=year)
+    a_year_ago = _a_year_before(day)
+    if year is None and year_of(calendar, a_year_ago) in years_counted(connection):
+        return FiguresChoice(day=day, before=a_year_ago)
+    year = year or year_of(calendar, day)
+    opening = calendar.opening_day(year)
+    return FiguresChoice(day=day, before=opening if opening < day else day - timedelta(days=7), year=year)
+
+
+def account_of(
+    connection: Connection, ledger: FigureLedger, calendar: SchoolCalendar, choice: FiguresChoice,
+    targets: TargetsSettings, most_fresh: int | None = MOST_FRESH_EVENTS,
+) -> FiguresAccount:  # fmt: skip
+    """The figures that were asked for. Raises CountingUnderWay when more than ``most_fresh`` events are not counted."""
+    reader = FiguresReader(connection, ledger, calendar, most_fresh)
+    now, before = choice.year_at(calendar, choice.day), choice.year_at(calendar, choice.before)
+    wanted = FigureTargets(**targets.model_dump())
+    return reader.account((choice.day, now), (choice.before, before), wanted)
+
+
+def _nth(delays: Mapping[int, int], rank: int) -> int:
+    """The delay at a rank from 0, in ascending order."""
+    for days, seen in zip(sorted(delays), accumulate(delays[days] for days in sorted(delays)), strict=True):
+        if rank < seen:
+            return days
+    raise IndexError(rank)
+
+
+def _in_order(codes: Iterable[str]) -> list[str]:
+    """Codes of départements, the unknown one last."""
+    return sorted(codes, key=lambda code: (code == "", code))
+
+
 def _every_week(first: date, last: date) -> list[date]:
     """Days a week apart, the last of them ``last``, the first in the week of ``first``, or two years before."""
     days = [last]
-    while days[-1] - WEEK >= first and len(days) < MOST_WEEKS:
-        days.append(days[-1] - WEEK)
+    while days[-1] - _WEEK >= first and len(days) < _MOST_WEEKS:
+        days.append(days[-1] - _WEEK)
     return days[::-1]
+
+
+def _a_year_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:  # 29 February
+        return day.replace(year=day.year - 1, day=28)

@@ -3,23 +3,44 @@
 A row that is wrong is reported by its number and stops no other.
 """
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
 
 from sqlalchemy import Connection
 
 from notifications.mailer import Mailer
 from notifications.sql import batches
+from states import french
+from states.characters import fold, plain_hyphens
 from states.commands import ConfirmRemoval
 from states.decide import decide
 from states.decision import Refused
 from states.model import Actor
 from states.refusals import Reason
+from states.validation import is_storable, normalise_reference
+from states.vocabulary import RemovalOutcome
 from workflow.engine.engine import Engine, Result
 from workflow.engine.loader import Loader
 from workflow.engine.sequence import execute_in_batches
-from workflow.removals.file_parser import FileRow, RemovalRow, RowFault
 from workflow.removals.tasks import RemovalLine, removals_of
+from workflow.spreadsheets.reader import open_table, read_bounded
+from workflow.spreadsheets.text_file import decode
+from workflow.spreadsheets.unusable import UnusableFile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalRow:
+    """A removal to confirm; ``number`` is its line in the file, from 1."""
+
+    number: int
+    reference: str
+    outcome: RemovalOutcome
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +50,15 @@ class ReadyRow:
     row: RemovalRow
     task: RemovalLine
     warnings: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowFault:
+    """A row that cannot be confirmed: why, and what to do; ``written`` is its text, shortened."""
+
+    number: int
+    written: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +75,9 @@ class RowResult:
 
     row: RemovalRow
     result: Result
+
+
+FileRow = RemovalRow | RowFault
 
 
 def check_rows(
@@ -92,3 +125,315 @@ def confirm_rows(
 def command_of(row: RemovalRow) -> ConfirmRemoval:
     """The engine's command for a row."""
     return ConfirmRemoval(reference=row.reference, outcome=row.outcome, note=row.note)
+
+
+class FileRefused(Exception):
+    """The whole file cannot be taken; the message is French, and says what to do."""
+
+
+class FileLooksCut(FileRefused):
+    """The file shows a sign of being cut: it is read all the same once somebody says that it is complete."""
+
+
+_Record = tuple[int, Sequence[str] | None]
+"""A record by its line: its cells, or None for one whose quote is never closed."""
+
+
+def read_removals(
+    content: bytes, default: RemovalOutcome | None, *, most: int, most_bytes: int, is_complete: bool = False
+) -> list[FileRow]:  # fmt: skip
+    """Read a text of any usual encoding, or the first sheet of a workbook (R91), as ``parse_rows`` does.
+
+    A workbook cannot be cut without being unreadable. Raises FileRefused.
+    """
+    try:
+        read_bounded(BytesIO(content), most_bytes)
+        if content.startswith(_WORKBOOK):
+            table = open_table(BytesIO(content), most_bytes=most_bytes, most_rows=most + _TITLES_WITHIN)
+            return _parse_records([(row.line, row.cells) for row in table.rows], default, most=most)
+        text = decode(content)
+    except UnusableFile as refusal:
+        why = str(refusal)
+        raise FileRefused(f"{why[:1].upper()}{why[1:]}") from None
+    return parse_rows(text, default, most=most, is_complete=is_complete)
+
+
+def parse_rows(text: str, default: RemovalOutcome | None, *, most: int, is_complete: bool = False) -> list[FileRow]:
+    """Parse each line that is not empty, in order; ``default`` is the outcome of those that say none.
+
+    One reference a line, or columns separated by ``;``, a tab or ``,``: the reference, the outcome, a note, in that
+    order or as titles among the first lines name them, others being left out. Nothing is guessed: raises FileRefused
+    when the first line is neither a reference nor titles that name one, when two columns mean the same, when one that
+    is not read says outcomes; when there is no line, or more than ``most``. A file that shows a sign of being cut is
+    refused too, unless somebody says that it ``is_complete``.
+    """
+    records: list[_Record] = [(number, cells) for number, cells in _records(text) if cells is None or any(cells)]
+    return _parse_records(records, default, most=most, is_ended=None if is_complete else text.endswith(("\n", "\r")))
+
+
+_OUTCOME_WORDS: Final = {
+    RemovalOutcome.REMOVED: (
+        "supprimé", "supprimée", "supprimés", "supprimées", "clé supprimée", "clé retirée", "deleted",
+    ),
+    RemovalOutcome.ABSENT: (
+        "absente", "déjà absent", "déjà absente", "absente du serveur", "déjà absente du serveur", "introuvable",
+        "aucune clé", "not found",
+        "missing",
+    ),
+    RemovalOutcome.EXPIRED: (
+        "expiré", "expirée", "déjà expiré", "déjà expirée", "expirée sur le serveur", "déjà expirée sur le serveur",
+    ),
+    RemovalOutcome.KEPT: (
+        "gardé", "gardée", "clé gardée", "gardée pour une autre demande", "conservé", "conservée", "clé conservée",
+        "maintenue", "retirés", "droits retirés", "rights removed",
+    ),
+}  # fmt: skip
+
+OUTCOMES: Final = {
+    fold(word): outcome
+    for outcome in RemovalOutcome
+    for word in (outcome.value, outcome.label, *_OUTCOME_WORDS[outcome])
+}
+"""Each outcome by the words that people write for it, folded: without case, accents or hyphens (R49)."""
+
+EXAMPLES: Final = {
+    RemovalOutcome.REMOVED: "supprimée", RemovalOutcome.ABSENT: "absente", RemovalOutcome.EXPIRED: "expirée",
+    RemovalOutcome.KEPT: "gardée",
+}  # fmt: skip
+"""The shortest word for each, to show."""
+
+
+def parse_outcome(text: str) -> RemovalOutcome | None:
+    """Read the outcome that a cell says; None when it is not understood."""
+    return OUTCOMES.get(fold(text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The places of the columns that are read; ``titles`` is the line that names them, empty when none does."""
+
+    places: Mapping[str, int]
+    titles: Sequence[str] = ()
+
+    @property
+    def width(self) -> int:
+        return len(self.titles) or len(self.places)
+
+    def unread_outcomes(self, records: Sequence[_Record]) -> str | None:
+        """Why these titles cannot be taken: they name no outcome, a column that is not read says some, and the default
+        would be false. None when they can."""
+        if "outcome" in self.places:
+            return None
+        for number, cells in records:
+            for place, cell in enumerate(cells or ()):
+                if place < len(self.titles) and place not in self.places.values() and parse_outcome(cell):
+                    return (
+                        f"La colonne « {_short(self.titles[place])} » a l'air de dire ce qui a été fait (« {cell} »,"
+                        f" ligne {number}), et n'est pas lue : l'appeler « résultat »."
+                    )
+        return None
+
+
+def _parse_records(
+    records: Sequence[_Record], default: RemovalOutcome | None, *, most: int, is_ended: bool | None = None
+) -> list[FileRow]:  # fmt: skip
+    """Parse the rows; ``is_ended``: True if the last line has an end, None when no sign of a cut is looked for."""
+    if len(records) > most:
+        raise FileRefused(f"{len(records)} lignes, {most} au plus à la fois : couper en plusieurs fichiers.")
+    columns, records = _columns_and_rows(records)
+    if not records:
+        raise FileRefused("Aucune ligne à lire : donner au moins une référence, par exemple ODA-2027-00042.")
+    unread = columns.unread_outcomes(records) if columns else None
+    cut = [] if is_ended is None else _signs_of_cut(columns, records, is_ended=is_ended)
+    if unread:
+        raise FileRefused(" ".join([unread, *cut]))
+    if cut:
+        raise FileLooksCut(" ".join(cut))
+    first_lines: dict[str, int] = {}
+    rows: list[FileRow] = []
+    for number, cells in records:
+        if cells is None:
+            rows.append(
+                RowFault(number=number, written="", message="Un guillemet y est ouvert et pas refermé : l'ôter.")
+            )
+            continue
+        row = _parse_row(number, cells, columns or _IN_ORDER, default)
+        if isinstance(row, RemovalRow):
+            first = first_lines.setdefault(row.reference, number)
+            if first != number:
+                row = _fault(number, cells, f"Cette référence est déjà à la ligne {first} : n'en garder qu'une.")
+        rows.append(row)
+    return rows
+
+
+_EXAMPLES: Final = french.listing(list(EXAMPLES.values()), "ou")
+
+
+def _read_reference(cell: str) -> str | None:
+    """Read the reference that is the whole of a cell; None when it is no reference."""
+    reference = normalise_reference(cell)
+    return reference if _REFERENCE.fullmatch(reference) else None
+
+
+_WORKBOOK: Final = b"PK"
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+_STARTS_WITH_REFERENCE: Final = re.compile(rf'\s*"?{_REFERENCE.pattern}', re.IGNORECASE)
+
+_HOLDS_REFERENCE: Final = re.compile(_REFERENCE.pattern, re.IGNORECASE)
+
+_SAID_SEPARATOR: Final = re.compile(r'"?sep=([;,\t])"?[;,\t]*', re.IGNORECASE)
+
+_SEPARATORS: Final = (";", "\t", ",")
+
+_COLUMNS: Final = {
+    "reference": ("reference", "references", "reference de la demande", "demande"),
+    "outcome": ("outcome", "resultat", "ce qui a ete fait", "fait", "suite"),
+    "note": ("note", "precision", "remarque", "commentaire"),
+}
+
+_TITLES_WITHIN: Final = 10
+"""The first lines among which titles are looked for: a title of the sheet may stand above them."""
+
+_ASKED_TITLES: Final = "mettre en première ligne les titres référence, résultat, précision."
+
+_MAX_QUOTED: Final = 60
+
+
+def _records(text: str) -> Iterator[tuple[int, list[str] | None]]:
+    """Yield the cells of each record by its line; a cell between quotes may hold several lines.
+
+    None for a record whose quote is never closed, or closed only in the line of another reference: it alone is lost.
+    """
+    lines = re.split("\r\n|\r|\n", text)
+    separator, first = _separator(lines), 0
+    while first < len(lines):
+        last = _last_line(lines, first)
+        yield first + 1, None if last is None else _cells("\n".join(lines[first : last + 1]), separator)
+        first = first + 1 if last is None else last + 1
+
+
+def _separator(lines: list[str]) -> str:
+    """The mark between the cells, as Excel's ``sep=;`` says it, else as the rows of references show it."""
+    if lines and (said := _SAID_SEPARATOR.fullmatch(lines[0])):
+        lines[0] = ""
+        return said[1]
+    rows = [line for line in lines if _HOLDS_REFERENCE.search(plain_hyphens(line))] or lines
+    return next((mark for line in rows for mark in _SEPARATORS if mark in line), _SEPARATORS[0])
+
+
+def _last_line(lines: Sequence[str], first: int) -> int | None:
+    """Find the line that ends the record begun at ``first``."""
+    in_quotes = False
+    for place in range(first, len(lines)):
+        if place > first and _STARTS_WITH_REFERENCE.match(plain_hyphens(lines[place])):
+            return None
+        in_quotes ^= lines[place].count('"') % 2 == 1
+        if not in_quotes:
+            return place
+    return None
+
+
+def _cells(record: str, separator: str) -> list[str] | None:
+    try:
+        cells = next(csv.reader(io.StringIO(record), delimiter=separator), [])
+    except csv.Error:
+        return None
+    return [" ".join(cell.split()) for cell in cells]
+
+
+_IN_ORDER: Final = _Columns({"reference": 0, "outcome": 1, "note": 2})
+
+
+def _columns_and_rows(records: Sequence[_Record]) -> tuple[_Columns | None, list[_Record]]:
+    """Find the titles among the first lines, and the rows that follow them; None when the rows have no titles."""
+    for place, (_, cells) in enumerate(records[:_TITLES_WITHIN]):
+        if cells is None or any(map(_read_reference, cells)):
+            break
+        if places := _named_columns(cells):
+            rest = list(records[place + 1 :])
+            _refuse_titles(rest)
+            return _Columns(places, cells), rest
+    if not records:
+        return None, []
+    number, cells = records[0]
+    if not cells or not _read_reference(cells[0]):
+        raise FileRefused(
+            f"La ligne {number} n'est ni une référence, ni des titres de colonnes compris : {_ASKED_TITLES}"
+        )
+    _refuse_titles(records)
+    wide = next((number for number, cells in records if cells and any(cells[_IN_ORDER.width :])), None)
+    if wide:
+        raise FileRefused(f"La ligne {wide} a plus de trois cellules, et aucun titre ne les nomme : {_ASKED_TITLES}")
+    return None, list(records)
+
+
+def _refuse_titles(records: Sequence[_Record]) -> None:
+    """Refuse titles that stand among the rows: two files end to end, or lines sorted."""
+    for number, cells in records:
+        if cells and not any(map(_read_reference, cells)) and "reference" in _meanings(cells):
+            raise FileRefused(f"Des titres de colonnes sont à la ligne {number}, après des lignes : {_ASKED_TITLES}")
+
+
+def _signs_of_cut(columns: _Columns | None, records: Sequence[_Record], *, is_ended: bool) -> list[str]:
+    """All that shows that the file may be cut: rows that have other cells than the titles, a last line without an end
+    (R83)."""
+    signs = []
+    width = columns.width if columns else 0
+    lines = [number for number, cells in records if cells is not None and len(cells) != width]
+    if columns and lines:
+        signs.append(
+            f"{french.lines(lines)} n'{'ont' if len(lines) > 1 else 'a'} pas {width} cellules comme les titres"
+        )
+    if not is_ended:
+        signs.append(f"sa dernière ligne ({records[-1][0]}) n'a pas de fin")
+    return [f"Le fichier est peut-être coupé : {' ; '.join(signs)}. Le reprendre entier."] if signs else []
+
+
+def _meanings(cells: Sequence[str]) -> dict[str, list[int]]:
+    """The places of the cells that name each column, for those that are named."""
+    folded = [fold(cell) for cell in cells]
+    places = {name: [n for n, cell in enumerate(folded) if cell in words] for name, words in _COLUMNS.items()}
+    return {name: found for name, found in places.items() if found}
+
+
+def _named_columns(cells: Sequence[str]) -> dict[str, int] | None:
+    """Find the columns that a line names; None when it names none."""
+    meanings = _meanings(cells)
+    if not meanings or (len(cells) == 1 and "reference" not in meanings):
+        return None
+    if "reference" not in meanings:
+        raise FileRefused("La ligne des titres ne nomme pas la colonne des références : l'appeler « référence ».")
+    for places in meanings.values():
+        if len(places) > 1:
+            names = french.listing([f"« {_short(cells[place])} »" for place in places], "et")
+            raise FileRefused(f"Les colonnes {names} veulent dire la même chose : n'en garder qu'une.")
+    return {name: places[0] for name, places in meanings.items()}
+
+
+def _parse_row(number: int, cells: Sequence[str], columns: _Columns, default: RemovalOutcome | None) -> FileRow:
+    values = {name: cells[place] if place < len(cells) else "" for name, place in columns.places.items()}
+    reference, word, note = _read_reference(values["reference"]), values.get("outcome", ""), values.get("note", "")
+    if not is_storable("".join(cells)):
+        return _fault(number, cells, "Cette ligne contient un caractère illisible : la taper de nouveau.")
+    if reference is None:
+        return _fault(number, cells, "Ce n'est pas une référence : l'écrire comme ODA-2027-00042.")
+    if any(cells[columns.width :]):
+        return _fault(number, cells, "Cette ligne a plus de cellules que de titres : mettre des guillemets autour.")
+    outcome = parse_outcome(word) if word else default
+    if outcome is None and word:
+        return _fault(number, cells, f"« {_short(word)} » n'est pas compris : écrire {_EXAMPLES}.")
+    if note and parse_outcome(note):
+        return _fault(number, cells, f"« {note} » est à la place de la précision : le mettre dans « résultat ».")
+    if outcome is None:
+        return _fault(number, cells, f"Rien ne dit ce qui a été fait : écrire {_EXAMPLES}.")
+    return RemovalRow(number=number, reference=reference, outcome=outcome, note=note)
+
+
+def _fault(number: int, cells: Sequence[str], message: str) -> RowFault:
+    return RowFault(number=number, written=_short(" ; ".join(cell for cell in cells if cell)), message=message)
+
+
+def _short(text: str) -> str:
+    return f"{text[:_MAX_QUOTED]}…" if len(text) > _MAX_QUOTED else text

@@ -13,7 +13,7 @@ from states.rules.verification import Standing, check_problems, oldest_valid_day
 from states.vocabulary import State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, REQUEST
-from workflow.requests.assignments import Assignment, assignments_of
+from workflow.requests.collaboration import Assignment, assignments_of
 from workflow.requests.detail import CheckView
 from workflow.requests.filters import Filters, conditions, live_years
 from workflow.requests.lists import REQUEST_QUERY

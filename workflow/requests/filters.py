@@ -36,7 +36,7 @@ from states.validation import clean_mail, fold_mail, normalise_uai
 from states.vocabulary import Role, State
 from workflow.database.mapping import is_readable_year, school_year
 from workflow.database.tables import ASSIGNMENT, COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
-from workflow.requests.assignments import assigned
+from workflow.requests.collaboration import assigned
 from workflow.settings.sections import spellings
 
 

@@ -19,7 +19,7 @@ from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, REQUEST
-from workflow.requests.assignments import Assignment, assignments_of
+from workflow.requests.collaboration import Assignment, assignments_of
 from workflow.requests.filters import Checks, Filters, conditions, live_years, visible_to
 from workflow.requests.lists import REQUEST_QUERY, RequestLine, lines_of
 

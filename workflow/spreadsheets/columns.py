@@ -1,13 +1,20 @@
 """The columns of a table, recognised by their titles, or chosen by hand (R91)."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from sqlalchemy import select
+
+from notifications.ports import Clock
+from notifications.sql import upsert
 from states import french
 from states.characters import fold
+from workflow.database.connection import Database
+from workflow.database.file_tables import COLUMN_CHOICES as C
 from workflow.settings.form_errors import quote
 from workflow.spreadsheets.reader import Table, TableRow
 from workflow.spreadsheets.unusable import UnusableFile, unusable
@@ -60,7 +67,7 @@ class Columns:
     @property
     def digest(self) -> str:
         """The print of the titles, under which a choice is kept: the same for the same titles."""
-        return titles_digest(self.titles)
+        return _titles_digest(self.titles)
 
     def value(self, row: TableRow, key: str) -> str:
         """The cell of a row in that column; empty when the table has not the column."""
@@ -91,7 +98,7 @@ def recognise(table: Table, specs: Sequence[ColumnSpec], choice: Choice | None =
 
     Raises UnusableFile when the choice names a column that the table has not, or one column twice.
     """
-    titles = titles_row(table, specs)
+    titles = _titles_row(table, specs)
     meanings = _meanings(titles, specs)
     chosen = _checked(choice or {}, titles, specs)
     taken = {place for place in chosen.values() if place is not None}
@@ -108,19 +115,6 @@ def recognise(table: Table, specs: Sequence[ColumnSpec], choice: Choice | None =
     missing = [spec for spec in specs if spec.required and spec.key not in places and spec.key not in ambiguous]
     rows = [row for row in table.rows if row.line > titles.line and row.cells != titles.cells]
     return Columns(specs=specs, titles=titles, rows=rows, places=places, missing=missing, ambiguous=ambiguous)
-
-
-def titles_row(table: Table, specs: Sequence[ColumnSpec]) -> TableRow:
-    """The row of the titles: of the first rows, the one that names the most columns, else has the most cells."""
-    return max(
-        islice(table.rows, TITLES_WITHIN),
-        key=lambda row: (len(_meanings(row, specs)), sum(map(bool, row.cells)), -row.line),
-    )
-
-
-def titles_digest(titles: TableRow) -> str:
-    """The print of titles, whatever their case and accents."""
-    return hashlib.sha256("\n".join(map(fold, titles.cells)).rstrip().encode()).hexdigest()
 
 
 def letter(place: int) -> str:
@@ -141,7 +135,62 @@ def place_of(column: str, titles: TableRow) -> int:
     raise unusable(f"{why} « {quote(column)} »", titles.line, advice="nommer la colonne par sa lettre : A, B, C…")
 
 
-def named_choice(named: Mapping[str, str], titles: TableRow, specs: Sequence[ColumnSpec]) -> Choice:
+class ColumnChoices:
+    """The choices of this installation, by kind of import and print of the titles; no one's data is in them."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    def recognise(
+        self, kind: str, table: Table, specs: Sequence[ColumnSpec], choice: Choice | None = None,
+        named: Mapping[str, str] | None = None,
+    ) -> Columns:  # fmt: skip
+        """Find the columns of a table: as ``choice`` says, else as a person last said for the same titles.
+
+        ``named`` is a choice as a command says it, of some columns. Raises UnusableFile when a choice cannot be; a kept
+        one that no longer can is left aside.
+        """
+        if named:
+            choice = _named_choice(named, _titles_row(table, specs), specs)
+        if choice is not None:
+            return recognise(table, specs, choice)
+        kept = self.find(kind, _titles_digest(_titles_row(table, specs)))
+        try:
+            return recognise(table, specs, kept)
+        except UnusableFile:
+            return recognise(table, specs)
+
+    def find(self, kind: str, titles: str) -> Choice | None:
+        """The choice kept for these titles."""
+        query = select(C.c.places).where(C.c.kind == kind, C.c.titles == titles)
+        with self._database.read() as connection:
+            places = connection.execute(query).scalar_one_or_none()
+        return None if places is None else json.loads(places)
+
+    def keep(self, kind: str, columns: Columns) -> None:
+        """Keep where the columns of a table are: those that it has not are kept as not being there."""
+        places = {spec.key: columns.places.get(spec.key) for spec in columns.specs}
+        row = {
+            "kind": kind, "titles": columns.digest, "places": json.dumps(places), "chosen_at": self._clock.now(),
+        }  # fmt: skip
+        with self._database.write() as connection:
+            connection.execute(upsert(connection, C, row, ["kind", "titles"]))
+
+
+def _titles_row(table: Table, specs: Sequence[ColumnSpec]) -> TableRow:
+    """The row of the titles: of the first rows, the one that names the most columns, else has the most cells."""
+    return max(
+        islice(table.rows, TITLES_WITHIN),
+        key=lambda row: (len(_meanings(row, specs)), sum(map(bool, row.cells)), -row.line),
+    )
+
+
+def _titles_digest(titles: TableRow) -> str:
+    """The print of titles, whatever their case and accents."""
+    return hashlib.sha256("\n".join(map(fold, titles.cells)).rstrip().encode()).hexdigest()
+
+
+def _named_choice(named: Mapping[str, str], titles: TableRow, specs: Sequence[ColumnSpec]) -> Choice:
     """A choice as a command says it: each column by the name of what is read, then by its letter or its title.
 
     Nothing after the name: the file has not this column. Raises UnusableFile.

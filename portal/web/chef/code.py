@@ -12,7 +12,7 @@ from portal.web.step_up import ProvenChef, is_fresh
 from states.commands import OpenCode
 from states.decision import Refused
 from states.vocabulary import SignInMethod, Trigger
-from workflow.codes.opening import open_code
+from workflow.codes.reading import open_code
 
 router = APIRouter()
 

@@ -30,8 +30,7 @@ from portal.web.security import Visitor
 from states.validation import chef_key
 from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, State, Step, Trigger
 from workflow.mail.queries import list_received_mails
-from workflow.requests.detail import ERASED, EventView, RequestView
-from workflow.requests.event_labels import event_details
+from workflow.requests.detail import ERASED, EventView, RequestView, event_details
 
 router = APIRouter()
 

@@ -21,7 +21,15 @@ from portal.web.forms import Field, Shape, address, departement_of
 from portal.web.security import Visitor
 from states import french
 from states.departements import departement_name
-from workflow.activation.importer import KIND, ActivationPlan, import_activation, plan_import
+from workflow.activation.importer import (
+    COLUMNS,
+    KIND,
+    PAIRS,
+    ActivationPlan,
+    ActivationRow,
+    import_activation,
+    plan_import,
+)
 from workflow.activation.rates import (
     Measure,
     activation_table,
@@ -30,7 +38,6 @@ from workflow.activation.rates import (
     usual_days,
     where_help_is_missing,
 )
-from workflow.activation.reading import COLUMNS, PAIRS, ActivationRow
 from workflow.journal.exports import ExportedList
 
 ACTIVATION_PATH: Final = "/rectorat/activation"

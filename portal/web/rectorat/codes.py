@@ -35,7 +35,7 @@ from workflow.codes.batches import (
     load_batch,
     send_codes,
 )
-from workflow.codes.file import CodesFileRefused, take_file
+from workflow.codes.reading import CodesFileRefused, take_file
 from workflow.codes.typed_file import CodeResult, check_codes, issue_codes, read_code_file, read_codes
 from workflow.requests.worklist import Worklist
 from workflow.spreadsheets.staged_imports import StagedFile

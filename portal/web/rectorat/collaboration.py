@@ -10,8 +10,7 @@ from portal.web.actions.base import ActionContext
 from portal.web.context import Context, Operator, Posted, Typed
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.worklist.position import origin_of
-from workflow.requests.assignments import Assignment, assignments_of
-from workflow.requests.private_notes import LONGEST, PrivateNote, notes_of
+from workflow.requests.collaboration import LONGEST, Assignment, PrivateNote, assignments_of, notes_of
 
 NOTE: Final = Field(
     name="private_note", label="Note pour vos collègues", shape=Shape.AREA,

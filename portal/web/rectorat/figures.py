@@ -22,8 +22,7 @@ from portal.web.forms import address
 from states.french import parse_day
 from states.school_calendar import SchoolYear
 from workflow.app import App
-from workflow.figures.account import FiguresAccount, years_counted
-from workflow.figures.choice import FiguresChoice, account_of, choose
+from workflow.figures.account import FiguresAccount, FiguresChoice, account_of, choose, years_counted
 from workflow.figures.ledger import CountingUnderWay
 from workflow.figures.tables import headline, shown, tables_of, warnings_of
 from workflow.journal.exports import ExportedList

@@ -20,8 +20,15 @@ from portal.web.step_up import ProvenOperator
 from states.decision import Refused
 from states.validation import storable
 from states.vocabulary import RemovalOutcome
-from workflow.removals.file_import import check_rows, confirm_rows
-from workflow.removals.file_parser import EXAMPLES, FileLooksCut, FileRefused, RemovalRow, read_rows
+from workflow.removals.file_import import (
+    EXAMPLES,
+    FileLooksCut,
+    FileRefused,
+    RemovalRow,
+    check_rows,
+    confirm_rows,
+    read_removals,
+)
 from workflow.removals.tasks import removals_of
 
 MOST: Final = 5000
@@ -61,7 +68,7 @@ def read_file(request: Request, context: Context, visitor: ProvenOperator, uploa
     pasted, outcome = upload.text("lignes"), form.values.get("outcome")
     rows, problems = [], [state.error for state in form.errors]
     try:
-        rows = read_rows(
+        rows = read_removals(
             _content_of(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST, most_bytes=MOST_BYTES,
             is_complete=bool(form.values.get("entier")) or not upload.content,
         )  # fmt: skip

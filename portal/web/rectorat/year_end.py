@@ -29,7 +29,6 @@ from workflow.database.clock import ClockRefused
 from workflow.journal import installation
 from workflow.journal.exports import ExportedList
 from workflow.settings.sections import spellings
-from workflow.year_end.overview import ActiveYearEnd, active_year_ends, past_ends
 from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
 from workflow.year_end.renewals import (
     NotRenewedPage,
@@ -39,7 +38,7 @@ from workflow.year_end.renewals import (
     list_not_renewed,
     renewal_progress,
 )
-from workflow.year_end.report import account_of
+from workflow.year_end.report import ActiveYearEnd, account_of, active_year_ends, past_ends
 from workflow.year_end.service import NothingHeld
 
 YEAR_END_PATH: Final = "/rectorat/fin-d-annee"

@@ -10,9 +10,9 @@ from states.decision import Refused
 from states.vocabulary import CheckOutcome, ReissueReason, RevokeReason, Step, WithdrawReason
 from tests.kit import drawn_codes as kit
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import SEPTEMBER
+from tests.workflow.year_end.test_service_sweep import SEPTEMBER
 from workflow.codes.batches import Drawing, UnknownBatch, draw_codes, drawings_anew, erase_codes, send_codes
-from workflow.codes.file import CodesFileRefused
+from workflow.codes.reading import CodesFileRefused
 from workflow.engine.engine import Done, Result
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from states import commands as c
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import SEPTEMBER
+from tests.workflow.year_end.test_service_sweep import SEPTEMBER
 
 BIRTH = (
     "INSERT INTO delegation_request (reference, uai, school_year, state, version, nom, prenom, mail, folded_mail,"

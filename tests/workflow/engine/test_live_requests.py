@@ -10,7 +10,7 @@ from states.commands import Command
 from states.decision import Refused
 from states.vocabulary import WithdrawReason
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import SEPTEMBER
+from tests.workflow.year_end.test_service_sweep import SEPTEMBER
 from workflow.engine.engine import Result
 
 

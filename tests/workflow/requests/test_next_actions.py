@@ -19,7 +19,7 @@ from states.vocabulary import (
     Trigger,
 )
 from tests.kit import factories as make
-from workflow.requests.event_labels import NOTE_LABELS, event_details, has_label
+from workflow.requests.detail import NOTE_LABELS, event_details, has_label
 from workflow.requests.next_actions import NextStep, next_step, possible_actions
 
 T = Trigger

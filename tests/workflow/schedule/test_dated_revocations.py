@@ -10,7 +10,7 @@ from sqlalchemy import select
 from states import commands as c
 from states.vocabulary import Change, Settlement
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR, live_until
+from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, YEAR, live_until
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.schedule.dated_revocations import dated_revocation_key, revoke_dated
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from states import commands as c
 from states.vocabulary import Change, RevokeReason, Settlement
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import SEPTEMBER
+from tests.workflow.year_end.test_service_sweep import SEPTEMBER
 from workflow.database.schedule_tables import NODE
 
 

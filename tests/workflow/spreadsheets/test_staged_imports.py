@@ -11,8 +11,7 @@ from workflow.database.connection import Database
 from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.journal_tables import ACTOR
 from workflow.spreadsheets import staged_imports
-from workflow.spreadsheets.column_choices import ColumnChoices
-from workflow.spreadsheets.columns import ColumnSpec
+from workflow.spreadsheets.columns import ColumnChoices, ColumnSpec
 from workflow.spreadsheets.reader import Table, UnusableFile, read_table
 from workflow.spreadsheets.staged_imports import StagedFile, StagedImports, delete_old_staged_imports
 

@@ -7,7 +7,7 @@ import pytest
 
 from states.rules.schedule import BrakeDecision, Hold
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR
+from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, YEAR
 
 
 @pytest.fixture

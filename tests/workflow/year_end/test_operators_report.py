@@ -13,7 +13,7 @@ from notifications.vocabulary import Kind
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import END, SEPTEMBER, live_until
+from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, live_until
 
 
 @pytest.fixture

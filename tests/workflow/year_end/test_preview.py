@@ -24,7 +24,7 @@ from workflow.app import App
 from workflow.database.tables import REMOVAL, REQUEST
 from workflow.journal.installation import schedule_actor
 from workflow.journal.verification import Verifier
-from workflow.year_end import sweep
+from workflow.year_end import service
 from workflow.year_end.figures import Anomaly, EstablishmentEnd, Summary, YearSummary
 from workflow.year_end.preview import Preview, count_live
 
@@ -130,7 +130,7 @@ def test_preview__announces_what_the_run_then_stores(app: App, clock: FakeClock)
 
 def test_preview__is_the_same_in_small_batches(autumn: App, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = look(autumn)
-    monkeypatch.setattr(sweep, "BATCH", 1)
+    monkeypatch.setattr(service, "BATCH", 1)
     assert look(autumn) == whole
 
 

@@ -10,7 +10,7 @@ from states.rules.revocation import Action, RemovalTodo
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, RevokeReason
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import END, SEPTEMBER, live_until
+from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, live_until
 from workflow.removals.tasks import RemovalFilters, list_removals
 
 pytestmark = [pytest.mark.rule("R33"), pytest.mark.rule("R40"), pytest.mark.rule("R43"), pytest.mark.rule("R48")]

@@ -13,7 +13,7 @@ from states import commands as c
 from states.rules.schedule import Hold
 from states.vocabulary import RemovalKind, RemovalOutcome, RevokeReason
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR, live_until
+from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, YEAR, live_until
 from workflow.year_end.renewals import all_not_renewed, count_had_key, count_not_renewed, list_not_renewed
 from workflow.year_end.report import DepartementShare, YearEndAccount, account_of
 

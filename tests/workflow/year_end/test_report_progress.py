@@ -8,7 +8,7 @@ import pytest
 
 from notifications import ports
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR, live_until
+from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, YEAR, live_until
 from workflow.year_end.report import EndStage, YearEndProgress, progress_of
 
 pytestmark = [pytest.mark.rule("R85"), pytest.mark.rule("R50")]
@@ -79,14 +79,14 @@ def test_progress__after_a_kill_it_goes_on_from_there(system: System, monkeypatc
         if name == "sweep.between_batches":
             raise Killed
 
-    monkeypatch.setattr("workflow.year_end.sweep.crash_point", die)
+    monkeypatch.setattr("workflow.year_end.service.crash_point", die)
     with pytest.raises(Killed):
         system.tick()
     seen = look(system)
     assert (seen.stage, seen.revoked, seen.live) == (EndStage.RUNNING, 3, 3)
     system.clock.advance(minutes=10)
     assert look(system).stage is EndStage.STUCK
-    monkeypatch.setattr("workflow.year_end.sweep.crash_point", real)
+    monkeypatch.setattr("workflow.year_end.service.crash_point", real)
     system.restart()
     system.tick()
     seen = look(system)

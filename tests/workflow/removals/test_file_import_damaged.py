@@ -6,7 +6,7 @@ import pytest
 
 from states.vocabulary import RemovalOutcome
 from tests.kit.damaged_files import damaged
-from workflow.removals.file_parser import EXAMPLES, FileRefused, RemovalRow, read_rows
+from workflow.removals.file_import import EXAMPLES, FileRefused, RemovalRow, read_removals
 
 REFERENCES = [f"ODA-2027-{number:05d}" for number in range(1, 13)]
 OUTCOMES = list(RemovalOutcome)
@@ -38,7 +38,7 @@ def test_damaged__confirms_nothing_wrong(columns: str, default: RemovalOutcome |
     wrong, refusals = [], list[str]()
     for name, content in damaged(text, 200, seed=len(columns)):
         try:
-            rows = read_rows(content, default, most=100, most_bytes=10_000)
+            rows = read_removals(content, default, most=100, most_bytes=10_000)
         except FileRefused as refusal:
             refusals.append(str(refusal))
             continue

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from workflow.activation.importer import COLUMNS, Academie, ReadRows, SchoolOfAccounts, read_accounts, require_numbers
 from workflow.activation.rates import AccountCount, percent_text, usual_days
-from workflow.activation.reading import COLUMNS, Academie, ReadRows, SchoolOfAccounts, read_rows, require_numbers
 from workflow.spreadsheets.columns import recognise
 from workflow.spreadsheets.reader import read_table
 from workflow.spreadsheets.unusable import UnusableFile
@@ -29,7 +29,7 @@ def columns_of(text: str) -> Any:
 def read(text: str, academie: Academie = ACADEMIE) -> ReadRows:
     columns = columns_of(text)
     require_numbers(columns)
-    return read_rows(columns.records(), academie)
+    return read_accounts(columns.records(), academie)
 
 
 @pytest.mark.rule("R100")

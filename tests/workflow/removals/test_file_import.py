@@ -7,7 +7,7 @@ import pytest
 
 from states.vocabulary import RemovalOutcome
 from tests.workflow.spreadsheets.files import ods_of, xlsx_of
-from workflow.removals.file_parser import (
+from workflow.removals.file_import import (
     EXAMPLES,
     FileRefused,
     FileRow,
@@ -15,7 +15,7 @@ from workflow.removals.file_parser import (
     RowFault,
     parse_outcome,
     parse_rows,
-    read_rows,
+    read_removals,
 )
 
 ONE, TWO, THREE = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
@@ -171,7 +171,7 @@ def test_outcome__nothing_is_guessed(text: str) -> None:
 
 
 def read_content(content: bytes, default: RemovalOutcome | None = None) -> list[FileRow]:
-    return read_rows(content, default, most=100, most_bytes=20_000 if content.startswith(b"PK") else 2000)
+    return read_removals(content, default, most=100, most_bytes=20_000 if content.startswith(b"PK") else 2000)
 
 
 @pytest.mark.rule("R91")
@@ -185,12 +185,12 @@ def test_file__whatever_its_encoding(encoding: str) -> None:
 @pytest.mark.parametrize("made", [xlsx_of, ods_of])
 def test_workbook__reads_as_the_same_text(made: Callable[..., bytes]) -> None:
     cells = [["Retraits faits"], [], ["Référence", "Résultat", "Précision"], [ONE, "absente", "vu"], [TWO, "zut", ""]]
-    rows = read_rows(made(cells), None, most=100, most_bytes=100_000)
+    rows = read_removals(made(cells), None, most=100, most_bytes=100_000)
     assert (asked(rows), [line for line, _ in faults(rows)]) == ([(4, ONE, ABSENT, "vu")], [5])
-    assert asked(read_rows(made([[ONE, "expirée"]]), None, most=100, most_bytes=100_000)) == [(1, ONE, EXPIRED, "")]
-    assert asked(read_rows(f"{ONE}\n".encode(), REMOVED, most=1, most_bytes=100)) == [(1, ONE, REMOVED, "")]
+    assert asked(read_removals(made([[ONE, "expirée"]]), None, most=100, most_bytes=100_000)) == [(1, ONE, EXPIRED, "")]
+    assert asked(read_removals(f"{ONE}\n".encode(), REMOVED, most=1, most_bytes=100)) == [(1, ONE, REMOVED, "")]
     with pytest.raises(FileRefused, match="formule"):
-        read_rows(made([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
+        read_removals(made([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
 
 
 def test_file__all_that_stops_it_is_told_at_once() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.workflow.requests.office import Office
-from workflow.requests.private_notes import LONGEST, MOST, PrivateNote, PrivateNotes, notes_of
+from workflow.requests.collaboration import LONGEST, MOST, PrivateNote, PrivateNotes, notes_of
 
 
 def notes(office: Office, reference: str) -> tuple[PrivateNote, ...]:

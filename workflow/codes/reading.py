@@ -1,29 +1,34 @@
-"""The file of a batch for the ODA server's console: made in memory, of codes decrypted for it alone (R97).
+"""Codes that leave their seal: one read on the portal, those of a batch in a file for the ODA server (R97, R112).
 
-Nothing of it is written anywhere. Each time that it is taken is in the journal before its first byte leaves.
+A code is decrypted for this alone and written nowhere. That it was read, or taken, is in the journal before its first
+byte leaves: a process that stops in between gives it to nobody, and a new one is asked for.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+import base64
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from cryptography.fernet import Fernet
 from sqlalchemy import Connection, select, update
 
 from notifications.encryption import seals
 from notifications.encryption.sealer import CodeUnreadable
 from notifications.mailer import Mailer
 from notifications.messages.facts import Person, Place
-from notifications.ports import crash_point
+from notifications.ports import Clock, crash_point
 from notifications.rendering.exports import DrawnCode, Unexportable, codes
 from states import french
-from states.commands import TakeBackCode
-from states.decision import Case
+from states.commands import Code, OpenCode, TakeBackCode
+from states.decision import Case, Refused
 from states.model import Actor
 from states.refusals import Reason
 from states.rules.drawing import reading_problems
 from states.school_calendar import SchoolYear
 from states.validation import clean_text, text_problem
+from workflow.auth.rate_limit import derived, digest
 from workflow.codes.batches import UnknownBatch
 from workflow.database.file_tables import BATCH
 from workflow.database.journal_tables import ACTOR
@@ -34,7 +39,74 @@ from workflow.journal import installation
 from workflow.removals.export import encoded
 from workflow.settings.codes import CodeFileSettings
 
+_SHOWN_AGAIN: Final = timedelta(seconds=60)
+"""How long a second click shows what the first one opened: long enough for an answer lost on the way."""
+
+_CODE_UNREADABLE: Final = Reason(
+    "code_unreadable", "R71", "Le code ne peut pas être déchiffré",
+    "Prévenir le rectorat, qui en fera un nouveau ; rien n'est effacé.",
+)  # fmt: skip
+
 EVENT: Final = "codes_downloaded"
+
+
+def open_code(engine: Engine, mailer: Mailer, command: OpenCode, actor: Actor) -> Code | Refused:
+    """Give the code of a request, which is erased, or say why not; of two who ask at once, one has it (R9).
+
+    Raises DatabaseBusy, DatabaseUnreachable, CodeLeaving.
+    """
+    opened = engine.in_transaction(_opening(engine, mailer, command, actor))
+    crash_point("codes.opened")
+    return opened
+
+
+@dataclass(slots=True)
+class _Opening:
+    """One form's opening. ``turn`` is held by who opens it; ``sealed`` is what it gave, None until then."""
+
+    begun_at: datetime
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    sealed: bytes | None = None
+
+
+class RecentOpenings:
+    """Gives a second click the code that the first one opened, in the same session, for a minute (R112).
+
+    The browser shows the answer to its last click, and would lose the code that the first one was given. An opening is
+    that of a session's form: the request as its page showed it, by its version. Nothing is written: another process,
+    or this one started anew, says that the code was read.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._openings, self._lock = clock, dict[str, _Opening](), threading.Lock()
+
+    def open_once(
+        self, session: str, reference: str, version: int | None, open_it: Callable[[], Code | Refused]
+    ) -> Code | Refused:
+        """Return what ``open_it`` gives, or has just given to the same form of this session (its secret)."""
+        if version is None:
+            return open_it()
+        form = f"code shown\n{reference}\n{version}"
+        opening = self._opening(digest(f"{session}\n{form}"))
+        cipher = Fernet(base64.urlsafe_b64encode(bytes.fromhex(derived(session, form))))
+        with opening.turn:
+            if opening.sealed is not None:
+                return Code(clear=cipher.decrypt(opening.sealed).decode())
+            opened = open_it()
+            if isinstance(opened, Code):
+                opening.sealed = cipher.encrypt(opened.clear.encode())
+            return opened
+
+    def _opening(self, key: str) -> _Opening:
+        """Return that of a form, or a new one; all that are older than a minute are forgotten."""
+        now = self._clock.now()
+        with self._lock:
+            recent = {
+                known: opening for known, opening in self._openings.items()
+                if timedelta(0) <= now - opening.begun_at < _SHOWN_AGAIN
+            }  # fmt: skip
+            self._openings = recent
+            return recent.setdefault(key, _Opening(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +158,22 @@ def take_file(
     return CodeFile(content, len(lines))
 
 
+def _opening(
+    engine: Engine, mailer: Mailer, command: OpenCode, actor: Actor
+) -> Callable[[Connection, datetime], Code | Refused]:
+    def work(connection: Connection, now: datetime) -> Code | Refused:
+        try:
+            codes = seals.codes_of(connection, mailer.sealer, [command.reference])
+        except CodeUnreadable:
+            return Refused((_CODE_UNREADABLE,))
+        (result,) = engine.run(connection, [command], actor, now)
+        if isinstance(result, Refused):
+            return result
+        return Code(clear=codes[command.reference])
+
+    return work
+
+
 def _lines(
     connection: Connection, engine: Engine, mailer: Mailer, number: int, actor: Actor, now: datetime
 ) -> list[DrawnCode]:
@@ -108,7 +196,7 @@ def _lines(
     try:
         clear = seals.codes_of(connection, mailer.sealer, references)
     except CodeUnreadable:
-        raise CodesFileRefused([_UNREADABLE]) from None
+        raise CodesFileRefused([_BATCH_UNREADABLE]) from None
     if not clear:
         raise CodesFileRefused([_nothing_waits(number)])
     return [_line(row, number, clear[row.reference]) for row in rows if row.reference in clear]
@@ -133,7 +221,7 @@ def _reading_problems(
 
 _OTHERS_TAKE: Final = "Un autre opérateur doit télécharger ce fichier ; ou effacer ces codes, qui sortiront du lot."
 
-_UNREADABLE: Final = Reason(
+_BATCH_UNREADABLE: Final = Reason(
     "code_unreadable", "R71", "Un code de ce lot ne peut pas être déchiffré : sa clé n'est plus dans les secrets",
     "Remettre cette clé dans les secrets, ou effacer les codes du lot et en tirer d'autres.",
 )  # fmt: skip

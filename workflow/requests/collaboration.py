@@ -1,14 +1,17 @@
-"""Notes on a request, between operators: erasable texts that stand beside the journal, and leave the rectorat never.
+"""How operators share a request: who handles it now, and their notes on it (R88).
 
-No mail, export, page of a chef or of a reader shows them (R88).
+None of it is an event: it changes no request and leaves the rectorat never. Notes are erasable texts that stand beside
+the journal; an assignment stops nobody and ends by itself. See ``docs/adr/0023-working-together.md``.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select
 
+from notifications.sql import batches
 from states import refusals
 from states.model import Actor
 from states.refusals import Reason
@@ -16,7 +19,7 @@ from states.rules.fields import text_problems
 from states.validation import clean_text
 from workflow.database.clock import require_right_clock
 from workflow.database.journal_tables import ACTOR
-from workflow.database.tables import PRIVATE_NOTE, REQUEST
+from workflow.database.tables import ASSIGNMENT, PRIVATE_NOTE, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal.installation import address_in
 
@@ -25,7 +28,6 @@ MOST: Final = 20
 
 LONGEST: Final = 500
 """Characters of a note."""
-
 
 _TOO_LONG: Final = Reason(
     "note_too_long", "R88", f"La note dépasse {LONGEST} caractères", "La raccourcir, ou l'écrire en deux notes.",
@@ -36,6 +38,66 @@ _TOO_MANY: Final = Reason(
     "too_many_notes", "R88", f"Cette demande a déjà {MOST} notes, le plus permis",
     "Effacer celles qui ne servent plus.", "private_note",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A person of the rectorat and the instant at which they are no longer taken to handle the request."""
+
+    actor: int
+    address: str
+    until: datetime
+
+    def is_of(self, actor: Actor) -> bool:
+        return self.actor == actor.number
+
+
+class Assignments:
+    """Requests are taken and released here, each for ``lasting`` at most."""
+
+    def __init__(self, engine: "Engine", lasting: timedelta) -> None:
+        self._engine, self._lasting = engine, lasting
+
+    def take(self, reference: str, actor: Actor) -> None:
+        """Assign a request to this actor, whoever had it. Raises ClockRefused (R52)."""
+
+        def work(connection: Connection, now: datetime) -> None:
+            require_right_clock(connection, now)
+            over = (ASSIGNMENT.c.reference == reference) | (ASSIGNMENT.c.until <= now)
+            connection.execute(delete(ASSIGNMENT).where(over))
+            row = {"reference": reference, "actor": actor.number, "taken_at": now, "until": now + self._lasting}
+            connection.execute(insert(ASSIGNMENT), [row])
+
+        self._engine.in_transaction(work)
+
+    def release(self, reference: str) -> None:
+        """End the assignment of a request: anybody may. Raises ClockRefused (R52)."""
+
+        def work(connection: Connection, now: datetime) -> None:
+            require_right_clock(connection, now)
+            connection.execute(delete(ASSIGNMENT).where(ASSIGNMENT.c.reference == reference))
+
+        self._engine.in_transaction(work)
+
+
+def assignments_of(connection: Connection, references: Sequence[str], now: datetime) -> Mapping[str, Assignment]:
+    """The assignments of these requests at ``now``, by reference."""
+    found: dict[str, Assignment] = {}
+    query = assigned(now).add_columns(ACTOR.c.number, ACTOR.c.key, ASSIGNMENT.c.until)
+    query = query.join(ACTOR, ACTOR.c.number == ASSIGNMENT.c.actor)
+    for batch in batches(list(references)):
+        for row in connection.execute(query.where(ASSIGNMENT.c.reference.in_(batch))):
+            found[row.reference] = Assignment(row.number, address_in(row.key), row.until)
+    return found
+
+
+def assigned(now: datetime) -> Select[tuple[str]]:
+    """The requests that somebody handles at ``now``; one that came to another state since is nobody's."""
+    return (
+        select(ASSIGNMENT.c.reference)
+        .join(REQUEST, REQUEST.c.reference == ASSIGNMENT.c.reference)
+        .where(ASSIGNMENT.c.until > now, ASSIGNMENT.c.taken_at >= REQUEST.c.since)
+    )
 
 
 @dataclass(frozen=True, slots=True)
