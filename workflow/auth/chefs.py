@@ -1,4 +1,4 @@
-"""Who speaks for an establishment: its chef, the last one known or a new one (R37), and who stands in for them (R6)."""
+"""The chef of an establishment, the last one known or a new one (R37), and who can act in its stead (R6)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a person typed in a form that was sent after the end of its session, kept for a day (R73)."""
+"""A form that was sent after the end of its session, kept for a day with what a person typed in it (R73)."""
 
 import base64
 import json

@@ -67,7 +67,7 @@ T = TypeVar("T")
 
 
 class FactorNeed(Enum):
-    """What a session of an operator still waits for, once it is known who opened it."""
+    """The step that a session of an operator still waits for, once it is known who opened it."""
 
     NOTHING = "nothing"
     CODE = "code"
@@ -351,7 +351,7 @@ def delete_abandoned_factors(connection: Connection, now: datetime) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResealedFactors:
-    """How many keys of factors were sealed anew, and what was sealed for whom no key of ours opens."""
+    """A count of factors' keys that were sealed anew, and for whom those are sealed that no key of ours opens."""
 
     count: int = 0
     unreadable: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ SEEN_EVERY: Final = timedelta(minutes=5)
 
 
 REMEMBERED: Final = timedelta(days=1)
-"""How long it is still known whose a session was, so that what they typed is given back to them alone."""
+"""The time for which it is still known whose a session was, so that what they typed is given back to them alone."""
 
 
 class LinkDead(Exception):

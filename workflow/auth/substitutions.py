@@ -26,10 +26,10 @@ from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
 LONGEST: Final = timedelta(days=183)
-"""How long a substitution may last."""
+"""The longest time of a substitution."""
 
 REMEMBERED: Final = timedelta(days=366)
-"""How long one that has ended is still listed, and counts for two persons (R6)."""
+"""The time for which one that has ended is still listed, and counts for two persons (R6)."""
 
 _STILL: Final = SUBSTITUTION.c.ended_at.is_(None)
 
@@ -59,12 +59,12 @@ class Substitution:
 
     @property
     def of(self) -> str:
-        """Who is substituted, as people read it."""
+        """The substituted person, as people read it."""
         return f"{self.giver_name} ({self.giver})" if self.giver_name else self.giver
 
     @property
     def by(self) -> str:
-        """Who substitutes, as people read it."""
+        """The substitute, as people read it."""
         return f"{self.substitute_name} ({self.substitute})" if self.substitute_name else self.substitute
 
     def is_given_by(self, user: SessionUser) -> bool:

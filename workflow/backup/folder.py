@@ -40,7 +40,7 @@ _COPY_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a backup is made of. ``database``: ``sqlite`` for its very file, ``postgresql`` for rows by table.
+    """The content of a backup. ``database``: ``sqlite`` for its very file, ``postgresql`` for rows by table.
 
     ``tables``: the columns of each table, each with what it holds, and ``rows`` how many it has; ``numbers``: the last
     number that each gave; both empty for a file. ``chains``, ``events``, ``ends``: see ChainEnds.

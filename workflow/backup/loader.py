@@ -137,7 +137,7 @@ def load_database(connection: Connection, source: Source) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MoveResult:
-    """What was moved: rows, and the chains of the journal, whose ends are the same in both databases."""
+    """A count of what was moved: rows, and the chains of the journal, whose ends are the same in both databases."""
 
     tables: int
     rows: int
@@ -178,7 +178,7 @@ def move_database(source: Database, target: URL, hasher: JournalHasher, now: dat
 
 
 def _refuse_while_at_work(connection: Connection, now: datetime) -> None:
-    """What the service would still write in the file would be lost."""
+    """Refuse while the service runs: whatever it would still write in the file would be lost."""
     recent = select(NODE.c.host).where(NODE.c.seen_at > now - OTHER_MACHINE, NODE.c.seen_at <= now + OTHER_MACHINE)
     if connection.execute(recent).first():
         raise BackupRefused(

@@ -56,7 +56,7 @@ class BackupRefused(Exception):
 
 
 class ColumnKind(StrEnum):
-    """What a column holds, as far as a text must say it."""
+    """The content of a column, as far as a text must say it."""
 
     INSTANT = "instant"
     DAY = "day"
@@ -195,7 +195,7 @@ def empty(connection: Connection, shapes: Sequence[TableShape]) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChainEnds:
-    """How many chains and events there are, and a digest of where each ends.
+    """A count of chains and events, and a digest of where each chain ends.
 
     ``is_whole``: each request, and the installation, tells the very end that its events have.
     """

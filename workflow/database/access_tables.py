@@ -71,7 +71,7 @@ KEPT_FORMS: Final = table_of(KeptFormRow)
 
 
 class SessionEnd(Labelled):
-    """Who ended a session in the stead of the browser that has it (R107)."""
+    """The one who ended a session in the stead of the browser that has it (R107)."""
 
     OWNER = "owner", "quelqu'un y a mis fin d'une autre connexion au même compte"
     RECTORAT = "rectorat", "un opérateur du rectorat y a mis fin"
@@ -226,7 +226,7 @@ BINDING: Final = table_of(IdentityBindingRow)
 
 
 class SubstitutionEnd(Labelled):
-    """What ended a substitution; the label ends the sentence « finie … »."""
+    """A cause that ended a substitution; the label ends the sentence « finie … »."""
 
     GIVER = "giver", "par la personne suppléée"
     SUBSTITUTE = "substitute", "par la personne qui suppléait"

@@ -68,7 +68,7 @@ def count_seconds() -> float:
 
 
 def boot_identity(place: Path = Path("/proc/sys/kernel/random/boot_id")) -> str | None:
-    """What names the machine's present run, by which two processes know that they read one ``count_seconds``.
+    """A name of the machine's present run, by which two processes know that they read one ``count_seconds``.
 
     None where there is no such name, or no counter that goes on while the machine sleeps.
     """

@@ -11,7 +11,7 @@ from notifications.ports import DatabaseTrouble
 
 
 class DatabaseFault(Enum):
-    """Why a database does not serve now: what is said of it, what to do, and whether to come back is enough."""
+    """A reason why a database does not serve now, what to do, and whether to come back is enough."""
 
     BUSY = "La base de données est occupée par un autre traitement", "recommencer dans un instant", True
     CANCELLED = (

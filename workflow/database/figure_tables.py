@@ -14,7 +14,7 @@ from workflow.database.tables import table_of
 
 
 class DailyFigure(SQLModel, table=True):
-    """What changed on a day in the counts of a département, for the requests of a school year.
+    """The changes of a day in the counts of a département, for the requests of a school year.
 
     Each count at the end of a day is the sum of its rows up to that day. A row of a day to come says what will be late
     then, unless something happens before.
@@ -48,7 +48,7 @@ DAILY_FIGURE: Final = table_of(DailyFigure)
 
 
 class HandoverDelay(SQLModel, table=True):
-    """How many requests were handed over for the first time on ``day``, so many ``days`` after their declaration."""
+    """A number of requests handed over for the first time on ``day``, so many ``days`` after their declaration."""
 
     __tablename__ = "handover_delay"
 
@@ -75,7 +75,7 @@ FIGURE_PLACE: Final = table_of(FigurePlace)
 
 
 class FigureProgress(SQLModel, table=True):
-    """How far the journal is counted: one row at most.
+    """The event up to which the journal is counted: one row at most.
 
     All ``events`` up to the instant ``through`` are counted, under ``rules``: a text that changes with whatever the
     counts depend on besides the journal.

@@ -109,7 +109,7 @@ COLUMN_CHOICES: Final = table_of(ColumnChoice)
 
 
 class StagedImport(SQLModel, table=True):
-    """What was read in a file, until it is confirmed or an hour has passed; at most one an actor and a kind.
+    """The content of a file, until it is confirmed or an hour has passed; at most one an actor and a kind.
 
     ``content`` is encrypted by a secret that the actor's browser alone has; ``digest`` is that secret's.
     """

@@ -1,4 +1,4 @@
-"""How PostgreSQL is connected to, so that one that hangs instead of dying holds nobody for long (R82)."""
+"""Connections to PostgreSQL: one that hangs instead of dying holds nobody for long (R82)."""
 
 import math
 import select
@@ -46,7 +46,7 @@ class ServerSilent(OperationalError):
 
 
 class Patience:
-    """How long one database that says nothing is waited for, by all the threads of a process.
+    """The time for which all the threads of a process wait for a database that says nothing.
 
     Once it has been silent, one thread at a time finds out whether it still is; the others are refused at once.
     """

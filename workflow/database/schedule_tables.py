@@ -60,7 +60,7 @@ NODE: Final = table_of(NodeRow)
 
 
 class ClockHold(SQLModel, table=True):
-    """Why the clock is not believed, by the last tick: one row at most, none while all is well (R52).
+    """The reason why the last tick did not believe the clock: one row at most, none while all is well (R52).
 
     ``held_at``: the first tick under this clock, ``seen_at``: the last one; both by that clock. ``known_at``: the last
     sign of life before.
@@ -80,7 +80,7 @@ CLOCK_HOLD: Final = table_of(ClockHold)
 
 
 class MachineCounter(SQLModel, table=True):
-    """What the machine's counter showed at its last ticks, for the next process of the same boot (R52).
+    """The machine's counter as it stood at its last ticks, for the next process of the same boot (R52).
 
     ``believed_at``, ``doubted_at``: the clock's instant at the last tick that believed it, and at the last one of all
     if that did not; ``believed_seconds``, ``doubted_seconds``: the counter then. None where there was no such tick.

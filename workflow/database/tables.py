@@ -235,7 +235,7 @@ WORD: Final = table_of(RequestWord)
 
 
 class AssignmentRow(SQLModel, table=True):
-    """Who handles a request, until when (R88): told to colleagues, and no event."""
+    """The operator who handles a request, until when (R88): told to colleagues, and no event."""
 
     __tablename__ = "assignment"
     __table_args__ = (Index("ix_assignment_until", "until"),)

@@ -1,4 +1,4 @@
-"""What a probe is told: whether the service can answer, and whether its mission needs somebody (R115).
+"""The answer to a probe: whether the service can answer, and whether its mission needs somebody (R115).
 
 It names nobody, writes nothing, and is read again after some seconds only, so that no stranger loads the database.
 """
@@ -84,7 +84,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What was found. ``is_ready``: the database answers, at this software's version."""
+    """The findings of a look at the service. ``is_ready``: the database answers, at this software's version."""
 
     findings: tuple[Finding, ...]
     is_ready: bool = True
@@ -110,7 +110,7 @@ def _within(sentence: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TickFailure:
-    """How the last tick of this process failed: by the database's fault, else in a way that the log tells."""
+    """The failure of this process's last tick: by the database's fault, else in a way that the log tells."""
 
     fault: DatabaseFault | None = None
 

@@ -1,4 +1,4 @@
-"""What the claims of an identity make of somebody: a role and establishments, a binding to ask for, a refusal (R103).
+"""The claims of an identity, and what they make of somebody: a role, a binding to ask for, a refusal (R103).
 
 Pure: no database, no clock. A claim that is not asked for is dropped at once: no employee number, no date of birth.
 """
@@ -43,7 +43,7 @@ class IdentityRefusal(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdentityClaims:
-    """What is kept of an identity, for the time of its sign-in.
+    """The part of an identity that is kept, for the time of its sign-in.
 
     ``functions`` and ``uais`` are None when the identity does not speak of them, empty when it says: none.
     ``is_readable``: False when a claim was there, and nothing in it could be understood.
@@ -70,8 +70,9 @@ class KnownEstablishment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdentityUser:
-    """Whom an identity signs in. ``subjects``: one address of the settings, or the UAI of a chef or a deputy, sorted.
+    """The person whom an identity signs in.
 
+    ``subjects``: one address of the settings, or the UAI of a chef or a deputy, sorted.
     ``asks_function``: the claims do not tell a chef from a deputy; « qui êtes-vous » does, the name being given.
     """
 

@@ -61,7 +61,7 @@ _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderAddresses:
-    """What a provider says of itself. ``tells_issuer``: its answers name it (RFC 9207)."""
+    """The addresses that a provider gives of itself. ``tells_issuer``: its answers name it (RFC 9207)."""
 
     authorization: str
     token: str
@@ -92,7 +92,7 @@ class SignInAttempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProvenIdentity:
-    """Whom a provider named: everything that it said, the level of assurance, the token that a sign-out needs."""
+    """A person whom a provider named: all that it said, the level of assurance, the token that a sign-out needs."""
 
     provider: str
     subject: str

@@ -31,10 +31,10 @@ AT_ONCE: Final = 6
 """Calls to one provider at the same time: one that does not answer holds no more of the portal's threads."""
 
 RETURN_PATH: Final = "/connexion/retour"
-"""Where a provider sends people back; the address to declare to it is this path of the portal's."""
+"""The path to which a provider sends people back; the address to declare to it is this path of the portal's."""
 
 SIGNED_OUT_PATH: Final = "/connexion"
-"""Where a provider sends people back once they are signed out of it."""
+"""The path to which a provider sends people back once they are signed out of it."""
 
 ATTEMPT_LASTS: Final = timedelta(minutes=10)
 """The time that a person has to be identified by the provider."""
@@ -49,7 +49,7 @@ _log = logging.getLogger("oda")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderReturn:
-    """What a provider gives to a browser that it sends back; empty where it gave nothing."""
+    """The parameters that a provider gives to a browser that it sends back; empty where it gave nothing."""
 
     state: str = ""
     code: str = ""
@@ -59,7 +59,7 @@ class ProviderReturn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderSession:
-    """What signing out of a provider needs: the token by which it named somebody; no database keeps it."""
+    """The token by which a provider named somebody, which signing out of it needs; no database keeps it."""
 
     provider: str
     id_token: str = ""

@@ -38,7 +38,7 @@ Keys = Sequence[RSAKey | ECKey]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpectedToken:
-    """What an identity token must say. ``begun_at``: when a fresh proof was asked for, None when none was."""
+    """The content due in an identity token. ``begun_at``: when a fresh proof was asked for, None when none was."""
 
     issuer: str
     client_id: str

@@ -22,7 +22,7 @@ MOST_BYTES: Final = 200_000
 
 
 class ProviderProblem(Enum):
-    """What stopped a sign-in by a provider; the pages have the words."""
+    """A cause that stopped a sign-in by a provider; the pages have the words."""
 
     UNAVAILABLE = "unavailable"
     BUSY = "busy"
@@ -59,7 +59,7 @@ def unavailable(detail: str) -> ProviderFailure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderAnswer:
-    """What a provider answered. ``kind`` is its media type, in small letters, without parameters; ``date`` its clock's,
+    """An answer of a provider. ``kind`` is its media type, in small letters, without parameters; ``date`` its clock's,
     as its header gives it."""
 
     status: int

@@ -7,7 +7,7 @@ from states.vocabulary import Labelled
 
 
 class EventGroup(Labelled):
-    """What the events of the installation are about, for who looks for some of them."""
+    """A subject of the installation's events, for who looks for some of them."""
 
     SIGN_IN = "sign_in", "connexions"
     REFUSAL = "refusal", "refus"

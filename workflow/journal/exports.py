@@ -26,7 +26,7 @@ MOST_WAITING: Final = 1000
 
 
 class ExportedList(Labelled):
-    """What may be taken away, by a page or a command."""
+    """A list that may be taken away, by a page or a command."""
 
     REQUESTS = "requests", "les demandes"
     SEARCH = "search", "le résultat d'une recherche"

@@ -37,7 +37,7 @@ ACTOR_NAMED: Final = "actor_named"
 UNDER_ANY_CLOCK: Final = frozenset(
     {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "exported", "clock_confirmed"}
 )
-"""What a person may do under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
+"""The events of a person under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
 
 
 class NotInstalled(Exception):

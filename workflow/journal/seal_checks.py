@@ -53,7 +53,7 @@ class ReadSeal:
 
 @dataclass
 class SealReport:
-    """What a check of seals found. ``notices`` are French sentences on what is no flaw by itself: holes, a clock."""
+    """The result of a check of seals. ``notices`` are French sentences on what is no flaw by itself: holes, a clock."""
 
     flaws: list[JournalError] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)

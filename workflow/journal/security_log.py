@@ -44,7 +44,7 @@ _NAMES_OF_DATA: Final[dict[str, str]] = {
     "number": "n°", "first_seal": "à partir du sceau n°",
     "why": "raison", "reason": "raison",
 }  # fmt: skip
-"""What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""
+"""The name of each datum, in the order of a sentence. One that is not here is for who reads the chain itself."""
 
 _NAMES_OF_FILTERS: Final[dict[str, str]] = {
     "etat": "état", "verifications": "vérifications", "age": "depuis", "a": "à faire", "tri": "ordre",
@@ -78,7 +78,7 @@ _NOTES: Final = {"why": "raison", "address": "adresse fixée"}
 
 
 class LimitName(Labelled):
-    """What was refused, of the tries that are counted (R74, R108)."""
+    """A kind of tries that are counted, and refused beyond a limit (R74, R108)."""
 
     LINKS_OF_CLIENT = "link-client", "liens demandés d'un même réseau"
     LINKS_OF_SUBJECT = "link-subject", "liens demandés pour une boîte, en une demi-heure"
@@ -102,7 +102,7 @@ class LimitName(Labelled):
 
 
 class EndOfAccess(Labelled):
-    """Why a token, or the binding of an identity, ended."""
+    """A reason for which a token, or the binding of an identity, ended."""
 
     MAILBOX_CHANGED = "mailbox_changed", "la boîte de l'établissement a changé"
     CLOSED = "closed", "l'établissement est fermé"

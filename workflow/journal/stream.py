@@ -1,4 +1,4 @@
-"""Where the person of this call is (R108), and the security journal's lines for the system's log.
+"""The place from which the person of this call acts, and the security journal's lines for the system's log (R108).
 
 The origin belongs to a request of the portal: a web server sets it once, and whatever is recorded for the request finds
 it, without each service having to pass it on. A command and the schedule have none. The addresses kept of it stand

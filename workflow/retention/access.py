@@ -50,7 +50,7 @@ class KeptItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonFile:
-    """What is kept on the person of an address, by kind; ``mentions``: other requests whose texts name the person."""
+    """All that is kept on an address's person, by kind; ``mentions``: other requests whose texts name the person."""
 
     mail: str
     role: str

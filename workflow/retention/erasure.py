@@ -1,4 +1,4 @@
-"""What goes of a request, of the mails, of who acted, and on what conditions: the same for a preview (R110, R111).
+"""The erasure of requests, of mails, of who acted, and its conditions: the same for a preview (R110, R111).
 
 A row stays where the journal or a figure needs it: only what is personal in it goes. The database's guards let exactly
 that be done (``workflow.migrations.guards``).
@@ -59,7 +59,7 @@ BLANK_REQUEST: Final[dict[str, Any]] = {
          "listing_seen", "delegation_source", "delegation_seen", "drane_seen", "last_actor"), "",
     ),
 }  # fmt: skip
-"""What an erased request bears instead of what was personal."""
+"""The values that an erased request bears instead of what was personal."""
 
 BLANK_MAIL: Final[dict[str, Any]] = {
     "recipient": ERASED_TEXT, "subject": ERASED_TEXT, "body": ERASED_TEXT, "context": "",
@@ -96,7 +96,7 @@ class Erased(Labelled):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """How much of each kind is erased, or would be; the names are those of ``Erased``."""
+    """A count of each kind that is erased, or would be; the names are those of ``Erased``."""
 
     requests: int = 0
     texts: int = 0
@@ -201,7 +201,7 @@ def erase_requests(connection: Connection, condition: ColumnElement[bool], now: 
 
 
 def count_requests(connection: Connection, condition: ColumnElement[bool]) -> Counts:
-    """What erasing all requests of this condition would take away."""
+    """Count what erasing all requests of this condition would take away."""
     references = select(REQUEST.c.reference).where(condition)
     return Counts(
         requests=_count(connection, REQUEST, condition),
@@ -244,7 +244,7 @@ def erase_installation_texts(connection: Connection, before: datetime) -> int:
 
 
 def count_installation_texts(connection: Connection, before: datetime) -> int:
-    """How many there are."""
+    """Count those that there are."""
     return _count(connection, NOTE, _is_old_text(before))
 
 
@@ -307,7 +307,7 @@ def is_spent_token(before: datetime) -> ColumnElement[bool]:
 
 
 def count_tokens(connection: Connection, before: datetime) -> int:
-    """How many there are."""
+    """Count those that there are."""
     return _count(connection, TOKENS, is_spent_token(before))
 
 

@@ -10,7 +10,7 @@ from states.vocabulary import Labelled
 
 
 class Fate(Labelled):
-    """How a personal text goes; the label ends the sentence « effacé … »."""
+    """A way in which a personal text goes; the label ends the sentence « effacé … »."""
 
     WITH_REQUEST = "with_request", "avec la demande"
     WITH_MAIL = "with_mail", "avec le texte du courriel, ou avec la demande"

@@ -43,7 +43,7 @@ _SUBSTITUTION_SIDES: Final = (("giver", "giver_name"), ("substitute", "substitut
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonPlan:
-    """What erasing a person would do. ``live``: requests that forbid it; ``awaited``: those that stay until their
+    """The effects of erasing a person. ``live``: requests that forbid it; ``awaited``: those that stay until their
     removal is confirmed; ``mentions``: other requests whose texts name the person.
 
     ``substitutions``: the numbers of those not ended, which forbid it too; ``acts``: how many numbers of the journal
@@ -185,9 +185,10 @@ class NamedPlace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChefNamePlan:
-    """Where a name stands, what erasing it would take, and what it would leave. ``uai``: of one establishment only.
+    """The places where a name stands, what erasing it would take, and what it would leave.
 
-    ``uais``: the establishments in which something of the name goes; ``mentions``: requests whose texts bear it.
+    ``uai``: of one establishment only. ``uais``: the establishments in which something of the name goes; ``mentions``:
+    requests whose texts bear it.
     """
 
     name: str
@@ -214,7 +215,7 @@ class ChefNamePlan:
 
 @dataclass(kw_only=True, slots=True)
 class _Erasable:
-    """What of a name may go, by the key of its row, with its establishments."""
+    """The rows of a name that may go, by their keys, with their establishments."""
 
     establishments: list[str] = field(default_factory=list)
     actors: list[int] = field(default_factory=list)

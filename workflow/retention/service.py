@@ -112,7 +112,10 @@ class ErasureLedger:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErasurePreview:
-    """What goes on a day. ``awaited``: requests that ended long enough ago and stay, their removal being open."""
+    """The erasure of a day, before it is done.
+
+    ``awaited``: requests that ended long enough ago and stay, their removal being open.
+    """
 
     day: date
     limits: Limits
@@ -133,7 +136,7 @@ class Retention:
     ledger: ErasureLedger
 
     def preview(self, day: date | None = None) -> ErasurePreview:
-        """What the schedule would erase on this day, today by default, if nothing else happened before."""
+        """Say what the schedule would erase on this day, today by default, if nothing else happened before."""
         day = day or self.calendar.today(self.clock.now())
         limits = Limits.on(day, self.settings, self.calendar)
         over = erasure.is_over(limits)
@@ -183,7 +186,7 @@ class Retention:
         return total
 
     def plan(self, mail: str) -> PersonPlan:
-        """What erasing this person would do, and what it would leave, with the reason."""
+        """Say what erasing this person would do, and what it would leave, with the reason."""
         member = self.people.find_member(mail)
         with self.database.read() as connection:
             return plan_person(connection, mail, member[0].label if member else "", self.people.rupn_key(mail))
@@ -199,7 +202,7 @@ class Retention:
         return person
 
     def refusals(self, plan: PersonPlan) -> tuple[Reason, ...]:
-        """Why a person is not erased now, with what to do first; nothing when they may be."""
+        """Say why a person is not erased now, with what to do first; nothing when they may be."""
         live = (
             Reason(
                 "person_live", "R111", f"La demande {reference} est en cours : ce qui y est gardé sert",
@@ -243,12 +246,12 @@ class Retention:
         return counts
 
     def plan_chef(self, name: str, uai: str = "") -> ChefNamePlan:
-        """Where a chef's name stands, known without an address; what erasing it would do, and leave."""
+        """Say where a chef's name stands, known without an address; what erasing it would do, and leave."""
         with self.database.read() as connection:
             return plan_chef_name(connection, name, uai, self._limits(self.clock.now()), self._members())
 
     def access_chef(self, name: str, actor: Actor, uai: str = "") -> ChefNamePlan:
-        """Where a chef's name stands, told by an operator, which is an event. Raises NotAllowed."""
+        """Tell an operator where a chef's name stands, which is an event. Raises NotAllowed."""
         require_operator(actor, _TELL)
         plan = self.plan_chef(name, uai)
         with self.database.write() as connection:

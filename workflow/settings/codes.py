@@ -42,7 +42,7 @@ _ALPHABETS: Final = (CAPITALS + DIGITS, SMALL + DIGITS, _CLEAR, ascii_letters + 
 """From the best: one case alone first, for c and C are told apart by their size only."""
 
 _SIGNS: Final = printable[:94]
-"""What a keyboard writes, less the spaces."""
+"""The signs of a keyboard, less the spaces."""
 
 _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
     "CATEGORY_DIGIT": str.isdigit, "CATEGORY_NOT_DIGIT": lambda sign: not sign.isdigit(),
@@ -131,7 +131,7 @@ def is_quick(pattern: str, longest: int) -> bool:
 
 
 def expression_problem(text: str, longest: int) -> str | None:
-    """What is wrong with an expression for codes of up to ``longest`` characters, in French; None when nothing is."""
+    """Say in French what is wrong with an expression for codes of up to ``longest`` signs; None when nothing is."""
     try:
         pattern = re.compile(text)
     except re.error as error:
@@ -209,7 +209,7 @@ class CodeSettings(Section):
 
     @property
     def drawer(self) -> CodeDrawer | None:
-        """What draws the codes; None where they are typed."""
+        """The drawer of codes; None where they are typed."""
         return self._drawer
 
     @property

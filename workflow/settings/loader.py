@@ -56,7 +56,7 @@ LOOKED_AT_EVERY: Final = timedelta(seconds=2)
 """The file is looked at once in this time at most, whatever is asked."""
 
 Stamp = tuple[int, int, int]
-"""What changes with a file: its instant, its node, its size."""
+"""The marks of a file that has changed: its instant, its node, its size."""
 
 _log = logging.getLogger("oda")
 

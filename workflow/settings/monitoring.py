@@ -22,7 +22,7 @@ DAYS_AHEAD: Final = 360
 
 
 class MonitoringSettings(Section):
-    """What tells others that the service is well, beside the probes."""
+    """The ways in which others learn that the service is well, beside the probes."""
 
     allow: tuple[HostOrNetwork, ...] = Field(
         (),
@@ -82,7 +82,7 @@ def _page(text: str) -> str:
 
 
 class SecurityContactSettings(Section):
-    """What ``/.well-known/security.txt`` says to who has found a flaw; without a contact there is no such file."""
+    """The content of ``/.well-known/security.txt``, for who has found a flaw; without a contact, no file."""
 
     contact: Annotated[str, AfterValidator(_contact)] | None = Field(
         None,
@@ -95,7 +95,7 @@ class SecurityContactSettings(Section):
 
 
 class SealSettings(Section):
-    """Where the seal of each day is sent, out of reach of whoever could rewrite the database."""
+    """The places to which the seal of each day is sent, out of reach of whoever could rewrite the database."""
 
     mail: MailAddress | None = Field(
         None, description="Adresse qui reçoit chaque jour le sceau du journal, hors du service (R109), ou null."

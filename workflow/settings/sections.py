@@ -215,7 +215,7 @@ class ResourceSettings(LinkSettings):
 
 
 class ResourcesSettings(Section):
-    """What helps an establishment to help families: the national assistance, and a library of links."""
+    """Help for an establishment to help families: the national assistance, and a library of links."""
 
     assistance: WebAddress = Field(
         "https://educonnect.education.gouv.fr/educt-aide/contacts/",
@@ -447,7 +447,7 @@ class TargetsSettings(Section):
 
 
 class FiguresSettings(Section):
-    """What the page of the figures compares with what it counts."""
+    """The figures with which the page of the figures compares what it counts."""
 
     targets: TargetsSettings = Field(
         default_factory=TargetsSettings, description="Les objectifs ; en deçà, la page dit « vigilance » (R99)."

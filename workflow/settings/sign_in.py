@@ -41,7 +41,7 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 _PROVIDER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 
 _SCOPE_WORD = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
-"""What a scope or an ``acr`` is made of (RFC 6749, 3.3): no space, no quote."""
+"""The signs of a scope or of an ``acr`` (RFC 6749, 3.3): no space, no quote."""
 
 ISSUER_EXAMPLE = "par exemple https://auth.agentconnect.gouv.fr/api/v2"
 
@@ -67,7 +67,7 @@ class ClaimNamesSettings(Section):
 
 
 class IdentityMappingSettings(Section):
-    """What the values of those claims make of somebody (R103)."""
+    """The values of those claims that make somebody a chef, an operator, a reader (R103)."""
 
     claims: ClaimNamesSettings = Field(
         default_factory=ClaimNamesSettings, description="Les noms sous lesquels une identité dit chaque chose."
@@ -348,7 +348,7 @@ class SignInSettings(Section):
         return next((provider for provider in self.providers if provider.name == name), None)
 
     def label_of(self, name: str) -> str:
-        """What people call this provider; the gate, for an empty name."""
+        """The name by which people call this provider; the gate's, for an empty name."""
         provider = self.provider(name)
         return provider.label if provider else name or self.trusted_headers.label
 
