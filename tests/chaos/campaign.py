@@ -65,7 +65,8 @@ class Outcome:
     calm_seconds: float
     took: float
     log_kinds: Counter[str]
-    log: list[str] = field(repr=False, default_factory=list)
+    books: Books = field(repr=False)
+    log: list[str] = field(repr=False)
 
     @property
     def holds(self) -> bool:
@@ -112,7 +113,7 @@ def run(plan: Plan, folder: Path) -> Outcome:
                 doubtful=books.doubtful, doubles=books.doubles,
                 endings=Counter(str(code) for service in services for code in service.endings),
                 slowest_stop=max(service.slowest_stop for service in services), calm_seconds=calm,
-                took=time.monotonic() - begun, log_kinds=kinds, log=storm.log,
+                took=time.monotonic() - begun, log_kinds=kinds, books=books, log=storm.log,
             )  # fmt: skip
 
 
@@ -182,12 +183,10 @@ def _wait_for_rest(plan: Plan, here: ChaosInstallation) -> float:
 
 def _interruptions(counts: Counter[str]) -> int:
     """How many sendings may have been cut between the message and its record, by what was done to the processes."""
-    one = CONNECTIONS * sum(
-        counts[name] for name in ("SIGKILL", "SIGSTOP", "SIGTERM", "morts à un point de coupure", "fins sans ordre")
-    )
-    frozen_at_a_point = CONNECTIONS * counts["démarrages"]
-    everyone = 3 * CONNECTIONS * (counts["redémarrages de PostgreSQL"] + counts["relais arrêté"])
-    return one + frozen_at_a_point + everyone
+    alone = ("SIGKILL", "SIGSTOP", "points de coupure posés", "fins sans ordre")
+    together = ("redémarrages de PostgreSQL", "relais arrêté")
+    cut_processes = sum(counts[name] for name in alone) + 3 * sum(counts[name] for name in together)
+    return CONNECTIONS * cut_processes
 
 
 def _verified(here: ChaosInstallation) -> Invariant:

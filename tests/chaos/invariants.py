@@ -55,10 +55,10 @@ class Books:
         self._here, self._ledger, self._relay, self._interruptions = here, ledger, relay, interruptions
         self._has_year_end = has_year_end
         with here.app.database.read() as connection:
-            self.mails = connection.execute(select(*(MAILS.c[name] for name in _MAILS))).all()
+            self.mails = list(connection.execute(select(*(MAILS.c[name] for name in _MAILS))))
             events = connection.execute(select(*(EVENT.c[name] for name in _EVENTS)).order_by(EVENT.c.seq)).all()
             self.requests = {row.reference: row for row in connection.execute(select(REQUEST))}
-            self.keys = connection.execute(select(KEY.c.trigger, KEY.c.key, KEY.c.reference, KEY.c.version)).all()
+            self.keys = list(connection.execute(select(KEY.c.trigger, KEY.c.key, KEY.c.reference, KEY.c.version)))
             self.removals = Counter(connection.execute(select(REMOVAL.c.reference)).scalars())
             self.occurrences = list(connection.execute(select(OCCURRENCE.c.key)).scalars())
             kept = select(SEALS.c.reference).where(SEALS.c.ciphertext.is_not(None))

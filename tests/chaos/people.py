@@ -24,7 +24,7 @@ PATIENCE_S: Final = 10
 _LETTERS: Final = string.ascii_letters + string.digits
 _CHEF: Final = {
     "delegate": 8, "sign_charter": 8, "submit": 12, "confirm_handover": 5, "report_change": 0.3, "answer_question": 6,
-    "amend": 0.3, "take_back": 0.1, "withdraw": 0.2, "renew": 0.1,
+    "amend": 0.3, "take_back": 0.1, "withdraw": 0.1, "renew": 0.02,
 }  # fmt: skip
 _OPERATOR: Final = {
     "check_listing": 2, "check_delegation": 2, "issue_code": 1, "reissue_code": 1, "revoke": 0.7, "send_back": 0.5,
@@ -207,7 +207,7 @@ class Person(threading.Thread):
         possible = self.read(f"/possible-actions/{reference}")
         open_now = [action["trigger"] for action in possible["actions"]] if possible else []
         wanted = [trigger for trigger in open_now if trigger in wishes]
-        if wanted:
+        if wanted and self.draw.random() < 2 * sum(wishes[trigger] for trigger in wanted):
             (trigger,) = self.draw.choices(wanted, [wishes[trigger] for trigger in wanted])
             body = self.body(trigger, reference)
             if self.draw.random() < 0.3:

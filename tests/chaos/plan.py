@@ -83,14 +83,15 @@ class Storm:
                 continue
             if service.ended_alone:
                 self.counts["morts à un point de coupure" if service.is_armed else "fins sans ordre"] += 1
+            self.counts["démarrages"] += 1
             point, nth, by = "", 1, signal.SIGKILL
             if self.draw.random() < 0.5:
+                self.counts["points de coupure posés"] += 1
                 known = SWEEP_POINTS if is_near_end else POINTS["portal" if service.name == "portal" else "worker"]
                 point, nth = self.draw.choice(known), self.draw.randint(1, 8)
                 by = self.draw.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP])
             skew = self.draw.choice(SKEWS) if self._server and service.name != "portal" else 0
             self.counts["horloges décalées"] += skew != 0
-            self.counts["démarrages"] += 1
             self._say(f"{service.name}: démarrage, {point or 'sans point'} {nth} {by.name}, décalage {skew} s")
             service.start(skew=skew, point=point, nth=nth, by=by)
 

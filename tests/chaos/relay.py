@@ -9,7 +9,7 @@ from typing import Final
 
 from notifications.vocabulary import Fault
 from tests.kit.smtp import ScriptedRelay, message_id
-from tests.kit.smtp_script import Visit
+from tests.kit.smtp_script import Answer, Late, Slow, Visit
 
 CODE_BEGINS: Final = "Zq7Xk2Wv"
 """How every code of the campaign begins, so that one search finds any of them."""
@@ -42,6 +42,14 @@ class ProvingRelay(ScriptedRelay):
         """Keep the proof of a mail alone."""
         codes = CODE.findall(_text_of(visit.content))
         self.kept.append(KeptMail(message_id(visit.content), tuple(visit.recipients), tuple(dict.fromkeys(codes))))
+
+    def answer(self, command: str, *about: str, visit: Visit) -> Answer:
+        """As told; an answer to the message that comes late, or by pieces, leaves its sender in doubt."""
+        answer = super().answer(command, *about, visit=visit)
+        if command in ("CONTENT", "END") and isinstance(answer, Late | Slow):
+            with self._noting:
+                self.doubtful_ends += 1
+        return answer
 
     def note(self, visit: Visit, command: str, reply: str) -> None:
         """Count the answers; those after which a sender cannot know whether the mail was taken are counted apart."""

@@ -49,7 +49,7 @@ def write(outcome: Outcome, folder: Path) -> Path:
     text = folder / "rapport.txt"
     text.write_text(text_of(outcome), encoding="utf-8")
     invariants = [asdict(invariant) | {"holds": invariant.holds} for invariant in outcome.invariants]
-    values = {name: value for name, value in vars(outcome).items() if name != "log"}
+    values = {name: value for name, value in vars(outcome).items() if name not in ("books", "log")}
     values |= {"plan": asdict(outcome.plan), "invariants": invariants, "holds": outcome.holds}
     (folder / "rapport.json").write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")
     (folder / "tempete.log").write_text("\n".join(outcome.log) + "\n", encoding="utf-8")

@@ -5,11 +5,14 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.campaign import Plan, run
+from tests.chaos.invariants import Books
 from tests.chaos.logs import kinds_of_lines, unforeseen
 from tests.chaos.report import text_of, write
 
@@ -25,6 +28,30 @@ def test_campaign__nothing_is_lost_and_nothing_is_done_twice(backend: str, tmp_p
     assert outcome.holds, f"ODA_SEED={seed}\n{text_of(outcome)}" + "\n".join(outcome.log)
     assert outcome.actions["declare"], "nobody could act"
     assert outcome.faults.total() > 2, "a storm in a glass of water"
+    assert breaches_of_false_books(outcome.books) == []
+
+
+def breaches_of_false_books(books: Books) -> list[str]:
+    """What of these falsifications the invariants let pass: none is allowed."""
+    sent = next(mail for mail in books.mails if (mail.kind, mail.stage, mail.doubted_at) == ("declared", "sent", None))
+    falsified: dict[str, Callable[[Books], object]] = {
+        "a mail taken twice": lambda one: one.copies.update([sent.message_id]),
+        "a mail lost on its way": lambda one: one.copies.subtract([sent.message_id]),
+        "a mail never written": lambda one: one.mails.remove(sent),
+        "a mail written twice": lambda one: one.mails.append(sent),
+        "an event without its action": lambda one: one.keys.pop(),
+        "an action without its event": lambda one: one.events.pop(),
+        "an event written twice": lambda one: one.events.append(one.events[-1]),
+        "a removal from nowhere": lambda one: one.removals.update(["ODA-2027-99999"]),
+    }
+    passed = []
+    for name, falsify in falsified.items():
+        false = copy(books)
+        false.mails, false.events, false.keys = [*books.mails], [*books.events], [*books.keys]
+        false.copies, false.removals = Counter(books.copies), Counter(books.removals)
+        falsify(false)
+        passed += [name] if all(invariant.holds for invariant in false.all()) else []
+    return passed
 
 
 def test_logs__a_traceback_is_seen_and_what_a_database_away_gives_is_not(tmp_path: Path) -> None:
