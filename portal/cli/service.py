@@ -43,6 +43,9 @@ _FRENCH = {
     "supervisor not called: %s": "l'adresse monitoring.ping_url n'a pas pu être appelée : %s",
     "supervisor called again": "l'adresse monitoring.ping_url répond de nouveau",
     "page failed: %s": "une page n'a pas pu être faite : %s",
+    'Execution of job "%s" skipped: maximum number of running instances reached (%d)': (
+        "un travail de l'échéancier dure plus d'une minute : le passage suivant attend qu'il finisse%.0s%.0s"
+    ),
     "Invalid HTTP request received.": "une requête reçue n'était pas du HTTP",
     "database: %s": "%s",
     "too many connections: %d": "plus de %d connexions à la fois : une de trop a été refusée",

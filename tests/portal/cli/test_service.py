@@ -182,6 +182,11 @@ def _wait_for_a_tick(url: str) -> None:
     ("message", "arguments", "shown"),
     [
         ("mails wait: %s", ("OSError",), "attention : les courriels attendent : OSError"),
+        (
+            'Execution of job "%s" skipped: maximum number of running instances reached (%d)',
+            ("Worker.tick", 1),
+            "attention : un travail de l'échéancier dure plus d'une minute : le passage suivant attend qu'il finisse",
+        ),
         ("tout va bien", (), "attention : tout va bien"),
         ("100 %", (), "attention : 100 %"),
         ("deux\nlignes\x1b[31m", (), "attention : deux lignes\N{REPLACEMENT CHARACTER}[31m"),
