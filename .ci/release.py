@@ -19,7 +19,7 @@ from typing import Final
 
 from audit import verified_at
 
-from states.fingerprint import definition_fingerprint
+from states.transitions import definition_fingerprint
 
 NAME: Final = "oda-delegations"
 MONTHS: Final = (

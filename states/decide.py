@@ -11,13 +11,11 @@ from states.decision import Case, Decision, Outcome, Refused
 from states.model import Actor, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules.authorization import access_problems
-from states.rules.code import second_code_problems
+from states.rules.authorization import access_problems, with_stand_ins
+from states.rules.code import after_drawn_code, second_code_problems
 from states.rules.declaration import late_declaration_warning, other_request_warnings, renewal_warning
-from states.rules.drawing import after_drawn_code
 from states.rules.question import without_settled_question
 from states.rules.revocation import early_revocation_warnings, key_still_used_warning
-from states.rules.standing_in import with_stand_ins
 from states.rules.verification import with_chef
 from states.transitions import ARROWS, BY_TRIGGER, Transition
 from states.validation import chef_key, clean_text, normalise_uai, uai_problem

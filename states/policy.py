@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from states.mail_domains import MailDomains
 from states.school_calendar import SchoolCalendar, SchoolDays
+from states.validation import MailDomains
 
 MonthDay = tuple[int, int]
 

@@ -5,7 +5,8 @@ arrows: deciding looks up a dictionary, a hundred times quicker than a machine's
 effects in callbacks would escape the transaction.
 """
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -16,11 +17,13 @@ from states.decision import Case, Outcome
 from states.refusals import Reason
 from states.rules.changes import apply_report, apply_settle, check_report, check_settle
 from states.rules.code import (
+    apply_draw,
     apply_expiry,
     apply_issue,
     apply_open_code,
     apply_reissue,
     apply_take_back_code,
+    check_draw,
     check_expiry,
     check_issue,
     check_open_code,
@@ -29,7 +32,6 @@ from states.rules.code import (
 )
 from states.rules.declaration import apply_declare, apply_renew, check_declare, check_renew
 from states.rules.drane import apply_send_to_drane, check_send_to_drane
-from states.rules.drawing import apply_draw, check_draw
 from states.rules.establishment import (
     apply_amend,
     apply_delegate,
@@ -61,12 +63,18 @@ from states.rules.verification import apply_check, apply_send_back, check_check,
 from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
 CHEF: Final = frozenset({Role.CHEF})
+
 OPERATOR: Final = frozenset({Role.OPERATOR})
-BOTH: Final = CHEF | OPERATOR
+
+_BOTH: Final = CHEF | OPERATOR
+
 IN_PERSON: Final = frozenset({Role.CHEF, Role.DEPUTY})
-REMOVERS: Final = frozenset({Role.OPERATOR, Role.CONNECTOR})
+
+_REMOVERS: Final = frozenset({Role.OPERATOR, Role.CONNECTOR})
+
 SCHEDULE: Final = frozenset({Role.SCHEDULE})
-REPORTERS: Final = BOTH | SCHEDULE | {Role.RUPN}
+
+_REPORTERS: Final = _BOTH | SCHEDULE | {Role.RUPN}
 
 BEFORE = None
 """The source of a trigger that creates a request."""
@@ -76,6 +84,8 @@ UNBORN: Final = "unborn"
 
 Arrow = tuple[State | None, State]
 """A source and a target."""
+
+FINGERPRINT_LENGTH = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +156,7 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=check_handover, apply=apply_handover),
     Transition(trigger=T.CONFIRM_EXPIRY, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
                check=check_expiry, apply=apply_expiry),
-    Transition(trigger=T.REPORT_CHANGE, arrows=same(*LIVE_STATES), roles=REPORTERS, after_end=True,
+    Transition(trigger=T.REPORT_CHANGE, arrows=same(*LIVE_STATES), roles=_REPORTERS, after_end=True,
                check=check_report, apply=apply_report),
     Transition(trigger=T.SETTLE_CHANGE, arrows=same(*State), roles=OPERATOR, after_end=True,
                check=check_settle, apply=apply_settle),
@@ -162,7 +172,7 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=check_revoke, apply=apply_revoke),
     Transition(trigger=T.EXPIRE, arrows=to(S.REVOKED, *LIVE_STATES), roles=SCHEDULE, after_end=True,
                check=check_expire, apply=apply_expire),
-    Transition(trigger=T.CONFIRM_REMOVAL, arrows=same(S.REVOKED), roles=REMOVERS, after_end=True,
+    Transition(trigger=T.CONFIRM_REMOVAL, arrows=same(S.REVOKED), roles=_REMOVERS, after_end=True,
                check=check_removal, apply=apply_removal),
     Transition(trigger=T.REOPEN_REMOVAL, arrows=same(S.REVOKED), roles=OPERATOR, after_end=True,
                check=check_reopening, apply=apply_reopening),
@@ -211,3 +221,25 @@ def compile_arrows(machine: Machine) -> frozenset[tuple[Trigger, Arrow]]:
 
 
 ARROWS: Final = compile_arrows(build())
+
+
+def definition_fingerprint(table: Sequence[Transition] = TABLE) -> str:
+    """A few characters that differ as soon as the process is not the same (R117).
+
+    They cover what a reader of the table sees: the states, and of each trigger its arrows, its roles, the names of its
+    rules and whether it outlives the school year. What a rule itself says is the tests' affair, and the changelog's.
+    """
+    return hashlib.sha256(_definition_text(table).encode()).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def _definition_text(table: Sequence[Transition] = TABLE) -> str:
+    """What the fingerprint is of, a line a state and a trigger; the order of rows, arrows and roles does not count."""
+    return "\n".join([f"states {' '.join(state.value for state in State)}", *sorted(map(_definition_line, table))])
+
+
+def _definition_line(transition: Transition) -> str:
+    arrows = sorted(f"{source.value if source else UNBORN}>{target.value}" for source, target in transition.arrows)
+    return " ".join([
+        transition.trigger.value, ",".join(arrows), ",".join(sorted(role.value for role in transition.roles)),
+        transition.check.__name__, transition.apply.__name__, "after_end" if transition.after_end else "within_year",
+    ])  # fmt: skip

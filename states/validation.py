@@ -1,7 +1,13 @@
-"""Names, mail addresses and UAI as people type them: cleaned, checked and compared (R11, R16, R17)."""
+"""Names, mail addresses and UAI as people type them: cleaned, checked, compared (R11, R16, R17).
+
+A name's usual writing and the domain that an address probably means are proposed, and never imposed.
+"""
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
@@ -9,23 +15,29 @@ from states.characters import fold, has_invisible, is_invisible, name_flaw, plai
 
 MAX_NAME = 100
 
-
-MAX_TEXT = 1000
-
+_MAX_TEXT = 1000
 
 UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
-
 _UAI = re.compile(r"[0-9]{7}[A-Z]")
-
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
-
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 
-
 _LINE_ENDS = str.maketrans("\n\r\t", "   ")
+
+_PARTICLES: Final = frozenset({"de", "du", "des", "d", "dit", "dite", "y", "von", "der", "den"})
+"""Words that begin with a small letter inside a name, and before one."""
+
+_WORDS: Final = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f][^\W\d_]*)*")
+
+_MC: Final = re.compile(r"mc[^\W\d_]{3,}")
+
+_SLIPS: Final = 2
+"""Letters added, lost, changed or swapped between two domains that are told apart by a slip of the keyboard."""
+
+_ANY: Final = "*"
 
 
 def is_storable(text: str) -> bool:
@@ -107,17 +119,6 @@ def mail_problem(text: str) -> str | None:
     return "n'a pas la forme d'une adresse électronique"
 
 
-def _mail_slip(text: str) -> str | None:
-    """The slip of the keyboard in an address, in French, with what to write instead."""
-    if "," in text:
-        return "contient une virgule : écrire un point à la place"
-    if "@" not in text:
-        return "n'a pas de « @ »"
-    if "." not in text.rpartition("@")[2]:
-        return "n'a pas de point après « @ »"
-    return None
-
-
 def clean_text(text: str) -> str:
     """A free text as it is stored: without outer spaces, nor the marks that come with what one pastes."""
     return without_pasted(text).strip()
@@ -128,8 +129,8 @@ def text_problem(text: str, *, required: bool = True) -> str | None:
     text = clean_text(text)
     if not text:
         return "est vide" if required else None
-    if len(text) > MAX_TEXT:
-        return f"compte {len(text)} caractères, {MAX_TEXT} au plus"
+    if len(text) > _MAX_TEXT:
+        return f"compte {len(text)} caractères, {_MAX_TEXT} au plus"
     if has_invisible(text.translate(_LINE_ENDS)):
         return "contient un caractère invisible"
     return None
@@ -163,3 +164,98 @@ def usual_uai(uai: str) -> str:
 def has_uai_form(uai: str) -> bool:
     """Return True for seven digits and any letter, as the directory may hold (R11)."""
     return bool(_UAI.fullmatch(uai))
+
+
+def proposed_name(typed: str) -> str:
+    """``Martin`` for ``MARTIN``, ``de La Rochefoucauld`` for ``DE LA ROCHEFOUCAULD``, ``McDonald`` for ``mcdonald``.
+
+    Only the words typed all in capitals or all in small letters are rewritten: ``LeBlanc`` was written with care. The
+    letters stay the same, so that it is the same person (R17).
+    """
+    words = list(_WORDS.finditer(typed))
+    return "".join(_pieces(typed, words))
+
+
+@dataclass(frozen=True, slots=True)
+class MailDomains:
+    """The domains in which the académie's people have their addresses; ``*`` stands for any letters.
+
+    ``own`` is the académie's, that of every example.
+    """
+
+    patterns: tuple[str, ...] = ("ac-*.fr",)
+    own: str = "ac-toulouse.fr"
+
+    @property
+    def example(self) -> str:
+        """An address as a person's is written here."""
+        return f"prenom.nom@{self.own}"
+
+    def is_usual(self, mail: str) -> bool:
+        """Return True for an address in one of these domains, which no slip of the keyboard made of a known one."""
+        domain = _domain_of(mail)
+        if domain in self._known:
+            return True
+        return any(fnmatchcase(domain, pattern) for pattern in self.patterns) and not self.likely_domain(mail)
+
+    def likely_domain(self, mail: str) -> str:
+        """The known domain of which this address has nearly the letters; empty when there is none."""
+        domain = _domain_of(mail)
+        near = [known for known in self._known if domain != known and 0 < slips(domain, known) <= _SLIPS]
+        return near[0] if near else ""
+
+    @property
+    def _known(self) -> tuple[str, ...]:
+        """The domains written out, the académie's own first."""
+        return tuple(dict.fromkeys((self.own, *(pattern for pattern in self.patterns if _ANY not in pattern))))
+
+
+def slips(typed: str, known: str) -> int:
+    """Count the letters to add, take away, change or swap with the next to go from one word to the other."""
+    if abs(len(typed) - len(known)) > _SLIPS:
+        return _SLIPS + 1
+    before: list[int] = []
+    row = list(range(len(known) + 1))
+    for i, letter in enumerate(typed, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(known, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == known[j - 2] and typed[i - 2] == other:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+def _mail_slip(text: str) -> str | None:
+    """The slip of the keyboard in an address, in French, with what to write instead."""
+    if "," in text:
+        return "contient une virgule : écrire un point à la place"
+    if "@" not in text:
+        return "n'a pas de « @ »"
+    if "." not in text.rpartition("@")[2]:
+        return "n'a pas de point après « @ »"
+    return None
+
+
+def _pieces(typed: str, words: list[re.Match[str]]) -> Iterator[str]:
+    end = 0
+    for match in words:
+        yield typed[end : match.start()]
+        yield _proposed_word(match[0], is_last=match is words[-1])
+        end = match.end()
+    yield typed[end:]
+
+
+def _proposed_word(word: str, *, is_last: bool) -> str:
+    lowered = word.lower()
+    if not (word.isupper() or word.islower()) or lowered.upper() != word.upper() or len(lowered) != len(word):
+        return word
+    if lowered in _PARTICLES and not is_last:
+        return lowered
+    if _MC.fullmatch(lowered):
+        return f"Mc{lowered[2:].capitalize()}"
+    return lowered.capitalize()
+
+
+def _domain_of(mail: str) -> str:
+    return mail.rpartition("@")[2].strip().casefold()

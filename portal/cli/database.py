@@ -126,7 +126,7 @@ def status(context: CliContext) -> None:
     if file and not file.exists():
         raise _not_current("Ce fichier n'existe pas encore.", "« oda init DOSSIER » ou « oda database upgrade »")
     with database_of(settings) as database, database.read() as connection:
-        from states.fingerprint import definition_fingerprint
+        from states.transitions import definition_fingerprint
         from workflow.database import schema
         from workflow.database.journal_tables import INSTALLED
         from workflow.engine.engine import VERSION

@@ -7,12 +7,11 @@ from typing import Any
 from states import refusals
 from states.commands import Declare, Renew
 from states.decision import Case, Outcome
-from states.mail_domains import MailDomains
 from states.model import Facts, Request
 from states.refusals import Reason
 from states.rules.fields import EARLIEST, day_problems
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolCalendar, SchoolYear
-from states.validation import clean, clean_mail, fold_mail, mail_problem, name_problem, person_key
+from states.validation import MailDomains, clean, clean_mail, fold_mail, mail_problem, name_problem, person_key
 from states.vocabulary import RevokeReason, State
 
 Identity = tuple[str, str, str]

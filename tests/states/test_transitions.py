@@ -5,15 +5,7 @@ from transitions import Machine
 
 from states import commands
 from states.commands import COMMANDS, Command, OnRequest
-from states.transitions import (
-    ARROWS,
-    BY_TRIGGER,
-    TABLE,
-    UNBORN,
-    build,
-    compile_arrows,
-    graph_transitions,
-)
+from states.transitions import ARROWS, BY_TRIGGER, TABLE, UNBORN, build, compile_arrows, graph_transitions
 from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
 S, T = State, Trigger

@@ -25,7 +25,7 @@ from states.commands import Code, OpenCode, TakeBackCode
 from states.decision import Case, Refused
 from states.model import Actor
 from states.refusals import Reason
-from states.rules.drawing import reading_problems
+from states.rules.code import reading_problems
 from states.school_calendar import SchoolYear
 from states.validation import clean_text, text_problem
 from workflow.auth.rate_limit import derived, digest

@@ -12,11 +12,11 @@ from notifications.messages.mailbox_news import MailboxNews
 from notifications.outbox.admin import stuck_for
 from notifications.ports import Clock
 from states.decision import Scalar
-from states.mail_domains import MailDomains
 from states.model import Actor, StandIn
 from states.refusals import Reason, unknown_establishment
-from states.rules.standing_in import held_until
+from states.rules.authorization import held_until
 from states.validation import (
+    MailDomains,
     clean_mail,
     clean_text,
     has_uai_form,

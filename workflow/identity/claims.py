@@ -8,8 +8,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from states.names import proposed_name
-from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, storable
+from states.validation import (
+    clean,
+    clean_mail,
+    has_uai_form,
+    mail_problem,
+    name_problem,
+    normalise_uai,
+    proposed_name,
+    storable,
+)
 from states.vocabulary import Role
 from workflow.settings.sign_in import ClaimNamesSettings, IdentityMappingSettings
 

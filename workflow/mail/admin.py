@@ -13,7 +13,7 @@ from notifications.vocabulary import CODE_KINDS, Audience
 from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, bad_field, unknown_establishment
-from states.rules.standing_in import code_problems
+from states.rules.authorization import code_problems
 from states.validation import clean_text, has_uai_form, normalise_uai, text_problem, uai_problem
 from workflow.auth.actors import require_operator
 from workflow.database.mapping import mailbox_of

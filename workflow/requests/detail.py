@@ -15,10 +15,10 @@ from states.decision import Scalar
 from states.model import Actor, Check, Establishment, Facts, Report, Request, StandIn
 from states.policy import Policy
 from states.refusals import Reason
+from states.rules.authorization import held_until, set_mailbox_of
 from states.rules.code import code_held_until
 from states.rules.declaration import mail_doubts, renewal_years
 from states.rules.revocation import RemovalTodo, removal_todo
-from states.rules.standing_in import held_until, set_mailbox_of
 from states.rules.verification import check_problems
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import (

@@ -12,8 +12,7 @@ from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, documen
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
 from states.characters import fold
 from states.departements import code_of_departement
-from states.mail_domains import MailDomains
-from states.validation import fold_mail
+from states.validation import MailDomains, fold_mail
 
 _DRANE_COLUMNS = (
     ("Mouvement", "movement"), ("UAI", "uai"), ("Établissement", "establishment"), ("Commune", "commune"),

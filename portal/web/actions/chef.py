@@ -12,9 +12,8 @@ from portal.web.context import WebContext
 from portal.web.forms import Field, Form, Shape, choices
 from states import commands as c
 from states.model import Request
-from states.names import proposed_name
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
-from states.validation import clean
+from states.validation import clean, proposed_name
 from states.vocabulary import CODE_CHANGES, KEY_CHANGES, Change, Step, Trigger, WithdrawReason
 from workflow.requests.detail import EventView, RequestView
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from notifications.ports import SystemClock
 from portal.cli.main import oda
-from states.fingerprint import definition_fingerprint
+from states.transitions import definition_fingerprint
 from tests.kit.factories import NOW
 from workflow.database import schema
 from workflow.database.connection import Database

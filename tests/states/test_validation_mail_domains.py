@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.mail_domains import MailDomains, slips
+from states.validation import MailDomains, slips
 
 DOMAINS = MailDomains(patterns=("ac-toulouse.fr", "ac-*.fr", "region-academique-occitanie.fr"))
 

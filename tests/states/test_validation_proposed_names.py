@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from states.characters import fold
-from states.names import proposed_name
+from states.validation import proposed_name
 
 
 @pytest.mark.rule("R16")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from states.fingerprint import LENGTH, definition_fingerprint
-from states.transitions import TABLE, to
+from states.transitions import FINGERPRINT_LENGTH, TABLE, definition_fingerprint, to
 from states.vocabulary import Role, State, Trigger
 
 ROOT = Path(__file__).parents[2]
@@ -43,4 +42,4 @@ def test_fingerprint__changes_with_an_arrow_a_role_a_rule_and_a_row() -> None:
 
 def test_fingerprint__does_not_depend_on_the_order_of_the_table() -> None:
     assert definition_fingerprint(TABLE[::-1]) == definition_fingerprint()
-    assert re.fullmatch(rf"[0-9a-f]{{{LENGTH}}}", definition_fingerprint())
+    assert re.fullmatch(rf"[0-9a-f]{{{FINGERPRINT_LENGTH}}}", definition_fingerprint())
