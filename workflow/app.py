@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from notifications.delivery.dispatcher import Dispatcher
     from notifications.mailer import Mailer
     from notifications.messages.catalogue import MailContext
-    from notifications.messages.mailbox_news import MailboxNews
+    from notifications.messages.operator_reports import MailboxNews
     from notifications.rendering.environment import TemplateLoader, TemplateProblem
     from workflow.auth.access import OpenSessions
     from workflow.auth.bindings import Bindings

@@ -27,8 +27,7 @@ from notifications.delivery.transactions import (
 from notifications.mailer import Mailer
 from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
-from notifications.outbox.refusals import relay_fault
-from notifications.outbox.retry import SendOutcome, SendResult
+from notifications.outbox.retry import SendOutcome, SendResult, relay_fault
 from notifications.ports import Clock, Transactions, crash_point, words_of
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage

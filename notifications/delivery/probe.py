@@ -27,8 +27,15 @@ from notifications.delivery.smtp import (
 from notifications.mailer import Mailer
 from notifications.messages.facts import RelayCheck
 from notifications.messages.mail import Mail
-from notifications.outbox.refusals import ASKS_LOGIN, Command, own_fault, relay_fault
-from notifications.outbox.retry import SendOutcome, SendResult, format_reply
+from notifications.outbox.retry import (
+    ASKS_LOGIN,
+    Command,
+    SendOutcome,
+    SendResult,
+    format_reply,
+    own_fault,
+    relay_fault,
+)
 from notifications.settings import MailSettings, RelaySettings
 from notifications.vocabulary import Audience, Fault, Kind, Priority, RelayFault, Stage
 from states.vocabulary import Labelled

@@ -20,13 +20,15 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from notifications.outbox.refusals import ASKS_LOGIN, Command, dropped_at
 from notifications.outbox.retry import (
+    ASKS_LOGIN,
     UNREADABLE,
+    Command,
     SendOutcome,
     SendResult,
     classify_refusal,
     classify_reply,
+    dropped_at,
     format_reply,
 )
 from notifications.ports import crash_point

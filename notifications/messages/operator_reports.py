@@ -1,6 +1,6 @@
-"""The mails to the operators that follow from no single request: year end, brake, a clock, a mail that died."""
+"""Mails that follow from no single request: year end, brake, a clock, a mail that died, another mailbox (R14)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -13,6 +13,8 @@ from notifications.messages.facts import (
     DepartementCount,
     JournalSealed,
     LostMail,
+    MailboxChanged,
+    MailboxToConfirm,
     MailUndeliverable,
     Place,
     WebhookFailing,
@@ -24,9 +26,10 @@ from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Ki
 from states import french
 from states.model import Establishment
 from states.school_calendar import YearEnd
+from states.validation import fold_mail
 from states.vocabulary import Labelled
 
-NAMED: Final = 100
+_NAMED: Final = 100
 """The most other mails that an alert names: the list on the portal has them all."""
 
 
@@ -145,7 +148,7 @@ class OperatorReports:
                     mail=mail.id, title=mail.title, establishment=_place_of(mail).full, reference=mail.reference,
                     code_lost=mail.kind in CODE_KINDS,
                 )
-                for mail in ordered[1 : NAMED + 1]
+                for mail in ordered[1 : _NAMED + 1]
             ),
             codes_lost=codes,
             same_mailbox=bool(first.recipient) and {mail.recipient for mail in mails} == {first.recipient},
@@ -176,6 +179,48 @@ def is_to_report(mail: Mail) -> bool:
     is_in_year_end_report = mail.kind is Kind.YEAR_END and mail.fault is Fault.NO_MAILBOX
     is_untold = mail.kind in (*LINK_KINDS, Kind.MAILBOX_CHANGED)
     return mail.audience is Audience.ESTABLISHMENT and not is_untold and not is_in_year_end_report
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailboxNews:
+    """The change of an establishment's mailbox by an operator.
+
+    ``codes_from``: the instant from which a code may leave for it without a second operator; None when it may at once.
+    """
+
+    place: Place
+    before: str | None
+    after: str | None
+    operator: str
+    why: str
+    at: datetime
+    codes_from: datetime | None
+
+    def drafts(self, operators: Iterable[str], timezone: tzinfo) -> list[Draft]:
+        """The mails, one to each of the operators' addresses."""
+        told = {fold_mail(address): address for address in operators}
+        at = french.instant(self.at, timezone)
+        codes_from = french.instant(self.codes_from, timezone) if self.codes_from else ""
+        to_confirm = MailboxToConfirm(
+            establishment=self.place, before=self.before or "", after=self.after or "", operator=self.operator,
+            why=self.why, at=at, codes_from=codes_from,
+        )  # fmt: skip
+        drafts = [
+            Draft(
+                kind=Kind.MAILBOX_TO_CONFIRM, audience=Audience.OPERATORS, recipient=address, context=to_confirm,
+                dedupe_key=f"mailbox:{self.place.uai}:{self.at.isoformat()}:{folded}",
+            )
+            for folded, address in told.items()
+        ]  # fmt: skip
+        if self.before:
+            changed = MailboxChanged(establishment=self.place, before=self.before, after=self.after or "", at=at)
+            drafts.append(
+                Draft(
+                    kind=Kind.MAILBOX_CHANGED, audience=Audience.ESTABLISHMENT, recipient=self.before, context=changed,
+                    uai=self.place.uai,
+                )
+            )  # fmt: skip
+        return drafts
 
 
 def _place_of(mail: Mail) -> Place:

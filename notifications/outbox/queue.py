@@ -14,8 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, select, text, true, update
 
 from notifications.messages.mail import Mail
-from notifications.outbox.refusals import own_fault, suspects_needed
-from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
+from notifications.outbox.retry import RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS
 from notifications.sql import UtcDateTime, batches, update_rows

@@ -1,21 +1,95 @@
-"""The result of one sending and the retry policy: plain values, decided without a network."""
+"""The result of one sending, and when a mail is tried again: plain values, decided without a network.
 
+A refusal is judged by the command, the code and the enhanced status code, never by its words, which quote addresses and
+host names and differ from server to server. RFC 3463: X.1.1 to X.1.6 and X.2.x speak of the recipient, X.7.x of a
+policy, X.3.x and X.4.x of the system and the network. Postfix says at RCPT what it has against the client, the greeting
+or the sender (``smtpd_delay_reject``), Exchange after the message that the sender may not. A refusal that does not name
+the recipient or the message is therefore *disputed*: of this mail alone, or of all. What happens to other mails decides
+(R58, R70).
+"""
+
+import re
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final
 from zlib import crc32
 
-from notifications.outbox.refusals import Blame, Command, answer_of, blame, is_final
 from notifications.settings import MailSettings
-from notifications.vocabulary import Fault
+from notifications.vocabulary import Fault, RelayFault
 from states.characters import is_invisible
 
-MAX_REPLY: Final = 500
+_MAX_REPLY: Final = 500
 """The most characters of a server's reply that are kept."""
-JITTER: Final = 0.25
+
+_JITTER: Final = 0.25
 """By how much a wait may be longer: mails that a relay put off together do not come back all at once."""
+
 UNREADABLE: Final = "réponse illisible"
+
+
+class Command(StrEnum):
+    """The commands that name one mail; END is the point after the message."""
+
+    RCPT = "RCPT"
+    DATA = "DATA"
+    END = "END"
+
+
+class Blame(Enum):
+    """At whom a refusal is aimed; DISPUTED: at this mail alone or at all of ours, the answer alone cannot tell."""
+
+    RECIPIENT = "recipient"
+    MESSAGE = "message"
+    DISPUTED = "disputed"
+
+
+ASKS_LOGIN: Final = (530, 535, 538)
+"""The replies by which a relay asks us to log in."""
+
+
+def blame(command: Command, code: int, text: str) -> Blame:
+    """Judge a refusal by its codes."""
+    match _status_of(text):
+        case None:
+            judged = _NO_STATUS.get(code, Blame.DISPUTED)
+            return Blame.RECIPIENT if judged is Blame.MESSAGE and command is Command.RCPT else judged
+        case (1, 1 | 2 | 3 | 4 | 5 | 6 | 10):
+            return Blame.RECIPIENT
+        case (2, detail) if detail < 100:  # Exchange numbers faults of the sender from 5.2.250 on
+            return Blame.RECIPIENT
+        case (3, 4) | (6, _):
+            return Blame.MESSAGE
+    return Blame.DISPUTED
+
+
+def dropped_at(command: Command) -> str:
+    """Write the answer of a relay that cuts the connection instead of answering."""
+    return f"{command} {_DROPPED}"
+
+
+def own_fault(answer: str) -> Fault:
+    """The fault of a mail, once a disputed answer is known to be aimed at it alone."""
+    return Fault.RECIPIENT_REFUSED if answer.startswith(Command.RCPT) else Fault.MESSAGE_REFUSED
+
+
+def relay_fault(answer: str) -> RelayFault:
+    """The relay's trouble, once a disputed answer is known to be aimed at all mails."""
+    _, code, *status = answer.split()
+    if code == _DROPPED:
+        return RelayFault.DOWN
+    if int(code) in ASKS_LOGIN:
+        return RelayFault.LOGIN_REFUSED
+    if not 500 <= int(code) < 600:
+        return RelayFault.BUSY
+    of_sender = code == "553" or bool(status and status[0].partition(".")[2] in _OF_SENDER)
+    return RelayFault.SENDER_REFUSED if of_sender else RelayFault.RELAY_DENIED
+
+
+def suspects_needed(answer: str) -> int:
+    """How many different recipients this answer must have refused, in a row, to be the relay's (R70)."""
+    _, code, *_ = answer.split()
+    return 1 if code != _DROPPED and int(code) in ASKS_LOGIN else _SUSPECTS
 
 
 class SendOutcome(Enum):
@@ -66,12 +140,12 @@ class RetryRules:
     @property
     def longest(self) -> timedelta:
         """The longest wait between two attempts."""
-        return max(self.delays) * (1 + JITTER)
+        return max(self.delays) * (1 + _JITTER)
 
     def delay(self, attempts: int, mail: int = 0) -> timedelta:
         """The wait after that many attempts, counted from 1; up to a quarter longer, by the mail's number."""
         spread = crc32(f"{mail}:{attempts}".encode()) / 2**32
-        return self.delays[min(attempts, len(self.delays)) - 1] * (1 + JITTER * spread)
+        return self.delays[min(attempts, len(self.delays)) - 1] * (1 + _JITTER * spread)
 
 
 def format_reply(code: int, text: str) -> str:
@@ -79,7 +153,7 @@ def format_reply(code: int, text: str) -> str:
     if not 200 <= code < 600:
         return UNREADABLE
     printable = "".join(" " if is_invisible(c) else c for c in f"{code} {text}" if not "\ud800" <= c <= "\udfff")
-    return " ".join(printable.split())[:MAX_REPLY]
+    return " ".join(printable.split())[:_MAX_REPLY]
 
 
 def classify_refusal(code: int, text: str, command: Command) -> SendResult:
@@ -89,8 +163,8 @@ def classify_refusal(code: int, text: str, command: Command) -> SendResult:
     """
     aimed, reply = blame(command, code, text), format_reply(code, text)
     if aimed is Blame.DISPUTED:
-        fault = Fault.DISPUTED if is_final(code) else Fault.DEFERRED
-        return SendResult(SendOutcome.RETRY, fault, reply, answer_of(command, code, text))
+        fault = Fault.DISPUTED if _is_final(code) else Fault.DEFERRED
+        return SendResult(SendOutcome.RETRY, fault, reply, _answer_of(command, code, text))
     # An enhanced code tells what 501 does not: that the address is malformed, and will stay so.
     if 500 <= code < 600:
         fault = Fault.RECIPIENT_REFUSED if aimed is Blame.RECIPIENT else Fault.MESSAGE_REFUSED
@@ -105,3 +179,37 @@ def classify_reply(code: int, text: str) -> SendResult:
     if 400 <= code < 600:
         return classify_refusal(code, text, Command.END)
     return SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY, format_reply(code, text))
+
+
+_SUSPECTS: Final = 3
+"""So many different recipients refused by one answer in a row, none accepted between: it is the relay's (R70)."""
+
+_STATUS: Final = re.compile(r"\s*#?[245]\.(\d{1,3})\.(\d{1,3})(?!\d)")
+
+_PROTOCOL: Final = (500, 501, 502, 503, 504)
+"""A relay or a proxy answers these when it is out of step, Postfix to a greeting that it dislikes: never final."""
+
+_DROPPED: Final = "dropped"
+
+_OF_SENDER: Final = ("1.7", "1.8", "2.252", "7.60")
+"""Enhanced codes against the sender's address; the last two are Exchange's, « may not send as »."""
+
+_NO_STATUS: Final = {551: Blame.RECIPIENT, 552: Blame.MESSAGE, 556: Blame.RECIPIENT}
+"""What a code means that comes without an enhanced one; 552 at RCPT is a full mailbox."""
+
+
+def _status_of(text: str) -> tuple[int, int] | None:
+    """Read the enhanced status code that begins a reply's text, without its class: (7, 1) for ``5.7.1``."""
+    match = _STATUS.match(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _is_final(code: int) -> bool:
+    """Return True for a refusal that asking again does not change."""
+    return 500 <= code < 600 and code not in _PROTOCOL and code not in ASKS_LOGIN
+
+
+def _answer_of(command: Command, code: int, text: str) -> str:
+    """Write command and codes, by which two refusals are the same: ``RCPT 554 5.7.1``."""
+    status = _status_of(text)
+    return f"{command} {code}" + (f" {code // 100}.{status[0]}.{status[1]}" if status else "")

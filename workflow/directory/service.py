@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import Connection, Row, select, update
 
 from notifications.messages.facts import Place
-from notifications.messages.mailbox_news import MailboxNews
+from notifications.messages.operator_reports import MailboxNews
 from notifications.outbox.admin import stuck_for
 from notifications.ports import Clock
 from states.decision import Scalar

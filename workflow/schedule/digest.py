@@ -3,6 +3,8 @@
 What is late is what the worklist shows as such: its filters are the only definition.
 """
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -11,34 +13,56 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, update
 
 from notifications.mailer import Mailer
-from notifications.messages.facts import ChangeDue, HeldEnd, Late, LateDigest, LateGroup, Person, Place, Year
+from notifications.messages.facts import (
+    ChangeDue,
+    HeldEnd,
+    Late,
+    LateDigest,
+    LateGroup,
+    Person,
+    Place,
+    SecurityWaves,
+    Year,
+)
 from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
 from states.school_calendar import months_before
 from states.vocabulary import Change, State
-from workflow.auth.rate_limit import most_refused_subjects
+from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS, most_refused_subjects
+from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
 from workflow.database.schedule_tables import NODE, OCCURRENCE
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
+from workflow.journal.chain import INSTALLATION
 from workflow.requests.filters import CODE_LATE, Filters
 from workflow.requests.worklist import COUNTED, Order, Worklist
 from workflow.retention.erasure import count_awaited
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
-from workflow.schedule.waves import security_waves
 from workflow.year_end.renewals import renewal_progress
 from workflow.year_end.service import held_in
 
-MANY_REFUSED: Final = 10
+_MANY_REFUSED: Final = 10
 """Mailboxes or addresses refused a sign-in link in one window, from which the operators are told."""
 
 LISTED: Final = 5
 """Requests named of each kind: the mail stays short, the worklist has them all."""
 
-
 _KEYS: Final = "digest:"
+
+_MANY_TOKENS: Final = 50
+"""Refused tokens from which the operators are told: a program with an old one stops at some."""
+
+_MANY_FORGED: Final = 30
+"""Forms that were not ours: a page left open over a new version makes some."""
+
+_MANY_FORBIDDEN: Final = 50
+"""Pages asked for in a role that has them not: a link sent to a colleague makes some."""
+
+_MANY_EXPORTS: Final = 30
+"""Lists that one person took away: more than a day's work asks for."""
 
 
 def digest_key(day: date) -> str:
@@ -63,33 +87,11 @@ def digest_page(mailer: Mailer, job_day: JobDay, troubles: tuple[str, ...] = ())
     return drafts
 
 
-def late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -> dict[str, Filters]:
-    """The worklist's filters of what is late on a day, at ``now``, by the names of the digest's facts."""
-    midnight, timetable = policy.calendar.midnight, policy.timetable
-    filters = {
-        "to_handle": Filters(submitted_before=midnight(day - timedelta(days=expected_days))),
-        "undelivered": Filters(undeliverable=True),
-        "waiting_codes": Filters(code_waits_since=now - CODE_LATE),
-        "held_codes": Filters(code_drawn_before=now - CODE_LATE),
-        "reports": Filters(report_due_on=day),
-        "answers": Filters(question_answered=True),
-    }
-    if timetable.stalled:
-        since = midnight(day - timedelta(days=timetable.stalled[-1]))
-        filters["stalled"] = Filters(states=WAITS_FOR_ESTABLISHMENT, since_before=since)
-    if timetable.handover:
-        since = midnight(day - timedelta(days=timetable.handover[-1]))
-        unread_since = midnight(day - timedelta(days=timetable.handover[0]))
-        filters["unread_codes"] = Filters(code_unread=True, code_unread_before=unread_since)
-        filters["not_handed"] = Filters(not_handed_over=True, since_before=since)
-    return filters
-
-
 def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> LateDigest:
     """All that is late, in the same few queries however many requests there are."""
     calendar = job_day.policy.calendar
     worklist = Worklist(connection, installation.schedule_actor_in(connection), job_day.policy, job_day.now)
-    filters = late_filters(job_day.policy, mailer.mail_context.expected_days, job_day.day, job_day.now)
+    filters = _late_filters(job_day.policy, mailer.mail_context.expected_days, job_day.day, job_day.now)
     since = _last_digest(connection, job_day) if mailer.settings.operators == "daily" else None
     if since:
         filters["new_requests"] = Filters(states=(State.REQUESTED,), since_after=since)
@@ -124,11 +126,58 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
-        refused_sign_ins=refused if refused >= MANY_REFUSED else 0,
-        waves=security_waves(connection, last_hour), renewals=_renewals(connection, job_day),
+        refused_sign_ins=refused if refused >= _MANY_REFUSED else 0,
+        waves=_security_waves(connection, last_hour), renewals=_renewals(connection, job_day),
         without_mailbox=_asked_without_mailbox(connection, last_hour),
         unerased=count_awaited(connection, kept_since) if job_day.day.weekday() == 0 else 0,
     )  # fmt: skip
+
+
+def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now: datetime) -> int:
+    """Tell the operators, once each, of the open reports whose day has come (R32); return how many.
+
+    One that took effect on the day it was made was told then; one of a revoked request asks for nothing any more.
+    """
+    today = policy.calendar.today(now)
+    due = (
+        select(REPORT)
+        .where(REPORT.c.settlement.is_(None), REPORT.c.due_told_at.is_(None), REPORT.c.effective_on <= today)
+        .order_by(REPORT.c.effective_on)
+        .limit(PAGE)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(due).all()
+    if not rows:
+        return 0
+    keys = [(row.reference, row.number) for row in rows]
+    is_due = tuple_(REPORT.c.reference, REPORT.c.number).in_(keys)
+    connection.execute(update(REPORT).where(is_due).values(due_told_at=now))
+    announced = [row for row in rows if policy.calendar.today(row.reported_at) < row.effective_on]
+    drafts = _report_drafts(connection, mailer, policy, announced)
+    mailer.enqueue(connection, drafts, now)
+    return len(drafts)
+
+
+def _late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -> dict[str, Filters]:
+    """The worklist's filters of what is late on a day, at ``now``, by the names of the digest's facts."""
+    midnight, timetable = policy.calendar.midnight, policy.timetable
+    filters = {
+        "to_handle": Filters(submitted_before=midnight(day - timedelta(days=expected_days))),
+        "undelivered": Filters(undeliverable=True),
+        "waiting_codes": Filters(code_waits_since=now - CODE_LATE),
+        "held_codes": Filters(code_drawn_before=now - CODE_LATE),
+        "reports": Filters(report_due_on=day),
+        "answers": Filters(question_answered=True),
+    }
+    if timetable.stalled:
+        since = midnight(day - timedelta(days=timetable.stalled[-1]))
+        filters["stalled"] = Filters(states=WAITS_FOR_ESTABLISHMENT, since_before=since)
+    if timetable.handover:
+        since = midnight(day - timedelta(days=timetable.handover[-1]))
+        unread_since = midnight(day - timedelta(days=timetable.handover[0]))
+        filters["unread_codes"] = Filters(code_unread=True, code_unread_before=unread_since)
+        filters["not_handed"] = Filters(not_handed_over=True, since_before=since)
+    return filters
 
 
 def _asked_without_mailbox(connection: Connection, since: datetime) -> tuple[Place, ...]:
@@ -203,31 +252,6 @@ def _group(
     return LateGroup(total=min(total, COUNTED + 1), requests=named)
 
 
-def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now: datetime) -> int:
-    """Tell the operators, once each, of the open reports whose day has come (R32); return how many.
-
-    One that took effect on the day it was made was told then; one of a revoked request asks for nothing any more.
-    """
-    today = policy.calendar.today(now)
-    due = (
-        select(REPORT)
-        .where(REPORT.c.settlement.is_(None), REPORT.c.due_told_at.is_(None), REPORT.c.effective_on <= today)
-        .order_by(REPORT.c.effective_on)
-        .limit(PAGE)
-        .with_for_update(skip_locked=True)
-    )
-    rows = connection.execute(due).all()
-    if not rows:
-        return 0
-    keys = [(row.reference, row.number) for row in rows]
-    is_due = tuple_(REPORT.c.reference, REPORT.c.number).in_(keys)
-    connection.execute(update(REPORT).where(is_due).values(due_told_at=now))
-    announced = [row for row in rows if policy.calendar.today(row.reported_at) < row.effective_on]
-    drafts = _report_drafts(connection, mailer, policy, announced)
-    mailer.enqueue(connection, drafts, now)
-    return len(drafts)
-
-
 def _report_drafts(connection: Connection, mailer: Mailer, policy: Policy, reports: list[Row[Any]]) -> list[Draft]:
     references = {row.reference for row in reports}
     rows = connection.execute(select(*REQUEST_COLUMNS).where(REQUEST.c.reference.in_(references)))
@@ -252,3 +276,23 @@ def _report_drafts(connection: Connection, mailer: Mailer, policy: Policy, repor
             )
         )  # fmt: skip
     return drafts
+
+
+def _security_waves(connection: Connection, since: datetime) -> SecurityWaves:
+    """Return what passed its threshold since then; the others stay at 0."""
+    recent = (EVENT.c.stream == INSTALLATION, EVENT.c.at > since)
+    refused: Counter[str] = Counter()
+    refusals = select(EVENT.c.canonical).where(*recent, EVENT.c.kind == "door_refused")
+    for canonical in connection.execute(refusals).scalars():
+        data = json.loads(canonical)["data"]
+        refused[data["limit"]] += data["refused"]
+    exports = select(func.count()).where(*recent, EVENT.c.kind == "exported").group_by(EVENT.c.actor)
+    most = max(connection.execute(exports).scalars(), default=0)
+    return SecurityWaves(
+        tokens=_many(refused[FAILED_TOKENS.name], _MANY_TOKENS), forged=_many(refused[FORGED_FORMS.name], _MANY_FORGED),
+        forbidden=_many(refused[FORBIDDEN.name], _MANY_FORBIDDEN), exports=_many(most, _MANY_EXPORTS),
+    )  # fmt: skip
+
+
+def _many(count: int, threshold: int) -> int:
+    return count if count >= threshold else 0

@@ -5,14 +5,7 @@ from datetime import timedelta
 import pytest
 
 from notifications.delivery.smtp import RelayTrouble
-from notifications.outbox.refusals import Command
-from notifications.outbox.retry import (
-    RetryRules,
-    SendOutcome,
-    classify_refusal,
-    classify_reply,
-    format_reply,
-)
+from notifications.outbox.retry import Command, RetryRules, SendOutcome, classify_refusal, classify_reply, format_reply
 from notifications.vocabulary import Fault, RelayFault
 from tests.notifications.office import mail_settings
 

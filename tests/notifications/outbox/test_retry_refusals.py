@@ -2,8 +2,16 @@
 
 import pytest
 
-from notifications.outbox.refusals import Blame, Command, blame, own_fault, relay_fault, suspects_needed
-from notifications.outbox.retry import SendOutcome, classify_refusal
+from notifications.outbox.retry import (
+    Blame,
+    Command,
+    SendOutcome,
+    blame,
+    classify_refusal,
+    own_fault,
+    relay_fault,
+    suspects_needed,
+)
 from notifications.vocabulary import Fault, RelayFault
 
 RCPT, DATA, END = Command
