@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -64,7 +65,10 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
         ("Opérateurs", str(len(settings.people.operators))),
         *_drawn_codes(settings),
         *((("Connecteur", settings.removals.connector.url),) if settings.removals.connector.url else ()),
-        *((f"Webhook {endpoint.name}", endpoint.url) for endpoint in settings.webhooks.endpoints),
+        *(
+            (f"Webhook {endpoint.name}", urlsplit(endpoint.url).hostname or "")
+            for endpoint in settings.webhooks.endpoints
+        ),
         *(
             ("Document joint au code", f"{document.title} ({document.file})")
             for document in settings.documentation.files

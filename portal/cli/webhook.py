@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workflow.settings.webhooks import WebhookEndpoint
 
 _ENDPOINTS = {
-    "name": "Logiciel", "url": "Adresse", "standing": "État", "waiting": "À envoyer", "given_up": "Abandonnés",
+    "name": "Logiciel", "host": "Serveur", "standing": "État", "waiting": "À envoyer", "given_up": "Abandonnés",
     "delivered_at": "Dernier reçu",
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from notifications.outbox.retry import RetryRules
 from notifications.sql import Row, insert_rows, upsert
 from states.decision import RequestEvent
+from states.vocabulary import Trigger
 from workflow.database.tables import REQUEST
 from workflow.database.webhook_tables import DELIVERY, ENDPOINT_STATE, DeliveryStage
 from workflow.settings.webhooks import WebhookEndpoint, WebhooksSettings
@@ -266,6 +268,12 @@ class DeliveryView:
     ended_at: datetime | None
     is_held: bool
 
+    @property
+    def label(self) -> str:
+        """The event in French."""
+        trigger = self.kind.partition(".")[2]
+        return next((each.label for each in Trigger if each.value == trigger), self.kind)
+
 
 def list_deliveries(
     connection: Connection, *, endpoint: str = "", stage: DeliveryStage | None = None, reference: str = "",
@@ -300,10 +308,13 @@ def count_deliveries(connection: Connection) -> Mapping[tuple[str, DeliveryStage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EndpointView:
-    """One endpoint for display; ``standing`` is in French, ``is_well`` False when somebody should look."""
+    """One endpoint for display; ``standing`` is in French, ``is_well`` False when somebody should look.
+
+    Of its address the host alone: the rest may hold a key.
+    """
 
     name: str
-    url: str
+    host: str
     standing: str
     is_well: bool
     include_people: bool
@@ -317,7 +328,7 @@ def view_endpoints(connection: Connection, settings: WebhooksSettings) -> list[E
     states, counts = load_states(connection, settings.endpoints), count_deliveries(connection)
     return [
         EndpointView(
-            name=endpoint.name, url=endpoint.url, standing=_standing(states[endpoint.name]),
+            name=endpoint.name, host=urlsplit(endpoint.url).hostname or "", standing=_standing(states[endpoint.name]),
             is_well=not (states[endpoint.name].is_gone or states[endpoint.name].failing_since),
             include_people=endpoint.include_people,
             waiting=counts.get((endpoint.name, DeliveryStage.WAITING), 0),

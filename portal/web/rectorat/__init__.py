@@ -24,6 +24,7 @@ from portal.web.rectorat import (
     search,
     security_log,
     sessions,
+    webhooks,
     year_end,
 )
 
@@ -33,7 +34,7 @@ for module in (
     checks, clock, codes, collaboration, dashboard, request, search, mails, removals, removals_import,
     directory_import, bindings, establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
     sessions,
-    security_log,
+    security_log, webhooks,
 ):  # fmt: skip
     router.include_router(module.router)
 router.include_router(activation.import_router)

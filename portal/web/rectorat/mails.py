@@ -101,7 +101,9 @@ def show_mails(
         restoration = restoration_held(connection)
     return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,
-        counts=counts, pause=pause, restoration=restoration, query=query, stages=Stage, stage_options=options_of(Stage),
+        counts=counts, pause=pause,
+        tells_others=bool(context.app.settings.webhooks.endpoints),
+        restoration=restoration, query=query, stages=Stage, stage_options=options_of(Stage),
         kind_options=options_of(Kind), fault_options=options_of(Fault), dead=dead,
         retry_together=query.address(path=f"{MAILS_PATH}/renvoyer"), export=query.address(path=f"{MAILS_PATH}/export"),
         first=query.address() if suite else None, more=query.address(page.after) if page.after else None,

@@ -69,7 +69,7 @@ READERS_SEE = {"/rectorat", "/rectorat/tableau-de-bord", "/rectorat/a-verifier",
                "/rectorat/courriels", "/rectorat/etablissements", "/rectorat/retraits", "/rectorat/fin-d-annee",
                "/rectorat/calendrier", "/rectorat/chiffres", "/rectorat/listes", "/rectorat/horloge", "/rectorat/aide",
                "/rectorat/drane", "/rectorat/liaisons", "/rectorat/activation",
-               "/rectorat/activation/etablissements"}  # fmt: skip
+               "/rectorat/activation/etablissements", "/rectorat/webhooks"}  # fmt: skip
 CHEFS_SEE = {"/etablissement", "/etablissement/demandes", "/etablissement/demandes/{reference}",
              "/etablissement/courriels", "/etablissement/courriels/{number}", "/etablissement/personnes"}  # fmt: skip
 TOLD_OF_READING = {"actor", "try_count", "security_address", "installation"}
