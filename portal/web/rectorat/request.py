@@ -31,6 +31,7 @@ from portal.web.worklist.position import origin_of
 from states.rules.drane import changed_for_drane
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.database.file_tables import ListKind
+from workflow.evidence.claimed_delegations import ClaimedDelegation, claimed_delegations
 from workflow.evidence.comparison import ListComparison, Match, Matches
 from workflow.mail.queries import show_mail
 from workflow.requests.checks_to_make import ChecksToMake
@@ -162,6 +163,8 @@ class CheckCard:
     motif: str
     match: Match | None = None
     """What the imported list says, while the check is to be made (R94)."""
+    claim: ClaimedDelegation | None = None
+    """What the RUPN's own identity says of it, likewise (R113)."""
 
     @property
     def confirmed_row(self) -> str:
@@ -185,7 +188,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
         next_to_check = _next_to_check(action_context, connection)
-        matches = _matches(action_context, connection)
+        matches, claim = _matches(action_context, connection), _claimed(action_context, connection)
     return {
         "view": view,
         "action_context": action_context,
@@ -195,7 +198,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "badge": mail_badge,
         "happened": happened,
         "details": history_details,
-        "cards": _check_cards(action_context, matches),
+        "cards": _check_cards(action_context, matches, claim),
         "inline": inline,
         "own_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if not open_.on_behalf],
         "behalf_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if open_.on_behalf],
@@ -238,7 +241,18 @@ def _matches(action_context: ActionContext, connection: Connection) -> Matches:
     return ListComparison(connection, app.policy, app.clock.now()).matches([request])[request.reference]
 
 
-def _check_cards(action_context: ActionContext, matches: Matches) -> tuple[CheckCard, ...]:
+def _claimed(action_context: ActionContext, connection: Connection) -> ClaimedDelegation | None:
+    """What the RUPN's identity says, of a request that waits for its checks."""
+    app, request = action_context.app, action_context.view.request
+    if request.state is not State.REQUESTED:
+        return None
+    today = action_context.web.pages.today()
+    return claimed_delegations(connection, [request], app.policy, today).get(request.reference)
+
+
+def _check_cards(
+    action_context: ActionContext, matches: Matches, claim: ClaimedDelegation | None
+) -> tuple[CheckCard, ...]:  # fmt: skip
     """The two checks, once the rectorat has the request, or had it."""
     view = action_context.view
     checks = (
@@ -255,6 +269,7 @@ def _check_cards(action_context: ActionContext, matches: Matches) -> tuple[Check
             source=proposed_source(action_context, trigger) if action_context.is_open(trigger) else "",
             motif=motif if check_view.problem and check_view.problem.code == "check_negative" else "",
             match=None if check_view.is_valid else matches.get(kind),
+            claim=None if check_view.is_valid or trigger is not Trigger.CHECK_DELEGATION else claim,
         )
         for (title, name, check_view, motif), trigger, kind in zip(checks, CHECKS, ListKind, strict=True)
     )  # fmt: skip

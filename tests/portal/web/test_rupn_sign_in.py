@@ -50,6 +50,7 @@ def test_delegation__is_proposed_and_confirmed_by_an_operator(national: National
     came_in(national, FrEduResDel=[resource(uai="0120001X"), resource()])
     page = operator.get("/rectorat/a-verifier")
     assert "d'après son identité" in page.text
+    assert "identité nationale du RUPN, le" in operator.get(f"/rectorat/demandes/{reference}").text
     with portal.app.database.read() as connection:
         before = load_facts(connection, reference, portal.app.mailer).request
     assert before

@@ -1,11 +1,13 @@
 """The settings of signing in: providers, and the roles that a mail's link admits (R101)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from states.vocabulary import Role
+from tests.workflow.settings.files import only_problem
 from workflow.settings.sign_in import SignInSettings, TrustedHeadersSettings
 
 pytestmark = pytest.mark.rule("R101")
@@ -98,3 +100,9 @@ def test_trusted_headers__what_would_let_anybody_in_or_break_a_visit_is_refused(
     with pytest.raises(ValidationError):
         TrustedHeadersSettings.model_validate(values)
     assert TrustedHeadersSettings.model_validate({"proxies": ["10.1.2.0/24", "::1"], "person": "eppn"}).proxies
+
+
+@pytest.mark.rule("R112")
+def test_code_by_link__without_a_national_sign_in_is_refused(tmp_path: Path) -> None:
+    by_link = "code:\n  delivery: link\n"
+    assert "identité nationale" in str(only_problem(tmp_path, by_link))
