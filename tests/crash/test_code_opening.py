@@ -15,7 +15,7 @@ from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import play
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import SEPTEMBER
-from workflow.codes.opening import open_code
+from workflow.codes.reading import open_code
 from workflow.database.journal_tables import EVENT
 
 pytestmark = pytest.mark.rule("R112", "R44")
