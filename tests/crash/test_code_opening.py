@@ -14,7 +14,7 @@ from tests.kit import drawn_codes as kit
 from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import play
 from tests.kit.system import System
-from tests.workflow.year_end.test_sweep import SEPTEMBER
+from tests.workflow.year_end.test_service_sweep import SEPTEMBER
 from workflow.codes.reading import open_code
 from workflow.database.journal_tables import EVENT
 
