@@ -7,7 +7,7 @@ the journal; an assignment stops nobody and ends by itself. See ``docs/adr/0023-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Select, delete, func, insert, select
 
@@ -20,8 +20,10 @@ from states.validation import clean_text
 from workflow.database.clock import require_right_clock
 from workflow.database.journal_tables import ACTOR
 from workflow.database.tables import ASSIGNMENT, PRIVATE_NOTE, REQUEST
-from workflow.engine.engine import Engine
 from workflow.journal.installation import address_in
+
+if TYPE_CHECKING:  # a list of requests must not load what sends mails
+    from workflow.engine.engine import Engine
 
 MOST: Final = 20
 """Notes on one request."""
@@ -113,7 +115,7 @@ class PrivateNote:
 class PrivateNotes:
     """Notes are written and erased here."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: "Engine") -> None:
         self._engine = engine
 
     def write(self, reference: str, actor: Actor, text: str) -> tuple[Reason, ...]:
