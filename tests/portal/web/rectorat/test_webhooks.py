@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
 from tests.workflow.webhooks.scene import SECRET
-from workflow.database.webhook_tables import DELIVERY
+from workflow.database.webhook_tables import DELIVERY, ENDPOINT_STATE
 
 pytestmark = pytest.mark.rule("R118")
 PLACE = "/rectorat/webhooks"
@@ -66,3 +66,21 @@ def test_webhooks__a_reader_reads_them_and_a_chef_does_not(portal: Portal) -> No
     assert "/renvoyer" not in page.text
     assert reader.post(f"{PLACE}/1/renvoyer").status_code == 403
     assert portal.client(CHEF).get(PLACE).status_code == 403
+
+
+@pytest.mark.rule("R115")
+def test_health__tells_of_a_system_that_is_told_no_more_after_an_hour(portal: Portal) -> None:
+    now = portal.clock.now()
+    state = {"name": "tickets", "failures": 3, "failing_since": now, "gone_setting": "", "answer": ""}
+    with portal.app.database.write() as connection:
+        connection.execute(insert(ENDPOINT_STATE), [state])
+    portal.clock.advance(minutes=50)
+    assert [finding.needs_somebody for finding in portal.app.health.report().findings if "webhook" in finding.code] == [
+        False
+    ]
+    portal.clock.advance(minutes=20)
+    portal.app.health.keep(portal.app.health._read())
+    [told] = [finding for finding in portal.app.health.report().findings if "webhook" in finding.code]
+    assert told.needs_somebody
+    assert told.text == "« tickets » n'est plus prévenu depuis 70 minutes"
+    assert b'oda_needs_somebody{check="webhook_tickets"} 1.0' in portal.app.metrics.exposition()
