@@ -1,7 +1,4 @@
-"""/rectorat/calendrier: every date of the months to come on which the software will act, as a list and as a calendar.
-
-What it shows happens if nothing changes; nothing is written (R86).
-"""
+"""/rectorat/calendrier and /rectorat/horloge: when the software will act, and by which clock (R52, R82, R86)."""
 
 from calendar import Calendar
 from collections import defaultdict
@@ -12,15 +9,20 @@ from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from notifications.vocabulary import Kind
-from portal.web.context import Context, Rectorat
+from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.forms import address
 from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, render_year_end
+from portal.web.security import Visitor
 from portal.web.worklist.filters import StateChoice, Task, WorklistCriteria
 from states import french
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
+from workflow.auth.actors import require_operator
+from workflow.database.clock import held_clock
+from workflow.engine.clock_check import confirm_clock
+from workflow.schedule.nodes import NodeState, gap_words, nodes
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.schedule.upcoming import HORIZON, ScheduledAction, ScheduledDate, upcoming
 
@@ -214,3 +216,36 @@ def links_of(scheduled: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -
     if ended(before):
         return ((f"{YEAR_END_PATH}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)
     return ((WorklistCriteria(states=(StateChoice.CODE_ISSUED,), year=before).address(), f"Clés de {before}"),)
+
+
+CLOCK_PATH: Final = "/rectorat/horloge"
+
+
+@router.get(CLOCK_PATH)
+def show_clock(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
+    """Show the date that the server believes, what makes it doubted, and each machine."""
+    return _render_clock(request, context, visitor)
+
+
+@router.post(CLOCK_PATH)
+def confirm_date(request: Request, context: Context, visitor: Operator, _: Posted) -> Response:
+    """Take an operator's word that the date is right; what waited is done at the next tick (R52)."""
+    require_operator(visitor.actor, "confirmer l'horloge")
+    app = context.app
+    with app.database.write() as connection:
+        outcome = confirm_clock(connection, app.hasher, visitor.actor, app.machine, app.clock.now())
+    if outcome is None:
+        return _render_clock(request, context, visitor, is_wrong=True)
+    said = "la date est confirmée, ce qui attendait reprend dans la minute" if outcome else "rien n'attendait"
+    return context.success_messages.redirect(visitor, CLOCK_PATH, said)
+
+
+def _render_clock(request: Request, context: WebContext, visitor: Visitor, *, is_wrong: bool = False) -> HTMLResponse:
+    """The page; ``is_wrong``: the date cannot be right, and nothing was confirmed."""
+    app = context.app
+    with app.database.read() as connection:
+        held, machines = held_clock(connection), nodes(connection, app.clock.now())
+    return context.pages.page(
+        request, "rectorat/clock.html", visitor, status=422 if is_wrong else 200, held=held, machines=machines,
+        is_wrong=is_wrong, gap_words=gap_words, NodeState=NodeState,
+    )  # fmt: skip

@@ -1,5 +1,6 @@
-"""/rectorat/chiffres: the figures of the académie at two dates, as tables, charts, a workbook and a PDF (R99)."""
+"""/rectorat/chiffres and the readers' first page: the figures at two dates, as tables, charts and files (R2, R99)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
@@ -19,6 +20,8 @@ from portal.exports.workbook import FileFormat
 from portal.web.context import Context, Rectorat
 from portal.web.download import Download, made_in_turn, workbook_download
 from portal.web.forms import address
+from portal.web.worklist.filters import CheckChoice, StateChoice, Task, WorklistCriteria
+from portal.web.worklist.page import DASHBOARD, EXPORT, STATES, FilterCounter, Tile
 from states.french import parse_day
 from states.school_calendar import SchoolYear
 from workflow.app import App
@@ -26,12 +29,14 @@ from workflow.figures.account import FiguresAccount, FiguresChoice, account_of, 
 from workflow.figures.ledger import CountingUnderWay
 from workflow.figures.tables import headline, shown, tables_of, warnings_of
 from workflow.journal.exports import ExportedList
+from workflow.requests.worklist import Worklist
+from workflow.year_end.renewals import renewal_progress
 
 FIGURES_PATH: Final = "/rectorat/chiffres"
 
 FIRST_DAY: Final = date(2000, 1, 1)
 
-router = APIRouter(prefix=FIGURES_PATH, include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def load_figures(app: App, query: FiguresQuery) -> FiguresAccount:
         return account_of(connection, app.figures, app.policy.calendar, choice, app.settings.figures.targets)
 
 
-@router.get("")
+@router.get(FIGURES_PATH)
 def show_figures(
     request: Request, context: Context, visitor: Rectorat, query: Annotated[FiguresQuery, Depends()]
 ) -> HTMLResponse:
@@ -102,7 +107,7 @@ def _charts(account: FiguresAccount) -> dict[str, tuple[Markup, Chart]]:
     return {key: (Markup(chart.svg), chart) for key, chart in charts.items()}  # noqa: S704 (written by us, escaped)
 
 
-@router.get("/export")
+@router.get(f"{FIGURES_PATH}/export")
 async def export_figures(
     context: Context,
     visitor: Rectorat,
@@ -123,7 +128,7 @@ async def export_figures(
     return await made_in_turn(make)
 
 
-@router.get("/chiffres.pdf")
+@router.get(f"{FIGURES_PATH}/chiffres.pdf")
 async def print_figures(
     context: Context,
     visitor: Rectorat,
@@ -144,3 +149,41 @@ async def print_figures(
         return export.recorded(download, "pdf", page=query.address())
 
     return await made_in_turn(make)
+
+
+_NOT_REVOKED: Final = tuple(counter for counter in STATES if StateChoice.REVOKED not in counter.criteria.states)
+
+_WITHOUT_DRANE_DATE: Final = FilterCounter(
+    criteria=WorklistCriteria(tasks=(Task.WITHOUT_DRANE_DATE,)),
+    singular="RUPN sans date de déclaration à la DRANE", plural="RUPN sans date de déclaration à la DRANE",
+)  # fmt: skip
+
+_NEGATIVE: Final = FilterCounter(
+    criteria=WorklistCriteria(checks=CheckChoice.NEGATIVE),
+    singular="demande dont une vérification est négative", plural="demandes dont une vérification est négative",
+)  # fmt: skip
+
+_LISTS: Final = (_WITHOUT_DRANE_DATE, _NEGATIVE)
+
+
+@router.get(DASHBOARD)
+def show_dashboard(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
+    """The main figures, beside those of an earlier day; the running years' requests, and the lists with their files.
+
+    Whatever the worklist counts is counted by one query; the figures come from the journal (R99).
+    """
+    app, counters = context.app, (*_NOT_REVOKED, *_LISTS)
+    filters = {str(rank): counter.criteria.filters(app, visitor.actor) for rank, counter in enumerate(counters)}
+    with app.database.read() as connection:
+        counts = Worklist(connection, visitor.actor, app.policy, app.clock.now()).counts(filters)
+        renewals = renewal_progress(connection, app.policy, app.clock.now())
+    figures = None
+    with suppress(CountingUnderWay):
+        figures = load_figures(app, FiguresQuery())
+    tiles = tuple(Tile(counter, counts[str(rank)]) for rank, counter in enumerate(counters))
+    return context.pages.page(
+        request, "rectorat/dashboard.html", visitor, states=tiles[: len(_NOT_REVOKED)],
+        lists=tiles[len(_NOT_REVOKED) :], renewals=renewals, export=EXPORT,
+        live=WorklistCriteria(states=(StateChoice.LIVE,)), figures=figures,
+        headline=headline(figures) if figures else (), warnings=warnings_of(figures) if figures else (),
+    )  # fmt: skip

@@ -1,12 +1,12 @@
-"""/rectorat/demandes/{reference}: one request on one page, its papers, and every action an operator can do on it."""
+"""/rectorat/demandes/{reference}: one request on one page, its papers, what operators tell each other, every action."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
@@ -20,10 +20,9 @@ from portal.web.actions.base import Action, ActionContext, execute_action, load_
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
-from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
-from portal.web.forms import Form, blank
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
+from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.rectorat.checks import row_value
-from portal.web.rectorat.collaboration import Collaboration
 from portal.web.rectorat.removals import load_calls
 from portal.web.step_up import is_fresh
 from portal.web.worklist.filters import WorklistCriteria
@@ -35,6 +34,7 @@ from workflow.evidence.claimed_delegations import ClaimedDelegation, claimed_del
 from workflow.evidence.comparison import ListComparison, Match, Matches
 from workflow.mail.queries import show_mail
 from workflow.requests.checks_to_make import ChecksToMake
+from workflow.requests.collaboration import LONGEST, Assignment, PrivateNote, assignments_of, notes_of
 from workflow.requests.detail import CheckView, EventView, RequestView
 from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
 
@@ -84,6 +84,76 @@ InlineForm = tuple[Action, Form]
 
 router = APIRouter(prefix="/rectorat/demandes", include_in_schema=False)
 """Its papers come before its actions, whose addresses are as wide."""
+
+
+NOTE: Final = Field(
+    name="private_note", label="Note pour vos collègues", shape=Shape.AREA,
+    hint=f"{LONGEST} caractères au plus. Ni santé ni vie privée. Seuls les opérateurs la lisent, et peuvent l'effacer.",
+    missing="Écrire la note.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collaboration:
+    """What colleagues are told of a request; ``note_form`` is None for who may write none."""
+
+    assignment: Assignment | None
+    is_own: bool
+    notes: tuple[PrivateNote, ...]
+    note_form: Form | None
+
+    @classmethod
+    def load(cls, action_context: ActionContext) -> Self:
+        """A reader is shown who handles the request, and no note."""
+        app, visitor, reference = action_context.app, action_context.visitor, action_context.reference
+        with app.database.read() as connection:
+            assignment = assignments_of(connection, [reference], app.clock.now()).get(reference)
+            notes = notes_of(connection, reference) if visitor.is_operator else ()
+        is_own = assignment is not None and assignment.is_of(visitor.actor)
+        form = blank((NOTE,)) if visitor.is_operator else None
+        return cls(assignment=assignment, is_own=is_own, notes=notes, note_form=form)
+
+
+@router.post("/{reference}/suivi")
+def assign(request: Request, context: Context, visitor: Operator, reference: str, data: Posted) -> Response:
+    """Take the request, or release it whoever has it."""
+    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    if data.get("suivi") == "laisser":
+        context.app.assignments.release(action_context.reference)
+    else:
+        context.app.assignments.take(action_context.reference, visitor.actor)
+    return RedirectResponse(f"{action_context.address_of()}#suivi", status_code=303)
+
+
+@router.post("/{reference}/notes")
+def write_note(request: Request, context: Context, visitor: Operator, reference: str, data: Typed) -> Response:
+    """Write a note; a refused one stays on a page of its own, with its reasons."""
+    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    form = filled((NOTE,), data)
+    if form.is_right:
+        form = form.refused(
+            context.app.private_notes.write(action_context.reference, visitor.actor, form.values["private_note"])
+        )
+    if form.is_right:
+        return RedirectResponse(f"{action_context.address_of()}#notes", status_code=303)
+    return context.pages.page(
+        request, "rectorat/note.html", visitor, status=422, action_context=action_context, form=form
+    )
+
+
+@router.post("/{reference}/notes/{number}/effacer")
+def erase_note(
+    request: Request,
+    context: Context,
+    visitor: Operator,
+    reference: str,
+    number: int,
+    data: Posted,  # noqa: ARG001
+) -> Response:
+    """Erase a note for good."""
+    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    context.app.private_notes.erase(action_context.reference, number)
+    return RedirectResponse(f"{action_context.address_of()}#notes", status_code=303)
 
 
 @router.get("/{reference}/charte.pdf")

@@ -1,8 +1,7 @@
-"""/rectorat/fin-d-annee: the ends of school years, to come, held by the brake, under way, past (R50 to R54, R81, R85).
+"""/rectorat/fin-d-annee: ends to come, held by the brake, running, past; keys to extend (R40, R50 to R54, R81)."""
 
-The order of the routes counts: ``/{year}`` would take every other address of this family.
-"""
-
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Final
@@ -14,27 +13,44 @@ from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import PaperUnmakeable
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
-from portal.exports.lists import not_renewed_workbook, preview_workbook
+from portal.exports.lists import keys_to_extend_workbook, not_renewed_workbook, preview_workbook
 from portal.exports.workbook import Workbook
 from portal.texts import how_found
-from portal.web.context import Context, Rectorat, Typed, WebContext
+from portal.web.context import Context, Posted, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, Download, download_list
-from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
+from portal.web.forms import (
+    NO_SUCH_PAGE,
+    REFERENCE,
+    Field,
+    Form,
+    Shape,
+    address,
+    blank,
+    departement_of,
+    filled,
+    list_problem,
+)
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
+from portal.web.worklist.bulk import execute_all
+from states.commands import IssueCode
+from states.decision import Refused
 from states.french import parse_day
 from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.database.clock import ClockRefused
+from workflow.engine.engine import Result
 from workflow.journal import installation
 from workflow.journal.exports import ExportedList
 from workflow.settings.sections import spellings
 from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
 from workflow.year_end.renewals import (
+    KeyToExtend,
     NotRenewedPage,
     all_not_renewed,
     count_had_key,
     count_not_renewed,
+    list_keys_to_extend,
     list_not_renewed,
     renewal_progress,
 )
@@ -65,7 +81,7 @@ _CONFIRMATION = (
     ),
 )  # fmt: skip
 
-router = APIRouter(prefix=YEAR_END_PATH, include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 
 def load_years(context: WebContext) -> tuple[ActiveYearEnd, ...]:
@@ -92,7 +108,7 @@ def parse_year(text: str) -> SchoolYear:
         raise HTTPException(404) from None
 
 
-@router.get("")
+@router.get(YEAR_END_PATH)
 def show_year_ends(request: Request, context: Context, visitor: Rectorat, arret: str = "") -> HTMLResponse:
     """Show each year in play, then the past ones; the page follows a running end unless the reader stopped that."""
     years = load_years(context)
@@ -113,7 +129,7 @@ def show_year_ends(request: Request, context: Context, visitor: Rectorat, arret:
     return response
 
 
-@router.get("/{year}/bilan.pdf")
+@router.get(YEAR_END_PATH + "/{year}/bilan.pdf")
 def download_report(context: Context, visitor: Rectorat, year: str) -> Response:
     """The report of a past end, as it was joined to the operators' mail (R54, R69)."""
     app, school_year = context.app, str(parse_year(year))
@@ -149,7 +165,7 @@ class PreviewQuery:
         return spellings(departement) if departement else []
 
 
-@router.get("/apercu")
+@router.get(f"{YEAR_END_PATH}/apercu")
 def show_preview(
     request: Request, context: Context, visitor: Rectorat, query: Annotated[PreviewQuery, Depends()],
     suite: Annotated[str, Query(max_length=40)] = "",
@@ -179,7 +195,7 @@ def show_preview(
     )  # fmt: skip
 
 
-@router.get("/apercu/export")
+@router.get(f"{YEAR_END_PATH}/apercu/export")
 async def download_preview(
     context: Context,
     visitor: Rectorat,
@@ -233,13 +249,13 @@ def _parse_cursor(text: str) -> PreviewCursor | None:
         raise ValueError(NO_SUCH_PAGE) from None
 
 
-@router.get("/{year}/confirmer")
+@router.get(YEAR_END_PATH + "/{year}/confirmer")
 def show_confirmation(request: Request, context: Context, visitor: ProvenOperator, year: str) -> Response:
     """Show what is held, why, and what the confirmation would do (R52)."""
     return _render_confirmation(request, context, visitor, parse_year(year), blank(_CONFIRMATION))
 
 
-@router.post("/{year}/confirmer")
+@router.post(YEAR_END_PATH + "/{year}/confirmer")
 def confirm_year_end(
     request: Request, context: Context, visitor: ProvenOperator, year: str, data: Typed, tasks: BackgroundTasks
 ) -> Response:
@@ -284,7 +300,7 @@ def not_renewed_path(year: SchoolYear) -> str:
     return f"{YEAR_END_PATH}/{year}/non-renouveles"
 
 
-@router.get("/{year}/non-renouveles")
+@router.get(YEAR_END_PATH + "/{year}/non-renouveles")
 def show_not_renewed(
     request: Request, context: Context, visitor: Rectorat, year: str, query: Annotated[NotRenewedQuery, Depends()],
     suite: Annotated[str, Query(max_length=40)] = "",
@@ -309,7 +325,7 @@ def show_not_renewed(
     )  # fmt: skip
 
 
-@router.get("/{year}/non-renouveles/export")
+@router.get(YEAR_END_PATH + "/{year}/non-renouveles/export")
 async def download_not_renewed(
     context: Context,
     visitor: Rectorat,
@@ -329,7 +345,7 @@ async def download_not_renewed(
     return await download_list(export, file_format, workbook, page)
 
 
-@router.get("/{year}")  # last, for it would take every other address of this family
+@router.get(YEAR_END_PATH + "/{year}")  # last, for it would take every other address of this family
 def show_year_end_account(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
     """Show the account of a past end, to look at again months later; of another, where to follow it (R85)."""
     school_year = parse_year(year)
@@ -345,3 +361,86 @@ def show_year_end_account(request: Request, context: Context, visitor: Rectorat,
         bars=[round(LONGEST_BAR * count / longest, 1) for count in revoked],
         RemovalKind=RemovalKind, RemovalOutcome=RemovalOutcome,
     )  # fmt: skip
+
+
+MOST_KEYS: Final = 300
+"""Keys extended at once; the rest stays for the next time."""
+
+TICKED: Final = "cle"
+
+_KEY: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}}):({REFERENCE.pattern})")
+"""A renewal, its version, and the request whose key it would keep."""
+
+
+@dataclass(frozen=True)
+class ExtensionResult:
+    """The reference of a renewal, and the result of its extension."""
+
+    reference: str
+    result: Result
+
+
+@router.get(YEAR_END_PATH + "/{year}/cles-a-prolonger")
+def show_keys_to_extend(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
+    """Show the verified renewals whose key is still to be extended; all are ticked."""
+    return _render_keys(request, context, visitor, parse_year(year), blank(()))
+
+
+@router.get(YEAR_END_PATH + "/{year}/cles-a-prolonger/export")
+async def export_keys_to_extend(
+    context: Context,
+    visitor: Rectorat,
+    year: str,
+    file_format: ChosenFormat,
+) -> Response:
+    """The whole list as a file (R92)."""
+    app, school_year = context.app, parse_year(year)
+
+    def workbook(connection: Connection) -> Workbook:
+        keys = list_keys_to_extend(connection, school_year, app.policy, app.clock.now())
+        return keys_to_extend_workbook(school_year, keys, app.policy.calendar.end_of(school_year.next).last_day)
+
+    return await download_list(
+        context.export_of(visitor, ExportedList.KEYS_TO_EXTEND),
+        file_format,
+        workbook,
+        f"{YEAR_END_PATH}/{year}/cles-a-prolonger",
+    )
+
+
+@router.post(YEAR_END_PATH + "/{year}/cles-a-prolonger")
+def extend_keys(request: Request, context: Context, visitor: ProvenOperator, year: str, data: Posted) -> Response:
+    """Extend the keys that were ticked, each refused or done by itself; sent twice, the same results (R10, R40)."""
+    school_year, form = parse_year(year), filled((), data)
+    matches = [match for text in data.getlist(TICKED)[:MOST_KEYS] if (match := _KEY.fullmatch(str(text)[:60]))]
+    commands = {
+        match[1]: IssueCode(reference=match[1], expected_version=int(match[2]), extends=match[3]) for match in matches
+    }
+    results = execute_all(context, visitor, commands, form.key)
+    return _render_keys(request, context, visitor, school_year, blank(()), [ExtensionResult(*pair) for pair in results])
+
+
+def _render_keys(
+    request: Request, context: WebContext, visitor: Visitor, year: SchoolYear, form: Form,
+    results: Iterable[ExtensionResult] | None = None,
+) -> HTMLResponse:  # fmt: skip
+    app, done = context.app, list(results or ())
+    with app.database.read() as connection:
+        keys = list_keys_to_extend(connection, year, app.policy, app.clock.now(), MOST_KEYS + 1)
+    refused = [extension for extension in done if isinstance(extension.result, Refused)]
+    nothing_ticked = results is not None and not done
+    return render_year_end(
+        request, context, visitor, "rectorat/keys_to_extend.html", years=load_years(context), form=form, year=year,
+        status=422 if nothing_ticked else 200, keys=keys[:MOST_KEYS], values=_key_values(keys[:MOST_KEYS]),
+        has_more=len(keys) > MOST_KEYS, end=app.policy.calendar.end_of(year),
+        last_day=app.policy.calendar.end_of(year.next).last_day,
+        extended=[extension for extension in done if extension not in refused], refused=refused,
+        nothing_ticked=nothing_ticked, ticked=TICKED,
+    )  # fmt: skip
+
+
+def _key_values(keys: Iterable[KeyToExtend]) -> Mapping[str, str]:
+    """What each box carries: the renewal as it was shown (R9), and the request whose key it would keep."""
+    return {
+        key.request.reference: f"{key.request.reference}:{key.request.version}:{key.source}" for key in keys
+    }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, select, update
 
-from portal.web.rectorat.security_log import SECURITY_LOG_PATH
+from portal.web.rectorat.access import SECURITY_LOG_PATH
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
 from tests.kit.sign_in import told
 from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS
