@@ -6,12 +6,10 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from portal.api.app import ApiMount
-from portal.bodies import BodyLimit
+from portal.connections import BodyLimit
 from portal.web import (
     chef,
-    display,
     errors,
-    guides,
     health,
     identity_sign_in,
     kept_forms,
@@ -35,7 +33,7 @@ from portal.web.trusted_headers import TrustedHeaders, gate_secrets
 from workflow.app import App
 
 PAGES = (
-    chef, display, guides, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
+    chef, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
     second_factor, sessions, sign_in, sign_in_links, step_up, substitutions, worklist,
 )  # fmt: skip
 

@@ -12,10 +12,9 @@ import pytest
 import yaml
 
 from notifications.vocabulary import LINK_PATH
-from portal.bodies import LARGEST
 from portal.cli.errors import ExitCode
 from portal.cli.main import TREE
-from portal.connections import MOST, OTHER_DESCRIPTORS
+from portal.connections import LARGEST, MOST, OTHER_DESCRIPTORS
 from portal.web.middleware import PROBES
 from workflow.identity.provider_sign_in import RETURN_PATH
 from workflow.settings.loader import load_settings

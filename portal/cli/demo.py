@@ -42,7 +42,7 @@ def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> 
         if port is not None or no_browser:
             raise click.UsageError("--check n'ouvre rien : ni --port ni --no-browser n'y servent.")
         from portal.demo.check import check_demo
-        from portal.demo.temporary_folder import workplace
+        from portal.demo.runtime import workplace
 
         with workplace(keep) as folder, _season_progress() as progress:
             wrong_figures = check_demo(folder, click.echo, progress)

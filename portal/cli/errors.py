@@ -205,12 +205,12 @@ def _refused(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 
 
-@failure_for("portal.demo.temporary_folder.FolderRefused")
+@failure_for("portal.demo.runtime.FolderRefused")
 def _no_new_folder(error: Exception) -> CliFailure:
     return CliFailure(str(error), ExitCode.REFUSED, [getattr(error, "remedy", "")])
 
 
-@failure_for("portal.demo.temporary_folder.NoTemporaryFolder")
+@failure_for("portal.demo.runtime.NoTemporaryFolder")
 def _no_temporary_folder(error: Exception) -> CliFailure:
     return CliFailure(str(error), ExitCode.UNAVAILABLE, [getattr(error, "remedy", "")])
 

@@ -1,26 +1,34 @@
-"""The demonstration from its empty folder to its last page: made, played, shown, and given back."""
+"""The demonstration from its empty folder to its last page: made, played or kept from before, shown, given back."""
 
+import hashlib
+import json
+import os
+import shutil
+import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import sqlite3
+import tempfile
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, time
 from importlib.resources import files
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from fastapi import FastAPI
 from sqlalchemy import event
 
+import portal
 from portal.app import assembled
 from portal.demo import pages
 from portal.demo.clock import BackgroundLoop, DemoClock
 from portal.demo.data import REFUSED
-from portal.demo.mail_server import Mailbox
+from portal.demo.mail_server import Mailbox, ReceivedMail
 from portal.demo.pages import DemoView
 from portal.demo.scenario import INSTALLED, Season
-from portal.demo.season_cache import SeasonCache, SeasonState, cache_folder
-from portal.demo.temporary_folder import workplace
 from portal.server import Server, listen
 from portal.web.context import WebContext
 from workflow.app import App, bootstrap, install, open_database
@@ -99,7 +107,7 @@ def open_demo(
     address: str,
     *,
     is_permanent: bool = False,
-    cache: SeasonCache | None = None,
+    cache: "SeasonCache | None" = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[RunningDemo]:
     """Let the time of a played season pass, and show it, while the body runs."""
@@ -112,7 +120,7 @@ def open_demo(
 
 @contextmanager
 def play_season(
-    folder: Path, address: str, *, cache: SeasonCache | None = None, progress: Progress = lambda _: None
+    folder: Path, address: str, *, cache: "SeasonCache | None" = None, progress: Progress = lambda _: None
 ) -> Iterator[PlayedSeason]:
     """Make an installation in this folder as ``oda init`` would, and play its season, or take it from the cache.
 
@@ -153,3 +161,153 @@ def play_season(
             yield PlayedSeason(app, clock, loop, mailbox, state.examples)
         finally:
             database.dispose()
+
+
+_ROOT: Final = Path(portal.__file__).parents[1]
+_PACKAGES: Final = ("states", "notifications", "workflow", "portal")
+_DATABASE, _SECRETS, _STORY = "oda.sqlite", "secrets", "season.json"
+
+
+@dataclass(frozen=True)
+class SeasonState:
+    """A played season, beside its database: its own instant, a UAI for each scenario, the mails received."""
+
+    now: datetime
+    examples: Mapping[str, str]
+    received: Sequence[ReceivedMail]
+
+
+class SeasonCache:
+    """One folder an address, below ``folder``; whatever goes wrong with it, the season is played again.
+
+    It holds invented data, which the demonstration alone reads. It serves as long as no file of the software changes,
+    and for one address, which stands in the mails.
+    """
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self._folder = folder
+        self._digest = _source_digest()
+        self._entry = folder / f"season-{self._digest}-{address.rpartition(':')[2]}"
+
+    def restore(self, database: Path, secrets: Path) -> SeasonState | None:
+        """Copy the database and its secrets there; None, and nothing left there, when there is no season."""
+        try:
+            story = json.loads((self._entry / _STORY).read_text(encoding="utf-8"))
+            shutil.copytree(self._entry / _SECRETS, secrets)
+            shutil.copy2(self._entry / _DATABASE, database)
+            received = [
+                ReceivedMail(sender, tuple(to), b64decode(content)) for sender, to, content in story["received"]
+            ]
+            return SeasonState(datetime.fromisoformat(story["now"]), story["examples"], received)
+        except (OSError, ValueError, KeyError, TypeError):
+            shutil.rmtree(secrets, ignore_errors=True)
+            database.unlink(missing_ok=True)
+            return None
+
+    def store(self, database: Path, secrets: Path, state: SeasonState) -> None:
+        """Keep a season, whole or not at all, and drop those of another software."""
+        received = [(mail.sender, mail.recipients, b64encode(mail.content).decode()) for mail in state.received]
+        story = {"now": state.now.isoformat(), "examples": dict(state.examples), "received": received}
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for entry in self._folder.glob("season-*"):
+                if not entry.name.startswith(f"season-{self._digest}-"):
+                    shutil.rmtree(entry, ignore_errors=True)
+            partial = Path(tempfile.mkdtemp(prefix=f"{self._entry.name}.", dir=self._folder))
+            try:
+                (partial / _DATABASE).touch(mode=0o600)
+                with (
+                    closing(sqlite3.connect(database)) as source,
+                    closing(sqlite3.connect(partial / _DATABASE)) as copy,
+                ):
+                    source.backup(copy)
+                shutil.copytree(secrets, partial / _SECRETS)
+                (partial / _STORY).write_text(json.dumps(story), encoding="utf-8")
+                shutil.rmtree(self._entry, ignore_errors=True)  # one that could not be restored
+                partial.rename(self._entry)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def cache_folder() -> Path:
+    """``.tools`` of a checkout, else the user's cache."""
+    if (_ROOT / "run").is_file() and (_ROOT / "pyproject.toml").is_file():
+        return _ROOT / ".tools" / "demo"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oda-demo"
+
+
+def _source_digest() -> str:
+    """The digest of every file of the software, and of the settings that it delivers."""
+    digest = hashlib.sha256()
+    files = [path for package in _PACKAGES for path in (_ROOT / package).rglob("*") if path.suffix != ".pyc"]
+    for path in sorted([*files, _ROOT / "config.yaml"]):
+        if path.is_file():
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(_ROOT)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+_END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+class FolderRefused(Exception):
+    """The demonstration cannot have its folder: ``message`` and ``remedy`` are French."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message, self.remedy = message, remedy
+
+
+class NoTemporaryFolder(FolderRefused):
+    """Nothing can be written where temporary folders are made."""
+
+
+@contextmanager
+def workplace(keep: Path | None) -> Iterator[Path]:
+    """Make ``keep``, else a temporary folder that leaves no trace, however the demonstration ends.
+
+    Raises FolderRefused when ``keep`` is not empty, or when nothing can be written there.
+    """
+    if keep is not None:
+        yield _new_folder(keep.expanduser().absolute())
+        return
+    with _signals_as_interrupt():
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="oda-"))
+        except OSError as error:
+            remedy = "Que faire : désigner un dossier où écrire, par la variable TMPDIR ou par --keep DOSSIER."
+            raise NoTemporaryFolder(f"Pas de dossier temporaire : {error.strerror}.", remedy) from None
+        try:
+            yield folder
+        finally:
+            on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            shutil.rmtree(folder)
+            signal.signal(signal.SIGINT, on_interrupt)
+
+
+def _new_folder(folder: Path) -> Path:
+    remedy = "Que faire : donner à --keep un dossier neuf, que la démonstration fera."
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FolderRefused(f"{folder} n'est pas vide : rien n'y a été touché.", remedy)
+    except OSError as error:
+        message = f"{folder} ne peut pas être écrit : {error.strerror or 'accès refusé'}."
+        raise FolderRefused(message, remedy) from None
+    return folder
+
+
+@contextmanager
+def _signals_as_interrupt() -> Iterator[None]:
+    """Turn SIGTERM and a closed terminal into KeyboardInterrupt, so that they clean up as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = [number for number in _END_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # not under nohup
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

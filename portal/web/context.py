@@ -15,8 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from portal.bodies import LARGEST, LARGEST_FILE, bound_to_anyone, widen_for_file
-from portal.connections import DRAINED
+from portal.connections import DRAINED, LARGEST, LARGEST_FILE, bound_to_anyone, widen_for_file
 from portal.web.download import ListExport
 from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from portal.bodies import WITHOUT_BODY
+from portal.connections import WITHOUT_BODY
 from portal.exports.sheet import TooManyRows
 from portal.exports.workbook import FileFormat, Workbook
 from states.model import Actor

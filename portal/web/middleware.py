@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from portal.bodies import WITHOUT_BODY
+from portal.connections import WITHOUT_BODY
 from workflow.auth.rate_limit import network_of
 from workflow.auth.sign_in_links import describe_browser
 from workflow.journal.stream import Origin, coming_from

@@ -1,18 +1,31 @@
-"""The pages that are open to all."""
+"""The pages that are open to all: texts, guides (« Aide »), the theme of the display."""
 
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import cache, lru_cache
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import blank_first_connection
 from notifications.rendering.pdf import compile_paper
 from portal import diagrams
-from portal.web.context import Context, MaybeVisitor, WebContext
+from portal.web.context import Context, MaybeVisitor, PostedByAnyone, Rectorat, WebContext
+from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.public_texts import PublicFacts
+from portal.web.rendering import A_YEAR, DARK_STYLE, THEMES, dsfr_folder, safe, theme_of
 from portal.web.security import Visitor
 from workflow.settings.monitoring import DAYS_AHEAD
 
@@ -137,3 +150,186 @@ def security_txt(context: Context) -> Response:
 def contact(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """The people to ask."""
     return _render(request, context, visitor, "public/paper.html", paper=CONTACT)
+
+
+FOLDER: Final = Path(__file__).parents[1] / "guides"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guide:
+    """A guide: ``name`` is its file's, ``address`` where it is read."""
+
+    name: str
+    address: str
+    title: str
+    purpose: str
+
+
+CHEF_GUIDE: Final = Guide(
+    name="chef", address="/aide/chef", title="La clé ODA de votre RUPN",
+    purpose="Pour le chef d'établissement : de la demande à la fin de l'année, en une page à imprimer.",
+)  # fmt: skip
+
+OPERATOR_GUIDE: Final = Guide(
+    name="operateur", address="/rectorat/aide", title="Le portail au quotidien",
+    purpose="Pour les opérateurs du rectorat : vérifier, émettre, répondre, retirer.",
+)  # fmt: skip
+
+GUIDES: Final = (CHEF_GUIDE, OPERATOR_GUIDE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuideText:
+    """A guide as HTML, and its second-level headings for the list of contents: pairs of an anchor and a title."""
+
+    html: Markup
+    contents: tuple[tuple[str, str], ...]
+
+
+@cache
+def read_guide(name: str) -> GuideText:
+    """The text of a guide, rendered once. Its first line is its title, which the page bears itself."""
+    markdown = MarkdownIt("commonmark").enable("table")
+    markdown.add_render_rule("image", _picture)
+    markdown.add_render_rule("table_open", lambda *_: '<div class="fr-table"><table>\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    text = (FOLDER / f"{name}.md").read_text(encoding="utf-8").partition("\n")[2]
+    tokens = markdown.parse(text)
+    contents = _anchored(tokens)
+    return GuideText(html=safe(markdown.renderer.render(tokens, markdown.options, {})), contents=contents)
+
+
+def _anchored(tokens: Sequence[Token]) -> tuple[tuple[str, str], ...]:
+    """Give each second-level heading the anchor that the list of contents names."""
+    contents: list[tuple[str, str]] = []
+    for token, following in pairwise(tokens):
+        if token.type == "heading_open" and token.tag == "h2":
+            anchor = f"partie-{len(contents) + 1}"
+            token.attrSet("id", anchor)
+            contents.append((anchor, following.content))
+    return tuple(contents)
+
+
+def _picture(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    """A picture under an address that changes with our files, so that browsers keep it."""
+    token = tokens[index]
+    token.attrSet("src", str(token.attrGet("src")).replace("images/", f"/aide/images/{pictures_version()}/", 1))
+    token.attrSet("class", "oda-picture")
+    token.attrSet("loading", "lazy")
+    return renderer.image(tokens, index, options, env)
+
+
+@router.get("/aide")
+def show_guides(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """The guides that the reader may open."""
+    guides = GUIDES if visitor is not None and visitor.is_rectorat else (CHEF_GUIDE,)
+    return context.pages.page(request, "public/guides.html", visitor, guides=guides)
+
+
+@router.get(CHEF_GUIDE.address)
+def show_chef_guide(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """The chef's guide, on one page that prints."""
+    return _render_guide(request, context, visitor, CHEF_GUIDE)
+
+
+@router.get(OPERATOR_GUIDE.address)
+def show_operator_guide(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
+    """The operators' guide: what the rectorat does concerns the rectorat alone."""
+    return _render_guide(request, context, visitor, OPERATOR_GUIDE)
+
+
+def _render_guide(request: Request, context: WebContext, visitor: Visitor | None, guide: Guide) -> HTMLResponse:
+    return context.pages.page(request, "public/guide.html", visitor, guide=guide, text=read_guide(guide.name))
+
+
+@router.get("/aide/images/{version}/{name}.png")
+def show_picture(version: str, name: str) -> FileResponse:  # noqa: ARG001 - the version makes another address of it
+    """A picture of the guides."""
+    if name not in pictures():
+        raise HTTPException(404)
+    headers = {"Cache-Control": A_YEAR}
+    return FileResponse(FOLDER / "images" / f"{name}.png", media_type="image/png", headers=headers)
+
+
+@cache
+def pictures() -> frozenset[str]:
+    """The names of the pictures."""
+    return frozenset(path.stem for path in (FOLDER / "images").glob("*.png"))
+
+
+@cache
+def pictures_version() -> str:
+    """The version in the addresses of the pictures, drawn from what they show."""
+    record = FOLDER / "images" / "pictures.json"
+    return hashlib.sha256(record.read_bytes()).hexdigest()[:12]
+
+
+DISPLAY_PATH: Final = "/affichage"
+
+COOKIE_SECONDS: Final = 365 * 24 * 3600
+
+_DARK: Final = "[data-fr-theme=dark]"
+
+_BY_PREFERENCE: Final = "[data-fr-theme=system]"
+
+_RULE: Final = re.compile(r"(?P<head>[^{}]+)\{(?P<body>[^{}]*)\}|(?P<query>@[^{}]+)\{|(?P<end>\})")
+"""What a minified style sheet is made of: a rule, the beginning of a condition on rules, its end."""
+
+
+def _theme_field(theme: str) -> Field:
+    return Field(name="theme", label="Thème", shape=Shape.CHOICE, options=tuple(THEMES.items()), value=theme)
+
+
+@router.get(DISPLAY_PATH)
+def show_display(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """The choice of a theme."""
+    return context.pages.page(
+        request, "public/display.html", visitor, form=blank((_theme_field(theme_of(request)),))
+    )  # fmt: skip
+
+
+@router.post(DISPLAY_PATH)
+def choose_theme(request: Request, context: Context, visitor: MaybeVisitor, data: PostedByAnyone) -> Response:
+    """Remember the theme in this browser: a preference that names nobody."""
+    form = filled((_theme_field(theme_of(request)),), data)
+    if not form.is_right:
+        return _theme_refused(request, context, visitor, form)
+    theme = form.values["theme"]
+    response = context.success_messages.redirect(
+        visitor, DISPLAY_PATH, f"l'affichage est réglé : {THEMES[theme].lower()}"
+    )
+    response.set_cookie(
+        context.theme_cookie, theme, max_age=COOKIE_SECONDS, path="/", httponly=True, samesite="lax",
+        secure=context.is_https,
+    )  # fmt: skip
+    return response
+
+
+def _theme_refused(request: Request, context: Context, visitor: Visitor | None, form: Form) -> HTMLResponse:
+    return context.pages.page(request, "public/display.html", visitor, status=422, form=form)
+
+
+@router.get(DARK_STYLE)
+def dark_by_preference() -> Response:
+    """The dark rules of the design system, for a machine that is in the dark."""
+    return Response(dark_rules(), media_type="text/css", headers={"Cache-Control": A_YEAR})
+
+
+@lru_cache(maxsize=1)
+def dark_rules() -> str:
+    """The rules of the design system's dark theme, within their conditions, for the machine's preference.
+
+    The design system applies that preference by a script; this style sheet does it by the browser's word.
+    """
+    rules: list[str] = []
+    queries: list[str] = []
+    for part in _RULE.finditer((dsfr_folder() / "dsfr.min.css").read_text(encoding="utf-8")):
+        if part["query"]:
+            queries.append(part["query"])
+        elif part["end"]:
+            queries = queries[:-1]
+        elif _DARK in part["head"]:
+            selectors = [each for each in part["head"].split(",") if _DARK in each]
+            rule = f"{','.join(selectors).replace(_DARK, _BY_PREFERENCE)}{{{part['body']}}}"
+            rules.append("".join(f"{query}{{" for query in queries) + rule + "}" * len(queries))
+    return "\n".join(rules)

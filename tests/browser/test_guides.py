@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FloatRect, Page, ViewportSize
 
-from portal.web.guides import FOLDER, GUIDES, Guide
+from portal.web.public import FOLDER, GUIDES, Guide
 from tests.browser.conftest import Site
 from tests.kit.guide_scene import EMILE, NADEGE, ZOE, Rupn, play
 from tests.kit.portal import CHEF, STAFF

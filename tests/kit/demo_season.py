@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from portal.demo.season_cache import SeasonCache
+from portal.demo.runtime import SeasonCache
 from tests.kit.browser import free_port
 from tests.kit.folders import lasting_folder
 

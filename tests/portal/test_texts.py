@@ -34,7 +34,7 @@ def test_trigger_texts__names_each_page(action: Action) -> None:
 
 def test_trigger_texts__has_no_words_for_a_page_that_is_not() -> None:
     worded = {(trigger, slug) for trigger, texts in TRIGGER_TEXTS.items() for slug in texts.pages}
-    of_its_own = {(Trigger.OPEN_CODE, "code")}  # portal/web/chef/code.py: what it shows is gone afterwards (R112)
+    of_its_own = {(Trigger.OPEN_CODE, "code")}  # portal/web/chef/requests.py: what it shows is gone afterwards (R112)
     assert worded == {(action.trigger, action.slug) for action in PAGES} | of_its_own
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from portal.web.chef import code, declare, home, people, renew, requests
+from portal.web.chef import declare, home, renew, requests
 
 router = APIRouter(include_in_schema=False)
-for module in (home, declare, people, renew, code, requests):  # requests last: its actions take any address
+for module in (home, declare, renew, requests):  # requests last: its actions take any address
     router.include_router(module.router, prefix="/etablissement")

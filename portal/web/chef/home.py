@@ -1,4 +1,4 @@
-"""A chef's first page: what to do now for each RUPN, the most urgent first; and the mails that were received."""
+"""A chef's first page: what to do now for each RUPN; the mails that were received, the people who sign in (R103)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from notifications.messages.mail import Mail
@@ -319,3 +319,24 @@ def _can_ask_code(context: WebContext, visitor: Visitor, mail: Mail) -> bool:
 def _mail_number(text: str) -> int | None:
     is_number = text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= LARGEST_NUMBER
     return int(text) if is_number else None
+
+
+PEOPLE_PATH: Final = "/etablissement/personnes"
+
+
+@router.get("/personnes")
+def show_people(request: Request, context: Context, visitor: Chef) -> HTMLResponse:
+    """List them, for every establishment of the session."""
+    bindings = context.app.bindings.list_of(sorted(visitor.actor.establishments))
+    return context.pages.page(
+        request, "chef/people.html", visitor, bindings=bindings, last_day=context.app.bindings.last_day,
+        places=context.links.places(visitor.session_user.uais),
+    )  # fmt: skip
+
+
+@router.post("/personnes/{binding}/fin")
+def end_binding(context: Context, visitor: Chef, binding: int, _: Posted) -> Response:
+    """End one of them, with the sessions that it opened; one that is over already is over."""
+    ended = context.app.bindings.end(binding, visitor.actor)
+    said = f"{ended.name} ne se connecte plus par {ended.provider}" if ended else "cet accès avait déjà pris fin"
+    return context.success_messages.redirect(visitor, PEOPLE_PATH, said)

@@ -19,7 +19,7 @@ from portal.web.file_import import GONE, WHOLE
 from portal.web.forms import REFERENCE, blank, filled
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
-from portal.web.worklist.position import origin_of
+from portal.web.worklist.filters import origin_of
 from states.decision import Refused
 from states.french import plural
 from states.vocabulary import ReissueReason, Trigger

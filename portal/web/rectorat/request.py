@@ -25,8 +25,7 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.rectorat.checks import row_value
 from portal.web.rectorat.removals import load_calls
 from portal.web.step_up import is_fresh
-from portal.web.worklist.filters import WorklistCriteria
-from portal.web.worklist.position import origin_of
+from portal.web.worklist.filters import WorklistCriteria, origin_of
 from states.rules.drane import changed_for_drane
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.database.file_tables import ListKind

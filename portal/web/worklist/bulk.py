@@ -18,8 +18,8 @@ from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled, witho
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
 from portal.web.worklist.bulk_actions import BATCH, BULK, DRAW, ISSUE, BulkAction
+from portal.web.worklist.filters import MOST, ListPosition, references_among
 from portal.web.worklist.page import render_worklist
-from portal.web.worklist.position import MOST, ListPosition, references_among
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 
 from portal.texts import TRIGGER_TEXTS, BulkTexts
 from portal.web.forms import Field, Shape, choices
-from portal.web.worklist.filters import PLACE
-from portal.web.worklist.position import packed
+from portal.web.worklist.filters import PLACE, packed
 from states import commands as c
 from states.policy import Policy
 from states.transitions import BY_TRIGGER

@@ -13,8 +13,17 @@ from portal.web.context import Context, Rectorat, WebContext
 from portal.web.download import ChosenFormat, download_list
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import DRAW, ISSUE, bulk_actions
-from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, StateChoice, Task, WorklistCriteria
-from portal.web.worklist.position import ListPosition, packed
+from portal.web.worklist.filters import (
+    PLACE,
+    USUAL,
+    Age,
+    CheckChoice,
+    ListPosition,
+    StateChoice,
+    Task,
+    WorklistCriteria,
+    packed,
+)
 from states.model import Actor
 from workflow.app import App
 from workflow.journal.exports import ExportedList

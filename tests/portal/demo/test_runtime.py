@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from portal.cli.main import oda
 from portal.demo import runtime as opening
+from portal.demo.runtime import FolderRefused
 from portal.demo.scenario import Season
-from portal.demo.temporary_folder import FolderRefused
 from portal.server import Server, listen
 from tests.kit.browser import free_port
 

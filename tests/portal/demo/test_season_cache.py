@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from portal.demo import season_cache
+from portal.demo import runtime
 from portal.demo.mail_server import ReceivedMail
-from portal.demo.runtime import RunningDemo
-from portal.demo.season_cache import SeasonCache, SeasonState, cache_folder
+from portal.demo.runtime import RunningDemo, SeasonCache, SeasonState, cache_folder
 from workflow.journal.verification import Verifier
 
 pytestmark = pytest.mark.xdist_group("demo")  # one worker plays the season, once
@@ -67,7 +66,7 @@ def test_cache__another_address_or_another_software_is_played_again(
 ) -> None:
     SeasonCache(tmp_path / "cache", ADDRESS).store(*season, STATE)
     assert restored(SeasonCache(tmp_path / "cache", "http://127.0.0.1:8001"), tmp_path / "a") is None
-    monkeypatch.setattr(season_cache, "_source_digest", lambda: "autre")
+    monkeypatch.setattr(runtime, "_source_digest", lambda: "autre")
     changed = SeasonCache(tmp_path / "cache", ADDRESS)
     assert restored(changed, tmp_path / "b") is None
     changed.store(*season, STATE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.web.display import dark_rules
+from portal.web.public import dark_rules
 from portal.web.rendering import DARK_STYLE, dsfr_folder
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, Portal

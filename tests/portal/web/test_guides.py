@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.web.guides import FOLDER, GUIDES, Guide, pictures, read_guide
+from portal.web.public import FOLDER, GUIDES, Guide, pictures, read_guide
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
 
