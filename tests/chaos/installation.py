@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -152,12 +153,16 @@ class Service:
         self.signal(signal.SIGKILL)
         self.bury()
 
-    def terminate(self) -> float:
-        """As an administrator; returns how many seconds it took, and kills it beyond what is admitted."""
+    def terminate(self, meanwhile: Callable[[], None] = lambda: None) -> float:
+        """As an administrator; returns how many seconds it took, and kills it beyond what is admitted.
+
+        ``meanwhile`` goes on with the others: one that is frozen may hold the lock of SQLite, for which this one waits.
+        """
         begun = time.monotonic()
         self.signal(signal.SIGTERM)
         while self.is_alive and time.monotonic() - begun < STOPS_IN_S:
             self.signal(signal.SIGCONT)  # it may meet a crash point that freezes it
+            meanwhile()
             time.sleep(0.02)
         took = time.monotonic() - begun
         self.slowest_stop = max(self.slowest_stop, took)

@@ -112,7 +112,7 @@ class Storm:
     def _stop(self, service: Service) -> None:
         self.counts["SIGTERM"] += 1
         self._frozen.pop(service.name, None)
-        took = service.terminate()
+        took = service.terminate(self._thaw)
         self._say(f"{service.name}: SIGTERM, {took:.1f} s")
 
     def _freeze(self) -> None:
