@@ -1,5 +1,6 @@
 """Fixtures for all rooms: every test that takes ``database`` runs on SQLite and on PostgreSQL."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def pytest_configure() -> None:
     work_in_memory()
     start_guard()
     share_compilation()
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and the collected tests, which stay to the end, out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(params=BACKENDS)
