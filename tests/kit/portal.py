@@ -1,12 +1,15 @@
 """A whole portal for tests: an installation with a few schools, a clock, and people already signed in."""
 
+import atexit
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import insert, update
@@ -54,9 +57,22 @@ class _Plain(Response):
         return super().text.replace(NBSP, " ")
 
 
+@cache
+def _event_loop() -> BlockingPortal:
+    """The loop in which every client's requests run: one made for each request, with its threads, costs as much as a
+    small page."""
+    running = ExitStack()
+    atexit.register(running.close)
+    return running.enter_context(start_blocking_portal())
+
+
 class PlainClient(TestClient):
     """A browser without JavaScript. Its pages are read with ordinary spaces: where a line may break is told by the
     tests of the typography, and would only make every other sentence hard to compare."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.portal = _event_loop()
 
     def send(self, *args: Any, **named: Any) -> Response:
         answer = super().send(*args, **named)
