@@ -43,7 +43,7 @@ def activation() -> None:
 )
 @click.argument(
     "file", metavar="FICHIER", type=FilePath(exists=True, dir_okay=False, readable=True, path_type=Path),
-    help="CSV, XLSX ou ODS.",
+    help="CSV, XLSX, XLS ou ODS.",
 )  # fmt: skip
 @click.option("--day", type=Day(), metavar="DATE", help="La date des lignes qui n'en ont pas.")
 @click.option("--file-is-complete", is_flag=True, help="Le fichier est entier, bien qu'il ait l'air coupé.")

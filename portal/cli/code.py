@@ -166,8 +166,8 @@ def erase(
 
 @code.command(
     "issue",
-    help="Émet les codes d'un fichier référence;code (CSV, XLSX, ODS) ; avec « - », de l'entrée standard. Chaque ligne"
-    " est vérifiée avant que la première soit faite (R98).",
+    help="Émet les codes d'un fichier référence;code (CSV, XLSX, XLS, ODS) ; avec « - », de l'entrée standard. Chaque"
+    " ligne est vérifiée avant que la première soit faite (R98).",
 )
 @click.argument(
     "source", type=FilePath(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FICHIER",

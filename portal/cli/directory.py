@@ -195,7 +195,7 @@ def import_group() -> None:
 
 @import_group.command(
     "establishments",
-    help="Importe l'annuaire ouvert (fr-en-annuaire-education, en CSV, XLSX ou ODS) : ce qui est nouveau, changé,"
+    help="Importe l'annuaire ouvert (fr-en-annuaire-education, en CSV, XLSX, XLS ou ODS) : ce qui est nouveau, changé,"
     " disparu, refusé. Le refaire ne change rien. Un établissement absent du fichier est fermé.",
 )
 @file_argument

@@ -129,10 +129,10 @@ MOST_ROWS: Final = 200_000
 
 
 def file_argument(command: Command) -> Command:
-    """The argument ``file``: CSV, XLSX or ODS."""
+    """The argument ``file``: CSV, XLSX, XLS or ODS."""
     return click.argument(
         "file", metavar="FICHIER", type=FilePath(exists=True, dir_okay=False, readable=True, path_type=Path),
-        help="Le fichier CSV, XLSX ou ODS.",
+        help="Le fichier CSV, XLSX, XLS ou ODS.",
     )(command)  # fmt: skip
 
 

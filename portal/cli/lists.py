@@ -60,8 +60,8 @@ def list_group() -> None:
 
 @list_group.command(
     "import",
-    help="Importe une liste (CSV, XLSX ou ODS), qui remplace celle en vigueur : ce qui est nouveau, changé, disparu,"
-    " refusé. Refaire le même import ne change rien (R93).",
+    help="Importe une liste (CSV, XLSX, XLS ou ODS), qui remplace celle en vigueur : ce qui est nouveau, changé,"
+    " disparu, refusé. Refaire le même import ne change rien (R93).",
 )
 @kind_argument
 @file_argument

@@ -181,7 +181,7 @@ def _example_export(settings: "Settings") -> Iterator[bytes]:
 
 @removal.command(
     "confirm",
-    help="Confirme les retraits d'un fichier : une référence par ligne, ou un CSV, XLSX ou ODS dont les colonnes"
+    help="Confirme les retraits d'un fichier : une référence par ligne, ou un CSV, XLSX, XLS ou ODS dont les colonnes"
     " s'appellent référence, résultat, précision. Ce qui a été compris est dit d'abord ; une ligne fautive n'empêche"
     " pas les autres (R49, R83).",
 )

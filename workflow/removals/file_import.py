@@ -31,6 +31,7 @@ from workflow.removals.tasks import RemovalLine, removals_of
 from workflow.spreadsheets.reader import open_table, read_bounded
 from workflow.spreadsheets.text_file import decode
 from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.workbook import WORKBOOKS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +149,7 @@ def read_removals(
     """
     try:
         read_bounded(BytesIO(content), most_bytes)
-        if content.startswith(_WORKBOOK):
+        if content.startswith(WORKBOOKS):
             table = open_table(BytesIO(content), most_bytes=most_bytes, most_rows=most + _TITLES_WITHIN)
             return _parse_records([(row.line, row.cells) for row in table.rows], default, most=most)
         text = decode(content)
@@ -274,8 +275,6 @@ def _read_reference(cell: str) -> str | None:
     reference = normalise_reference(cell)
     return reference if _REFERENCE.fullmatch(reference) else None
 
-
-_WORKBOOK: Final = b"PK"
 
 _REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 

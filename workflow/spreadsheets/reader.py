@@ -1,4 +1,4 @@
-"""Read a table from a file as people have it: CSV of any separator and usual encoding, XLSX or ODS (R91).
+"""Read a table from a file as people have it: CSV of any separator and usual encoding, XLSX, XLS or ODS (R91).
 
 What a file is, is read from its content, never from its name. Nothing is written anywhere, no formula is evaluated.
 """
@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 from states import french
 from workflow.spreadsheets.text_file import read_text_file
 from workflow.spreadsheets.unusable import UnusableFile, unusable
-from workflow.spreadsheets.workbook import read_workbook
+from workflow.spreadsheets.workbook import WORKBOOKS, read_workbook
 
 __all__ = [
     "MOST_BYTES", "MOST_ROWS", "OpenTable", "Table", "TableRow", "UnusableFile", "open_table", "parse_day",
@@ -103,7 +103,7 @@ def open_table(file: BinaryIO, *, most_bytes: int = MOST_BYTES, most_rows: int =
     """As ``read_table``, but the rows come one after the other, and raise UnusableFile then."""
     content = read_bounded(file, most_bytes)
     digest = hashlib.sha256(content).hexdigest()
-    if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if content.startswith(WORKBOOKS):
         workbook = read_workbook(content, most_rows=most_rows)
         rows = _rows(workbook.rows, most_rows)
         return OpenTable(

@@ -6,6 +6,7 @@ Values are those that the workbook keeps; a sheet that holds a formula is refuse
 import csv
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
@@ -13,10 +14,26 @@ from typing import Final
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
 
 from notifications.rendering.child import step
-from workflow.spreadsheets.unusable import UnusableFile, broken_workbook, formula, too_many_columns, unusable
+from workflow.spreadsheets.old_excel import records_of, refuse_formula
+from workflow.spreadsheets.unusable import (
+    UnusableFile,
+    broken_workbook,
+    formula,
+    password_protected,
+    too_many_columns,
+    unusable,
+)
+from workflow.spreadsheets.workbook import OLD_EXCEL
 
 MOST_COLUMNS: Final = 1_000
 
@@ -35,7 +52,9 @@ def sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
             return _sheet_as_text(content, most_rows)
     except UnusableFile:
         raise
-    except (CalamineError, ElementTree.ParseError, expat.ExpatError, zipfile.BadZipFile, LookupError, ValueError):
+    except PasswordError:
+        raise password_protected() from None
+    except _BROKEN:
         raise broken_workbook() from None
     except BaseException as error:
         if type(error).__name__ == "PanicException":  # of Rust, which is no Exception
@@ -43,7 +62,14 @@ def sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
         raise
 
 
+_BROKEN: Final = (
+    CalamineError, ElementTree.ParseError, expat.ExpatError, zipfile.BadZipFile, struct.error, LookupError, ValueError,
+    OSError,
+)  # fmt: skip
+
+
 def _sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
+    records = records_of(content) if content.startswith(OLD_EXCEL) else None
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
     names = [
         sheet.name for sheet in workbook.sheets_metadata
@@ -55,7 +81,11 @@ def _sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]
             continue
         if sheet.end[1] >= MOST_COLUMNS:
             raise too_many_columns(MOST_COLUMNS)
-        merged = _inspect(content, workbook, sheet)
+        if records is None:
+            merged = _inspect(content, workbook, sheet)
+        else:
+            refuse_formula(records, workbook.sheet_names.index(name))
+            merged = _merged(sheet)
         if text := _as_csv(_rows(sheet, merged), most_rows):
             return name, [other for other in names if other != name], text
     raise unusable("ce classeur est vide", advice="donner un classeur dont une feuille a des titres de colonnes")
@@ -120,10 +150,14 @@ def _inspect(content: bytes, workbook: CalamineWorkbook, sheet: CalamineSheet) -
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if "xl/workbook.xml" in archive.namelist():
             _refuse_formula(archive.read(_part_of(archive, sheet.name)))
-            ranges = sheet.merged_cell_ranges or []
-            return {(top, left): _lowest(top, bottom) for (top, left), (bottom, _) in ranges if bottom > top}
+            return _merged(sheet)
         xml = archive.read("content.xml")
     return _OpenDocumentSheet(workbook.sheet_names.index(sheet.name), xml).merged if _ODS_REMARKABLE.search(xml) else {}
+
+
+def _merged(sheet: CalamineSheet) -> dict[_Place, int]:
+    ranges = sheet.merged_cell_ranges or []
+    return {(top, left): _lowest(top, bottom) for (top, left), (bottom, _) in ranges if bottom > top}
 
 
 def _part_of(archive: zipfile.ZipFile, name: str) -> str:

@@ -61,8 +61,6 @@ def unescaped(cell: str) -> str:
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 _SIGNATURES: Final = (
-    (b"\xd0\xcf\x11\xe0", "c'est un classeur Excel d'avant 2007 (.xls), ou protégé par un mot de passe",
-     "l'ouvrir et l'enregistrer, sans mot de passe, au format .xlsx"),
     (b"\x1f\x8b", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
     (b"7z\xbc\xaf", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
     (b"Rar!", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
@@ -130,7 +128,9 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
             line = rows.line_num + 1
     except csv.Error:
         message = "guillemet qui n'est pas refermé, ou refermé au milieu d'une cellule ; ou cellule démesurée"
-        raise unusable(message, line, advice="corriger cette ligne, ou donner un classeur (.xlsx, .ods)") from None
+        raise unusable(
+            message, line, advice="corriger cette ligne, ou donner un classeur (.xlsx, .xls, .ods)"
+        ) from None
 
 
 def separator_of(text: str) -> str:

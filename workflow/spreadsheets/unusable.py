@@ -2,7 +2,7 @@
 
 from typing import Final
 
-ADVICE: Final = "donner un fichier CSV, XLSX ou ODS"
+ADVICE: Final = "donner un fichier CSV, XLSX, XLS ou ODS"
 
 
 class UnusableFile(Exception):
@@ -21,6 +21,10 @@ def formula(line: int | None, where: str) -> UnusableFile:
         f"une cellule contient une formule ({where}), et aucune n'est calculée", line,
         advice="dans le tableur, copier la feuille, la coller en « valeurs » (collage spécial), et donner ce fichier",
     )  # fmt: skip
+
+
+def password_protected() -> UnusableFile:
+    return unusable("ce fichier est protégé par un mot de passe", advice="l'enregistrer sans mot de passe")
 
 
 def broken_workbook() -> UnusableFile:

@@ -1,4 +1,4 @@
-"""The first sheet of a workbook, XLSX or ODS: its archive inspected, then read in a child process (R91).
+"""The first sheet of a workbook, XLSX, XLS or ODS: an archive is inspected, then read in a child process (R91).
 
 The child has little memory and little time, no network and no secret: a trapped workbook stops it, and nobody else.
 """
@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from notifications.rendering.child import ChildStopped, run_in_child
-from workflow.spreadsheets.unusable import ADVICE, UnusableFile, broken_workbook, unusable
+from workflow.spreadsheets.unusable import ADVICE, UnusableFile, broken_workbook, password_protected, unusable
+
+ARCHIVES: Final = (b"PK\x03\x04", b"PK\x05\x06")
+
+OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""The container of a workbook of Excel before 2007, of any protected one, and of other documents."""
+
+WORKBOOKS: Final = (*ARCHIVES, OLD_EXCEL)
+"""How a file begins that is read as a workbook."""
 
 MOST_ENTRIES: Final = 1_000
 """Files in the archive of a workbook: a sheet of pictures has some hundreds."""
@@ -39,7 +47,8 @@ def read_workbook(content: bytes, *, most_rows: int) -> ReadSheet:
 
     The rows come out of a text of the child's, so that the cells of a large sheet never stand in memory all at once.
     """
-    inspect_archive(content)
+    if content.startswith(ARCHIVES):
+        inspect_archive(content)
     try:
         sheet, others, text = run_in_child(
             "workflow.spreadsheets.sheet:sheet_as_text", content, most_rows, step_s=READ_S
@@ -69,7 +78,7 @@ def inspect_archive(content: bytes) -> None:
 
 def _refuse_traps(entries: list[zipfile.ZipInfo]) -> None:
     if any(entry.flag_bits & 0x1 for entry in entries):
-        raise unusable("ce fichier est protégé par un mot de passe", advice="l'enregistrer sans mot de passe")
+        raise password_protected()
     names = [entry.filename for entry in entries]
     if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNCOMPRESSED:
         raise _out_of_measure()

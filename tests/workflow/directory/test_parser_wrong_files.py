@@ -41,7 +41,7 @@ ASCII = text_of(*rows(1_000, nom="X", kind="EREA"))
         (b"\n  <html>", "page web"),
         (b'[{"identifiant_de_l_etablissement": "0310001H"}]', "JSON"),
         (b"PK\x03\x04\x14\x00", "classeur"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1", "classeur Excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ce classeur est abîmé"),
         (b"\x1f\x8b\x08", "compressé"),
         (b"%PDF-1.7", "PDF"),
         (b"\x00\x01\x02", "pas du texte"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from states.vocabulary import RemovalOutcome
-from tests.workflow.spreadsheets.files import ods_of, xlsx_of
+from tests.workflow.spreadsheets.files import OLD_EXCEL, ods_of, xlsx_of
 from workflow.removals.file_import import (
     EXAMPLES,
     FileRefused,
@@ -193,6 +193,12 @@ def test_workbook__reads_as_the_same_text(made: Callable[..., bytes]) -> None:
         read_removals(made([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
 
 
+@pytest.mark.rule("R83", "R91")
+def test_workbook__of_excel_before_2007() -> None:
+    rows = read_removals(OLD_EXCEL, REMOVED, most=100, most_bytes=100_000)
+    assert asked(rows) == [(2, "ODA-2026-00001", REMOVED, ""), (3, "ODA-2026-00002", REMOVED, "")]
+
+
 def test_file__all_that_stops_it_is_told_at_once() -> None:
     with pytest.raises(FileRefused) as refused:
         read_content(f"référence;fait par;suite donnée\n{ONE};x;absente\n{TWO}".encode())
@@ -206,7 +212,7 @@ def test_file__all_that_stops_it_is_told_at_once() -> None:
         ("référence;vérifié\n".encode("mac-roman"), "ccents sont abîmés"),
         ("référence;vérifié\n".encode().decode("latin-1").encode(), "ccents sont abîmés"),
         (b"PK\x03\x04....", "Ce classeur est abîmé"),
-        (b"\xd0\xcf\x11\xe0", "classeur Excel d'avant 2007"),
+        (OLD_EXCEL[:600], "classeur est abîmé"),
         (b"ODA-2027-00001\x00", "pas du texte"),
         (b"\x89PNG\x1a\x00", "pas du texte"),
         (b"a" * 2001, "dépasse 2 ko"),

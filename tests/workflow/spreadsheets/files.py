@@ -4,12 +4,16 @@ import io
 import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import xlsxwriter
 from odfdo import Cell, Document, Row, Table
 
 Rows = Sequence[Sequence[Any]]
+
+OLD_EXCEL = Path(__file__).with_name("old_excel.xls").read_bytes()
+"""As Excel 97 to 2003 saves: titles, then three rows, the first cells of the last two merged."""
 
 
 def xlsx_of(rows: Rows, *, merged: Sequence[tuple[int, int, int, int]] = (), sheet: str = "Liste") -> bytes:

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 
-from tests.workflow.spreadsheets.files import ods_of, xlsx_of
+from tests.workflow.spreadsheets.files import OLD_EXCEL, ods_of, xlsx_of
 from workflow.spreadsheets.reader import Table, UnusableFile, parse_day, read_table
 
 TITLES = ("UAI", "Nom", "Depuis")
@@ -78,6 +78,14 @@ def test_workbook__says_what_a_person_reads(made: object) -> None:
 
 
 @pytest.mark.rule("R91")
+@pytest.mark.rule("R91")
+def test_workbook__of_excel_before_2007() -> None:
+    assert [row.cells for row in read(OLD_EXCEL).rows] == [
+        ("Référence", "UAI", "Le"), ("ODA-2026-00001", "0310001H", "2026-11-12"),
+        ("ODA-2026-00002", "0310002J", "42"), ("ODA-2026-00002", "Éluard", ""),
+    ]  # fmt: skip
+
+
 def test_digest__is_that_of_the_file() -> None:
     content = b"\xef\xbb\xbf" + TEXT.encode()
     assert read(content).digest == hashlib.sha256(content).hexdigest()

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 import xlsxwriter
 
-from tests.workflow.spreadsheets.files import ods_of, xlsx_of, zip_of
+from tests.workflow.spreadsheets.files import OLD_EXCEL, ods_of, xlsx_of, zip_of
 from workflow.spreadsheets import workbook
 from workflow.spreadsheets.reader import UnusableFile, read_table
 
@@ -25,6 +25,21 @@ def declaring(content: bytes, size: int) -> bytes:
 def encrypted(content: bytes) -> bytes:
     place = content.rindex(b"PK\x01\x02")
     return content[: place + 8] + b"\x01\x00" + content[place + 10 :]
+
+
+def with_formula(workbook: bytes) -> bytes:
+    """The old workbook with a formula at C3, in the place of its number and of the record that follows."""
+    place = workbook.index(struct.pack("<HHHH", 0x027E, 10, 2, 2))
+    made = struct.pack("<HHHHHdHIH8s", 0x0006, 30, 2, 2, 15, 42.0, 0, 0, 3, b"\x1e\x2a\x00")
+    return workbook[:place] + made + workbook[place + len(made) :]
+
+
+HIDES_OBJECTS, ENCRYPTED = struct.pack("<HH", 0x008D, 2), struct.pack("<HH", 0x002F, 2)
+
+
+def part(name: str) -> bytes:
+    """How the container of an old document names a part of it."""
+    return struct.pack("<64sH", name.encode("utf-16-le"), 2 * len(name) + 2)
 
 
 BOMB = zip_of(
@@ -49,7 +64,12 @@ BOMB = zip_of(
         (declaring(BOMB, 1_000), "démesuré une fois décompressé"),
         (declaring(BOMB, 4_000_000_000), "démesuré une fois décompressé"),
         (zip_of({f"{n}": b"" for n in range(workbook.MOST_ENTRIES + 1)}), "démesuré une fois décompressé"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1", "classeur Excel d'avant 2007"),
+        (OLD_EXCEL[:8], "ce classeur est abîmé"),
+        (OLD_EXCEL[:2_000], "ce classeur est abîmé"),
+        (with_formula(OLD_EXCEL), "ligne 3 : une cellule contient une formule (colonne 3)"),
+        (OLD_EXCEL.replace(HIDES_OBJECTS, ENCRYPTED), "protégé par un mot de passe"),
+        (OLD_EXCEL.replace(part("Workbook"), part("EncryptedPackage")), "protégé par un mot de passe"),
+        (OLD_EXCEL.replace(part("Workbook"), part("WordDocument")), "un document d'une autre sorte"),
         (b"\x1f\x8b\x08", "compressé"),
         (b"%PDF-1.7", "PDF"),
         (b"\n<html>", "page web"),
