@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -120,9 +121,10 @@ class Worker:
         except Exception as error:
             _log.error("webhook %s failed: %s", endpoint.name, words_of(error))
 
-    async def _keep_telling(self, endpoint: WebhookEndpoint) -> None:
+    async def _keep_telling(self, endpoint: WebhookEndpoint, threads: ThreadPoolExecutor) -> None:
+        """``threads`` are those of the endpoints alone: in the loop's own, some slow ones would stop the mails."""
         while not self._stopping.is_set():
-            await asyncio.to_thread(self.tell, endpoint)
+            await asyncio.get_running_loop().run_in_executor(threads, self.tell, endpoint)
             await asyncio.sleep(WEBHOOKS_SECONDS)
 
     def run(self) -> None:
@@ -204,7 +206,9 @@ class Worker:
             scheduler.add_job(self.call, EveryMinute(), next_run_time=now, **options)
         scheduler.start()
         watching = asyncio.create_task(_each(WATCH_SECONDS, lambda: keep_due(scheduler, datetime.now(UTC))))
-        telling = [asyncio.create_task(self._keep_telling(each)) for each in self._app.settings.webhooks.endpoints]
+        endpoints = self._app.settings.webhooks.endpoints
+        threads = ThreadPoolExecutor(max(1, len(endpoints)), thread_name_prefix="oda-webhook")
+        telling = [asyncio.create_task(self._keep_telling(each, threads)) for each in endpoints]
         try:
             with self._app.database.background():
                 await self._app.dispatcher.run(stop)
@@ -214,6 +218,7 @@ class Worker:
             for task in telling:
                 task.cancel()
             await asyncio.to_thread(scheduler.shutdown)
+            await asyncio.to_thread(threads.shutdown)
 
 
 class EveryMinute(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

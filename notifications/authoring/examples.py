@@ -514,7 +514,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
             machines=("oda-2",),
             refused_sign_ins=34,
-            waves=SecurityWaves(tokens=212, forged=40, forbidden=57, exports=33),
+            waves=SecurityWaves(tokens=212, forged=40, forbidden=57, exports=33, calls=140),
             without_mailbox=(OTHER_PLACE,),
             renewals="212 RUPN sur 300 renouvelés pour 2027-2028",
             troubles=("Le travail « les rappels » a échoué (ValueError).",),

@@ -431,17 +431,18 @@ class HeldEnd:
 class SecurityWaves:
     """What the security journal counts since the last digest, when it is many; 0 when it is not (R108).
 
-    ``exports``: lists that one person took away.
+    ``exports``: lists that one person took away; ``calls``: of the API, with a good token.
     """
 
     tokens: Annotated[int, Doc("jetons refusés, s'ils sont nombreux")] = 0
     forged: Annotated[int, Doc("formulaires qui ne venaient pas de nos pages, s'ils sont nombreux")] = 0
     forbidden: Annotated[int, Doc("pages ou actions demandées dans un autre rôle, si elles sont nombreuses")] = 0
     exports: Annotated[int, Doc("listes emportées par une même personne, si elles sont nombreuses")] = 0
+    calls: Annotated[int, Doc("appels de programmes refusés malgré un bon jeton, s'ils sont nombreux")] = 0
 
     @property
     def number(self) -> Annotated[int, Doc("nombre de sortes de vagues")]:
-        return sum(map(bool, (self.tokens, self.forged, self.forbidden, self.exports)))
+        return sum(map(bool, (self.tokens, self.forged, self.forbidden, self.exports, self.calls)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

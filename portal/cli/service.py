@@ -1,5 +1,6 @@
 """``oda tick``, ``worker``, ``serve``: schedule, mails and portal, once or as a service, and their log (R50 to R52)."""
 
+import ctypes
 import json
 import logging
 import os
@@ -8,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from workflow.settings.infrastructure import PortalSettings
     from workflow.settings.monitoring import LogForm
     from workflow.year_end.service import HeldYear
+
+MEMORY_POOLS: Final = 2
+"""Pools from which the C library gives memory to threads."""
+
+_M_ARENA_MAX: Final = -8
 
 _LEVELS = {"WARNING": "attention : ", "ERROR": "erreur : ", "CRITICAL": "erreur : "}
 _FRENCH = {
@@ -115,6 +121,7 @@ def _put_off_lines(app: "App") -> Iterator[str]:
 @pass_cli_context
 def worker(context: CliContext) -> None:
     log = log_to_stderr(context.settings().monitoring.log_format)
+    limit_memory_pools()
     with opened_app(context) as app:
         from workflow.worker import ServiceManager, Worker
 
@@ -135,6 +142,7 @@ def worker(context: CliContext) -> None:
 @pass_cli_context
 def serve(context: CliContext, host: str | None, port: int | None, no_worker: bool) -> None:
     log = log_to_stderr(context.settings().monitoring.log_format)
+    limit_memory_pools()
     with opened_app(context) as app:
         from portal.app import create_app
         from portal.server import Server
@@ -158,6 +166,16 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
             with nullcontext() if no_worker else worker.beside(server.stop):
                 server.work()
     log.info("arrêté proprement")
+
+
+def limit_memory_pools() -> None:
+    """Have glibc keep few pools, where it would keep eight for each processor and give none of them back.
+
+    Papers are made in any of a process's threads: each pool would grow to the size of the largest work, until the
+    service reaches the memory that its unit allows it. Another C library has no such pools.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, MEMORY_POOLS)
 
 
 def _problem_lines(app: "App", result: "TickResult", held_years: "Iterable[HeldYear]") -> Iterator[str]:

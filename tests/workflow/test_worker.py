@@ -11,7 +11,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
+from tests.workflow.webhooks.scene import SECRET
 from workflow.database.schedule_tables import NODE
+from workflow.settings.webhooks import WebhookEndpoint
 from workflow.worker import TICK_SECONDS, EveryMinute, Worker, keep_due
 
 
@@ -108,3 +110,35 @@ def test_tick__an_error_is_logged_with_its_number_and_its_place_and_no_text(
         record.getMessage(),
     )
     assert "Ab12Cd34" not in caplog.text
+
+
+@pytest.mark.rule("R118")
+def test_webhooks__each_endpoint_waits_by_itself_and_all_end_with_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten that answer nothing must hold none of the threads by which mails are sent."""
+    names = [f"logiciel-{letter}" for letter in "abcdefghij"]
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    for name in names:
+        secret = tmp_path / "secrets" / f"webhook-{name}"
+        secret.write_text(SECRET)
+        secret.chmod(0o600)
+    endpoints = "".join(f"    - name: {name}\n      url: https://{name}.ac-toulouse.fr/oda\n" for name in names)
+    threads: dict[str, str] = {}
+    all_wait, answer = threading.Event(), threading.Event()
+
+    def tell(_: Worker, endpoint: WebhookEndpoint) -> None:
+        threads[endpoint.name] = threading.current_thread().name
+        if len(threads) == len(names):
+            all_wait.set()
+        answer.wait(20)
+
+    monkeypatch.setattr(Worker, "tell", tell)
+    settings = f"webhooks:\n  endpoints:\n{endpoints}"
+    with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url, settings=settings) as portal:
+        with Worker(portal.app).beside():
+            assert all_wait.wait(10)
+            answer.set()
+        assert {name.rpartition("_")[0] for name in threads.values()} == {"oda-webhook"}
+        alive = {thread.name for thread in threading.enumerate()}
+        assert alive.isdisjoint(threads.values())

@@ -29,7 +29,7 @@ from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
 from states.school_calendar import months_before
 from states.vocabulary import Change, State
-from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS, most_refused_subjects
+from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS, REFUSED_CALLS, most_refused_subjects
 from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
 from workflow.database.schedule_tables import NODE, OCCURRENCE
@@ -60,6 +60,9 @@ _MANY_FORGED: Final = 30
 
 _MANY_FORBIDDEN: Final = 50
 """Pages asked for in a role that has them not: a link sent to a colleague makes some."""
+
+_MANY_CALLS: Final = 100
+"""Calls of programs refused though their token is good: one that tries again what another has done makes some."""
 
 _MANY_EXPORTS: Final = 30
 """Lists that one person took away: more than a day's work asks for."""
@@ -291,6 +294,7 @@ def _security_waves(connection: Connection, since: datetime) -> SecurityWaves:
     return SecurityWaves(
         tokens=_many(refused[FAILED_TOKENS.name], _MANY_TOKENS), forged=_many(refused[FORGED_FORMS.name], _MANY_FORGED),
         forbidden=_many(refused[FORBIDDEN.name], _MANY_FORBIDDEN), exports=_many(most, _MANY_EXPORTS),
+        calls=_many(refused[REFUSED_CALLS.name], _MANY_CALLS),
     )  # fmt: skip
 
 

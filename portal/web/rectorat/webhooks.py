@@ -56,6 +56,7 @@ def show_webhooks(
         deliveries=deliveries[:SHOWN], problem=problem, query=query, stage_options=options_of(DeliveryStage),
         webhook_options=[(endpoint.name, endpoint.name) for endpoint in settings.endpoints],
         keep_days=settings.keep_days, first=query.address() if suite else None, more=more,
+        kept=query.address(suite or None).removeprefix(WEBHOOKS_PATH),
     )  # fmt: skip
 
 
@@ -69,8 +70,11 @@ def _cursor(text: str) -> int | None:
 
 
 @router.post("/{number}/renvoyer")
-def send_webhook_again(context: Context, visitor: Operator, number: int, _: Posted) -> Response:
-    """Have a message sent again; done twice, it leaves once."""
+def send_webhook_again(
+    context: Context, visitor: Operator, number: int, _: Posted, query: Annotated[WebhookQuery, Depends()],
+    suite: Annotated[str, Query(max_length=20)] = "",
+) -> Response:  # fmt: skip
+    """Have a message sent again, and come back to the list as it was; done twice, it leaves once."""
     found = send_again(context.app.engine, visitor.actor, [number] if 0 < number < 2**31 else [])
     said = "le message repart dans la minute" if found else "ce message est en cours d'envoi, ou n'est plus gardé"
-    return context.success_messages.redirect(visitor, WEBHOOKS_PATH, said)
+    return context.success_messages.redirect(visitor, query.address(suite or None), said)

@@ -2,16 +2,19 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tests.kit.portal import STAFF, open_portal
 from tests.portal.cli.installation import Installation
 from tests.workflow.retention import scene
 from workflow.database.connection import Database
 from workflow.database.journal_tables import NOTE
+from workflow.database.schedule_tables import RESTORATION
+from workflow.database.webhook_tables import DELIVERY
 
 pytestmark = pytest.mark.rule("R116")
 
@@ -52,6 +55,28 @@ def test_restore__who_was_erased_since_is_erased_again_and_mails_wait(tmp_path: 
     again = installed.oda("restore", "release", "--yes")
     assert (again.exit_code, "Aucune restauration ne retient les envois." in again.stderr) == (1, True)
     installed.done("journal", "verify", who=None)
+
+
+@pytest.mark.rule("R116", "R118")
+@pytest.mark.parametrize(("options", "stage"), [(("--discard-webhooks",), "discarded"), ((), "waiting")])
+def test_release__leaves_or_discards_what_waits_for_another_system(
+    installed: Installation, database_url: str, options: tuple[str, ...], stage: str
+) -> None:
+    now = datetime(2026, 9, 14, 8, tzinfo=UTC)
+    message = {
+        "endpoint": "tickets", "webhook_id": "msg_1", "kind": "request.declare", "reference": "ODA-2027-00001",
+        "payload": "{}", "stage": "waiting", "attempts": 1, "answer": "", "created_at": now, "started_at": now,
+        "next_at": now,
+    }  # fmt: skip
+    database = Database(database_url)
+    with database.write() as connection:
+        connection.execute(insert(RESTORATION), [{"id": 1, "backup_at": now, "restored_at": now}])
+        connection.execute(insert(DELIVERY), [message, message | {"webhook_id": "msg_2", "stage": "delivered"}])
+    installed.done("restore", "release", *options, "--yes")
+    with database.read() as connection:
+        stages = connection.execute(select(DELIVERY.c.stage).order_by(DELIVERY.c.number)).scalars().all()
+    database.dispose()
+    assert stages == [stage, "delivered"], "what was received stays as it is"
 
 
 def test_restore__into_the_place_in_use_is_refused(installed: Installation, tmp_path: Path) -> None:

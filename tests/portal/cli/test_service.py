@@ -203,3 +203,29 @@ def test_logs__never_show_what_an_exception_says() -> None:
     except ValueError:
         record = logging.LogRecord("oda", logging.ERROR, "here", 1, "échec", (), sys.exc_info())
     assert FrenchFormatter().format(record).endswith("erreur : échec (ValueError)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the pools are those of glibc")
+def test_memory__threads_share_few_pools() -> None:
+    """Each pool keeps what its largest work took: a reader who prints one paper again and again would fill them all."""
+    script = """
+import ctypes, sys, tempfile, threading
+from portal.cli.service import limit_memory_pools
+limit_memory_pools()
+libc, together = ctypes.CDLL(None), threading.Barrier(12)
+libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
+def work():
+    together.wait()
+    libc.malloc(ctypes.c_size_t(50_000))
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(12)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+with tempfile.NamedTemporaryFile() as file:
+    stream = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    print(file.read().count(b"<heap nr="))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 2

@@ -208,6 +208,7 @@ def test_digest__says_nothing_of_what_had_a_mail_of_its_own(system: System) -> N
     ({"token": 49, "forged": 29, "forbidden": 49}, 29, None),
     ({"token": 50, "forged": 30, "forbidden": 50}, 30, SecurityWaves(tokens=50, forged=30, forbidden=50, exports=30)),
     ({"forged": 31}, 0, SecurityWaves(forged=31)),
+    ({"api-refused": 100}, 0, SecurityWaves(calls=100)),
 ])  # fmt: skip
 def test_digest__tells_once_of_a_wave_of_refusals_or_exports(
     system: System, refused: dict[str, int], exports: int, waves: SecurityWaves | None

@@ -4,6 +4,7 @@ import json
 import signal
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Self
@@ -263,6 +264,21 @@ def test_kill__loses_nothing_and_the_second_sending_has_the_same_id(
     assert telling.sender.round() == 1
     assert len({received.webhook_id for received in receiver.received}) == 1
     assert telling.row.stage == "delivered"
+
+
+def test_two_machines__tell_each_event_once(telling: Telling, receiver: WebhookReceiver) -> None:
+    for number in range(1, 21):
+        telling.declared(number)
+    other = System.reopened(telling.system.url, START)
+    try:
+        second = Telling(other, telling.sender.settings, receiver.certificate.client()).sender
+        with ThreadPoolExecutor(2) as machines:
+            received = sum(machines.map(lambda sender: sender.round(), (telling.sender, second)))
+    finally:
+        other.close()
+    assert received == 20
+    assert sorted(each.webhook_id for each in receiver.received) == sorted(row.webhook_id for row in telling.rows())
+    assert {row.attempts for row in telling.rows()} == {1}
 
 
 class _Undone(Exception):

@@ -49,7 +49,8 @@ def test_webhooks__are_seen_and_sent_again_by_an_operator(portal: Portal) -> Non
     assert "tickets.ac-toulouse.fr" in page.text
     assert "cle=secret" not in page.text
     assert "Nomme le RUPN" in page.text
-    done = send(staff, form_to(page, f"{PLACE}/1/renvoyer"))
+    done = send(staff, form_to(page, f"{PLACE}/1/renvoyer?etape=given_up"))
+    assert str(done.url).endswith(f"{PLACE}?etape=given_up"), "what is left to send again is still shown"
     assert "le message repart dans la minute" in done.text.lower()
     with portal.app.database.read() as connection:
         row = connection.execute(select(DELIVERY).where(DELIVERY.c.number == 1)).one()
