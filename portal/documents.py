@@ -1,11 +1,16 @@
-"""The papers of one request, and the figures, filled for a page or a terminal, or the reason why there is none."""
+"""The papers of one request, and those of figures, filled for a page or a terminal, or the reason why there is none."""
+
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
 from notifications.messages.facts import OnRequest, Person, Place, Year
 from notifications.rendering.papers import (
+    BarLength,
     Headline,
     Paper,
+    PrintedBar,
+    PrintedChart,
     PrintedFigures,
     PrintedTable,
     charter,
@@ -15,6 +20,7 @@ from notifications.rendering.papers import (
 )
 from states import french
 from states.vocabulary import CodeStatus, Trigger
+from workflow.activation.rates import ActivationLine, ActivationTable, Measure, percent_text, points_text
 from workflow.app import App
 from workflow.figures.account import FiguresAccount
 from workflow.figures.tables import headline, nothing_declared, shown, tables_of, warnings_of
@@ -64,12 +70,22 @@ def make_figures(app: App, account: FiguresAccount) -> Paper:
     years = (
         f"{now.school_year}" if now.school_year == before.school_year else f"{now.school_year}, {before.school_year}"
     )
+    places = tuple(account.places())
+    most = max((max(former.establishments, place.establishments) for _, place, former in places), default=0) or 1
+
+    def bar(number: int) -> BarLength:
+        return BarLength(text=str(number), share=number / most)
+
+    bars = tuple(
+        PrintedBar(name=name, before=bar(former.establishments), now=bar(place.establishments))
+        for name, place, former in places
+    )
     printed = PrintedFigures(
-        day=now.day, before=before.day,
+        stem="chiffres", title="Les clés ODA en chiffres", day=now.day, before=before.day,
         subtitle=f"Au {french.day(now.day)}, comparé au {french.day(before.day)} ; demandes de {years}",
         headline=tuple(Headline(value=value, words=words, before=former) for words, value, former in headline(account)),
         vigilance=tuple(warning.sentence for warning in warnings_of(account)),
-        bars=tuple((name, former.establishments, place.establishments) for name, place, former in account.places()),
+        charts=(PrintedChart(title="Établissements qui ont un RUPN déclaré", bars=bars),) if bars else (),
         tables=tuple(
             PrintedTable(
                 title=table.title, headings=table.headings,
@@ -80,6 +96,111 @@ def make_figures(app: App, account: FiguresAccount) -> Paper:
         empty=nothing_declared(now) if now.is_empty else None,
     )  # fmt: skip
     return figures(printed, app.mailer.mail_context, app.mailer.wordings)
+
+
+MEASURES_WITH_TARGET = (Measure.PUPILS, Measure.PARENTS)
+
+
+def make_activation(app: App, table: ActivationTable) -> Paper:
+    """The rates of activated accounts at two dates, on paper (R100). Raises PaperUnmakeable."""
+    settings, academie = app.settings.activation, table.academie
+    targets = {Measure.PUPILS: settings.target_pupils, Measure.PARENTS: settings.target_parents}
+    compared = f", comparé au {french.day(table.before)}" if table.before else ""
+    printed = PrintedFigures(
+        stem="comptes-actives", title="Comptes EduConnect activés", day=table.after, before=table.before,
+        subtitle=f"Au {french.day(table.after)}{compared}",
+        headline=(
+            *(_headline(academie, measure, has_before=table.before is not None) for measure in MEASURES_WITH_TARGET),
+            Headline(
+                value=french.number(academie.with_key),
+                words=f"{'établissement' if academie.with_key < 2 else 'établissements'} sur"
+                f" {french.number(academie.establishments)} dont un RUPN a une clé, aujourd'hui",
+                before=None,
+            ),
+        ),
+        vigilance=tuple(
+            sentence for measure, target in targets.items() if (sentence := _below(table, measure, target))
+        ),
+        charts=tuple(
+            PrintedChart(
+                title=f"Comptes activés, {measure.label}",
+                bars=tuple(_rate_bar(line, measure) for line in table.all_lines),
+            )
+            for measure in MEASURES_WITH_TARGET if academie.rate(measure) is not None
+        ),
+        tables=(_rates(table, targets), *(
+            _evolution(table, measure) for measure in MEASURES_WITH_TARGET if academie.progress(measure) is not None
+        )),
+    )  # fmt: skip
+    return figures(printed, app.mailer.mail_context, app.mailer.wordings)
+
+
+def _headline(line: ActivationLine, measure: Measure, *, has_before: bool) -> Headline:
+    return Headline(
+        value=percent_text(line.rate(measure)), words=f"des comptes {french.de(measure.label)} sont activés",
+        before=percent_text(line.rate(measure, at_first=True)) if has_before else None,
+    )  # fmt: skip
+
+
+def _below(table: ActivationTable, measure: Measure, target: int | None) -> str | None:
+    """The sentence of a target that is not reached, by the académie or by a département."""
+
+    def is_below(line: ActivationLine) -> bool:
+        rate = line.rate(measure)
+        return target is not None and rate is not None and rate < target
+
+    names = [line.name for line in table.lines if is_below(line)]
+    if not names and not is_below(table.academie):
+        return None
+    rate = percent_text(table.academie.rate(measure))
+    subject = f"l'objectif de {target} % des comptes {french.de(measure.label)}"
+    if is_below(table.academie):
+        also = f" ; en particulier dans ces départements : {french.listing(names)}" if names else ""
+        return f"{subject} n'est pas atteint par l'académie ({rate}){also}."
+    return f"{subject} est atteint par l'académie ({rate}), mais pas dans ces départements : {french.listing(names)}."
+
+
+def _rate_bar(line: ActivationLine, measure: Measure) -> PrintedBar:
+    first, last = line.rate(measure, at_first=True), line.rate(measure)
+    return PrintedBar(
+        name=line.name, now=BarLength(text=percent_text(last), share=float(last or 0) / 100),
+        before=None if first is None else BarLength(text=percent_text(first), share=float(first) / 100),
+    )  # fmt: skip
+
+
+def _rates(table: ActivationTable, targets: Mapping[Measure, int | None]) -> PrintedTable:
+    def heading(measure: Measure) -> str:
+        target = targets.get(measure)
+        return measure.label.capitalize() + ("" if target is None else f" (objectif : {target} %)")
+
+    return PrintedTable(
+        title=f"Taux de comptes activés au {french.day(table.after)}",
+        headings=("Département", *map(heading, Measure), "Établissements dont un RUPN a une clé, aujourd'hui"),
+        rows=tuple(
+            (
+                line.name, *(percent_text(line.rate(measure)) for measure in Measure),
+                f"{line.with_key} sur {line.establishments}",
+            )
+            for line in table.all_lines
+        ),
+        note="Chaque taux est celui des comptes additionnés ; « — » : nombres non communiqués. Le total des élèves peut"
+        " en compter d'autres que ceux des collèges et des lycées.",
+    )  # fmt: skip
+
+
+def _evolution(table: ActivationTable, measure: Measure) -> PrintedTable:
+    first, last = table.before or table.after, table.after
+    return PrintedTable(
+        title=f"{measure.label.capitalize()} : du {french.day(first)} au {french.day(last)}",
+        headings=("Département", f"Au {french.day(first)}", f"Au {french.day(last)}", "Progression"),
+        rows=tuple(
+            (
+                line.name, percent_text(line.rate(measure, at_first=True)), percent_text(line.rate(measure)),
+                points_text(line.progress(measure)),
+            )
+            for line in table.all_lines
+        ),
+    )  # fmt: skip
 
 
 def _facts(view: RequestView) -> OnRequest:

@@ -273,37 +273,65 @@ class Headline:
 
     value: str
     words: str
-    before: str
+    before: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BarLength:
+    """A figure as text, and its share of the longest bar, from 0 to 1."""
+
+    text: str
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintedBar:
+    """A row of a chart."""
+
+    name: str
+    before: BarLength | None
+    now: BarLength
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintedChart:
+    """Bars of two dates."""
+
+    title: str
+    bars: tuple[PrintedBar, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrintedFigures:
-    """The figures of the académie at two dates (R99): ``bars`` are (name, before, now); ``empty`` says why if none."""
+    """Figures of the académie at two dates (R99, R100), ``before`` None when one is known; ``empty`` says why if none.
 
+    ``stem`` begins the file's name.
+    """
+
+    stem: str
+    title: str
     day: date
-    before: date
+    before: date | None
     subtitle: str
     headline: tuple[Headline, ...] = ()
     vigilance: tuple[str, ...] = ()
-    bars: tuple[tuple[str, int, int], ...] = ()
+    charts: tuple[PrintedChart, ...] = ()
     tables: tuple[PrintedTable, ...] = ()
     empty: str | None = None
 
 
 def figures(printed: PrintedFigures, context: MailContext, wordings: TemplateLoader) -> Paper:
-    """The figures on paper; nobody is named (R99). Raises PaperUnmakeable."""
+    """The figures on paper; nobody is named (R99, R100). Raises PaperUnmakeable."""
     printed = single_line(printed)
-    most = max((max(bar[1:]) for bar in printed.bars), default=0) or 1
     data = asdict(printed) | {
         "day": french.day(printed.day),
-        "before": french.day(printed.before),
-        "bars": [{"name": name, "before": before, "now": now, "most": most} for name, before, now in printed.bars],
+        "before": french.day(printed.before) if printed.before else None,
         "here": _context_data(context),
     }
     return Paper(
         name=PaperName.FIGURES,
-        filename=f"chiffres-{printed.day.isoformat()}.pdf",
-        title=f"Les clés ODA en chiffres, {french.day(printed.day)}",
+        filename=f"{printed.stem}-{printed.day.isoformat()}.pdf",
+        title=f"{printed.title}, {french.day(printed.day)}",
         source=source_of(wordings, PaperName.FIGURES),
         data=data,
     )
@@ -315,9 +343,12 @@ def example_figures(context: MailContext, wordings: TemplateLoader) -> Paper:
         title="Établissements", headings=("Département", "Avant", "Maintenant"),
         rows=(("Ariège", "22 %", "54 %"), ("Académie", "24 %", "57 %")), note="Exemple.",
     )  # fmt: skip
+    bar = PrintedBar(
+        name="Ariège", before=BarLength(text="22", share=0.4), now=BarLength(text="54", share=1.0)
+    )  # fmt: skip
     printed = PrintedFigures(
-        day=date(2027, 6, 20), before=date(2026, 9, 5), subtitle="Deux dates", tables=(table,),
-        bars=(("Ariège", 22, 54),),
+        stem="chiffres", title="Les clés ODA en chiffres", day=date(2027, 6, 20), before=date(2026, 9, 5),
+        subtitle="Deux dates", tables=(table,), charts=(PrintedChart(title="Établissements", bars=(bar,)),),
         headline=(Headline(value="57 %", words="des établissements", before="24 %"),),
         vigilance=("l'objectif n'est pas atteint",), empty="Rien encore.",
     )  # fmt: skip

@@ -10,7 +10,14 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.files import ExportByCommand, output_options, write_workbook
+from portal.cli.files import (
+    ExportByCommand,
+    is_pdf,
+    output_options,
+    printable_output_options,
+    write_paper,
+    write_workbook,
+)
 from portal.cli.output import ask_confirmation, emit, json_option, say
 from portal.cli.parameters import Day, FilePath
 from states import french
@@ -122,7 +129,7 @@ def _summary(plan: "ActivationPlan") -> Iterator[str]:
 )
 @click.option("--from", "first", type=Day(), metavar="DATE", help="La première date.")
 @click.option("--to", "last", type=Day(), metavar="DATE", help="La seconde date.")
-@output_options
+@printable_output_options
 @json_option
 @pass_cli_context
 def show_rates(
@@ -145,10 +152,14 @@ def show_rates(
         before = None if before == after else before
         table = activation_table(connection, before, after) if after else None
         if table and output is not None:
+            from portal.documents import make_activation
             from portal.exports.lists import activation_workbook
 
             export = ExportByCommand(app=app, actor=actor, what="activation", criteria={"from": before, "to": after})
-            write_workbook(activation_workbook(table), output, export, force=force)
+            if is_pdf(output):
+                write_paper(make_activation(app, table), output, export, force=force)
+            else:
+                write_workbook(activation_workbook(table), output, export, force=force)
             return
     if table is None:
         say(["Aucun relevé n'est importé : oda activation import FICHIER"])

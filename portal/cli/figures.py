@@ -9,9 +9,16 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.files import STANDARD_OUTPUT, ExportByCommand, write_file, write_workbook
+from portal.cli.files import (
+    STANDARD_OUTPUT,
+    ExportByCommand,
+    is_pdf,
+    printable_output_options,
+    write_paper,
+    write_workbook,
+)
 from portal.cli.output import csv_option, echo_object, json_object_option, progress
-from portal.cli.parameters import Day, FilePath, Year
+from portal.cli.parameters import Day, Year
 
 if TYPE_CHECKING:
     from states.model import Actor
@@ -35,11 +42,7 @@ if TYPE_CHECKING:
     "--year", type=Year(), metavar="ANNÉE",
     help="Les demandes de cette année scolaire ; sinon celle qui court à chaque date.",
 )  # fmt: skip
-@click.option(
-    "-o", "--output", type=FilePath(dir_okay=False, path_type=Path), metavar="FICHIER",
-    help="Écrit un fichier .pdf, .xlsx, .ods ou .csv, selon son nom ; avec « - », en CSV sur la sortie standard.",
-)  # fmt: skip
-@click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
+@printable_output_options
 @csv_option
 @json_object_option
 @pass_cli_context
@@ -114,21 +117,14 @@ def _write(
     app: "App", actor: "Actor", account: "FiguresAccount", tables: "tuple[FigureTable, ...]", output: Path, *,
     force: bool,
 ) -> None:  # fmt: skip
+    from portal.documents import make_figures
     from portal.exports.lists import figures_workbook
-    from portal.exports.workbook import FileFormat
 
     export = ExportByCommand(app=app, actor=actor, what="figures", criteria={"from": account.before.day})
-    if str(output) == "-" or FileFormat.of_filename(output.name):
-        write_workbook(figures_workbook(account, tables), output, export, force=force)
-    elif output.suffix.casefold() == ".pdf":
-        from notifications.rendering.pdf import compile_paper
-        from portal.documents import make_figures
-
-        content = compile_paper(make_figures(app, account), app.clock.now())
-        write_file(lambda file: file.write(content), output, force=force)
-        export.record("pdf")
+    if is_pdf(output):
+        write_paper(make_figures(app, account), output, export, force=force)
     else:
-        raise click.BadParameter("le nom finit par .pdf, .xlsx, .ods ou .csv.", param_hint="--output")
+        write_workbook(figures_workbook(account, tables), output, export, force=force)
 
 
 @figures.command(

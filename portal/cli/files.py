@@ -15,6 +15,7 @@ from portal.cli.output import printable
 from portal.cli.parameters import C, FilePath
 
 if TYPE_CHECKING:
+    from notifications.rendering.papers import Paper
     from portal.exports.workbook import Workbook
     from states.model import Actor
     from workflow.app import App
@@ -29,16 +30,24 @@ class ListFile(FilePath):
 
     name = "fichier"
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_pdf: bool = False) -> None:
         super().__init__(dir_okay=False, path_type=Path)
+        self.may_be_pdf = may_be_pdf
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path: Path = super().convert(value, param, ctx)
         from portal.exports.workbook import FileFormat
 
-        if str(path) != "-" and FileFormat.of_filename(path.name) is None:
-            self.fail(f"« {path.name} » doit finir par .csv, .xlsx ou .ods.", param, ctx)
+        is_known = str(path) == "-" or (self.may_be_pdf and is_pdf(path)) or FileFormat.of_filename(path.name)
+        if not is_known:
+            suffixes = ".pdf, .csv, .xlsx ou .ods" if self.may_be_pdf else ".csv, .xlsx ou .ods"
+            self.fail(f"« {path.name} » doit finir par {suffixes}.", param, ctx)
         return path
+
+
+def is_pdf(path: Path) -> bool:
+    """True for a file whose suffix asks for a paper."""
+    return path.suffix.casefold() == ".pdf"
 
 
 _force_option = click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
@@ -52,6 +61,17 @@ _output_option = click.option(
 def output_options(command: C) -> C:
     """``--output`` and ``--force`` of a list; the command receives ``output`` and ``force``."""
     return _output_option(_force_option(command))
+
+
+_printable_option = click.option(
+    "-o", "--output", type=ListFile(may_be_pdf=True), metavar="FICHIER",
+    help="Écrit un fichier .pdf, .xlsx, .ods ou .csv, selon son nom ; avec « - », en CSV sur la sortie standard.",
+)  # fmt: skip
+
+
+def printable_output_options(command: C) -> C:
+    """As ``output_options``, for figures that can be printed too."""
+    return _printable_option(_force_option(command))
 
 
 def one_form(*, as_json: bool, as_csv: bool = False, output: Path | None) -> None:
@@ -96,6 +116,15 @@ def write_workbook(workbook: "Workbook", output: Path, export: ExportByCommand, 
     except TooManyRows as error:
         raise CliFailure("Rien n'est écrit.", ExitCode.REFUSED, [str(error)]) from None
     export.record(file_format.value, count.total)
+
+
+def write_paper(paper: "Paper", output: Path, export: ExportByCommand, *, force: bool) -> None:
+    """Write figures as a PDF file, and record it. Raises CliFailure, PaperUnmakeable."""
+    from notifications.rendering.pdf import compile_paper
+
+    content = compile_paper(paper, export.app.clock.now())
+    write_file(lambda file: file.write(content), output, force=force)
+    export.record("pdf")
 
 
 def write_file(write: Callable[[IO[bytes]], object], output: Path | None, *, force: bool) -> None:

@@ -11,9 +11,13 @@ from anyio.lowlevel import RunVar
 from fastapi import Depends, Query
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from notifications.ports import Clock
+from notifications.rendering.papers import Paper, PaperUnmakeable
+from notifications.rendering.pdf import compile_paper
 from portal.connections import WITHOUT_BODY
 from portal.exports.sheet import TooManyRows
 from portal.exports.workbook import FileFormat, Workbook
@@ -98,6 +102,17 @@ def workbook_download(export: ListExport, workbook: Workbook, file_format: FileF
     counted, count = workbook.counted()
     download = Download(partial(counted.write, file_format), workbook.filename(file_format), file_format.media_type)
     return export.recorded(download, file_format.value, rows=count.total, page=page)
+
+
+def paper_download(export: ListExport, clock: Clock, make: Callable[[], Paper], page: str) -> Download:
+    """A paper of figures as a PDF file; an error page when a template of the académie's cannot make it."""
+    try:
+        paper = make()
+        content = compile_paper(paper, clock.now())
+    except PaperUnmakeable:
+        raise HTTPException(500) from None
+    download = Download(lambda file: file.write(content), paper.filename, "application/pdf")
+    return export.recorded(download, "pdf", page=page)
 
 
 def format_of(chosen: Annotated[str, Query(alias="format", max_length=10)] = "") -> FileFormat:

@@ -56,6 +56,13 @@ def percent_text(percent: Fraction | None, *, sign: bool = False) -> str:
     return text if sign else f"{text}{_RATE_SPACE}%"
 
 
+def points_text(progress: Fraction | None) -> str:
+    """``+33 points``, a difference of two rates; « — » for nobody knows."""
+    if progress is None:
+        return "—"
+    return f"{percent_text(progress, sign=True)} {'point' if -2 < progress < 2 else 'points'}"
+
+
 Counts = Mapping[Measure, AccountCount | None]
 
 

@@ -6,16 +6,17 @@ from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 from sqlalchemy import Connection
 
 from notifications.rendering.typography import short_day
 from portal.charts import activation_svg
+from portal.documents import make_activation
 from portal.exports.lists import activation_workbook, help_workbook
 from portal.exports.workbook import Workbook
 from portal.web.context import Context, Rectorat, WebContext
-from portal.web.download import ChosenFormat, download_list
+from portal.web.download import ChosenFormat, download_list, made_in_turn, paper_download
 from portal.web.file_import import SHOWN, FileImport, ImportPreview, PreviewList, ReadyImport, import_pages
 from portal.web.forms import Field, Shape, address, departement_of
 from portal.web.security import Visitor
@@ -35,6 +36,7 @@ from workflow.activation.rates import (
     activation_table,
     known_days,
     percent_text,
+    points_text,
     usual_days,
     where_help_is_missing,
 )
@@ -67,6 +69,11 @@ class ActivationQuery:
         if first is None or last is None or first == last:
             return None, last
         return min(first, last), max(first, last)
+
+    def address(self, file: str, before: date | None, after: date | None) -> str:
+        """The address of a file of the page, at these days."""
+        du, au = (day.isoformat() if day else "" for day in (before, after))
+        return address(f"{ACTIVATION_PATH}/{file}", du=du, au=au)
 
 
 @dataclass(frozen=True)
@@ -102,10 +109,8 @@ def show_activation(
     ]
     return context.pages.page(
         request, "rectorat/activation.html", visitor, table=table, known=known, charts=charts, targets=targets,
-        Measure=Measure, percent=percent_text, number=french.number,
-        export=address(
-            f"{ACTIVATION_PATH}/export", du=before.isoformat() if before else "", au=after.isoformat() if after else ""
-        ),
+        Measure=Measure, percent=percent_text, points=points_text, number=french.number,
+        export=query.address("export", before, after), printed=query.address("comptes-actives.pdf", before, after),
     )  # fmt: skip
 
 
@@ -131,6 +136,24 @@ async def export_activation(
     return await download_list(
         context.export_of(visitor, ExportedList.ACTIVATION), file_format, workbook, ACTIVATION_PATH
     )
+
+
+@router.get("/comptes-actives.pdf")
+async def print_activation(
+    context: Context, visitor: Rectorat, query: Annotated[ActivationQuery, Depends()]
+) -> Response:  # fmt: skip
+    """The rates of the page on paper; the page when there is none."""
+
+    def make() -> Response:
+        with context.app.database.read() as connection:
+            before, after = query.days(known_days(connection))
+            table = activation_table(connection, before, after) if after else None
+        if table is None:
+            return RedirectResponse(ACTIVATION_PATH, status_code=303)
+        export = context.export_of(visitor, ExportedList.ACTIVATION)
+        return paper_download(export, context.app.clock, lambda: make_activation(context.app, table), ACTIVATION_PATH)
+
+    return await made_in_turn(make)
 
 
 @router.get("/etablissements")

@@ -9,16 +9,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 from sqlalchemy import Connection
-from starlette.exceptions import HTTPException
 
-from notifications.rendering.papers import PaperUnmakeable
-from notifications.rendering.pdf import compile_paper
 from portal.charts import Chart, declared_chart, weeks_chart
 from portal.documents import make_figures
 from portal.exports.lists import figures_workbook
 from portal.exports.workbook import FileFormat
 from portal.web.context import Context, Rectorat
-from portal.web.download import Download, made_in_turn, workbook_download
+from portal.web.download import made_in_turn, paper_download, workbook_download
 from portal.web.forms import address
 from portal.web.worklist.filters import CheckChoice, StateChoice, Task, WorklistCriteria
 from portal.web.worklist.page import DASHBOARD, EXPORT, STATES, FilterCounter, Tile
@@ -139,14 +136,10 @@ async def print_figures(
 
     def make() -> Response:
         try:
-            paper = make_figures(app, load_figures(app, query))
-            content = compile_paper(paper, app.clock.now())
+            account = load_figures(app, query)
         except (ValueError, CountingUnderWay):
             return RedirectResponse(query.address(), status_code=303)
-        except PaperUnmakeable:
-            raise HTTPException(500) from None
-        download = Download(lambda file: file.write(content), paper.filename, "application/pdf")
-        return export.recorded(download, "pdf", page=query.address())
+        return paper_download(export, app.clock, lambda: make_figures(app, account), query.address())
 
     return await made_in_turn(make)
 

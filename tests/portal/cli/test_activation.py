@@ -41,6 +41,9 @@ def test_import__said_first_then_done_then_shown_as_the_report_has_it(desk: Desk
     book = desk.config.parent / "taux.xlsx"
     assert desk.oda("activation", "show", "-o", str(book)).exit_code == 0
     assert book.read_bytes().startswith(b"PK")
+    paper = desk.config.parent / "taux.pdf"
+    assert desk.oda("activation", "show", "-o", str(paper)).exit_code == 0
+    assert paper.read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.rule("R100")

@@ -59,7 +59,7 @@ def test_figures__as_a_file(app: App, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("args", "words"),
-    [(("--date", "01/01/2090"), "est à venir"), (("-o", "chiffres.txt"), "le nom finit par .pdf")],
+    [(("--date", "01/01/2090"), "est à venir"), (("-o", "chiffres.txt"), "doit finir par .pdf")],
 )
 def test_figures__a_wrong_request_says_what_to_do(app: App, tmp_path: Path, args: tuple[str, ...], words: str) -> None:
     done = run(tmp_path, *args)

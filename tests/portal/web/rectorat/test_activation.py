@@ -5,6 +5,7 @@ import re
 from html import unescape
 from io import BytesIO
 
+import pypdf
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -77,6 +78,12 @@ def test_page__the_reports_own_tables_from_numbers_of_accounts(portal: Portal) -
     assert "55 % des comptes de responsables" in page
     assert "Académie : 24 %, puis 57 %." in page  # the picture in words
     assert "importer" not in page
+    (paper,) = re.findall(r'href="(/rectorat/activation/comptes-actives.pdf[^"]*)"', page)
+    pdf = pypdf.PdfReader(BytesIO(portal.client(DRANE).get(unescape(paper)).content))
+    printed = " ".join(" ".join(sheet.extract_text() for sheet in pdf.pages).replace("\xa0", " ").split())
+    for rows in (state, evolution):
+        for name, cells in rows.items():
+            assert " ".join([name, *cells]).replace("\xa0", " ") in printed
     again = read(staff, report_csv()).text
     assert "Rien à importer" in again
     assert "/confirmer" not in again
