@@ -52,7 +52,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     asgi.state.context = context
     for router in (*(module.router for module in PAGES), *routers):
         asgi.include_router(router)
-    asgi.router.routes.append(ApiMount(context))
+    asgi.router.routes.append(ApiMount(context, NO_TELEMETRY))
     asgi.mount(f"/static/dsfr/{dsfr_version()}", Kept(directory=dsfr_folder()), name="dsfr")
     asgi.mount(f"/static/oda/{our_version()}", Kept(directory=OURS), name="ours")
     errors.add_exception_handlers(asgi)

@@ -1,8 +1,5 @@
 """Actions of programs: one route per trigger, and a batch; the same refusals as everywhere (R7 to R10)."""
 
-import json
-from collections import Counter
-from contextlib import suppress
 from dataclasses import MISSING, fields
 from datetime import date
 from functools import cache, reduce
@@ -11,21 +8,19 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 
 from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from pydantic import Field, SecretStr, StrictBool, create_model
-from starlette.exceptions import HTTPException
 
-from portal.api.auth import Acting, Caller, Context, count_commands
+from portal.api.auth import Acting, Caller, Context, Installation, count_commands
 from portal.api.field_types import LONGEST, Count, Day, Reference, RequestModel, ResponseModel, Text, Year
-from portal.api.problems import Problem, Refusal, of_form, problem_of, refusal_responses
-from portal.api.requests import PREFIX, ReferencePath
+from portal.api.json_bodies import only_json
+from portal.api.problems import Problem, Refusal, problem_of, refusal_responses
+from portal.api.requests import PREFIX, ReferencePath, path_of
 from portal.api.schemas import ReasonOut
 from portal.texts import TRIGGER_TEXTS
-from portal.web.context import WebContext
 from states.commands import COMMANDS, Code, Command
 from states.decision import Refused
 from states.model import OnBehalf
 from states.school_calendar import SchoolYear
 from states.transitions import BY_TRIGGER
-from states.validation import storable
 from states.vocabulary import RequestedBy, Role, State, Trigger
 from workflow.auth.rate_limit import REFUSED_CALLS
 from workflow.engine.sequence import execute_in_batches
@@ -189,26 +184,6 @@ def _camel(trigger: Trigger) -> str:
     return "".join(part.capitalize() for part in trigger.value.split("_"))
 
 
-async def only_json(request: Request) -> None:
-    """Refuse what is not JSON: a form of another site can send nothing here. Raises HTTPException (415).
-
-    A key given twice is refused too: which of its values was meant is anybody's guess (RFC 8259). Raises Refusal.
-    """
-    if request.headers.get("content-type", "").split(";")[0].strip().casefold() != "application/json":
-        raise HTTPException(415)
-    with suppress(ValueError, RecursionError):  # what cannot be read has its own refusal
-        json.loads(await request.body(), object_pairs_hook=_without_double)
-
-
-def _without_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        double, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        field = storable(double)[:60] or None
-        raise Refusal((of_form("form_key_twice", "Cette clé est donnée deux fois", "N'en garder qu'une.", field),), 422)
-    return values
-
-
 router = APIRouter(tags=["actions"], dependencies=[Depends(only_json)])
 
 
@@ -223,7 +198,7 @@ class DoneOut(ResponseModel):
     replayed: bool = Field(description="Déjà fait sous cette clé : rien n'est fait deux fois (R10).")
 
 
-def _execute(context: WebContext, caller: Caller, command: Command, key: str | None, response: Response) -> DoneOut:
+def _execute(context: Installation, caller: Caller, command: Command, key: str | None, response: Response) -> DoneOut:
     """Raises Refusal with all its reasons; the response to a birth has the new request's address."""
     count_commands(context, caller, 1)
     (result,) = context.app.engine.execute([command], caller.actor, key=f"api:{key}" if key else None)
@@ -258,16 +233,11 @@ def _add_route(trigger: Trigger) -> None:
     endpoint: Any = birth if trigger is Trigger.DECLARE else change
     endpoint.__annotations__["body"] = Annotated[body_of(trigger), Body(openapi_examples=_examples(trigger))]
     router.add_api_route(
-        "/requests" if trigger is Trigger.DECLARE else f"/requests/{{reference}}/{trigger.value}",
+        "/requests" if trigger is Trigger.DECLARE else f"/requests/{{reference}}/{path_of(trigger)}",
         endpoint, methods=["POST"], operation_id=trigger.value, status_code=201 if trigger in BIRTHS else 200,
         summary=trigger.label[:1].upper() + trigger.label[1:], description=TRIGGER_TEXTS[trigger].api,
         responses=refusal_responses(400, 404, 408, 409, 413, 415),
     )  # fmt: skip
-    if (spelling := trigger.value.replace("_", "-")) != trigger.value:  # as the command line spells it
-        router.add_api_route(
-            f"/requests/{{reference}}/{spelling}", endpoint, methods=["POST"], include_in_schema=False,
-            status_code=201 if trigger in BIRTHS else 200,
-        )  # fmt: skip
 
 
 for _trigger in OPEN:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -13,10 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from portal.api.field_types import ResponseModel
 from portal.api.problems import Refusal, of_form, refusal_responses
 from portal.api.schemas import ReasonOut
-from portal.web.context import WebContext
 from states import french
 from states.model import Actor
 from states.vocabulary import Role
+from workflow.app import App
 from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, FORBIDDEN, Limit, RateLimiter, digest, network_of
 from workflow.database.access_tables import Scope
 
@@ -25,6 +25,15 @@ _LONGEST_TOKEN: Final = 200
 _bearer = HTTPBearer(auto_error=False, scheme_name="jeton", description="Un jeton d'accès personnel : oda_…")
 
 router = APIRouter(tags=["jeton"])
+
+
+class Installation(Protocol):
+    """The installation that the interface serves: the assembled software, and the counting of refusals (R108)."""
+
+    @property
+    def app(self) -> App: ...
+
+    def count_refusal(self, limit: Limit, request: Request, number: int = 1) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,13 +45,13 @@ class Caller:
     secret: str = field(repr=False)
 
 
-async def context_of(request: Request) -> WebContext:
+async def context_of(request: Request) -> Installation:
     """The installation that this application serves; async, so that no thread is taken for it."""
-    context: WebContext = request.app.state.context
+    context: Installation = request.app.state.context
     return context
 
 
-Context = Annotated[WebContext, Depends(context_of)]
+Context = Annotated[Installation, Depends(context_of)]
 
 
 def reading_caller(
@@ -80,25 +89,65 @@ async def acting_caller(request: Request, context: Context, caller: Reading) -> 
 Acting = Annotated[Caller, Depends(acting_caller)]
 
 
+async def rectorat_caller(request: Request, context: Context, caller: Reading) -> Caller:
+    """The caller of what only the rectorat reads. Raises Refusal: 403 for an establishment (R2)."""
+    await _require_role(request, context, caller, (Role.OPERATOR, Role.READER))
+    return caller
+
+
+OfRectorat = Annotated[Caller, Depends(rectorat_caller)]
+
+
+async def operator_caller(request: Request, context: Context, caller: Reading) -> Caller:
+    """The caller of what only operators read. Raises Refusal: 403 for anybody else (R2)."""
+    await _require_role(request, context, caller, (Role.OPERATOR,))
+    return caller
+
+
+OfOperator = Annotated[Caller, Depends(operator_caller)]
+
+
+async def acting_operator(request: Request, context: Context, caller: Acting) -> Caller:
+    """The caller of what only operators do. Raises Refusal: 403 for anybody else (R2)."""
+    await _require_role(request, context, caller, (Role.OPERATOR,))
+    return caller
+
+
+ActingOperator = Annotated[Caller, Depends(acting_operator)]
+
+
+async def _require_role(request: Request, context: Installation, caller: Caller, roles: tuple[Role, ...]) -> None:
+    """Raises Refusal (403)."""
+    if caller.actor.role in roles:
+        return
+    await run_in_threadpool(context.count_refusal, FORBIDDEN, request)
+    whose = french.listing([f"un {role.label}" for role in roles], "ou")
+    reason = ReasonOut(
+        code="wrong_role", rule="R2", message=f"Seul {whose} peut le faire ou le lire", remedy="Le lui demander.",
+        field=None,
+    )  # fmt: skip
+    raise Refusal((reason,), 403)
+
+
 def _unauthorized(code: str, message: str, parameters: str) -> Refusal:
     reason = of_form(code, message, "Envoyer Authorization: Bearer oda_… ; un jeton se crée par « oda token create ».")
     return Refusal((reason,), 401, {"WWW-Authenticate": f'Bearer realm="oda"{parameters}'})
 
 
-def _count_refused_token(context: WebContext, request: Request) -> None:
+def _count_refused_token(context: Installation, request: Request) -> None:
     """Raises Refusal (429) beyond the limit."""
     client = network_of(request.client.host if request.client else "")
     _count(context, FAILED_TOKENS, client, "too_many_tries", "Trop de jetons refusés depuis cette adresse")
 
 
-def count_commands(context: WebContext, caller: Caller, number: int) -> None:
+def count_commands(context: Installation, caller: Caller, number: int) -> None:
     """Count commands of an establishment's token, for each may write to its mailbox. Raises Refusal (429)."""
     if caller.actor.is_establishment:
         message = f"Plus de {COMMANDS_OF_TOKEN.most} actions de ce jeton en une demi-heure"
         _count(context, COMMANDS_OF_TOKEN, digest(caller.secret), "too_many_commands", message, number)
 
 
-def _count(context: WebContext, limit: Limit, subject: str, code: str, message: str, number: int = 1) -> None:
+def _count(context: Installation, limit: Limit, subject: str, code: str, message: str, number: int = 1) -> None:
     """Count tries under a limit. Raises Refusal (429) beyond it, with the time to wait."""
     now = context.app.clock.now()
     with context.app.database.write() as connection:

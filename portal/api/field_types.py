@@ -87,9 +87,9 @@ Text = Annotated[
 ]  # fmt: skip
 """Any text that a database can store; the rules judge the rest."""
 
-Reference = Annotated[str, Field(pattern=REFERENCE)]
+Reference = Annotated[str, Field(pattern=REFERENCE, examples=["ODA-2027-00001"])]
 
-Uai = Annotated[str, Field(pattern=UAI)]
+Uai = Annotated[str, Field(pattern=UAI, examples=["0310001H"])]
 
 Count = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 

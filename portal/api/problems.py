@@ -12,11 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from notifications.ports import DatabaseTrouble
+from portal.api.calls import current_call
 from portal.api.field_types import ResponseModel
 from portal.api.schemas import ReasonOut
 from states.refusals import Reason
 from states.vocabulary import Trigger
-from workflow.auth.rate_limit import REFUSED_CALLS
+from workflow.auth.actors import NotAllowed
+from workflow.auth.rate_limit import FORBIDDEN, REFUSED_CALLS
+from workflow.database.clock import ClockRefused
 from workflow.engine.engine import ConcurrentUpdate
 from workflow.settings.form_errors import allowed_values, error_message
 
@@ -34,6 +37,7 @@ class Problem(ResponseModel):
     title: str = Field(description="La première raison, en quelques mots.")
     status: int = Field(description="Le statut HTTP.")
     detail: str = Field(description="Tout ce qui ne va pas et que faire, en français.")
+    instance: str | None = Field(description="Le numéro de la requête, à donner à qui aide : l'en-tête X-Request-Id.")
     reasons: list[ReasonOut] = Field(description="Toutes les raisons.")
 
     @property
@@ -69,19 +73,34 @@ def problem_of(reasons: Iterable[AnyReason], status: int | None = None) -> Probl
         "title": reasons[0].message,
         "status": status,
         "detail": " ".join(f"{reason.message}. {reason.remedy}" for reason in reasons),
+        "instance": f"urn:oda:requete:{call.number}" if (call := current_call()) else None,
         "reasons": reasons,
     })  # fmt: skip
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The problem as a response."""
+    """The problem as a response; the line that the log keeps of the request says its code."""
+    if call := current_call():
+        call.refusal = problem.type.removeprefix(_URN)
     return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def refusal_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route for the description: those of every route, and its own ``statuses``."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": _MEANINGS[status], "content": content} for status in (*ALWAYS, *statuses)}
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": _MEANINGS[status],
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in (*ALWAYS, *statuses)
+    }
+
+
+def example_of_status(status: int) -> dict[str, Any]:
+    """A refusal of this status as it is answered."""
+    problem = problem_of([_EXAMPLES.get(status) or _HTTP[status]], status)
+    return problem.model_dump() | {"instance": "urn:oda:requete:9F0C2A7B41D6"}
 
 
 _MEANINGS: Final = {
@@ -92,7 +111,7 @@ _MEANINGS: Final = {
     408: "Le corps n'est pas venu en entier à temps.",
     409: "Refusé : la demande n'est pas dans l'état voulu, ou a changé (R1, R9).",
     413: "Le corps dépasse 1 Mo.",
-    415: "Le corps n'est pas en application/json.",
+    415: "Le corps n'est pas dans un format que cette adresse prend.",
     422: "Refusé : une valeur est à corriger.",
     429: "Trop de jetons refusés d'ici, ou d'actions de ce jeton : attendre ce que dit Retry-After (R74).",
     500: "Une erreur imprévue ; rien n'est dit de plus.",
@@ -176,8 +195,29 @@ _HTTP: Final = {
     405: of_form("method_not_allowed", "Cette adresse n'accepte pas cette méthode", "Voir l'en-tête Allow."),
     408: of_form("too_slow", "Le corps n'est pas venu en entier en 30 secondes", "Recommencer, ou envoyer moins."),
     413: of_form("too_large", "Le corps dépasse 1 Mo", "Envoyer moins de commandes à la fois."),
-    415: of_form("not_json", "Le corps n'est pas en application/json", "Envoyer Content-Type: application/json."),
-}
+    415: of_form(
+        "not_json", "Le corps n'est pas dans un format que cette adresse prend",
+        "L'annoncer par Content-Type, en application/json sauf pour un fichier.",
+    ),
+}  # fmt: skip
+
+_EXAMPLES: Final = {
+    401: of_form(
+        "token_refused", "Ce jeton n'ouvre rien : inconnu, fini ou révoqué",
+        "Envoyer Authorization: Bearer oda_… ; un jeton se crée par « oda token create ».",
+    ),
+    403: of_form("token_reads_only", "Ce jeton permet de lire, pas d'agir", "Employer un jeton qui permet d'agir."),
+    404: of_form("unknown_request", "Aucune demande ne porte cette référence", "Vérifier la référence."),
+    409: of_form("changed_meanwhile", "La demande a changé depuis qu'elle a été lue", "La relire, puis recommencer."),
+    422: of_form("form_extra_forbidden", "Ce champ n'est pas connu", "Le retirer, ou vérifier son nom.", "inconnu"),
+    429: of_form("too_many_tries", "Trop de jetons refusés depuis cette adresse", "Attendre 12 minutes."),
+    500: of_form("unforeseen", "Une erreur imprévue empêche de répondre", "Recommencer ; si cela dure, l'écrire."),
+    503: of_form(
+        "busy", "La base est occupée ou ne répond pas",
+        "Recommencer dans un instant, avec la même Idempotency-Key.",
+    ),
+}  # fmt: skip
+"""A refusal of each status, for the description."""
 
 _OTHER_ERRORS: Final = of_form("refused", "Cette requête ne peut pas être servie", "La vérifier.")
 
@@ -203,6 +243,14 @@ def install_handlers(app: FastAPI) -> None:
             request.app.state.context.count_refusal(REFUSED_CALLS, request)
         return problem_response(error.problem, error.headers)
 
+    def not_allowed(request: Request, error: NotAllowed) -> Response:
+        request.app.state.context.count_refusal(FORBIDDEN, request)
+        reasons = error.reasons or (of_form("not_allowed", error.message.rstrip("."), "S'adresser à qui le peut."),)
+        return problem_response(problem_of(reasons, 403))
+
+    def clock(_: Request, error: ClockRefused) -> Response:
+        return problem_response(problem_of(error.reasons, 409))
+
     def http(_: Request, error: HTTPException) -> Response:
         if error.status_code == 503:
             return busy(_, error)
@@ -223,6 +271,8 @@ def install_handlers(app: FastAPI) -> None:
         return problem_response(problem_of([_BUSY], 503), SOON)
 
     app.add_exception_handler(Refusal, refusal)  # type: ignore[arg-type]
+    app.add_exception_handler(NotAllowed, not_allowed)  # type: ignore[arg-type]
+    app.add_exception_handler(ClockRefused, clock)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
     app.add_exception_handler(ClientDisconnect, gone)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]

@@ -1,17 +1,17 @@
 """Requests read by programs: a list in pages, one whole, its history, what can be done with it."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from portal.api.auth import Caller, Context, Reading
+from portal.api.auth import Caller, Context, Installation, Reading
 from portal.api.field_types import REFERENCE, Day, Instant, Reference, RequestModel, ResponseModel, Text, Year
 from portal.api.problems import Refusal, refusal_responses
 from portal.api.schemas import EventOut, Line, RequestOut, StepOut, event_out, request_out
-from portal.web.context import WebContext
 from states.policy import Policy
 from states.rules.verification import oldest_valid_day
 from states.vocabulary import State, Trigger
@@ -30,15 +30,26 @@ ReferencePath = Annotated[
 router = APIRouter(tags=["demandes"])
 
 
-def next_page(path: str, parameters: BaseModel, after: object) -> str | None:
-    """The address of the following page, with the same filters; None at the end."""
-    if after is None:
-        return None
-    values = parameters.model_dump(mode="json", exclude_defaults=True) | {"after": after}
-    for name, value in values.items():
-        if isinstance(value, bool):
-            values[name] = "true" if value else "false"
-    return f"{PREFIX}/{path}?{urlencode(values, doseq=True)}"
+def path_of(trigger: Trigger) -> str:
+    """The last part of an action's address, as the command line spells it: ``sign-charter``."""
+    return trigger.value.replace("_", "-")
+
+
+def next_page(response: Response, path: str, parameters: BaseModel, after: object) -> str | None:
+    """The address of the following page, with the same filters; None at the end. ``Link`` says it too (RFC 8288)."""
+    values = parameters.model_dump(mode="json", exclude_defaults=True, exclude={"after"})
+    links = [f'<{_address(path, values)}>; rel="first"']
+    following = None if after is None else _address(path, values | {"after": after})
+    if following:
+        links.append(f'<{following}>; rel="next"')
+    response.headers["Link"] = ", ".join(links)
+    return following
+
+
+def _address(path: str, values: Mapping[str, Any]) -> str:
+    spelled = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+    query = urlencode(spelled, doseq=True)
+    return f"{PREFIX}/{path}?{query}" if query else f"{PREFIX}/{path}"
 
 
 class RequestParameters(RequestModel):
@@ -114,7 +125,9 @@ class Actions(ResponseModel):
 
 
 @router.get("/requests", summary="La liste des demandes", operation_id="list_requests", responses=refusal_responses())
-def list_lines(context: Context, caller: Reading, parameters: Annotated[RequestParameters, Query()]) -> Lines:
+def list_lines(
+    context: Context, caller: Reading, parameters: Annotated[RequestParameters, Query()], response: Response
+) -> Lines:
     """Par référence ; pour le rectorat, celles dont le code n'est pas arrivé d'abord."""
     app = context.app
     filters = filters_of(parameters, app.policy, app.clock.now())
@@ -123,7 +136,7 @@ def list_lines(context: Context, caller: Reading, parameters: Annotated[RequestP
             connection, filters, caller.actor, app.policy.calendar, after=parameters.after, limit=parameters.limit
         )
     items = [Line.model_validate(line) for line in page.lines]
-    return Lines(items=items, next=next_page("requests", parameters, page.after))
+    return Lines(items=items, next=next_page(response, "requests", parameters, page.after))
 
 
 @router.get(
@@ -143,7 +156,7 @@ def list_events(context: Context, caller: Reading, reference: ReferencePath) -> 
 
 
 @router.get(
-    "/possible-actions/{reference}", summary="Ce que l'on peut en faire", operation_id="list_actions",
+    "/requests/{reference}/possible-actions", summary="Ce que l'on peut en faire", operation_id="list_actions",
     responses=refusal_responses(404),
 )  # fmt: skip
 def list_actions(context: Context, caller: Reading, reference: ReferencePath) -> Actions:
@@ -152,7 +165,7 @@ def list_actions(context: Context, caller: Reading, reference: ReferencePath) ->
     actions = [
         ActionOut(
             trigger=action.trigger, label=action.label, on_behalf=action.on_behalf,
-            href=f"{PREFIX}/requests/{reference}/{action.trigger.value}",
+            href=f"{PREFIX}/requests/{reference}/{path_of(action.trigger)}",
         )
         for action in view.actions
     ]  # fmt: skip
@@ -173,7 +186,7 @@ def filters_of(parameters: RequestParameters, policy: Policy, now: datetime) -> 
     )
 
 
-def _load(context: WebContext, caller: Caller, reference: str) -> RequestView:
+def _load(context: Installation, caller: Caller, reference: str) -> RequestView:
     """Raises Refusal: the same 404 for an unknown request and for one of another establishment (R3)."""
     app = context.app
     with app.database.read() as connection:

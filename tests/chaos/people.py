@@ -142,7 +142,7 @@ class Person(threading.Thread):
         )
         ledger = self._place.ledger
         ledger.begin(attempt)
-        path = "/requests" if reference is None else f"/requests/{reference}/{trigger}"
+        path = "/requests" if reference is None else f"/requests/{reference}/{trigger.replace('_', '-')}"
         while True:
             try:
                 status, answer = self._call("POST", path, body, {"Idempotency-Key": attempt.key})
@@ -204,7 +204,7 @@ class Person(threading.Thread):
 
     def follow(self, reference: str, wishes: dict[str, float]) -> None:
         """Do one of the possible actions of a request."""
-        possible = self.read(f"/possible-actions/{reference}")
+        possible = self.read(f"/requests/{reference}/possible-actions")
         open_now = [action["trigger"] for action in possible["actions"]] if possible else []
         wanted = [trigger for trigger in open_now if trigger in wishes]
         if wanted and self.draw.random() < 2 * sum(wishes[trigger] for trigger in wanted):

@@ -30,11 +30,14 @@ class Program:
         self.answers: list[str] = []
 
     def get(self, path: str, **query: Any) -> Response:
-        return self.seen(self.client.get(PREFIX + path, params=query, headers=self.headers))
+        return self.seen(self.client.get(PREFIX + path, params=query or None, headers=self.headers))
 
     def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> Response:
         all_headers = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
         return self.seen(self.client.post(PREFIX + path, json=body, headers=all_headers))
+
+    def put(self, path: str, body: Any) -> Response:
+        return self.seen(self.client.put(PREFIX + path, json=body, headers=self.headers))
 
     def do(self, path: str, body: Any, key: str | None = None) -> dict[str, Any]:
         """What must be accepted."""
@@ -51,9 +54,15 @@ class Program:
             problem = answer.json()
             assert problem["status"] == answer.status_code
             assert problem["type"] == f"urn:oda:refus:{problem['reasons'][0]['code']}"
+            assert problem["instance"] == f"urn:oda:requete:{answer.headers['X-Request-Id']}"
             assert problem["title"]
             assert problem["detail"]
         return answer
+
+
+def unnumbered(answer: Response) -> str:
+    """A refusal without the number of its request, which is another each time."""
+    return answer.text.replace(answer.headers["X-Request-Id"], "")
 
 
 class Api:

@@ -28,6 +28,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield api
 
 
+ACTIONS = {"batch"} | {trigger.value for trigger in OPEN}
+"""The operations that act on requests; the others have their own tests."""
 OF_STAFF = {"batch"} | {trigger.value for trigger in OPEN if Role.CHEF not in BY_TRIGGER[trigger].roles}
 
 
@@ -52,11 +54,50 @@ def test_description__has_every_trigger_open_to_people_and_no_other(api: Api) ->
 
 def test_description__every_operation_says_its_refusals_and_its_fields(api: Api) -> None:
     for path, operations in api.described()["paths"].items():
+        assert path == path.lower().replace("_", "-"), "an address is in kebab-case"
         for operation in operations.values():
             assert operation["security"] == [{"jeton": []}], path
             assert {"401", "403", "422", "429", "500", "503"} <= set(operation["responses"]), path
             assert operation["summary"], path
             assert operation["description"], path
+            assert len(operation["tags"]) == 1, path
+
+
+def test_description__every_answer_has_an_example_that_its_schema_accepts(api: Api) -> None:
+    document = api.described()
+    tags = [tag["name"] for tag in document["tags"]]
+    used = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            used |= set(operation["tags"])
+            bodies = [operation["requestBody"]] if "requestBody" in operation else []
+            for place in [*operation["responses"].values(), *bodies]:
+                for media_type, content in place.get("content", {}).items():
+                    if not media_type.endswith("json"):
+                        continue
+                    values = [example["value"] for example in content.get("examples", {}).values()]
+                    values += [content["example"]] if "example" in content else []
+                    assert values, (method, path, "has no example")
+                    schema = content["schema"] | {"components": document["components"]}
+                    for value in values:
+                        Draft202012Validator(schema).validate(value)
+            for status, response in operation["responses"].items():
+                assert "X-Request-Id" in response["headers"], (path, status)
+                assert response["description"], (path, status)
+    assert used == set(tags)
+
+
+def test_description__every_field_says_what_it_is(api: Api) -> None:
+    schemas = api.described()["components"]["schemas"]
+    fields = {f"{schema}.{name}": member for schema, whole in schemas.items()
+              for name, member in whole.get("properties", {}).items()}  # fmt: skip
+    assert [name for name, member in fields.items() if not member.get("description")] == []
+
+
+def test_description__says_whom_to_ask_and_under_which_licence(api: Api) -> None:
+    info = api.described()["info"]
+    assert info["contact"]["url"] == f"{api.portal.context.settings.address}/contact"
+    assert info["license"] == {"name": "MIT", "identifier": "MIT"}
 
 
 def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
@@ -70,7 +111,7 @@ def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
     elif trigger == "submit":
         _at(api, programs, "sign_charter")
         body = {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True}
-        programs[CHEF].do("/requests/ODA-2027-00001/sign_charter", body)
+        programs[CHEF].do("/requests/ODA-2027-00001/sign-charter", body)
     elif trigger in (
         "check_listing",
         "check_delegation",
@@ -92,21 +133,21 @@ def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
     if trigger == "take_back_code":
         portal.issued()
     if trigger == "reopen_removal":
-        programs[STAFF].do("/requests/ODA-2027-00001/confirm_removal", {"outcome": "removed"})
+        programs[STAFF].do("/requests/ODA-2027-00001/confirm-removal", {"outcome": "removed"})
     if trigger == "confirm_handover":
         api.delivered()
     if trigger == "answer_question":
-        programs[STAFF].do("/requests/ODA-2027-00001/ask_question", {"question": "est-ce bien lui ?"})
+        programs[STAFF].do("/requests/ODA-2027-00001/ask-question", {"question": "est-ce bien lui ?"})
     if trigger == "settle_change":
         body = {"change": "departure", "effective_on": "2026-10-01"}
-        programs[CHEF].do("/requests/ODA-2027-00001/report_change", body)
+        programs[CHEF].do("/requests/ODA-2027-00001/report-change", body)
 
 
 def _examples(api: Api) -> list[tuple[str, str, Any]]:
     return [
         (operation["operationId"], path.replace("{reference}", "ODA-2027-00001"), example["value"])
         for path, operations in api.described()["paths"].items()
-        for method, operation in operations.items() if method == "post"
+        for operation in operations.values() if operation["operationId"] in ACTIONS
         for example in operation["requestBody"]["content"]["application/json"]["examples"].values()
     ]  # fmt: skip
 

@@ -17,11 +17,11 @@ def steps(chef: Program, staff: Program) -> str:
     assert born.headers["Location"] == f"/api/v1/requests/{reference}"
     place = f"/requests/{reference}"
     chef.do(f"{place}/delegate", {"why": "accueil", "made_on": "2026-09-14", "expected_version": 1})
-    chef.do(f"{place}/sign_charter", {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True})
+    chef.do(f"{place}/sign-charter", {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True})
     chef.do(f"{place}/submit", {name: DECLARATION[name] for name in ("nom", "prenom", "mail")})
-    for check in ("check_listing", "check-delegation"):  # the second as the command line spells it
+    for check in ("check-listing", "check-delegation"):
         staff.do(f"{place}/{check}", {"outcome": "positive", "source": "liste reçue"})
-    staff.do(f"{place}/issue_code", {"code": CODE})
+    staff.do(f"{place}/issue-code", {"code": CODE})
     return reference
 
 
@@ -32,23 +32,23 @@ def test_life__by_the_interface_alone_and_the_code_is_in_no_answer(api: Api) -> 
     place = f"/requests/{reference}"
     assert staff.get(place).json()["checks"]["listing"]["is_valid"] is True
     api.delivered()
-    done = chef.do(f"{place}/confirm_handover", {"handed_on": "2026-09-14"})
+    done = chef.do(f"{place}/confirm-handover", {"handed_on": "2026-09-14"})
     assert done == {
         "reference": reference, "trigger": "confirm_handover", "state": "code_issued", "version": 8, "warnings": [],
         "replayed": False,
     }  # fmt: skip
-    chef.do(f"{place}/report_change", {"change": "departure", "effective_on": "2026-10-01"})
-    staff.do(f"{place}/settle_change", {"settlement": "no_effect", "why": "le départ est annulé"})
+    chef.do(f"{place}/report-change", {"change": "departure", "effective_on": "2026-10-01"})
+    staff.do(f"{place}/settle-change", {"settlement": "no_effect", "why": "le départ est annulé"})
     staff.do(f"{place}/revoke", {"reason": "departure"})
     assert staff.get(place).json()["removal"]["todo"]["action"] == "remove_rights"
-    staff.do(f"{place}/confirm_removal", {"outcome": "removed"})
+    staff.do(f"{place}/confirm-removal", {"outcome": "removed"})
     renewed = chef.post(f"{place}/renew", {})
     assert renewed.status_code == 201
     assert renewed.headers["Location"] == f"/api/v1/requests/{renewed.json()['reference']}"
     events = chef.get(f"{place}/events").json()["items"]
     assert [event["trigger"] for event in events][:4] == ["declare", "delegate", "sign_charter", "submit"]
     assert {event["channel"] for event in events} == {"api"}
-    for path in ("/requests", place, f"/possible-actions/{reference}", "/mails", "/establishments/0310001H", "/me"):
+    for path in ("/requests", place, f"{place}/possible-actions", "/mails", "/establishments/0310001H", "/me"):
         assert chef.get(path).status_code == staff.get(path).status_code == 200
     assert CODE not in "".join(chef.answers + staff.answers)
 

@@ -24,7 +24,7 @@ def test_form__errors_name_their_field_and_never_what_was_sent(api: Api) -> None
         "expected_version": 0,
         "inconnu": SECRET,
     }
-    answer = staff.post(f"/requests/{reference}/issue_code", bad)
+    answer = staff.post(f"/requests/{reference}/issue-code", bad)
     assert answer.status_code == 422
     assert {reason["field"] for reason in answer.json()["reasons"]} == set(bad)
     assert SECRET not in answer.text
@@ -36,7 +36,7 @@ def test_form__errors_name_their_field_and_never_what_was_sent(api: Api) -> None
     assert {reason["field"] for reason in batch.json()["reasons"]} == {"commands.0.code", "commands.1"}
     assert SECRET not in batch.text
     assert staff.get("/requests", after="'; --").json()["reasons"][0]["field"] == "after"
-    too_long = staff.post(f"/requests/{reference}/issue_code", {"code": SECRET * 1000})
+    too_long = staff.post(f"/requests/{reference}/issue-code", {"code": SECRET * 1000})
     assert too_long.status_code == 422
     assert SECRET not in too_long.text
 
@@ -44,7 +44,7 @@ def test_form__errors_name_their_field_and_never_what_was_sent(api: Api) -> None
 @pytest.mark.rule("R41", "R60")
 def test_code__that_the_rules_refuse_is_not_repeated(api: Api) -> None:
     reference = api.portal.checked()
-    answer = api.program(STAFF).post(f"/requests/{reference}/issue_code", {"code": f"{SECRET} !"})
+    answer = api.program(STAFF).post(f"/requests/{reference}/issue-code", {"code": f"{SECRET} !"})
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:oda:refus:code_format")
     assert SECRET not in answer.text
 
@@ -110,3 +110,16 @@ def test_times__are_utc_with_their_offset_and_days_are_days(api: Api) -> None:
     assert content["created_at"] == clock.now().isoformat().replace("+00:00", "Z")
     assert content["year_ends_on"] == "2027-08-31"
     assert json.dumps(content).count("null") > 5
+
+
+def test_number__is_in_the_answer_the_problem_and_the_log_without_the_address(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "oda")
+    answer = api.program(STAFF).post("/requests", DECLARATION | {"nom": SECRET})
+    (line,) = (record.getMessage() for record in caplog.records if record.name == "oda")
+    number = answer.headers["X-Request-Id"]
+    assert line == f"interface {number}: POST /requests, 422 behalf_needed"
+    assert api.program(STAFF).get("/me").headers["X-Request-Id"] not in (number, "")
+    api.program(STAFF).get("/requests", name=SECRET, after="x")
+    assert SECRET not in caplog.text

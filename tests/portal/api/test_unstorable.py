@@ -7,9 +7,12 @@ import pytest
 from httpx2 import Response
 
 from portal.api.actions import OPEN, body_of, example_of
-from portal.api.directory import EstablishmentParameters, MailParameters
+from portal.api.establishments import EstablishmentParameters
 from portal.api.field_types import RequestModel
-from portal.api.requests import RequestParameters
+from portal.api.mails import MailParameters
+from portal.api.removals import RemovalListParameters
+from portal.api.requests import RequestParameters, path_of
+from portal.api.year_end import PreviewParameters
 from states.vocabulary import Trigger
 from tests.kit.portal import STAFF
 from tests.portal.api.conftest import PREFIX, Api, Program
@@ -20,6 +23,8 @@ LISTS: dict[str, type[RequestModel]] = {
     "/requests": RequestParameters,
     "/establishments": EstablishmentParameters,
     "/mails": MailParameters,
+    "/removals": RemovalListParameters,
+    "/year-end/preview/establishments": PreviewParameters,
 }
 
 
@@ -46,7 +51,7 @@ TYPED = {"nom", "prenom", "mail", "why", "note", "source", "version", "on_behalf
 def test_bodies__each_field_refuses_it(api: Api, bad: str) -> None:
     staff, reference = api.program(STAFF), api.portal.checked()
     for trigger in OPEN:
-        path = "/requests" if trigger is Trigger.DECLARE else f"/requests/{reference}/{trigger.value}"
+        path = "/requests" if trigger is Trigger.DECLARE else f"/requests/{reference}/{path_of(trigger)}"
         for field, body in spoiled(trigger, bad).items():
             answer = posted(staff, path, body)
             assert answer.status_code in ((409, 422) if field == "code" else (422,)), (trigger, field, answer.text)
@@ -74,5 +79,6 @@ def test_lists__each_filter_refuses_it(api: Api) -> None:
         for field in query.model_fields:
             answer = staff.seen(staff.client.get(f"{PREFIX}{path}?{field}=a%00%ED%A0%80", headers=staff.headers))
             assert answer.status_code == 422, (path, field)
-    for path in ("/requests/a%00", "/requests/a%00/events", "/establishments/a%00", "/possible-actions/%ED%A0%80"):
+    bad = ("/requests/a%00", "/requests/a%00/events", "/establishments/a%00", "/requests/%ED%A0%80/possible-actions")
+    for path in bad:
         assert staff.get(path).status_code == 422, path

@@ -1,0 +1,236 @@
+"""The establishments of the directory, and the mailbox of each: read, set, given back, confirmed (R11 to R15)."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from pydantic import Field, StrictBool
+
+from portal.api.auth import ActingOperator, Caller, Context, Installation, OfRectorat, Reading
+from portal.api.field_types import UAI, RequestModel, ResponseModel, Text, Uai
+from portal.api.json_bodies import only_json
+from portal.api.problems import Refusal, refusal_responses
+from portal.api.requests import Limit, next_page
+from states.vocabulary import State
+from workflow.directory.model import DirectoryRefused
+from workflow.directory.queries import (
+    EstablishmentFilters,
+    EstablishmentLine,
+    count_stuck_mails,
+    find_last_mailbox_decision,
+)
+
+UaiPath = Annotated[str, Path(description="L'UAI de l'établissement.", pattern=UAI, examples=["0310001H"])]
+
+router = APIRouter(tags=["établissements"])
+
+
+class EstablishmentParameters(RequestModel):
+    """Filters of the directory."""
+
+    departement: Text | None = Field(None, description="D'un département, comme dans l'annuaire.")
+    is_open: bool | None = Field(None, description="Ouverts seulement, ou fermés seulement.")
+    without_mailbox: bool = Field(False, description="Seulement ceux qui n'ont pas de boîte (R13).")
+    text: Text = Field("", description="Des mots du nom, de la commune ou de l'UAI.")
+    after: Uai | None = Field(None, description="Le curseur : le dernier UAI de la page précédente.")
+    limit: Limit = 50
+
+
+class EstablishmentOut(ResponseModel):
+    """An establishment of the directory."""
+
+    uai: str
+    nom: str
+    kind: str
+    commune: str
+    departement: str
+    departement_name: str
+    nature: str = Field(description="Vide si l'annuaire ne la donne pas.")
+    telephone: str = Field(description="Vide si l'annuaire ne le donne pas.")
+    chef_civility: str = Field(description="La civilité du chef d'établissement, vide si l'annuaire ne la donne pas.")
+    mailbox: str | None = Field(description="La boîte en vigueur (R14).")
+    directory_mailbox: str | None = Field(description="Celle de l'annuaire.")
+    set_mailbox: str | None = Field(description="Celle qu'un opérateur a fixée.")
+    is_open: bool
+    is_listed: bool = Field(description="Présent dans le dernier annuaire importé.")
+    live_requests: int
+
+
+class Establishments(ResponseModel):
+    """A page of establishments, by UAI."""
+
+    items: list[EstablishmentOut]
+    next: str | None = Field(description="L'adresse de la page suivante ; null à la fin.")
+
+
+class Brief(ResponseModel):
+    """A request, in a few words."""
+
+    reference: str
+    school_year: str
+    nom: str
+    prenom: str
+    state: State
+    changed_at: datetime
+
+
+class EstablishmentWhole(EstablishmentOut):
+    """An establishment with its requests."""
+
+    requests: list[Brief]
+
+
+@router.get("/establishments", summary="L'annuaire", operation_id="list_establishments", responses=refusal_responses())
+def list_establishments(
+    context: Context, caller: Reading, parameters: Annotated[EstablishmentParameters, Query()], response: Response
+) -> Establishments:
+    """Par UAI ; un établissement ne voit que lui-même (R3)."""
+    criteria = EstablishmentFilters(**parameters.model_dump(exclude={"after", "limit"}))
+    limit = parameters.limit
+    matches = context.app.directory.establishments(
+        caller.actor, criteria, limit=limit + 1, after=parameters.after or ""
+    )
+    items = [EstablishmentOut.model_validate(establishment) for establishment in matches[:limit]]
+    after = items[-1].uai if len(matches) > limit else None
+    return Establishments(items=items, next=next_page(response, "establishments", parameters, after))
+
+
+@router.get(
+    "/establishments/{uai}",
+    summary="Un établissement",
+    operation_id="show_establishment",
+    responses=refusal_responses(404),
+)
+def get_establishment(context: Context, caller: Reading, uai: UaiPath) -> EstablishmentWhole:
+    """Avec ses demandes."""
+    try:
+        establishment, requests = context.app.directory.establishment(caller.actor, uai)
+    except DirectoryRefused as refused:
+        raise Refusal(refused.reasons, 404) from None
+    return EstablishmentWhole(
+        **EstablishmentOut.model_validate(establishment).model_dump(),
+        requests=[Brief.model_validate(request) for request in requests],
+    )
+
+
+class MailboxBody(RequestModel):
+    """The mailbox to set."""
+
+    address: Text = Field(description="L'adresse de la boîte fonctionnelle.", examples=["ce.0310001h@ac-toulouse.fr"])
+    why: Text = Field(description="Pourquoi, en une phrase, sans nommer personne.", examples=["boîte remplacée"])
+    mail_confirmed: StrictBool = Field(
+        False, description="C'est bien la boîte de l'établissement, bien que d'un autre domaine (R14)."
+    )
+
+
+class ClearingBody(RequestModel):
+    """Why the mailbox of the directory is taken again."""
+
+    why: Text = Field(description="Pourquoi, en une phrase, sans nommer personne.", examples=["annuaire corrigé"])
+
+
+class MailboxOut(ResponseModel):
+    """The mailbox of an establishment, and what is known of it."""
+
+    uai: str
+    mailbox: str | None
+    directory_mailbox: str | None
+    set_mailbox: str | None
+    confirmed_at: datetime | None
+    codes_from: datetime | None
+    stuck_mails: int
+    decided_at: datetime | None
+    decided_by: str | None
+    decided_why: str | None
+
+
+class MailboxChangeOut(ResponseModel):
+    """A change of mailbox."""
+
+    uai: str
+    before: str | None
+    after: str | None
+    is_done: bool
+    undelivered: int
+    codes_from: datetime | None
+
+
+class MailboxConfirmedOut(ResponseModel):
+    """A mailbox confirmed by a second operator."""
+
+    uai: str
+    is_done: bool
+
+
+@router.get(
+    "/establishments/{uai}/mailbox", summary="La boîte d'un établissement", operation_id="show_mailbox",
+    responses=refusal_responses(404),
+)  # fmt: skip
+def get_mailbox(context: Context, caller: OfRectorat, uai: UaiPath) -> MailboxOut:
+    """Celle de l'annuaire, celle qu'un opérateur a fixée et si un second l'a confirmée ; pour le rectorat (R14)."""
+    line = _load_line(context, caller, uai)
+    set_mailbox, codes_from = context.app.directory.set_mailbox_of(uai)
+    with context.app.database.read() as connection:
+        last, stuck = find_last_mailbox_decision(connection, uai), count_stuck_mails(connection, uai)
+    return MailboxOut(
+        uai=line.uai, mailbox=line.mailbox, directory_mailbox=line.directory_mailbox, set_mailbox=line.set_mailbox,
+        confirmed_at=set_mailbox.confirmed_at if set_mailbox else None, codes_from=codes_from, stuck_mails=stuck,
+        decided_at=last.at if last else None, decided_by=last.who if last else None,
+        decided_why=last.why if last else None,
+    )  # fmt: skip
+
+
+@router.put(
+    "/establishments/{uai}/mailbox", summary="Fixer la boîte", operation_id="set_mailbox",
+    responses=refusal_responses(400, 404, 408, 409, 413, 415), dependencies=[Depends(only_json)],
+)  # fmt: skip
+def set_mailbox(
+    context: Context, caller: ActingOperator, uai: UaiPath, body: Annotated[MailboxBody, Body()]
+) -> MailboxChangeOut:
+    """La boîte que les imports de l'annuaire ne changeront plus ; ce qui l'était déjà ne change rien (R14)."""
+    return _change(context, caller, uai, body.address, body.why, confirmed=body.mail_confirmed)
+
+
+@router.post(
+    "/establishments/{uai}/mailbox/clear", summary="Reprendre la boîte de l'annuaire", operation_id="clear_mailbox",
+    responses=refusal_responses(400, 404, 408, 409, 413, 415), dependencies=[Depends(only_json)],
+)  # fmt: skip
+def clear_mailbox(
+    context: Context, caller: ActingOperator, uai: UaiPath, body: Annotated[ClearingBody, Body()]
+) -> MailboxChangeOut:
+    """La boîte est de nouveau celle que donne l'annuaire (R14)."""
+    return _change(context, caller, uai, None, body.why)
+
+
+@router.post(
+    "/establishments/{uai}/mailbox/confirm", summary="Confirmer la boîte", operation_id="confirm_mailbox",
+    responses=refusal_responses(404, 409),
+)  # fmt: skip
+def confirm_mailbox(context: Context, caller: ActingOperator, uai: UaiPath) -> MailboxConfirmedOut:
+    """Celle qu'un autre opérateur a fixée : les codes y partent aussitôt (R14)."""
+    line = _load_line(context, caller, uai)
+    try:
+        is_done = context.app.directory.confirm_mailbox(line.uai, caller.actor)
+    except DirectoryRefused as refused:
+        raise Refusal(refused.reasons) from None
+    return MailboxConfirmedOut(uai=line.uai, is_done=is_done)
+
+
+def _load_line(context: Installation, caller: Caller, uai: str) -> EstablishmentLine:
+    """Raises Refusal (404)."""
+    try:
+        line, _ = context.app.directory.establishment(caller.actor, uai)
+    except DirectoryRefused as refused:
+        raise Refusal(refused.reasons, 404) from None
+    return line
+
+
+def _change(
+    context: Installation, caller: Caller, uai: str, address: str | None, why: str, *, confirmed: bool = False
+) -> MailboxChangeOut:
+    uai = _load_line(context, caller, uai).uai
+    try:
+        change = context.app.directory.set_mailbox(uai, address, why, caller.actor, confirmed=confirmed)
+    except DirectoryRefused as refused:
+        raise Refusal(refused.reasons) from None
+    return MailboxChangeOut.model_validate(change)

@@ -1,0 +1,235 @@
+"""The preview of a year's end, and what the software will do by itself; nothing is written (R53, R86)."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from notifications.vocabulary import Kind
+from portal.api.auth import Context, Installation, OfRectorat
+from portal.api.field_types import Day, RequestModel, ResponseModel, Text, Year
+from portal.api.problems import Refusal, of_form, refusal_responses
+from portal.api.requests import Limit, next_page
+from states.rules.schedule import Hold
+from states.school_calendar import SchoolYear
+from states.vocabulary import RemovalKind, State
+from workflow.schedule.upcoming import ScheduledAction, upcoming
+from workflow.settings.sections import spellings
+from workflow.year_end.figures import Anomaly, EstablishmentEnd, YearSummary
+from workflow.year_end.preview import Preview, PreviewCursor
+
+router = APIRouter(tags=["fin d'année et calendrier"])
+
+
+class PreviewDay(RequestModel):
+    """The day at whose end the years are looked at."""
+
+    on: Day | None = Field(None, description="Au soir de ce jour ; absent : le dernier de l'année en cours.")
+
+
+class PreviewParameters(PreviewDay):
+    """Filters of the establishments of a preview."""
+
+    departement: Text = Field("", description="D'un département : 31, 2A, 974.")
+    anomalies_only: bool = Field(False, description="Seulement ceux qui méritent un regard.")
+    after: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{4}\.[0-9]{7}[A-Z]$")] | None = Field(
+        None, description="Le curseur, tel que la page précédente l'a donné."
+    )
+    limit: Limit = 50
+
+
+class HoldOut(ResponseModel):
+    """What would hold the end of a year back (R51, R52)."""
+
+    why: Hold
+    sentence: str
+    avoidable: bool
+
+
+class YearOut(ResponseModel):
+    """What would be done of one school year."""
+
+    school_year: Year
+    last_day: date
+    year_end_is_default: bool
+    requests: int
+    renewed: int
+    establishments: int
+    departements: dict[str, int]
+    states: dict[str, int]
+    removals: dict[str, int]
+    mails: dict[str, int]
+    anomalies: dict[str, int]
+    without_mailbox: list[str]
+    hold: HoldOut | None
+
+
+class PreviewOut(ResponseModel):
+    """The preview, counted."""
+
+    on: date
+    at: datetime
+    years: list[YearOut]
+    earlier_removals: dict[str, int]
+
+
+class EndingOut(ResponseModel):
+    """A request that would be revoked."""
+
+    reference: str
+    nom: str
+    prenom: str
+    state: State
+    removal: RemovalKind | None
+    renewed: bool
+    anomalies: list[Anomaly]
+
+
+class EstablishmentEndOut(ResponseModel):
+    """An establishment whose requests would be revoked, and where its mail would go."""
+
+    school_year: Year
+    uai: str
+    nom: str
+    commune: str
+    departement: str
+    mailbox: str | None
+    anomalies: list[Anomaly]
+    requests: list[EndingOut]
+
+
+class EstablishmentEnds(ResponseModel):
+    """A page of establishments, year after year, by UAI."""
+
+    items: list[EstablishmentEndOut]
+    next: str | None
+
+
+class ScheduledOut(ResponseModel):
+    """Something that the software will do by itself."""
+
+    day: date
+    until: date | None
+    action: ScheduledAction
+    sentence: str
+    requests: int | None
+    establishments: int | None
+    school_year: Year | None
+    mail: Kind | None
+
+
+class CalendarOut(ResponseModel):
+    """The twelve months to come."""
+
+    items: list[ScheduledOut]
+
+
+@router.get(
+    "/year-end/preview", summary="La prévision de la fin d'année", operation_id="preview_year_end",
+    responses=refusal_responses(),
+)  # fmt: skip
+def preview_year_end(context: Context, caller: OfRectorat, parameters: Annotated[PreviewDay, Query()]) -> PreviewOut:
+    """Ce qu'une fin d'année ferait ce jour-là, compté ; rien n'est écrit (R53)."""
+    del caller
+    app = context.app
+    now = app.clock.now()
+    day = parameters.on or _last_day(context)
+    with app.database.read() as connection:
+        at = _instant_of(context, day)
+        summary = Preview(connection, app.year_ends, app.mailer, now=now, at=at).count()
+    return PreviewOut(
+        on=day, at=summary.at, years=[_year_out(year) for year in summary.years],
+        earlier_removals={str(year): count for year, count in summary.earlier_removals.items()},
+    )  # fmt: skip
+
+
+@router.get(
+    "/year-end/preview/establishments", summary="La prévision par établissement", operation_id="list_year_end",
+    responses=refusal_responses(),
+)  # fmt: skip
+def list_year_end(
+    context: Context, caller: OfRectorat, parameters: Annotated[PreviewParameters, Query()], response: Response
+) -> EstablishmentEnds:
+    """Les demandes qui seraient révoquées, par établissement ; rien n'est écrit (R53)."""
+    del caller
+    app = context.app
+    now = app.clock.now()
+    at = _instant_of(context, parameters.on or _last_day(context))
+    departements = sorted(spellings(parameters.departement)) if parameters.departement else []
+    with app.database.read() as connection:
+        page = Preview(connection, app.year_ends, app.mailer, now=now, at=at).page(
+            after=_cursor(parameters.after), departements=departements,
+            anomalies_only=parameters.anomalies_only, limit=parameters.limit,
+        )  # fmt: skip
+    after = f"{page.after[0]}.{page.after[1]}" if page.after else None
+    following = next_page(response, "year-end/preview/establishments", parameters, after)
+    return EstablishmentEnds(items=[_establishment_out(line) for line in page.lines], next=following)
+
+
+@router.get(
+    "/calendar", summary="Le calendrier", operation_id="show_calendar", responses=refusal_responses()
+)  # fmt: skip
+def show_calendar(context: Context, caller: OfRectorat) -> CalendarOut:
+    """Ce que le logiciel fera de lui-même dans les douze mois, si rien ne change (R86)."""
+    del caller
+    app = context.app
+    with app.database.read() as connection:
+        dates = upcoming(connection, app.policy, app.mailer, app.clock.now())
+    return CalendarOut(items=[ScheduledOut.model_validate(scheduled) for scheduled in dates])
+
+
+def _last_day(context: Installation) -> date:
+    calendar = context.app.policy.calendar
+    return calendar.end_of(calendar.open_years(context.app.clock.now())[0]).last_day
+
+
+def _instant_of(context: Installation, day: date) -> datetime:
+    """Raises Refusal (422) for a day out of any school calendar."""
+    if not date(2000, 1, 1) <= day <= date(2099, 12, 31):
+        reason = of_form("day_out_of_range", "Ce jour est hors du calendrier", "Donner un jour proche.", "on")
+        raise Refusal((reason,), 422)
+    return context.app.year_ends.instant_of(day)
+
+
+def _cursor(after: str | None) -> PreviewCursor | None:
+    """Raises Refusal (422) for a year that is none."""
+    if after is None:
+        return None
+    year, _, uai = after.partition(".")
+    try:
+        return SchoolYear.parse(year), uai
+    except ValueError:
+        reason = of_form("bad_cursor", "Ce curseur n'est pas de cette liste", "Reprendre l'adresse donnée.", "after")
+        raise Refusal((reason,), 422) from None
+
+
+def _year_out(year: YearSummary) -> YearOut:
+    foreseen = year.foreseen_hold
+    return YearOut(
+        school_year=year.end.school_year, last_day=year.end.last_day, year_end_is_default=year.end.is_default,
+        requests=year.requests, renewed=year.renewed, establishments=year.establishments,
+        departements=dict(year.departements), states={state.value: count for state, count in year.states.items()},
+        removals={kind.value: count for kind, count in year.removals.items()},
+        mails={kind.value: count for kind, count in year.mails.items()},
+        anomalies={anomaly.value: count for anomaly, count in year.anomalies.items()},
+        without_mailbox=[place.uai for place in year.without_mailbox],
+        hold=HoldOut(why=foreseen.hold, sentence=foreseen.hold.label, avoidable=foreseen.avoidable) if foreseen
+        else None,
+    )  # fmt: skip
+
+
+def _establishment_out(line: EstablishmentEnd) -> EstablishmentEndOut:
+    place = line.establishment
+    return EstablishmentEndOut(
+        school_year=line.school_year, uai=place.uai, nom=place.nom, commune=place.commune,
+        departement=place.departement, mailbox=line.mail.recipient or None, anomalies=list(line.anomalies),
+        requests=[
+            EndingOut(
+                reference=ending.request.reference, nom=ending.request.nom, prenom=ending.request.prenom,
+                state=ending.request.state, removal=ending.removal, renewed=ending.renewed,
+                anomalies=list(ending.anomalies),
+            )
+            for ending in line.requests
+        ],
+    )  # fmt: skip
