@@ -10,14 +10,31 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from portal.api import actions, auth, establishments, figures, mails, removals, requests, year_end
+from portal.api import (
+    actions,
+    auth,
+    codes,
+    collaboration,
+    establishments,
+    figures,
+    lists,
+    mails,
+    papers,
+    removals,
+    requests,
+    security_journal,
+    year_end,
+)
 from portal.api.auth import Installation
 from portal.api.calls import Numbered, current_call
 from portal.api.description import TITLE, describe
 from portal.api.problems import install_handlers, of_form, problem_of, problem_response
 from portal.api.requests import PREFIX
 
-MODULES: Final = (auth, requests, actions, establishments, mails, removals, year_end, figures)
+MODULES: Final = (
+    auth, requests, actions, papers, collaboration, establishments, mails, codes, lists, removals, year_end, figures,
+    security_journal,
+)  # fmt: skip
 
 _log = logging.getLogger("oda")
 

@@ -14,7 +14,9 @@ from portal.api.requests import PREFIX
 from states import vocabulary
 from states.rules import revocation, schedule
 from states.vocabulary import Labelled
+from workflow.database import file_tables
 from workflow.database.access_tables import Scope
+from workflow.journal import event_kinds
 from workflow.schedule import upcoming
 from workflow.year_end import figures
 
@@ -32,7 +34,7 @@ Chaque réponse porte son numéro dans l'en-tête `X-Request-Id` : le donner à 
 PUBLIC_NAMES: Final = {"CodeStatus": "CodeFate"}
 """Our classes whose schema bears another name in the published description."""
 
-_MODULES: Final = (vocabulary, mail_vocabulary, revocation, schedule, upcoming, figures)
+_MODULES: Final = (vocabulary, mail_vocabulary, revocation, schedule, upcoming, figures, file_tables, event_kinds)
 """Where the closed lists of the answers are."""
 
 _REFERENCE: Final = "#/components/schemas/"
@@ -101,7 +103,9 @@ def _describe_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> N
             response["content"][MEDIA_TYPE]["example"] = example_of_status(int(status))
             continue
         content = response.get("content", {})
-        response["description"] = "La réponse." if "application/json" in content else "Le fichier."
+        response["description"] = (
+            "La réponse." if "application/json" in content else "Le fichier." if content else "C'est fait."
+        )
         answer = content.get("application/json")
         if answer:
             answer["example"] = example_of(answer["schema"], schemas)

@@ -144,7 +144,7 @@ def list_lines(
 )  # fmt: skip
 def get_request(context: Context, caller: Reading, reference: ReferencePath) -> RequestOut:
     """Tout ce que l'on peut en voir ; le code n'y est jamais (R60)."""
-    return request_out(_load(context, caller, reference))
+    return request_out(load_request(context, caller, reference))
 
 
 @router.get(
@@ -152,7 +152,7 @@ def get_request(context: Context, caller: Reading, reference: ReferencePath) -> 
 )
 def list_events(context: Context, caller: Reading, reference: ReferencePath) -> Events:
     """Les événements du journal, le premier d'abord (R8)."""
-    return Events(items=[event_out(event) for event in _load(context, caller, reference).history])
+    return Events(items=[event_out(event) for event in load_request(context, caller, reference).history])
 
 
 @router.get(
@@ -161,7 +161,7 @@ def list_events(context: Context, caller: Reading, reference: ReferencePath) -> 
 )  # fmt: skip
 def list_actions(context: Context, caller: Reading, reference: ReferencePath) -> Actions:
     """Les actions ouvertes au porteur du jeton, et ce que la demande attend."""
-    view = _load(context, caller, reference)
+    view = load_request(context, caller, reference)
     actions = [
         ActionOut(
             trigger=action.trigger, label=action.label, on_behalf=action.on_behalf,
@@ -186,7 +186,7 @@ def filters_of(parameters: RequestParameters, policy: Policy, now: datetime) -> 
     )
 
 
-def _load(context: Installation, caller: Caller, reference: str) -> RequestView:
+def load_request(context: Installation, caller: Caller, reference: str) -> RequestView:
     """Raises Refusal: the same 404 for an unknown request and for one of another establishment (R3)."""
     app = context.app
     with app.database.read() as connection:

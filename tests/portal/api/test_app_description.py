@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import make_url
 
 from portal.api.actions import OPEN
+from portal.api.answer_texts import ANSWERS
 from states.transitions import BY_TRIGGER
 from states.vocabulary import Role, Trigger
 from tests.kit.databases import fresh_url
@@ -92,6 +93,8 @@ def test_description__every_field_says_what_it_is(api: Api) -> None:
     fields = {f"{schema}.{name}": member for schema, whole in schemas.items()
               for name, member in whole.get("properties", {}).items()}  # fmt: skip
     assert [name for name, member in fields.items() if not member.get("description")] == []
+    known = fields.keys() | {name.partition(".")[2] for name in fields}
+    assert [name for name in ANSWERS if name not in known] == [], "a sentence of a field that is gone"
 
 
 def test_description__says_whom_to_ask_and_under_which_licence(api: Api) -> None:

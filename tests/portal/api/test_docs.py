@@ -43,7 +43,7 @@ def test_docs__examples_answer_what_is_said(tmp_path: Path) -> None:
 
 def test_docs__name_every_address(tmp_path: Path) -> None:
     text = DOCS.read_text(encoding="utf-8").replace("RÉFÉRENCE", "{reference}").replace("UAI", "{uai}")
-    text = text.replace("NUMÉRO", "{number}")
+    text = text.replace("NUMÉRO", "{number}").replace("LISTE", "{kind}")
     with fresh_url("sqlite", tmp_path) as url, open_api(tmp_path, url) as api:
         actions = {f"/requests/{{reference}}/{path_of(trigger)}" for trigger in Trigger}
         paths = api.described()["paths"].keys() - actions
