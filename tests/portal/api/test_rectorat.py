@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield api
 
 
-def sent(program: Program, path: str, content: bytes, kind: str = "text/csv", **query: str) -> dict[str, object]:
+def sent(program: Program, path: str, content: bytes, kind: str = "text/csv", **query: str) -> dict[str, Any]:
     headers = program.headers | {"Content-Type": kind}
     answer = program.client.post(PREFIX + path, content=content, params=query or None, headers=headers)
-    return {"status": answer.status_code} | answer.json()
+    content: dict[str, Any] = {"status": answer.status_code} | answer.json()
+    return content
 
 
 @pytest.mark.rule("R2", "R3")
@@ -107,8 +109,8 @@ def test_removals__are_exported_read_back_and_confirmed_once(api: Api) -> None:
     assert file.headers["X-Replaced-Cells"] == "0"
     done = f"référence;résultat\n{REFERENCE};supprimée\nautre;supprimée\n".encode()
     understood = sent(staff, "/removals/file", done)
-    assert [row["reference"] for row in understood["ready"]] == [REFERENCE]  # type: ignore[attr-defined]
-    assert (len(understood["aside"]), understood["results"]) == (1, [])  # type: ignore[arg-type]
+    assert [row["reference"] for row in understood["ready"]] == [REFERENCE]
+    assert (len(understood["aside"]), understood["results"]) == (1, [])
     rows = {"rows": [{"reference": REFERENCE, "outcome": "removed"}]}
     first, again = (staff.post("/removals/confirmations", rows, "retraits-1").json() for _ in range(2))
     assert first == again
