@@ -93,7 +93,7 @@ def import_list(
     context: Context, caller: ActingOperator, kind: KindPath, parameters: Annotated[ListParameters, Query()],
     content: FileSent,
 ) -> ListReportOut:  # fmt: skip
-    """Le fichier tel qu'on l'a reçu, CSV ou classeur : ce qu'il changerait. Avec `confirm`, la liste est mise en vigueur,
+    """Le fichier tel qu'on l'a reçu, CSV ou classeur : ce qu'il changerait. Avec `confirm`, la liste vaut désormais,
     et les demandes lui sont comparées (R93 à R95)."""
     app = context.app
     try:

@@ -29,8 +29,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def sent(program: Program, path: str, content: bytes, kind: str = "text/csv", **query: str) -> dict[str, Any]:
     headers = program.headers | {"Content-Type": kind}
     answer = program.client.post(PREFIX + path, content=content, params=query or None, headers=headers)
-    content: dict[str, Any] = {"status": answer.status_code} | answer.json()
-    return content
+    values: dict[str, Any] = {"status": answer.status_code} | answer.json()
+    return values
 
 
 @pytest.mark.rule("R2", "R3")
