@@ -52,6 +52,8 @@ class Kind(Labelled):
     IDENTITY_BOUND = "identity_bound", "personne liée à l'établissement"
     NEW_SIGN_IN = "new_sign_in", "connexion d'un nouveau navigateur"
     FACTOR_CHANGED = "factor_changed", "second facteur changé"
+    SUBSTITUTION = "substitution", "suppléance sur le portail"
+    SUBSTITUTION_CHEF = "substitution_chef", "suppléance d'un chef d'établissement"
     SIGN_IN = "sign_in", "lien de connexion"
     SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
     SIGN_IN_RUPN = "sign_in_rupn", "lien de connexion, RUPN"

@@ -241,7 +241,7 @@ class App:
         from workflow.auth.substitutions import Substitutions
 
         return Substitutions(
-            self.database, self.clock, self.hasher, self.people, self.settings.zoneinfo,
+            self.database, self.clock, self.hasher, self.people, self.mailer, self.settings.zoneinfo,
             allows_readers=self.settings.sign_in.second_factor != "required",
         )  # fmt: skip
 

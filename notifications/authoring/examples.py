@@ -52,6 +52,8 @@ from notifications.messages.facts import (
     SignInRupn,
     StalledReminder,
     Submitted,
+    Substituted,
+    SubstitutedChef,
     WaitingRequest,
     WebhookFailing,
     Withdrawn,
@@ -70,6 +72,7 @@ from states.vocabulary import (
     ReissueReason,
     RemovalKind,
     RevokeReason,
+    Role,
     Settlement,
     State,
     Step,
@@ -181,6 +184,15 @@ _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
 _MAILBOXES: Final[dict[str, Any]] = {
     "before": "ce.0310001h@ac-toulouse.fr", "after": "college.jaures@ac-toulouse.fr",
     "at": "14 septembre 2026 à 10 h 12",
+}  # fmt: skip
+
+_SUBSTITUTION: Final[dict[str, Any]] = {
+    "role": Role.OPERATOR, "giver": "camille.roux@ac-toulouse.fr", "substitute": "drane@ac-toulouse.fr",
+    "first_day": date(2026, 9, 14), "last_day": date(2026, 9, 25),
+}  # fmt: skip
+
+_OF_CHEF: Final[dict[str, Any]] = _SUBSTITUTION | {
+    "role": Role.CHEF, "giver": "Claire Martin (0310001H)", "substitute": "Luce Faure (0810004P)",
 }  # fmt: skip
 
 EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
@@ -698,6 +710,13 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         )
         for what in FactorChange
     },
+    "substitution": (Kind.SUBSTITUTION, Substituted(**_SUBSTITUTION)),
+    "substitution_ended": (Kind.SUBSTITUTION, Substituted(**_SUBSTITUTION, ended="par un opérateur")),
+    "substitution_chef": (Kind.SUBSTITUTION_CHEF, SubstitutedChef(establishment=PLACE, **_OF_CHEF)),
+    "substitution_chef_ended": (
+        Kind.SUBSTITUTION_CHEF,
+        SubstitutedChef(establishment=OTHER_PLACE, **_OF_CHEF, ended="par la personne suppléée"),
+    ),
     "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, **_LINK)),
     "sign_in_shared": (Kind.SIGN_IN, SignIn(establishment=PLACE, others=(OTHER_PLACE,), **_LINK)),
     "sign_in_binding": (

@@ -193,6 +193,8 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.IDENTITY_BOUND, facts.IdentityBound, page=pages.people),
         CatalogueEntry(Kind.NEW_SIGN_IN, facts.NewSignIn, _OPERATORS, _A_WEEK, page=pages.ACCOUNT),
         CatalogueEntry(Kind.FACTOR_CHANGED, facts.FactorChanged, _OPERATORS, _A_WEEK, page=pages.ACCOUNT),
+        CatalogueEntry(Kind.SUBSTITUTION, facts.Substituted, _OPERATORS, _A_WEEK, page=pages.SUBSTITUTIONS),
+        CatalogueEntry(Kind.SUBSTITUTION_CHEF, facts.SubstitutedChef, lifetime=_A_WEEK, page=pages.SUBSTITUTIONS),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RUPN, facts.SignInRupn, Audience.RUPN, timedelta(minutes=30)),

@@ -13,6 +13,7 @@ from states.vocabulary import (
     ReissueReason,
     RemovalKind,
     RevokeReason,
+    Role,
     Settlement,
     State,
     Step,
@@ -714,6 +715,28 @@ class FactorChanged:
     at: Annotated[str, Doc("quand, en toutes lettres")]
     by: Annotated[str, Doc("qui l'a fait")]
     codes_left: Annotated[int, Doc("nombre de codes de secours qui restent")] = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Substituted:
+    """Somebody may act in another's stead on the portal, or may no longer, before the last day (R114).
+
+    ``ended`` ends the sentence « finie … »; empty when it was just given.
+    """
+
+    role: Annotated[Role, Doc("le rôle de la personne suppléée")]
+    giver: Annotated[str, Doc("la personne suppléée : son adresse, ou son nom et l'UAI de son établissement")]
+    substitute: Annotated[str, Doc("qui supplée, de même")]
+    first_day: Annotated[date, Doc("le premier jour")]
+    last_day: Annotated[date, Doc("le dernier jour, compris")]
+    ended: Annotated[str, Doc("comment elle a pris fin avant son terme ; vide quand elle vient d'être donnée")] = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubstitutedChef(Substituted):
+    """The same, told to the mailboxes of both establishments."""
+
+    establishment: Annotated[Place, Doc("l'établissement dont la boîte reçoit ce courriel")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -132,6 +132,10 @@ ACCOUNT: Final = "/compte"
 """Where a person sees their open sessions and ends them (R107)."""
 
 
+SUBSTITUTIONS: Final = "/compte/suppleances"
+"""Where a substitution is seen and ended (R114)."""
+
+
 def confirm_mailbox(about: facts.MailboxToConfirm) -> str | None:
     """The establishment, where its mailbox is confirmed; none when codes leave for it already."""
     if not about.codes_from:

@@ -11,7 +11,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 
+from notifications.mailer import Mailer
+from notifications.messages.facts import Place, Substituted, SubstitutedChef
+from notifications.messages.mail import Draft
 from notifications.ports import Clock
+from notifications.vocabulary import Audience, Kind
 from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, bad_field
@@ -22,6 +26,8 @@ from workflow.auth.chefs import known_chef_name
 from workflow.auth.sessions import SessionUser
 from workflow.database.access_tables import SUBSTITUTION, SubstitutionEnd
 from workflow.database.connection import Database
+from workflow.database.mapping import mailbox_of
+from workflow.database.tables import ESTABLISHMENT
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
@@ -89,10 +95,11 @@ class Substitutions:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, hasher: JournalHasher, people: People, timezone: tzinfo, *,
-        allows_readers: bool,
+        self, database: Database, clock: Clock, hasher: JournalHasher, people: People, mailer: Mailer,
+        timezone: tzinfo, *, allows_readers: bool,
     ) -> None:  # fmt: skip
         self._database, self._clock, self._hasher, self._people = database, clock, hasher, people
+        self._mailer = mailer
         self._timezone, self.allows_readers = timezone, allows_readers
 
     def give(
@@ -122,7 +129,9 @@ class Substitutions:
                 "last_day": last_day.isoformat(),
             }  # fmt: skip
             installation.record(connection, self._hasher, "substitution_given", by, now, data)
-        return _substitution(stored)
+            given = _substitution(stored)
+            self._tell(connection, given, now)
+        return given
 
     def of_user(self, user: SessionUser) -> tuple[Substitution, ...]:
         """Return what this user has given and received, the newest first; those that ended lately too."""
@@ -195,6 +204,7 @@ class Substitutions:
             else:
                 return False
             _end(connection, self._hasher, [number], why, by, now)
+            self._tell(connection, one, now, why.label)
         return True
 
     def expire(self) -> int:
@@ -204,15 +214,44 @@ class Substitutions:
             connection.execute(delete(SUBSTITUTION).where(SUBSTITUTION.c.ended_at <= now - REMEMBERED))
             rows = connection.execute(select(SUBSTITUTION).where(_STILL)).all()
             over = [row.number for row in rows if row.last_day < today]
-            lost = [
-                row.number for row in rows
-                if row.number not in over and not self._have_roles(connection, _substitution(row))
-            ]  # fmt: skip
+            others = [_substitution(row) for row in rows if row.number not in over]
+            lost = [one for one in others if not self._have_roles(connection, one)]
             if over or lost:
                 by = installation.schedule_actor_in(connection)
                 _end(connection, self._hasher, over, SubstitutionEnd.EXPIRED, by, now)
-                _end(connection, self._hasher, lost, SubstitutionEnd.ROLE_LOST, by, now)
+                _end(connection, self._hasher, [one.number for one in lost], SubstitutionEnd.ROLE_LOST, by, now)
+            for one in lost:
+                self._tell(connection, one, now, SubstitutionEnd.ROLE_LOST.label)
         return len(over) + len(lost)
+
+    def _tell(self, connection: Connection, one: Substitution, now: datetime, ended: str = "") -> None:
+        """Write to both persons and to the operators that it is given, or was ``ended`` before its last day."""
+        told: dict[str, Any] = {
+            "role": one.role, "giver": one.of, "substitute": one.by, "first_day": one.first_day,
+            "last_day": one.last_day, "ended": ended,
+        }  # fmt: skip
+        addresses = [self._mailer.settings.operators_mailbox]
+        drafts = []
+        if one.role is Role.OPERATOR:
+            addresses += [one.substitute, one.giver]
+        else:
+            theirs = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_([one.giver, one.substitute]))
+            for row in connection.execute(theirs):
+                place = Place(uai=row.uai, nom=row.nom, commune=row.commune)
+                if mailbox := mailbox_of(row):
+                    drafts.append(
+                        Draft(
+                            kind=Kind.SUBSTITUTION_CHEF, audience=Audience.ESTABLISHMENT, recipient=mailbox,
+                            context=SubstitutedChef(establishment=place, **told), uai=row.uai,
+                        )
+                    )  # fmt: skip
+        drafts += [
+            Draft(
+                kind=Kind.SUBSTITUTION, audience=Audience.OPERATORS, recipient=address, context=Substituted(**told)
+            )
+            for address in {fold_mail(address): address for address in addresses}.values()
+        ]  # fmt: skip
+        self._mailer.enqueue(connection, drafts, now)
 
     def _today(self) -> date:
         return self._clock.now().astimezone(self._timezone).date()

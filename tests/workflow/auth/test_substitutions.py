@@ -6,8 +6,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from notifications.messages.catalogue import CATALOGUE
+from notifications.outbox.tables import MAILS
+from notifications.vocabulary import Kind
 from states import commands as c
 from states.decision import Refused
 from states.model import Actor, OnBehalf
@@ -130,6 +133,42 @@ def test_holds__for_the_person_it_was_given_to_alone(portal: Portal) -> None:
     for user in (STAFF, DRANE, CHEF, another, replace(OTHER_CHEF, role=Role.DEPUTY)):
         assert service.in_force(user, of_chef.number) is None
     assert service.in_force(replace(OTHER_CHEF, name="FAURE Luce"), of_chef.number), "the same name, written otherwise"
+
+
+def mails(portal: Portal) -> list[tuple[str, str]]:
+    """To whom those of substitutions leave, and how they say that it ended; forgotten once read."""
+    of_them = MAILS.c.kind.in_([Kind.SUBSTITUTION.value, Kind.SUBSTITUTION_CHEF.value])
+    with portal.app.database.write() as connection:
+        rows = connection.execute(select(MAILS).where(of_them).order_by(MAILS.c.recipient)).all()
+        connection.execute(delete(MAILS).where(of_them))
+    return [(row.recipient, CATALOGUE[Kind.of(row.kind)].decode(row.context).ended) for row in rows]
+
+
+@pytest.mark.parametrize("user", [STAFF, CHEF], ids=["operator", "chef"])
+def test_mails__tell_both_and_the_operators_that_it_is_given_and_that_it_ended_early(
+    portal: Portal, user: SessionUser
+) -> None:
+    one = given(portal, user)
+    both = [DRANE.subject, "oda@ac-toulouse.fr", STAFF.subject]
+    if user is CHEF:
+        both = ["ce.0120001x@ac-toulouse.fr", "ce.0310001h@ac-toulouse.fr", "oda@ac-toulouse.fr"]
+    assert mails(portal) == [(address, "") for address in both]
+    assert portal.app.substitutions.end(one.number, portal.actor(user), user)
+    assert mails(portal) == [(address, "par la personne suppléée") for address in both]
+    given(portal, user)
+    mails(portal)
+    portal.clock.advance(days=30)
+    assert portal.app.substitutions.expire() == 1
+    assert mails(portal) == [], "it ended on its day, as everybody knew"
+
+
+def test_mails__tell_that_a_role_was_lost(portal: Portal) -> None:
+    given(portal, CHEF)
+    mails(portal)
+    with portal.app.database.write() as connection:
+        remember_chef(connection, [CHEF.subject], "Paul Neuf", is_new=True)
+    assert portal.app.substitutions.expire() == 1
+    assert {ended for _, ended in mails(portal)} == {"avec le rôle de l'une des deux personnes"}
 
 
 @pytest.mark.parametrize("by", ["giver", "substitute", "operator"])
