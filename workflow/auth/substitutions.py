@@ -225,7 +225,10 @@ class Substitutions:
         return len(over) + len(lost)
 
     def _tell(self, connection: Connection, one: Substitution, now: datetime, ended: str = "") -> None:
-        """Write to both persons and to the operators that it is given, or was ``ended`` before its last day."""
+        """Write to both persons and to the operators that it is given, or was ``ended`` before its last day.
+
+        Nobody writes to who is in the settings no more.
+        """
         told: dict[str, Any] = {
             "role": one.role, "giver": one.of, "substitute": one.by, "first_day": one.first_day,
             "last_day": one.last_day, "ended": ended,
@@ -233,7 +236,7 @@ class Substitutions:
         addresses = [self._mailer.settings.operators_mailbox]
         drafts = []
         if one.role is Role.OPERATOR:
-            addresses += [one.substitute, one.giver]
+            addresses += [address for address in (one.substitute, one.giver) if self._people.find_member(address)]
         else:
             theirs = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_([one.giver, one.substitute]))
             for row in connection.execute(theirs):

@@ -7,7 +7,8 @@ import pytest
 
 from states.vocabulary import CheckOutcome
 from tests.kit.html_forms import forms_of
-from tests.kit.portal import STAFF
+from tests.kit.portal import STAFF, Portal
+from tests.portal.web import test_identity_sign_in as by_gate
 from tests.portal.web.test_national_sign_in import NationalPortal, make_national
 from workflow.requests.detail import load_facts
 
@@ -16,6 +17,10 @@ RESOURCE = (
     "EduConnect|https://delegce.ac/x?applicationname=Administration des comptes EduConnect|{begins}|{ends}|cmartin|"
     "FrEduRneResp={uai}$UAJ$PU$N$T3$CLG$340|serveur|module"
 )
+
+
+portal = by_gate.portal
+"""A portal behind the académie's gate."""
 
 
 @pytest.fixture
@@ -90,3 +95,20 @@ def test_delegation__expires_with_its_end_and_with_what_it_saw(national: Nationa
     assert "d'après son identité" in operator.get("/rectorat/a-verifier").text
     portal.clock.advance(days=7)
     assert "d'après son identité" not in portal.client(STAFF).get("/rectorat/a-verifier").text
+
+
+@pytest.mark.rule("R94", "R102", "R113")
+def test_gate__names_the_rupn_and_his_delegation_to_who_verifies(portal: Portal) -> None:
+    """By the button of the RUPN's page; the same headers from anywhere else open nothing, and prove nothing."""
+    reference = portal.submitted(1)
+    headers = {"ct-remote-user": "pnomb", "ctemail": MAIL, "ctln": "NOMB", "FrEduResDel": resource()}
+    operator = portal.client(STAFF)
+    for peer, secret in ((by_gate.SOMEBODY, by_gate.SECRET), (by_gate.GATE, "")):
+        stranger = by_gate.browser(portal, headers, peer, secret)
+        stranger.post("/connexion/guichet", data={"suite": "/rupn"})
+        assert stranger.get("/rupn", follow_redirects=False).status_code == 303
+    assert "d'après son identité" not in operator.get("/rectorat/a-verifier").text
+    page = by_gate.by_button(by_gate.browser(portal, headers), "/rupn")
+    assert "Une demande de clé est en cours pour vous" in page.text
+    assert "d'après son identité" in operator.get("/rectorat/a-verifier").text
+    assert "identité nationale du RUPN, le" in operator.get(f"/rectorat/demandes/{reference}").text
