@@ -9,8 +9,8 @@ import asyncio
 import logging
 import math
 import resource
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, cast
 
 import h11
 from starlette.datastructures import Headers
@@ -51,10 +51,10 @@ def most_connections() -> int:
     return MOST if soft == resource.RLIM_INFINITY else max(16, min(MOST, soft - OTHER_DESCRIPTORS))
 
 
-async def too_many(scope: Scope, receive: Receive, send: Send) -> None:
+def too_many(headers: Mapping[str, str]) -> ASGIApp:
     """The answer to who came when every connection was at work."""
     text = "Le service est occupé : recommencer dans un instant."
-    await PlainTextResponse(text, 503, {"Retry-After": "5", "Connection": "close"})(scope, receive, send)
+    return PlainTextResponse(text, 503, {**headers, "Retry-After": "5", "Connection": "close"})
 
 
 class ConnectionAddress:
@@ -89,10 +89,14 @@ class LongestSilentFirst(set[Any]):
 
 
 class ClientConnection(H11Protocol):
-    """uvicorn's own protocol with deadlines, and a ceiling on how many there are."""
+    """uvicorn's own protocol with deadlines, and a ceiling on how many there are.
 
-    def __init__(self, *args: Any, **named: Any) -> None:
+    ``headers`` are those of the answers that no application makes.
+    """
+
+    def __init__(self, *args: Any, headers: Mapping[str, str], **named: Any) -> None:
         super().__init__(*args, **named)
+        self._headers = headers
         self._most, self.limit_concurrency = self.limit_concurrency or MOST, None  # uvicorn's refusal spares nobody
         self._ready_at = self._read_at = self.loop.time()
         self._unread = self._drained = 0
@@ -120,7 +124,7 @@ class ClientConnection(H11Protocol):
         _log.warning("too many connections: %d", self._most)
         if beyond > REFUSED_AT_ONCE:
             transport.abort()
-        self.app = too_many
+        self.app = cast(Any, too_many(self._headers))
 
     def _silent_others(self) -> "Iterator[ClientConnection]":
         """Those that only their client can go on with, the longest silent first; last, those that served before."""
@@ -177,7 +181,8 @@ class ClientConnection(H11Protocol):
         """Answer what is not HTTP, in French."""
         del msg
         text = "Cette requête n'est pas du HTTP.".encode()
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+        ours = {**self._headers, "content-type": "text/plain; charset=utf-8", "connection": "close"}
+        headers = [(name.encode(), value.encode()) for name, value in ours.items()]
         for event in (
             h11.Response(status_code=400, headers=headers, reason=STATUS_PHRASES[400]), h11.Data(data=text),
             h11.EndOfMessage(),

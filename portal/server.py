@@ -5,8 +5,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Final, cast
 
@@ -22,6 +23,7 @@ from portal.connections import (
     enforce_deadlines,
     most_connections,
 )
+from portal.web.security import fixed_headers
 
 LONGEST_ANSWER_S: Final = 25
 """Seconds that a request in progress may take after a signal to stop."""
@@ -68,6 +70,7 @@ class Server(uvicorn.Server):
 
     ``on_stop`` is called when a signal comes, before anything is waited for; ``on_ready`` when pages are answered,
     ``on_turn`` each second. ``proxies``: whose X-Forwarded headers are believed. Anybody else's are ignored.
+    ``https``: people reach us by HTTPS alone, which even an answer that no page has made must say.
     """
 
     def __init__(
@@ -79,10 +82,13 @@ class Server(uvicorn.Server):
         *,
         on_ready: Callable[[], None] = lambda: None,
         on_turn: Callable[[], None] = lambda: None,
+        https: bool = False,
     ) -> None:
+        headers = fixed_headers(https=https) | {"Cache-Control": "no-store"}
+        connection = partial(ClientConnection, headers=headers)
         super().__init__(
             uvicorn.Config(
-                behind_proxies(Contained(app), proxies), http=ClientConnection,
+                behind_proxies(Contained(app, headers), proxies), http=cast(Any, connection),
                 log_config=None, access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
                 timeout_graceful_shutdown=LONGEST_ANSWER_S, limit_concurrency=most_connections(), backlog=ACCEPTED,
             )
@@ -145,10 +151,13 @@ def behind_proxies(app: ASGIApp, proxies: Iterable[str]) -> ASGIApp:
 
 
 class Contained:
-    """Middleware that logs an uncaught exception by its class alone, for its text may hold a code (R60)."""
+    """Middleware that logs an uncaught exception by its class alone, for its text may hold a code (R60).
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    ``headers`` are those of its own answer.
+    """
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -164,4 +173,5 @@ class Contained:
             if begun:  # the page of the error has left, and was logged
                 return
             _log.error("page failed: %s", type(error).__name__)
-            await PlainTextResponse("Une erreur nous empêche de répondre.", 500)(scope, receive, send)
+            answer = PlainTextResponse("Une erreur nous empêche de répondre.", 500, self._headers)
+            await answer(scope, receive, send)

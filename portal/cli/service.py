@@ -155,7 +155,7 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
         with open_socket(host, port) as listener:
             server = Server(
                 create_app(app), listener, settings.proxies, app.database.hurry,
-                on_ready=manager.ready, on_turn=manager.loop("portal"),
+                on_ready=manager.ready, on_turn=manager.loop("portal"), https=settings.address.startswith("https:"),
             )  # fmt: skip
             log.info(
                 "portail sur http://%s:%s, ouvert à %s", f"[{host}]" if ":" in host else host, port, settings.address

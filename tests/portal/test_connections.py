@@ -11,6 +11,8 @@ from uvicorn.server import ServerState
 
 from portal.connections import DRAIN_S, DRAINED, HEAD_S, READ_S, ClientConnection, LongestSilentFirst, enforce_deadlines
 
+HEADERS = {"X-Content-Type-Options": "nosniff"}
+
 HALF, WHOLE = b"GET / HTTP/1.1\r\nHost: o", b"GET / HTTP/1.1\r\nHost: oda\r\n\r\n"
 
 
@@ -83,7 +85,7 @@ def opened(loop: Loop) -> Opened:
     state.connections = LongestSilentFirst()
 
     def opened(*sent: bytes) -> tuple[ClientConnection, Wire]:
-        connection, wire = ClientConnection(config, state, {}, loop), Wire()
+        connection, wire = ClientConnection(config, state, {}, loop, headers=HEADERS), Wire()
         connection.connection_made(wire)
         for data in sent:
             connection.data_received(data)
@@ -146,6 +148,7 @@ def test_crowd__who_comes_when_all_are_at_work_is_told_to_come_back(opened: Open
     assert b" 503 " in wire.sent
     assert b"retry-after: 5" in wire.sent.lower()
     assert "Le service est occupé".encode() in wire.sent
+    assert b"x-content-type-options: nosniff" in wire.sent.lower()
     assert not any(other.is_cut for other in working)
 
 
@@ -155,3 +158,4 @@ def test_connection__what_strangers_send_makes_no_english(opened: Opened, caplog
     assert not caplog.text
     _, wire = opened(b"\x16\x03\x01\x02\r\n\r\n")
     assert "Cette requête n'est pas du HTTP.".encode() in wire.sent
+    assert b"x-content-type-options: nosniff" in wire.sent.lower()

@@ -1,17 +1,21 @@
 """The server: what it finishes, whom it believes, and what it never writes."""
 
+import asyncio
 import io
 import logging
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import httpx2
 import pytest
 from fastapi import FastAPI, Request
+from starlette.types import Receive, Scope, Send
 
 from portal.cli.service import log_to_stderr
-from portal.server import Contained, Server, listen
+from portal.server import Server, listen
+from portal.web.security import HSTS
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
 
@@ -19,7 +23,7 @@ CODE = "Ab12Cd34Ef"
 
 
 @contextmanager
-def served(app: FastAPI | Contained, proxies: Iterable[str] = ()) -> Iterator[tuple[Server, str]]:
+def served(app: FastAPI, proxies: Iterable[str] = ()) -> Iterator[tuple[Server, str]]:
     with listen("127.0.0.1", 0) as listening:
         server = Server(app, listening, proxies)
         thread = threading.Thread(target=server.work)
@@ -81,6 +85,24 @@ def test_server__believes_who_calls_from_its_own_proxies_alone(proxies: tuple[st
     with served(app, proxies) as (_, address):
         headers = {"X-Forwarded-For": "192.0.2.66, 203.0.113.9"}
         assert httpx2.get(address, headers=headers).json() == seen
+
+
+def test_fallback__has_the_headers_of_every_answer() -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        raise ValueError(CODE)
+
+    with listen("127.0.0.1", 0) as listening:
+        app = Server(broken, listening, (), https=True).config.app
+
+    async def call() -> httpx2.Response:
+        transport = httpx2.ASGITransport(cast(Any, app))
+        async with httpx2.AsyncClient(transport=transport, base_url="https://oda") as client:
+            return await client.get("/")
+
+    answer = asyncio.run(call())
+    assert answer.status_code == 500
+    assert answer.headers["strict-transport-security"] == HSTS
+    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
 
 
 @pytest.fixture

@@ -16,6 +16,10 @@ MAILBOX_CONFIRMED = "mailbox_confirmed"
 MASSIVE_SHARE = 5
 """An import that loses more than one establishment in five is massive (R67)."""
 
+UNUSUAL_SHARE = 50
+"""More than one in fifty that the file no longer names is unusual: closures are a few a year, and are announced first
+by the file itself. A file cut between two lines looks like any other (R67)."""
+
 MASSIVE_COUNT = 5
 """Establishments lost from which an import may be massive: in a small directory one closure is no catastrophe."""
 
@@ -83,7 +87,17 @@ class Loss:
     @property
     def is_massive(self) -> bool:
         """True if a person must accept it before anything is written (R67)."""
-        return bool(self.departements) or (self.total >= MASSIVE_COUNT and self.total * MASSIVE_SHARE > self.base)
+        return bool(self.departements) or self._is_large or self.looks_cut
+
+    @property
+    def _is_large(self) -> bool:
+        return self.total >= MASSIVE_COUNT and self.total * MASSIVE_SHARE > self.base
+
+    @property
+    def looks_cut(self) -> bool:
+        """True if the file leaves out few, but more than closures explain, as one that was cut between two lines."""
+        is_unusual = self.gone >= MASSIVE_COUNT and self.gone * UNUSUAL_SHARE > self.base
+        return is_unusual and not self._is_large
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +152,7 @@ def massive_loss(loss: Loss) -> Reason:
 
 def _departements_gone(loss: Loss) -> str:
     if not loss.departements:
-        return ""
+        return " ; d'un fichier entier il en disparaît rarement autant" if loss.looks_cut else ""
     which = "du département" if len(loss.departements) == 1 else "des départements"
     names = listing([departement_name(code) for code in loss.departements])
     return f" ; plus aucun {which} {names}, comme d'un fichier coupé"

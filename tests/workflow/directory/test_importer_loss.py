@@ -11,7 +11,17 @@ from workflow.directory.model import DirectoryRefused, Loss
     [(4, 4, False), (5, 5, True), (24, 5, True), (25, 5, False), (26, 5, False), (100, 20, False), (100, 21, True)],
 )
 def test_loss__more_than_a_fifth_and_at_least_five(base: int, total: int, is_massive: bool) -> None:
-    assert Loss(base=base, gone=total, closed=0, mailbox=0).is_massive is is_massive
+    assert Loss(base=base, gone=0, closed=total, mailbox=0).is_massive is is_massive
+
+
+@pytest.mark.rule("R67")
+def test_cut_between_two_lines__is_a_loss_to_accept(bench: Bench) -> None:
+    bench.bring(*rows(200))
+    before = bench.everything()
+    with pytest.raises(DirectoryRefused, match="5 disparus.*rarement autant"):
+        bench.bring(*rows(195))
+    assert bench.everything() == before
+    assert len(bench.bring(*rows(196)).gone) == 4
 
 
 @pytest.mark.rule("R67")

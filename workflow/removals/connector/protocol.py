@@ -3,6 +3,7 @@
 A question holds as few personal data as name one key, never a code.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -165,12 +166,21 @@ def _odd(status: int, words: str) -> Answer:
 
 
 def body_of(reply: Reply) -> dict[str, Any]:
-    """Decode the body, a JSON object; empty when it is none."""
+    """Decode the body, a JSON object; empty when it is none, or gives a key twice: which one was meant is unknown."""
     try:
-        body = from_json(reply.body, allow_inf_nan=False)
-    except ValueError:
+        from_json(reply.body, allow_inf_nan=False)  # bounds the depth, as json does not
+        body = json.loads(reply.body, object_pairs_hook=_without_double)
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _without_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs (RFC 8259, 4). Raises ValueError on a key given twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("key given twice")
+    return values
 
 
 def cleaned(text: object) -> str:

@@ -34,6 +34,7 @@ def test_done__says_what_was_done(outcome: RemovalOutcome) -> None:
         (200, b"<html>ok</html>"), (200, b""), (200, [1]), (200, {"outcome": "done"}), (200, {"outcome": ["removed"]}),
         (200, {}), (200, b'{"outcome": NaN}'), (200, b"[" * 5000), (200, b"\xff\xfe"), (201, {"outcome": "removed"}),
         (204, b""), (301, b""), (307, b""), (100, b""),
+        (200, b'{"outcome": "absent", "outcome": "removed"}'),
     ],
 )  # fmt: skip
 def test_odd__is_for_an_operator(status: int, said: Any) -> None:
