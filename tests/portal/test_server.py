@@ -88,7 +88,7 @@ def test_server__believes_who_calls_from_its_own_proxies_alone(proxies: tuple[st
 
 
 def test_fallback__has_the_headers_of_every_answer() -> None:
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise ValueError(CODE)
 
     with listen("127.0.0.1", 0) as listening:

@@ -18,7 +18,7 @@ def test_loss__more_than_a_fifth_and_at_least_five(base: int, total: int, is_mas
 def test_cut_between_two_lines__is_a_loss_to_accept(bench: Bench) -> None:
     bench.bring(*rows(200))
     before = bench.everything()
-    with pytest.raises(DirectoryRefused, match="5 disparus.*rarement autant"):
+    with pytest.raises(DirectoryRefused, match=r"5 disparus.*rarement autant"):
         bench.bring(*rows(195))
     assert bench.everything() == before
     assert len(bench.bring(*rows(196)).gone) == 4
