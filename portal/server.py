@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, Final, cast
 
 import uvicorn
@@ -23,7 +23,6 @@ from portal.connections import (
     enforce_deadlines,
     most_connections,
 )
-from portal.web.security import fixed_headers
 
 LONGEST_ANSWER_S: Final = 25
 """Seconds that a request in progress may take after a signal to stop."""
@@ -70,7 +69,7 @@ class Server(uvicorn.Server):
 
     ``on_stop`` is called when a signal comes, before anything is waited for; ``on_ready`` when pages are answered,
     ``on_turn`` each second. ``proxies``: whose X-Forwarded headers are believed. Anybody else's are ignored.
-    ``https``: people reach us by HTTPS alone, which even an answer that no page has made must say.
+    ``headers``: those of an answer that no page has made.
     """
 
     def __init__(
@@ -82,9 +81,8 @@ class Server(uvicorn.Server):
         *,
         on_ready: Callable[[], None] = lambda: None,
         on_turn: Callable[[], None] = lambda: None,
-        https: bool = False,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        headers = fixed_headers(https=https) | {"Cache-Control": "no-store"}
         connection = partial(ClientConnection, headers=headers)
         super().__init__(
             uvicorn.Config(

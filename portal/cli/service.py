@@ -146,6 +146,7 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
     with opened_app(context) as app:
         from portal.app import create_app
         from portal.server import Server
+        from portal.web.security import headers_without_page
         from workflow.worker import ServiceManager, Worker
 
         settings, manager = app.settings.portal, ServiceManager(os.environ)
@@ -155,7 +156,7 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
         with open_socket(host, port) as listener:
             server = Server(
                 create_app(app), listener, settings.proxies, app.database.hurry,
-                on_ready=manager.ready, on_turn=manager.loop("portal"), https=settings.address.startswith("https:"),
+                on_ready=manager.ready, on_turn=manager.loop("portal"), headers=headers_without_page(settings.address),
             )  # fmt: skip
             log.info(
                 "portail sur http://%s:%s, ouvert à %s", f"[{host}]" if ":" in host else host, port, settings.address

@@ -3,6 +3,7 @@
 A test tries every address in every role.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Final, Protocol, Self
@@ -390,12 +391,17 @@ PostedByAnyone = Annotated[FormData, Depends(posted_by_anyone)]
 class Upload:
     """A form with a file, read in memory and stored nowhere; ``content`` is empty without a file.
 
-    ``too_large``: nothing of it was read.
+    ``too_large``: nothing of it was read. ``is_given_back``: it came after the end of its session, and is only shown
+    again, without its file (R73).
     """
 
     fields: FormData
     content: bytes = b""
     too_large: bool = False
+
+    @property
+    def is_given_back(self) -> bool:
+        return GIVEN_BACK in self.fields
 
     def text(self, name: str) -> str:
         """The text of a field; empty when it is missing."""
@@ -409,6 +415,17 @@ class MemoryParser(MultiPartParser):
     spool_max_size = LARGEST_FILE + 1
 
 
+async def form_with_file(request: Request) -> FormData:
+    """The form of several parts with its file, in memory. Raises MultiPartException, KeyError, HTTPException."""
+    return await MemoryParser(request.headers, request.stream(), max_files=1, max_fields=20).parse()
+
+
+def _form_given_back(request: Request) -> Awaitable[FormData] | None:
+    """The fields that were kept of a form with a file: they come back as a form without one."""
+    is_plain = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return request.form(max_files=0, max_fields=21) if is_plain else None
+
+
 async def imported_file(request: Request, context: Context, visitor: Operator) -> Upload:
     """The form of an import, with the file of its field ``fichier``, larger than any other form may be (R87, R91).
 
@@ -419,7 +436,7 @@ async def imported_file(request: Request, context: Context, visitor: Operator) -
         return Upload(FormData(), too_large=True)
     widen_for_file(request.scope)
     try:
-        fields = await MemoryParser(request.headers, request.stream(), max_files=1, max_fields=20).parse()
+        fields = await (_form_given_back(request) or form_with_file(request))
     except (MultiPartException, KeyError):
         raise Forged from None  # what no browser sends
     return await _upload_of(request, context, visitor, fields)
@@ -447,13 +464,9 @@ async def _upload_of(request: Request, context: WebContext, visitor: Visitor, fi
     file = fields.get("fichier")
     content = await file.read() if isinstance(file, UploadFile) else b""
     await fields.close()
-    if (
-        not comes_from_here(request, context.settings.address)
-        or not has_csrf(fields, visitor.secret)
-        or GIVEN_BACK in fields
-    ):
+    if not comes_from_here(request, context.settings.address) or not has_csrf(fields, visitor.secret):
         raise Forged
-    return Upload(fields, content)
+    return Upload(fields, b"" if GIVEN_BACK in fields else content)
 
 
 Uploaded = Annotated[Upload, Depends(uploaded)]

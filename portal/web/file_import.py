@@ -158,6 +158,8 @@ def import_pages(page: FileImport) -> APIRouter:
     @router.post("", dependencies=proof)
     def read_file(request: Request, context: Context, visitor: Operator, upload: ImportedFile) -> Response:
         form = filled(page.fields(context), upload.fields)
+        if upload.is_given_back:
+            return _render_form(page, request, context, visitor, form)
         try:
             table = _table_of(page, upload)
             if not form.is_right:

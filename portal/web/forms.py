@@ -155,8 +155,9 @@ class Form:
     """Fields as they are shown. ``values`` are those read, when nothing is wrong; ``reasons`` concern no one field.
 
     ``key`` makes a form sent twice one action (R10); ``earlier``: it had been sent before, with other answers.
-    ``given_back``: it was sent after the end of its session, and is only shown again (R73). ``home``: the side of who
-    reads its reasons, where the requests that they name have their pages.
+    ``given_back``: it was sent after the end of its session, and is only shown again (R73); ``file_name``: the file
+    that was sent with it, which is not kept. ``home``: the side of who reads its reasons, where the requests that they
+    name have their pages.
     """
 
     fields: tuple[FieldState, ...]
@@ -165,6 +166,7 @@ class Form:
     key: str = field(default_factory=new_key)
     earlier: EarlierSending | None = None
     given_back: bool = False
+    file_name: str = ""
     home: str = ""
 
     @property
@@ -228,6 +230,10 @@ GIVEN_BACK: Final = "rendu"
 """The field of a form that is given back to who had typed it: it is shown, with what it holds, and does nothing."""
 
 
+FILE_NAME: Final = "nom-du-fichier"
+"""The field of a form given back that holds the name of the file that had been chosen: its person chooses it again."""
+
+
 def filled(fields: Sequence[Field], data: FormData) -> Form:
     """A form as it was sent."""
     states, values = [], {}
@@ -247,7 +253,8 @@ def filled(fields: Sequence[Field], data: FormData) -> Form:
         ]
     key = str(data.get("key") or "")[:64]
     key = key if key.isascii() and key.isalnum() else new_key()
-    return Form(tuple(states), values, key=key, given_back=given_back)
+    file_name = storable(str(data.get(FILE_NAME) or "")) if given_back else ""
+    return Form(tuple(states), values, key=key, given_back=given_back, file_name=file_name)
 
 
 def address(path: str, **filters: str | list[str] | None) -> str:

@@ -7,12 +7,14 @@ from fastapi import APIRouter, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.types import Message, Receive, Scope, Send
 
-from portal.web.context import AnyVisitor, Context, WebContext, posted, typed
-from portal.web.forms import GIVEN_BACK
+from portal.connections import LARGEST_FILE, widen_for_file
+from portal.web.context import AnyVisitor, Context, WebContext, form_with_file, imported_file, posted, typed, uploaded
+from portal.web.forms import FILE_NAME, GIVEN_BACK
 from portal.web.security import CSRF_FIELD, comes_from_here, csrf_of, has_csrf
 from workflow.auth.kept_forms import LARGEST, KeptForm
 from workflow.auth.sessions import REMEMBERED
@@ -29,25 +31,40 @@ _NOT_TYPED: Final = frozenset({CSRF_FIELD, "key", "version", "uai", "lot", "reto
 _CODE: Final = "code"
 """The beginning of the name of every field that holds an initialisation code, which is never kept (R60)."""
 
+_OF_THE_FORM: Final = (CSRF_FIELD, GIVEN_BACK, FILE_NAME)
+
+_WITHOUT_FILE, _WITH_FILE = "application/x-www-form-urlencoded", "multipart/form-data"
+
+_LONGEST_FILE_NAME: Final = 120
+
 _OF_THE_BROWSER: Final = (b"host", b"cookie", b"accept-encoding", b"user-agent")
 
 
 async def keep_form(request: Request, context: WebContext) -> str | None:
     """Keep what was typed in a form of a session that has ended; return the secret that opens it.
 
-    None for a button, for a form that no page of that session sent, for a file, and for one that is too long.
+    None for a button, for a form that no page of that session sent, and for one that is too long. Of a file, its name
+    alone is kept.
     """
     session, length = request.cookies.get(context.cookie, ""), request.headers.get("content-length", "")
-    if not session or not request.url.path.startswith(_SIDES) or not length.isdecimal() or int(length) > LARGEST:
+    if not session or not request.url.path.startswith(_SIDES) or not length.isdecimal():
         return None
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    calls = _calls_of(getattr(request.scope.get("route"), "dependant", None))
+    has_file = bool(calls & {uploaded, imported_file})
+    is_form = request.headers.get("content-type", "").startswith(_WITH_FILE if has_file else _WITHOUT_FILE)
+    if not is_form or not (has_file or (typed in calls and posted not in calls)):
         return None
-    if not _gives_back(getattr(request.scope.get("route"), "dependant", None)):
+    if int(length) > (LARGEST_FILE if has_file else LARGEST):
         return None
+    if has_file and not await run_in_threadpool(context.kept_forms.knows, session):
+        return None  # a stranger has no large body read
+    if has_file:
+        widen_for_file(request.scope)
     try:
-        form = await request.form(max_files=0, max_fields=2000)
-    except HTTPException:
+        form = await (form_with_file(request) if has_file else request.form(max_files=0, max_fields=2000))
+    except (HTTPException, MultiPartException, KeyError):
         return None
+    await form.close()  # nothing is read of a file
     if not comes_from_here(request, context.settings.address) or not has_csrf(form, session):
         return None
     fields = _typed_fields(form)
@@ -58,22 +75,24 @@ async def keep_form(request: Request, context: WebContext) -> str | None:
     return await run_in_threadpool(context.kept_forms.keep, session, kept)
 
 
-def _gives_back(dependant: Dependant | None) -> bool:
-    """Return True for a route that shows its form again with what was typed: it takes ``Typed``, and not ``Posted``."""
-    waiting, calls = [dependant] if dependant else [], set()
+def _calls_of(dependant: Dependant | None) -> set[object]:
+    """The dependencies of a route. One that takes ``Typed`` and not ``Posted``, or a file, shows its form again."""
+    waiting, calls = [dependant] if dependant else [], set[object]()
     while waiting:
         dependant = waiting.pop()
         calls.add(dependant.call)
         waiting += dependant.dependencies
-    return typed in calls and posted not in calls
+    return calls
 
 
 def _typed_fields(form: FormData) -> list[tuple[str, str]]:
-    return [
+    fields = [
         (name, text)
         for name, text in form.multi_items()
-        if isinstance(text, str) and name not in (CSRF_FIELD, GIVEN_BACK) and not name.startswith(_CODE)
+        if isinstance(text, str) and name not in _OF_THE_FORM and not name.startswith(_CODE)
     ]
+    names = [file.filename for _, file in form.multi_items() if isinstance(file, UploadFile) and file.filename]
+    return fields + [(FILE_NAME, name[:_LONGEST_FILE_NAME]) for name in names]
 
 
 def set_kept_cookie(response: Response, context: WebContext, secret: str) -> None:

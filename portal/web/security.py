@@ -103,6 +103,11 @@ def fixed_headers(*, https: bool) -> dict[str, str]:
     return HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
 
 
+def headers_without_page(address: str) -> dict[str, str]:
+    """The headers of an answer that no page has made, of the portal at this address."""
+    return fixed_headers(https=address.startswith("https:")) | {"Cache-Control": "no-store"}
+
+
 class Headers:
     """Middleware that sets the headers of every answer; no cache keeps a page, for it holds names."""
 

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from portal.cli.service import log_to_stderr
 from portal.server import Server, listen
-from portal.web.security import HSTS
+from portal.web.security import HSTS, headers_without_page
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
 
@@ -92,7 +92,7 @@ def test_fallback__has_the_headers_of_every_answer() -> None:
         raise ValueError(CODE)
 
     with listen("127.0.0.1", 0) as listening:
-        app = Server(broken, listening, (), https=True).config.app
+        app = Server(broken, listening, (), headers=headers_without_page("https://oda")).config.app
 
     async def call() -> httpx2.Response:
         transport = httpx2.ASGITransport(cast(Any, app))

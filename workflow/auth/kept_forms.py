@@ -38,6 +38,11 @@ class KeptForms:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
+    def knows(self, session_secret: str) -> bool:
+        """Return True for the secret of a session that is remembered, though it has ended."""
+        with self._database.read() as connection:
+            return find_user(connection, session_secret) is not None
+
     def keep(self, session_secret: str, form: KeptForm) -> str | None:
         """Keep a form of a session that has ended; return the secret that opens it, for the browser.
 

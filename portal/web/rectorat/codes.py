@@ -16,7 +16,7 @@ from portal.web.actions.operator import OPERATOR_ACTIONS
 from portal.web.code_batches import CODES_PATH, BatchResult, render_batch
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, Uploaded, WebContext
 from portal.web.file_import import GONE, WHOLE
-from portal.web.forms import REFERENCE, blank, filled
+from portal.web.forms import REFERENCE, Form, blank, filled
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
 from portal.web.worklist.filters import origin_of
@@ -53,6 +53,8 @@ ALL, TICKED, BUT_TICKED, ERASE, ANEW = "toutes", "cochees", "sauf", "effacer", "
 DRAW: Final = "tirer-un-code"
 """The end of the address at which one code is drawn."""
 
+_READING: Final = (replace(WHOLE, required=False),)
+
 router = APIRouter(prefix=CODES_PATH, include_in_schema=False)
 
 request_router = APIRouter(prefix="/rectorat/demandes", include_in_schema=False)
@@ -81,6 +83,8 @@ def show_code_file_form(request: Request, context: Context, visitor: ProvenOpera
 @router.post("/fichier")
 def read_typed_codes(request: Request, context: Context, visitor: ProvenOperator, upload: Uploaded) -> Response:
     """Say what would be done of each line; nothing is, and no code is shown."""
+    if upload.is_given_back:
+        return _render_file_form(request, context, visitor, form=filled(_READING, upload.fields))
     if upload.too_large or not upload.content:
         problem = "Ce fichier dépasse 900 ko : le couper en plusieurs." if upload.too_large else "Choisir un fichier."
         return _render_file_form(request, context, visitor, problem)
@@ -224,10 +228,12 @@ def _problem(action: str, ticked: Sequence[str]) -> str:
     return "" if action in (ALL, TICKED, BUT_TICKED, ERASE, ANEW) else "Choisir ce qu'il faut faire de ce lot."
 
 
-def _render_file_form(request: Request, context: WebContext, visitor: Visitor, problem: str = "") -> Response:
+def _render_file_form(
+    request: Request, context: WebContext, visitor: Visitor, problem: str = "", form: Form | None = None
+) -> Response:
     return context.pages.page(
         request, "rectorat/codes_file.html", visitor, status=422 if problem else 200, problem=problem,
-        form=blank([replace(WHOLE, required=False)]),
+        form=form or blank(_READING),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from workflow.removals.file_import import (
     EXAMPLES,
     FileLooksCut,
     FileRefused,
+    FileRow,
     RemovalRow,
     check_rows,
     confirm_rows,
@@ -66,6 +67,8 @@ def read_file(request: Request, context: Context, visitor: ProvenOperator, uploa
     """Show what was understood, line by line; nothing is done yet."""
     form = filled(_READING, upload.fields)
     pasted, outcome = upload.text("lignes"), form.values.get("outcome")
+    if upload.is_given_back:
+        return _render_file_form(request, context, visitor, form, pasted=pasted)
     rows, problems = [], [state.error for state in form.errors]
     try:
         rows = read_removals(
@@ -77,6 +80,18 @@ def read_file(request: Request, context: Context, visitor: ProvenOperator, uploa
         problems.insert(0, f"{refused}{remedy}")
     if problems:
         return _render_file_form(request, context, visitor, form, pasted=pasted, problems=problems)
+    return _render_understood(request, context, visitor, rows)
+
+
+def _show_again(request: Request, context: WebContext, visitor: Visitor, upload: Upload) -> Response:
+    """Show anew what was about to be confirmed when the session ended: it is judged again, and nothing is done."""
+    try:
+        return _render_understood(request, context, visitor, load_lines(upload.text("lignes")))
+    except (ValueError, RecursionError):
+        return _render_file_form(request, context, visitor, blank(_READING))
+
+
+def _render_understood(request: Request, context: WebContext, visitor: Visitor, rows: Sequence[FileRow]) -> Response:
     with context.app.database.read() as connection:
         understood = check_rows(connection, rows, visitor.actor, context.app.engine, context.app.mailer)
     lines = [line.row for line in understood.ready]
@@ -91,6 +106,8 @@ def read_file(request: Request, context: Context, visitor: ProvenOperator, uploa
 def confirm_lines(request: Request, context: Context, visitor: ProvenOperator, upload: Uploaded) -> Response:
     """Confirm them, each refused or done by itself; a form sent twice has the same results (R10)."""
     form, app = filled((), upload.fields), context.app
+    if upload.is_given_back:
+        return _show_again(request, context, visitor, upload)
     try:
         lines = load_lines(upload.text("lignes"))
     except (ValueError, RecursionError):

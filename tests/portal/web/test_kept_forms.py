@@ -147,3 +147,31 @@ def test_kept__a_form_of_a_former_session_is_shown_again_at_once(portal: Portal)
     assert requests_count(portal) == 0
     assert send(client, form_to(shown, DECLARE)).status_code == 200
     assert requests_count(portal) == 1
+
+
+REMOVALS = "/rectorat/retraits/fichier"
+
+
+def test_kept__pasted_lines_and_the_name_of_a_file(portal: Portal) -> None:
+    """What was typed beside a file comes back; a file does not, and its name is told."""
+    client, form = opened(portal, REMOVALS, STAFF)
+    end_sessions(portal)
+    typed = form.fields | {"lignes": "ODA-2027-00001\nODA-2027-00002", "outcome": "absent"}
+    file = {"fichier": ("retraits de mai.csv", b"x" * 200_000, "text/csv")}
+    sent = client.post(REMOVALS, data=typed, files=file)
+    assert "Ce que vous avez tapé est gardé" in sent.text
+    signed_in_again(portal, client, STAFF)
+    back = client.get(PLACE)
+    assert back.status_code == 200
+    assert "choisir de nouveau « retraits de mai.csv »" in back.text.replace("\u00a0", " ").replace("\u202f", " ")
+    assert "ODA-2027-00002</textarea>" in back.text
+    assert form_to(back, REMOVALS).fields["outcome"] == "absent"
+
+
+def test_kept__no_large_body_of_a_stranger_is_read(portal: Portal) -> None:
+    client, form = opened(portal, REMOVALS, STAFF)
+    client.cookies.delete(portal.context.cookie)
+    client.cookies.set(portal.context.cookie, "00" * 32)
+    sent = client.post(REMOVALS, data=form.fields, files={"fichier": ("a.csv", b"x" * 200_000, "text/csv")})
+    assert "Ce que vous avez tapé" not in sent.text
+    assert kept_count(portal) == 0
