@@ -34,14 +34,13 @@ class Mailer:
     """Plans and stores mails, seals and erases codes. Holds no state but its settings: share it freely.
 
     ``renderer`` renders mails from ``wordings``, by default this package's own templates (R68). ``reports`` draws up
-    the mails to the operators. ``draw_code`` draws a code (R97); without it, none can be. ``on_born_dead`` is called
-    for each mail stored dead for want of a mailbox, in the same transaction (R15, R58); what needs this mailer to be
-    made, as the journal does, is put there afterwards.
+    the mails to the operators. ``draw_code`` draws a code (R97); without it, none can be. ``on_dead`` is called
+    for each mail stored dead for want of a mailbox, and for each whose code is erased because it was kept too long, in
+    the same transaction (R15, R58, R61); what needs this mailer to be made, as the journal does, is put there after.
     """
 
     code_statuses = staticmethod(store.code_statuses)
     erase_links = staticmethod(seals.erase)
-    erase_overdue = staticmethod(seals.erase_overdue)
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class Mailer:
         wordings: TemplateLoader | None = None,
         *,
         draw_code: Callable[[], str] | None = None,
-        on_born_dead: Callable[[Connection, Mail], None] | None = None,
+        on_dead: Callable[[Connection, Mail], None] | None = None,
     ) -> None:
         self.settings = settings
         self.mail_context = mail_context
@@ -59,7 +58,7 @@ class Mailer:
         self.wordings = wordings or own_wordings()
         self.renderer = Renderer(self.wordings)
         self.reports = OperatorReports(settings.operators_mailbox, mail_context.timezone)
-        self.on_born_dead = on_born_dead
+        self.on_dead = on_dead
         self._draw_code = draw_code
         self._planner = Planner(
             self.reports, mail_context, is_daily=settings.operators == "daily", step_receipts=settings.step_receipts
@@ -119,6 +118,18 @@ class Mailer:
         others.add(code)
         return code
 
+    def erase_overdue(self, connection: Connection, before: datetime, now: datetime) -> int:
+        """Erase the codes sealed before this instant and cancel their unsent mails (R61, R62); returns how many codes.
+
+        Nobody asked for it: each mail that will not leave is told to the journal (R58).
+        """
+        cancelled = seals.mails_of_overdue(connection, before)
+        count = seals.erase_overdue(connection, before, now)
+        if self.on_dead:
+            for mail in store.load_mails(connection, cancelled):
+                self.on_dead(connection, mail)
+        return count
+
     def send_link(self, connection: Connection, draft: Draft, secret: str, now: datetime) -> None:
         """Store the mail of a sign-in link, its secret sealed for ``draft.sealed_for`` (R72)."""
         sealed = seals.create(connection, self.sealer, {draft.sealed_for or "": secret}, now)
@@ -129,9 +140,9 @@ class Mailer:
     ) -> int:
         """Store drafts, each dedupe key once; returns how many are new. ``sealed``: see ``store.enqueue``."""
         stored = store.enqueue(connection, drafts, now, context=self.mail_context, seals=sealed)
-        if self.on_born_dead:
+        if self.on_dead:
             for mail in stored.born_dead:
-                self.on_born_dead(connection, mail)
+                self.on_dead(connection, mail)
         return stored.new
 
     def release_future(self, connection: Connection, now: datetime) -> None:

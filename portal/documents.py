@@ -110,7 +110,7 @@ def make_activation(app: App, table: ActivationTable) -> Paper:
         stem="comptes-actives", title="Comptes EduConnect activés", day=table.after, before=table.before,
         subtitle=f"Au {french.day(table.after)}{compared}",
         headline=(
-            *(_headline(academie, measure, has_before=table.before is not None) for measure in MEASURES_WITH_TARGET),
+            *(_headline(academie, measure) for measure in MEASURES_WITH_TARGET),
             Headline(
                 value=french.number(academie.with_key),
                 words=f"{'établissement' if academie.with_key < 2 else 'établissements'} sur"
@@ -135,10 +135,11 @@ def make_activation(app: App, table: ActivationTable) -> Paper:
     return figures(printed, app.mailer.mail_context, app.mailer.wordings)
 
 
-def _headline(line: ActivationLine, measure: Measure, *, has_before: bool) -> Headline:
+def _headline(line: ActivationLine, measure: Measure) -> Headline:
+    first = line.rate(measure, at_first=True)
     return Headline(
         value=percent_text(line.rate(measure)), words=f"des comptes {french.de(measure.label)} sont activés",
-        before=percent_text(line.rate(measure, at_first=True)) if has_before else None,
+        before=None if first is None else percent_text(first),
     )  # fmt: skip
 
 

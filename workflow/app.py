@@ -130,7 +130,7 @@ class App:
             self.settings.mail, mail_context(self.settings), Sealer(keyring.read, keyring.stamp),
             self.templates or load_templates(self.settings),
             draw_code=self.settings.code.drawer.draw if self.settings.code.drawer else None,
-            on_born_dead=lambda connection, mail: self.mail_journal.dead(connection, mail),
+            on_dead=lambda connection, mail: self.mail_journal.dead(connection, mail),
         )  # fmt: skip
 
     @cached_property

@@ -114,9 +114,9 @@ IsHeld = Callable[[Connection], bool]
 class MailStore:
     """Claims mails, renders them, records their results; each method is one short transaction, or two.
 
-    ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one in which the relay refuses
-    us; ``may_cancel`` says whether the clock can be believed when it makes a mail late (R52); ``is_held`` whether all
-    mails wait for a person (R116).
+    ``on_dead`` is called in the transaction in which a mail dies, or a code's is cancelled for being too late,
+    ``on_pause`` in the one in which the relay refuses us; ``may_cancel`` says whether the clock can be believed when it
+    makes a mail late (R52); ``is_held`` whether all mails wait for a person (R116).
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class MailStore:
         with self._database.write() as connection:
             queue.expire_leases(connection, now, self._rules)
             if self._may_cancel(connection, now):
-                queue.cancel_late(connection, now)
+                queue.cancel_late(connection, now, self._on_dead)
 
     def claim(self, limit: int, *, on_trial: bool = False) -> list[Claim]:
         """Claim the next mails and render those that were never claimed; one that cannot be rendered dies alone.

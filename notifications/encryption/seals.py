@@ -112,6 +112,13 @@ def hold_back(connection: Connection, references: Sequence[str]) -> None:
         raise CodeLeaving
 
 
+def mails_of_overdue(connection: Connection, before: datetime) -> list[int]:
+    """The unsent mails of the codes that ``erase_overdue`` would erase, locked; those of sign-in links are left out."""
+    overdue = select(SEALS.c.id).where(SEALS.c.sealed_at < before, _IS_KEPT, SEALS.c.reference.not_like(f"{FOR_LINK}%"))
+    query = select(MAILS.c.id).where(MAILS.c.seal_id.in_(overdue), MAILS.c.stage.in_(UNSENT)).order_by(MAILS.c.id)
+    return list(connection.execute(query.with_for_update()).scalars())
+
+
 def erase_overdue(connection: Connection, before: datetime, now: datetime) -> int:
     """Erase the codes sealed before this instant and cancel their unsent mails (R61, R62); returns how many codes."""
     return _erase(connection, SEALS.c.sealed_at < before, Erasure.OVERDUE, now)

@@ -6,7 +6,7 @@ the mail waits, and what happens to the others decides (R70).
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, 
 
 from notifications.messages.mail import Mail
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
-from notifications.outbox.store import COLUMNS, mail_from
+from notifications.outbox.store import COLUMNS, load_mails, mail_from
 from notifications.outbox.tables import MAILS
 from notifications.sql import UtcDateTime, batches, update_rows
-from notifications.vocabulary import Fault, Kind, Stage
+from notifications.vocabulary import CODE_MAILS, Fault, Kind, Stage
 
 GRACE: Final = timedelta(seconds=5)
 """The time past its end during which a lease is left alone, so that its sender may still record."""
@@ -325,13 +325,21 @@ def cancel_obsolete(connection: Connection, kind: Kind, references: Sequence[str
         connection.execute(update(MAILS).where(*is_theirs, waits).values(values))
 
 
-def cancel_late(connection: Connection, now: datetime) -> int:
+def cancel_late(
+    connection: Connection, now: datetime, on_dead: Callable[[Connection, Mail], None] | None = None
+) -> int:
     """Cancel the mails whose deadline has passed (R57); returns how many.
 
-    One that may have left already stays uncertain, and is not sent again.
+    One that may have left already stays uncertain, and is not sent again. ``on_dead`` is called for each by which an
+    establishment was to have its code (R58).
     """
     is_late = (MAILS.c.next_attempt_at.is_not(None), MAILS.c.not_after <= now)
     is_uncertain = MAILS.c.stage == Stage.UNCERTAIN.value
     connection.execute(update(MAILS).where(*is_late, is_uncertain).values(next_attempt_at=None, **_NO_LEASE))
     values = {"stage": Stage.CANCELLED.value, "fault": Fault.TOO_LATE.value, "next_attempt_at": None, **_NO_LEASE}
-    return connection.execute(update(MAILS).where(*is_late).values(values)).rowcount
+    cancelled = update(MAILS).where(*is_late).values(values).returning(MAILS.c.id, MAILS.c.kind)
+    rows = connection.execute(cancelled).all()
+    if on_dead:
+        for mail in load_mails(connection, [row.id for row in rows if Kind.of(row.kind) in CODE_MAILS]):
+            on_dead(connection, mail)
+    return len(rows)

@@ -34,6 +34,12 @@ def mail_from(row: Row[Any]) -> Mail:
     return Mail(**values)
 
 
+def load_mails(connection: Connection, numbers: Iterable[int]) -> list[Mail]:
+    """The mails of these numbers, in order."""
+    queries = [select(*COLUMNS).where(MAILS.c.id.in_(batch)).order_by(MAILS.c.id) for batch in batches(sorted(numbers))]
+    return [mail_from(row) for query in queries for row in connection.execute(query)]
+
+
 @dataclass(frozen=True, slots=True)
 class EnqueueResult:
     """The number of new mails; ``born_dead`` had no recipient and are stored dead (R15)."""

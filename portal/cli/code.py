@@ -165,6 +165,32 @@ def erase(
 
 
 @code.command(
+    "take-back",
+    help="Annule d'un coup l'envoi des codes d'un lot, ou des demandes citées, tant que leurs courriels attendent"
+    " (R62) : chaque demande revient où elle en était.",
+)
+@_NUMBER
+@click.argument("references", type=Reference(), metavar="RÉFÉRENCE...", nargs=-1, help="Les demandes ; sinon toutes.")
+@_KEY
+@json_option
+@pass_cli_context
+def take_back(
+    context: CliContext, /, number: int, references: tuple[str, ...], key: str | None, as_json: bool
+) -> None:  # fmt: skip
+    with opened(context) as (app, actor):
+        from workflow.codes.batches import load_batch, on_the_way, take_back_codes
+
+        with app.database.read() as connection:
+            load_batch(connection, number)
+            held = on_the_way(connection, number, app.policy, app.clock.now())
+        chosen = references or held
+        if not chosen:
+            raise CliFailure(f"Aucun courriel du lot n° {number} n'attend de partir.", ExitCode.REFUSED)
+        results = take_back_codes(app.engine, dict.fromkeys(chosen), _operator(actor), key=_key(key))
+    _write_results(results, "envoi annulé", as_json=as_json)
+
+
+@code.command(
     "issue",
     help="Émet les codes d'un fichier référence;code (CSV, XLSX, XLS, ODS) ; avec « - », de l'entrée standard. Chaque"
     " ligne est vérifiée avant que la première soit faite (R98).",

@@ -33,6 +33,11 @@ class BatchResult:
         return sum(isinstance(result, Done) for result in self.results.values())
 
     @property
+    def on_the_way(self) -> Mapping[str, int]:
+        """The version of each request whose mail was let go, for who takes it back (R62)."""
+        return {ref: x.version for ref, x in self.results.items() if isinstance(x, Done) and not x.replayed}
+
+    @property
     def refused(self) -> Mapping[str, tuple[Reason, ...]]:
         return {ref: result.reasons for ref, result in self.results.items() if isinstance(result, Refused)}
 
@@ -59,7 +64,8 @@ def render_batch(
     return context.pages.page(
         request, "rectorat/code_batch.html", visitor, status=status, batch=batch, waiting=waiting, others=others,
         result=result, reasons=reasons, problem=problem, ticked=ticked, state=batch_state(batch), form=blank(()),
-        file_form=blank(()), leaves_at=app.clock.now() + hold if hold else None, HELD=CodeStatus.HELD,
+        file_form=blank(()), leaves_at=app.clock.now() + hold if hold else None, hold_key=blank(()).key,
+        HELD=CodeStatus.HELD,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def nowhere(number: int, uai: str) -> RequestEvent:
 
 def listen(office: Office) -> list[Mail]:
     reported: list[Mail] = []
-    office.mailer.on_born_dead = lambda _, mail: reported.append(mail)
+    office.mailer.on_dead = lambda _, mail: reported.append(mail)
     return reported
 
 
@@ -62,7 +62,7 @@ def test_born_dead__what_cannot_be_told_is_not_stored(office: Office) -> None:
     def broken(_: Connection, __: Mail) -> None:
         raise OSError("the journal is gone")
 
-    office.mailer.on_born_dead = broken
+    office.mailer.on_dead = broken
     with pytest.raises(OSError, match="journal"):
         office.handle(request_event(Trigger.REVOKE, mailbox=None))
     assert office.mails() == []

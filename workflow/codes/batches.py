@@ -16,6 +16,7 @@ from states import french
 from states.commands import Command, DrawCode, IssueCode, ReissueCode, TakeBackCode
 from states.decision import Refused
 from states.model import Actor
+from states.policy import Policy
 from states.refusals import Reason
 from states.vocabulary import ReissueReason, State
 from workflow.database.file_tables import BATCH, BATCH_REQUEST
@@ -168,6 +169,18 @@ def erase_codes(
     return _execute(engine, commands, actor, key) | gone
 
 
+def take_back_codes(
+    engine: Engine, versions: Mapping[str, int | None], actor: Actor, *, key: str
+) -> dict[str, Result]:  # fmt: skip
+    """Take back the mails of these requests' codes, typed or drawn, that have not left: each for itself (R62).
+
+    ``versions``: as each request was shown, None for whatever it has become (R9). Raises DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    commands = [TakeBackCode(reference=reference, expected_version=version) for reference, version in versions.items()]
+    return _execute(engine, commands, actor, key)
+
+
 def drawings_anew(connection: Connection, number: int, references: Sequence[str]) -> list[Drawing]:
     """What draws other codes for these requests of a batch, in a batch of their own, for the same reasons."""
     members = _members(connection, number)
@@ -243,6 +256,19 @@ def list_batches(connection: Connection, *, before: int | None = None, limit: in
     rows = connection.execute(query if before is None else query.where(BATCH.c.number < before)).all()
     waiting = _waiting(connection, [row.number for row in rows])
     return [_view(row, waiting.get(row.number, ())) for row in rows]
+
+
+def on_the_way(connection: Connection, number: int, policy: Policy, now: datetime) -> tuple[str, ...]:
+    """The requests of a batch whose mail may still be held: said done on the server so lately (R62)."""
+    query = (
+        select(REQUEST.c.reference).join(BATCH_REQUEST, BATCH_REQUEST.c.reference == REQUEST.c.reference)
+        .where(
+            BATCH_REQUEST.c.batch == number, REQUEST.c.drawn_at.is_(None), REQUEST.c.handed_on.is_(None),
+            REQUEST.c.code_issued_at > now - policy.code_hold,
+        )
+        .order_by(REQUEST.c.reference)
+    )  # fmt: skip
+    return tuple(connection.execute(query).scalars())
 
 
 def count_waiting(connection: Connection) -> int:

@@ -163,7 +163,7 @@ def _attention(account: FiguresAccount, rules: CountingRules) -> FigureTable:
             now.count("late_steps"), now.count("late_handovers"),
         ),
         "Un code non remis est celui dont le courriel n'est pas arrivé à la boîte de l'établissement et n'est pas"
-        f" reparti. En retard : {late_words(rules)}.",
+        f" reparti. En retard, avec les délais d'aujourd'hui : {late_words(rules)}.",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """/rectorat/codes: batches of codes drawn for the ODA server's console, and a file of typed ones (R97, R98)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -34,6 +35,7 @@ from workflow.codes.batches import (
     list_batches,
     load_batch,
     send_codes,
+    take_back_codes,
 )
 from workflow.codes.reading import CodesFileRefused, take_file
 from workflow.codes.typed_file import CodeResult, check_codes, issue_codes, read_code_file, read_codes
@@ -111,6 +113,25 @@ def issue_typed_codes(request: Request, context: Context, visitor: ProvenOperato
     results = issue_codes(app.engine, read_codes(staged.table), visitor.actor, key=key)
     app.staged_imports.erase(KIND, visitor.actor, secret)
     return _render_file_results(request, context, visitor, results)
+
+
+@router.get("/annuler-envois")
+def leave_taken_back(visitor: Rectorat) -> Response:  # noqa: ARG001
+    """The page of a result, read again: the batches."""
+    return RedirectResponse(CODES_PATH, status_code=303)
+
+
+@router.post("/annuler-envois")
+def take_back_mails(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+    """Take back at once the mails of codes that are still held, each decided for itself (R62)."""
+    app, versions = context.app, _versions(str(data.get("envois") or ""))
+    results = take_back_codes(app.engine, versions, visitor.actor, key=f"web:{filled((), data).key}")
+    with app.database.read() as connection:
+        lines = Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(results))
+    return context.pages.page(
+        request, "rectorat/codes_taken_back.html", visitor, status=200 if results else 422,
+        lines={line.line.reference: line.line for line in lines}, result=BatchResult("annulé", results),
+    )  # fmt: skip
 
 
 @router.post("/fichier/abandonner")
@@ -208,6 +229,13 @@ def _references(texts: Iterable[object]) -> list[str]:
     return [reference for reference in dict.fromkeys(references) if REFERENCE.fullmatch(reference)][:MOST]
 
 
+def _versions(text: str) -> dict[str, int | None]:
+    """The requests of a hidden field, ``ODA-2026-00001/5 …``, by the version that was shown."""
+    pairs = (item.partition("/")[::2] for item in text[: MOST * 60].split())
+    versions = {reference: int(text) for reference, text in pairs if re.fullmatch("[0-9]{1,7}", text)}
+    return {reference: versions[reference] for reference in _references(versions)}
+
+
 def _ticked(data: FormData) -> list[str]:
     return _references(data.getlist("ref"))
 
@@ -250,4 +278,5 @@ def _render_file_results(
         refused=[result for result in results if result.reasons],
         accepted=[result for result in results if not result.reasons],
         leaves_at=app.clock.now() + hold if hold else None, hold_key=blank(()).key,
+        on_the_way=BatchResult("", {result.reference: result.result for result in results}).on_the_way,
     )  # fmt: skip

@@ -294,5 +294,6 @@ def _render_results(
         request, "worklist/results.html", visitor, action=action, refused=refused, back=unticked.address(),
         accepted=[report for report in reports if report.is_done],
         leaves_at=now + hold if action.by_line and hold else None, hold_key=blank(()).key,
+        on_the_way=BatchResult("", {report.reference: report.result for report in reports}).on_the_way,
         again=action.prepared([report.reference for report in refused], replace(position, ticked=()).pairs()),
     )  # fmt: skip

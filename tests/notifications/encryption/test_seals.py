@@ -126,6 +126,8 @@ def test_hold__a_mail_leaves_no_sooner_than_it_may(office: Office) -> None:
 @pytest.mark.rule("R61")
 def test_erase_overdue__only_what_is_older(office: Office) -> None:
     mail = office.issue()
+    told: list[int] = []
+    office.mailer.on_dead = lambda _, dead: told.append(dead.id)
     with office.database.write() as connection:
         now = office.clock.now()
         assert office.mailer.erase_overdue(connection, now, now) == 0
@@ -134,6 +136,7 @@ def test_erase_overdue__only_what_is_older(office: Office) -> None:
         assert seals.count_codes(connection) == 0
     assert _seal_row(office) == (None, "overdue")
     assert office.find(mail.id).stage is Stage.CANCELLED
+    assert told == [mail.id]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from notifications.outbox import admin as outbox
+from notifications.outbox import queue
 from notifications.vocabulary import Fault, Kind, Stage
 from states import commands as c
 from states.vocabulary import RevokeReason, State
@@ -30,7 +32,7 @@ class Post:
     def __init__(self, database: Database) -> None:
         self.office = Office(database)
         self.journal = MailJournal(self.office.engine, self.office.mailer)
-        self.office.mailer.on_born_dead = self.journal.dead
+        self.office.mailer.on_dead = self.journal.dead
 
     def mailbox(self, address: str | None) -> None:
         with self.office.database.write() as connection:
@@ -76,6 +78,20 @@ def test_dead__a_mail_born_without_a_mailbox_is_in_the_journal(post: Post) -> No
     [number] = post.mails(Stage.DEAD)
     assert post.events("mail_dead") == [
         {"fault": "no_mailbox", "mail": number, "mail_kind": "revoked", "reference": reference, "uai": UAI}
+    ]
+    assert post.flaws() == []
+
+
+@pytest.mark.rule("R57", "R58")
+def test_dead__a_code_whose_mail_is_too_late_is_in_the_journal_and_no_other_mail(post: Post) -> None:
+    reference = post.office.request(State.CODE_ISSUED)
+    [number] = post.mails(Stage.PENDING, kind=Kind.CODE_ISSUED)
+    late = post.office.clock.now() + timedelta(days=400)
+    with post.office.database.write() as connection:
+        assert queue.cancel_late(connection, late, post.journal.dead) >= 1
+    assert post.mails(Stage.CANCELLED, kind=Kind.CODE_ISSUED) == [number]
+    assert post.events("mail_dead") == [
+        {"fault": "too_late", "mail": number, "mail_kind": "code_issued", "reference": reference, "uai": UAI}
     ]
     assert post.flaws() == []
 

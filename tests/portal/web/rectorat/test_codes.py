@@ -95,6 +95,30 @@ def test_batch__from_the_worklist_to_the_mails(portal: Portal, client: TestClien
     assert client.get("/rectorat/codes/1/suite").url.path == "/rectorat/codes/1"
 
 
+@pytest.mark.rule("R62", "R97", "R10")
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_batch__all_its_mails_taken_back_by_one_button_while_they_are_held(database_url: str, tmp_path: Path) -> None:
+    with open_portal(tmp_path, database_url, settings=DRAWN.replace("hold_seconds: 0", "hold_seconds: 60")) as portal:
+        client = portal.client(STAFF)
+        portal.checked(1)
+        portal.checked(2, OTHER_CHEF)
+        for number in (1, 2):
+            send(client, form_to(draw_all(client), f"/{number}/fichier"))
+            done = send(client, buttons(client.get(f"/rectorat/codes/{number}")), suite="toutes")
+            assert "2 courriels vont partir" in done.text
+            assert states(portal) == {"code_issued"}
+            form = form_to(done, "/annuler-envois")
+            if number == 2:
+                portal.clock.advance(seconds=61)
+                assert "Aucun envoi annulé, 2 refusés" in html.unescape(send(client, form).text)
+                assert states(portal) == {"code_issued"}
+                continue
+            for page in (send(client, form), send(client, form)):
+                assert "2 envois annulés" in html.unescape(page.text)
+            assert states(portal) == {"requested"}
+            assert codes(portal) == {}
+
+
 @pytest.mark.rule("R97", "R9", "R10")
 def test_batch__two_operators_and_two_clicks(portal: Portal, client: TestClient) -> None:
     portal.checked(1)
