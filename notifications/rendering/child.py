@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -108,6 +109,33 @@ def step(label: str) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+@contextmanager
+def within_time(ending: str = ".j2") -> Iterator[None]:
+    """Bound the templates that run meanwhile in this thread of the service: what a trial with examples did not meet.
+
+    Their lines alone are watched, in files whose name ends so; in a child a step has its own bound. Raises TooLong.
+    """
+    if _output is not None:
+        yield
+        return
+    due = time.thread_time() + STEP_S
+
+    def watch_lines(_frame: FrameType, _event: str, _argument: Any) -> Any:
+        if time.thread_time() > due:
+            raise TooLong(TOO_LONG)
+        return watch_lines
+
+    def watch_calls(frame: FrameType, _event: str, _argument: Any) -> Any:
+        return watch_lines if frame.f_code.co_filename.endswith(ending) else None
+
+    before = sys.gettrace()
+    sys.settrace(watch_calls)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 def time_used() -> float:

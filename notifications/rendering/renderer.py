@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from jinja2.sandbox import MAX_RANGE
 from notifications.messages.catalogue import CATALOGUE, MailContext, template_of
 from notifications.messages.facts import RelayCheck
 from notifications.rendering import markup
-from notifications.rendering.child import TOO_LARGE, TOO_LONG, TooLong
+from notifications.rendering.child import TOO_LARGE, TOO_LONG, TooLong, in_child, within_time
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.markup import (
     HTML_LINK_SLOT,
@@ -72,7 +72,8 @@ class Renderer:
     """Makes the words of mails from the templates of ``wordings``."""
 
     def __init__(self, wordings: TemplateLoader | None = None) -> None:
-        self._environment = (wordings or TemplateLoader()).environment
+        wordings = wordings or TemplateLoader()
+        self._environment, self._is_ours = wordings.environment, not wordings.overridden()
 
     def render(self, kind: Kind, facts: Any, mail_context: MailContext) -> Rendered:
         """Make the subject, the text and the HTML. Raises Unrenderable."""
@@ -87,6 +88,22 @@ class Renderer:
         return self._render(TransientMail.CHECK, facts, mail_context, has_code=False, for_operators=True)
 
     def _render(
+        self, kind: AnyKind, facts: Any, mail_context: MailContext, *, has_code: bool, for_operators: bool,
+        page: str | None = None,
+    ) -> Rendered:  # fmt: skip
+        """Render within bounds when a template is not ours: one that never ends stops its own mail, and no other."""
+        made = partial(
+            self._words, kind, facts, mail_context, has_code=has_code, for_operators=for_operators, page=page
+        )  # fmt: skip
+        if self._is_ours or in_child():
+            return made()
+        try:
+            with within_time():
+                return made()
+        except (TooLong, MemoryError, RecursionError) as error:
+            raise Unrenderable(f"{template_of(kind)} : {why(error)}") from error
+
+    def _words(
         self, kind: AnyKind, facts: Any, mail_context: MailContext, *, has_code: bool, for_operators: bool,
         page: str | None = None,
     ) -> Rendered:  # fmt: skip

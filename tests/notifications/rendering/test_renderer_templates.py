@@ -1,15 +1,19 @@
 """Templates that are faulty, or the académie's: one error, and nothing that gets out unescaped."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
+from notifications.rendering import child
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.markup import HTML_SLOT
 from notifications.rendering.renderer import FRAME, Renderer, Unrenderable
 from tests.notifications.pages import Page
+from tests.notifications.templates import folder_of, mail
 
 
 @pytest.mark.rule("R68")
@@ -94,3 +98,16 @@ def renderer_of(source: str, frame: str = "{{ content }}") -> Renderer:
 def test_rendering__a_missing_template_is_the_same_error() -> None:
     with pytest.raises(Unrenderable):
         Renderer(TemplateLoader(loader=DictLoader({}))).render(*EXAMPLES["declared"], MAIL_CONTEXT)
+
+
+@pytest.mark.rule("R68")
+def test_endless__a_template_that_only_some_data_make_endless_stops_its_own_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "STEP_S", 0.05)
+    loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    renderer = Renderer(TemplateLoader(folder_of(tmp_path, {"mails/declared.j2": mail(loop)})))
+    with pytest.raises(Unrenderable, match=r"mails/declared\.j2 : trop long"):
+        renderer.render(*EXAMPLES["declared"], MAIL_CONTEXT)
+    assert "watch_calls" not in repr(sys.gettrace())
+    assert renderer.render(*EXAMPLES["submitted"], MAIL_CONTEXT).subject
