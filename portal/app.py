@@ -26,8 +26,9 @@ from portal.web import (
     worklist,
 )
 from portal.web.context import WebContext
+from portal.web.environment import OURS, dsfr_folder, dsfr_version, our_version
 from portal.web.middleware import HeadAsGet, KnownHosts, OriginOfRequest
-from portal.web.rendering import OURS, Kept, dsfr_folder, dsfr_version, our_version
+from portal.web.rendering import Kept
 from portal.web.security import NO_TELEMETRY, Headers, plain_address
 from portal.web.trusted_headers import TrustedHeaders, gate_secrets
 from workflow.app import App

@@ -185,6 +185,8 @@ def _environment(folder: str) -> dict[str, str]:
     """The environment of the child: no secret of ours, no network, threads that reserve little."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")}
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), _NOWHERE)
+    if sys.pycache_prefix:  # else the child would compile anew all that it imports
+        kept["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     return kept | proxies | {name.upper(): value for name, value in proxies.items()} | {
         "TMPDIR": folder, "HOME": folder, "XDG_CACHE_HOME": folder, "XDG_DATA_HOME": folder,
         "MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1",

@@ -10,7 +10,6 @@ from itertools import chain
 from typing import IO, Final, Self
 
 from notifications.rendering.typography import csv_cell
-from notifications.sql import batches
 from portal.exports.sheet import ROWS_AT_A_TIME, Row, Sheet, shown
 from states.vocabulary import Labelled
 
@@ -126,6 +125,8 @@ class Workbook:
 
 def _csv_lines(rows: Iterable[Row]) -> Iterator[str]:
     """As Excel and LibreOffice read them in French: semicolons, and no cell that is a formula."""
+    from notifications.sql import batches  # the trial of a page's text imports this module, and no database
+
     lines = (";".join(map(_csv_cell, row)) + "\r\n" for row in rows)
     yield from map("".join, batches(lines, ROWS_AT_A_TIME))
 

@@ -23,9 +23,10 @@ from notifications.rendering.papers import blank_first_connection
 from notifications.rendering.pdf import compile_paper
 from portal import diagrams
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, Rectorat, WebContext
+from portal.web.environment import DARK_STYLE, dsfr_folder
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.public_texts import PublicFacts
-from portal.web.rendering import A_YEAR, DARK_STYLE, THEMES, dsfr_folder, safe, theme_of
+from portal.web.rendering import A_YEAR, THEMES, safe, theme_of
 from portal.web.security import Visitor
 from workflow.settings.monitoring import DAYS_AHEAD
 

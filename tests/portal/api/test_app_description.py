@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 from jsonschema import Draft202012Validator
 from sqlalchemy import make_url
 
@@ -35,6 +34,8 @@ OF_STAFF = {"batch"} | {trigger.value for trigger in OPEN if Role.CHEF not in BY
 
 
 def test_description__is_valid_public_and_without_secret(api: Api) -> None:
+    import schemathesis  # a second of every process that collects these tests
+
     document = api.described()
     schemathesis.openapi.from_dict(document).validate()
     for name, schema in document["components"]["schemas"].items():

@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import shutil
 import stat
 from importlib.metadata import version
 from pathlib import Path
@@ -30,11 +31,20 @@ def run(*args: object) -> Result:
     return CliRunner().invoke(oda, [str(arg) for arg in args])
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "une installation"
-    assert run("init", folder).exit_code == 0
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``oda init`` leaves, once: each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("init") / "une installation"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.delenv("ODA_CONFIG", raising=False)
+        monkeypatch.setattr(SystemClock, "now", lambda _self: NOW)
+        assert run("init", folder).exit_code == 0
     return folder
+
+
+@pytest.fixture
+def folder(initialised: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(initialised, tmp_path / "une installation")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

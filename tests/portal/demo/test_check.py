@@ -1,18 +1,25 @@
 """``oda demo --check``: counts what the scenarios foresee, and fails when a count is another."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
 
 from portal.cli.main import oda
 from portal.demo import check, scenario
+from portal.demo.runtime import play_season
+from tests.kit.demo_season import season_cache
 
 pytestmark = pytest.mark.xdist_group("demo")  # one worker plays the season, once
 
 
 def test_check__all_is_as_foreseen_or_it_says_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scenario that expects another count is the one thing told, and the exit says it."""
+    """A scenario that expects another count is the one thing told, and the exit says it.
+
+    The season is the one that this run plays for all; its year's end is lived here.
+    """
+    monkeypatch.setattr(check, "play_season", partial(play_season, cache=season_cache()))
     monkeypatch.setattr(check, "LAST_YEAR", replace(scenario.LAST_YEAR, count=9))
     done = CliRunner().invoke(oda, ["demo", "--check"])
     assert done.exit_code == 1, done.output

@@ -2,8 +2,8 @@
 
 import pytest
 
+from portal.web.environment import DARK_STYLE, dsfr_folder
 from portal.web.public import dark_rules
-from portal.web.rendering import DARK_STYLE, dsfr_folder
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, Portal
 

@@ -12,8 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from portal import diagrams
-from portal.web import rendering as assets
+from portal.web.environment import contact_links, dsfr_version, our_version
 from portal.web.public_texts import PIECES, WORDS, PublicFacts
+from portal.web.rendering import A_YEAR
 from states.transitions import TABLE
 from states.vocabulary import State, Trigger
 from tests.kit.databases import fresh_url
@@ -131,7 +132,7 @@ def test_contact__can_be_written_to_and_called_at_a_touch() -> None:
         '<a href="tel:0808807003">0 808 807 003</a> &amp; '
         '<a href="tel:+33561177000">+33 5 61 17 70 00</a>, &lt;de 8 h à 18 h&gt;, 2026-2027'
     )
-    assert assets.contact_links(contact) == expected
+    assert contact_links(contact) == expected
 
 
 def test_families__learn_the_two_ways_of_assistance_and_that_pupils_need_no_key(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_picture__tells_the_life_of_a_request_in_a_chefs_words(anybody: TestClie
 
 def test_first_page__weighs_little_beside_the_design_system(anybody: TestClient) -> None:
     page = anybody.get("/")
-    ours = anybody.get(f"/static/oda/{assets.our_version()}/oda.css")
+    ours = anybody.get(f"/static/oda/{our_version()}/oda.css")
     received = len(gzip.compress(page.content)) + len(gzip.compress(ours.content))
     assert len(page.content) + len(ours.content) < 50_000
     assert received < 20_000
@@ -201,7 +202,7 @@ def test_first_page__weighs_little_beside_the_design_system(anybody: TestClient)
 
 
 def test_files__are_kept_for_a_year_and_compressed_once(anybody: TestClient) -> None:
-    style = f"/static/dsfr/{assets.dsfr_version()}/dsfr.min.css"
+    style = f"/static/dsfr/{dsfr_version()}/dsfr.min.css"
     packed = anybody.get(style, headers={"Accept-Encoding": "gzip"})
     plain = anybody.get(style, headers={"Accept-Encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip"
@@ -209,11 +210,11 @@ def test_files__are_kept_for_a_year_and_compressed_once(anybody: TestClient) -> 
     assert packed.content == plain.content
     assert int(packed.headers["content-length"]) < len(plain.content) / 5
     for answer in (packed, plain):
-        assert answer.headers["cache-control"] == assets.A_YEAR
+        assert answer.headers["cache-control"] == A_YEAR
         assert answer.headers["vary"] == "Accept-Encoding"
     again = anybody.get(style, headers={"If-None-Match": packed.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    font = anybody.get(f"/static/dsfr/{assets.dsfr_version()}/fonts/Marianne-Regular.woff2")
+    font = anybody.get(f"/static/dsfr/{dsfr_version()}/fonts/Marianne-Regular.woff2")
     assert "content-encoding" not in font.headers
 
 

@@ -1,10 +1,12 @@
 """The académie's own texts of the public pages: they serve, or they are refused with their file and line (R68)."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from notifications.rendering.child import run_in_child
 from notifications.rendering.environment import TemplatesRefused
 from portal.cli.main import oda
 from tests.kit.databases import fresh_url
@@ -70,6 +72,13 @@ def test_piece__a_wrong_one_is_refused_with_its_file_and_line(
     (pieces / "contact.html").write_text(text, encoding="utf-8")
     problems = refused(pieces)
     assert any(f"contact.html, ligne {line} : " in one and said in one for one in problems), problems
+
+
+def test_piece__its_trial_starts_without_the_web_or_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = "__import__('portal.web.environment') and set(__import__('sys').modules)"
+    assert run_in_child("builtins:eval", imported).isdisjoint({"fastapi", "sqlalchemy", "typst"})
+    monkeypatch.setattr(sys, "pycache_prefix", "/compiled")
+    assert run_in_child("os:getenv", "PYTHONPYCACHEPREFIX") == "/compiled"  # what is compiled is not compiled anew
 
 
 def test_piece__a_file_that_replaces_nothing_is_refused(pieces: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from notifications.vocabulary import LINK_PATH
-from portal.web.rendering import dsfr_version, our_version
+from portal.web.environment import dsfr_version, our_version
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
 from tests.kit.sign_in import secrets_of
