@@ -1,8 +1,10 @@
 """A whole installation in a folder, as ``oda init`` would leave it: settings, keys, database founded."""
 
+import shutil
 from pathlib import Path
 
 from notifications.ports import Clock, SystemClock
+from tests.kit.databases import sqlite_template
 from workflow.app import install
 from workflow.database.connection import Database
 from workflow.journal.chain import JournalHasher
@@ -48,6 +50,9 @@ def make_installation(folder: Path, database_url: str, clock: Clock | None = Non
     config.write_text(CONFIG.format(url=_without_password(database_url)), encoding="utf-8")
     generate(folder / "secrets")
     key = Secrets(folder / "secrets").read("journal-key").get_secret_value()
+    file = Path(database_url.removeprefix("sqlite:///"))
+    if database_url.startswith("sqlite:///") and not file.exists():
+        shutil.copyfile(sqlite_template(), file)
     database = Database(database_url)
     try:
         install(database, JournalHasher(key.encode()), clock or SystemClock())

@@ -4,10 +4,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from portal.web import rendering
+from portal.web import environment
 from tests.kit.portal import Portal
 
-ROOT = Path(rendering.__file__).parents[1]
+ROOT = Path(environment.__file__).parents[1]
 
 
 def given_names() -> Iterator[tuple[str, str]]:
@@ -20,7 +20,7 @@ def given_names() -> Iterator[tuple[str, str]]:
 
 
 def test_pages__give_no_other_meaning_to_the_names_of_all(portal: Portal) -> None:
-    of_all = set(rendering.environment_of(portal.app.settings, {}).globals) | {
+    of_all = set(environment.environment_of(portal.app.settings, {}).globals) | {
         "path",
         "today",
         "now",
