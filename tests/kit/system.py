@@ -50,10 +50,13 @@ class System:
     """One installation; ``restart`` makes everything anew but the database and the clock."""
 
     def __init__(
-        self, url: str, now: datetime, calendar: SchoolCalendar | None = None, code_hold: timedelta = timedelta()
-    ) -> None:
+        self, url: str, now: datetime, calendar: SchoolCalendar | None = None, code_hold: timedelta = timedelta(), *,
+        code_by_link: bool = False,
+    ) -> None:  # fmt: skip
         self.url = url
-        self.policy = Policy(calendar=calendar or SchoolCalendar(timezone=PARIS), code_hold=code_hold)
+        self.policy = Policy(
+            calendar=calendar or SchoolCalendar(timezone=PARIS), code_hold=code_hold, code_by_link=code_by_link
+        )
         self.clock = FakeClock(now)
         self.mailer = real_mailer()
         self._open()

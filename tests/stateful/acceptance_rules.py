@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from states import commands as c
 from states.validation import fold_mail, person_key
-from states.vocabulary import ReissueReason, Settlement
+from states.vocabulary import ReissueReason, Settlement, SignInMethod
 from tests.kit.system import SCHOOLS
 from tests.stateful.model import (
     AFTER_END,
@@ -166,8 +166,15 @@ class Verdicts:
         waits = request.sealed_at is not None and not request.sent
         return waits and request.issued_at is not None and self.now < request.issued_at + HOLD
 
+    def _open_code(self, command: c.OpenCode, request: MRequest) -> bool:
+        if command.method is SignInMethod.MAIL_LINK or not request.unread or request.sealed_at is None:
+            return False
+        return request.sent or (request.issued_at is not None and self.now >= request.issued_at + HOLD)
+
     def _confirm_handover(self, command: c.ConfirmHandover, request: MRequest) -> bool:
-        if request.extends or request.elsewhere or request.handed or not request.sent or request.issued_on is None:
+        if request.extends or request.elsewhere or request.handed or request.issued_on is None:
+            return False
+        if request.unread or not (request.sent or request.read):
             return False
         return request.issued_on <= command.handed_on <= self.today
 

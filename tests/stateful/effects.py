@@ -113,12 +113,16 @@ class Effects:
         request.issued_on, request.issued_at = self.today, self.now
         request.handed, request.sent = False, False
         request.sealed_at = self.now if sealed else None
+        request.unread, request.read = sealed and self.model.by_link, False
+
+    def _open_code(self, _: c.OpenCode, request: MRequest) -> None:
+        request.unread, request.read, request.sealed_at = False, True, None
 
     def _take_back_code(self, _: c.TakeBackCode, request: MRequest) -> None:
         request.issued_at, request.previous_at, request.sealed_at = request.previous_at, None, None
         request.issued_on = today(request.issued_at) if request.issued_at else None
         if request.issued_at is None:
-            request.state, request.expires_on = "requested", None
+            request.state, request.expires_on, request.unread = "requested", None, False
 
     def _confirm_handover(self, _: c.ConfirmHandover, request: MRequest) -> None:
         request.handed, request.sealed_at = True, None

@@ -13,7 +13,7 @@ from states import commands as c
 from states.decision import Refused
 from states.model import OnBehalf
 from states.school_calendar import SchoolYear
-from states.vocabulary import Change, RequestedBy, Role, Settlement, Trigger
+from states.vocabulary import Change, RequestedBy, Role, Settlement, SignInMethod, Trigger
 from tests.kit.databases import fresh_url
 from tests.kit.system import ACTORS, SCHOOLS, System
 from tests.stateful.acceptance_rules import Verdicts
@@ -33,14 +33,15 @@ class Life(Values, RuleBasedStateMachine):
 
     backend: ClassVar[str]
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(by_link=st.booleans())
+    def begin(self, by_link: bool) -> None:
+        """``by_link``: codes are read on their page, and leave by no mail (R112)."""
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
         url = self.stack.enter_context(fresh_url(self.backend, Path(folder)))
-        self.system = System(url, START, code_hold=HOLD)
+        self.system = System(url, START, code_hold=HOLD, code_by_link=by_link)
         self.stack.callback(lambda: self.system.close())
-        self.model = Model(START)
+        self.model = Model(START, by_link=by_link)
         self.expected: dict[str, Any] = {}
 
     def teardown(self) -> None:
@@ -98,6 +99,18 @@ class Life(Values, RuleBasedStateMachine):
                 trigger = self.waited_for(reference)
                 self.pass_time(24 * wait if trigger is Trigger.ISSUE_CODE else 0)
                 self.act_well(data, reference, trigger)
+                if self.model.requests[reference].unread:
+                    self.read_code(data, reference)
+
+    def read_code(self, data: Any, reference: str) -> None:
+        """Ask for a code during its hold or after, its announcement gone or not; then once more, when it is gone."""
+        method = data.draw(st.sampled_from(SignInMethod))
+        for minutes in data.draw(st.sampled_from([(0, 2, 0), (2, 0, 0), (2, 0, 24 * 60 * 31)])):
+            self.system.clock.advance(minutes=minutes)
+            if data.draw(st.booleans()):
+                self.mails_leave()
+            chef = "chef A" if self.model.requests[reference].uai == "0310001H" else "chef BC"
+            self.act(chef, c.OpenCode(reference=reference, method=method))
 
     def waited_for(self, reference: str) -> Trigger:
         """The one step that brings a request nearer to its code, and then to its hand-over."""

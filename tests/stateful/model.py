@@ -16,6 +16,7 @@ SOURCES = {
     "delegate": ("declared",), "sign_charter": ("delegated",), "submit": ("charter_signed",),
     "check_listing": ("requested",), "check_delegation": ("requested",), "send_back": ("requested",),
     "issue_code": ("requested",), "reissue_code": ("code_issued",), "confirm_handover": ("code_issued",),
+    "open_code": ("code_issued",),
     "take_back_code": ("code_issued",), "reopen_removal": ("revoked",),
     "confirm_expiry": ("code_issued",), "report_change": LIVE, "settle_change": (*LIVE, "revoked"),
     "amend": LIVE[:3], "take_back": ("requested",),
@@ -80,6 +81,8 @@ class MRequest:
     elsewhere: bool = False
     expires_on: date | None = None
     handed: bool = False
+    unread: bool = False
+    read: bool = False
     sent: bool = False
     sealed_at: datetime | None = None
     reports: list[MReport] = field(default_factory=list)
@@ -142,7 +145,9 @@ class MEnd:
 class Model:
     """All requests, and what is foreseen of each year's end."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, *, by_link: bool = False) -> None:
+        """``by_link``: the establishment reads each code on its page."""
+        self.by_link = by_link
         self.requests: dict[str, MRequest] = {}
         self.ends: dict[int, MEnd] = {}
         self.done: set[int] = set()
@@ -163,6 +168,8 @@ class Model:
 
     def may(self, trigger: str, role: str, uais: set[str], uai: str, behalf: bool) -> bool:
         """Whether a role may use a trigger in an establishment."""
+        if trigger == "open_code":
+            return role in ("chef", "deputy") and uai in uais
         if role in ("chef", "deputy"):
             return (trigger in OF_CHEF or trigger == "report_change") and uai in uais
         if role == "operator":

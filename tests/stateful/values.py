@@ -15,6 +15,7 @@ from states.vocabulary import (
     RemovalOutcome,
     RevokeReason,
     Settlement,
+    SignInMethod,
     Step,
     Trigger,
     WithdrawReason,  # fmt: skip
@@ -43,8 +44,8 @@ NEXT = {
     "delegated": [Trigger.SIGN_CHARTER],
     "charter_signed": [Trigger.SUBMIT],
     "requested": [Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.ISSUE_CODE, Trigger.TAKE_BACK],
-    "code_issued": [Trigger.CONFIRM_HANDOVER, Trigger.REISSUE_CODE, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE,
-                    Trigger.RENEW, Trigger.TAKE_BACK_CODE],
+    "code_issued": [Trigger.CONFIRM_HANDOVER, Trigger.OPEN_CODE, Trigger.REISSUE_CODE, Trigger.REPORT_CHANGE,
+                    Trigger.SETTLE_CHANGE, Trigger.RENEW, Trigger.TAKE_BACK_CODE],
     "revoked": [Trigger.CONFIRM_REMOVAL, Trigger.RENEW, Trigger.REOPEN_REMOVAL],
 }  # fmt: skip
 
@@ -90,6 +91,10 @@ class Values:
 
     def make_take_back_code(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         return {}
+
+    def make_open_code(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        methods = [method for method in SignInMethod if method is not SignInMethod.MAIL_LINK or not good]
+        return {"method": data.draw(st.sampled_from(methods))}
 
     def make_reopen_removal(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         return {"why": "confirmé pour une autre"}
