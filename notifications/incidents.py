@@ -1,4 +1,4 @@
-"""What the log may say of an unexpected error: a number, its class and its place, for its text may hold a secret."""
+"""The words of an unexpected error in the log: a number, its class and its place, for its text may hold a secret."""
 
 import secrets
 import time

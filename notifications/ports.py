@@ -56,7 +56,7 @@ class CodeLeaving(Exception):
 
 
 def words_of(error: Exception) -> str:
-    """What the log may say of an error: why the database does not serve, else its number, its class and its place.
+    """The words of an error in the log: why the database does not serve, else its number, its class and its place.
 
     Never its text, which may hold a code.
     """

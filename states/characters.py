@@ -81,7 +81,7 @@ def plain_hyphens(text: str) -> str:
 
 
 def name_flaw(name: str) -> str | None:
-    """What does not belong in a person's name, in French; None when all does (R16).
+    """The part that does not belong in a person's name, in French; None when all does (R16).
 
     Letters and their marks, of one script; between them spaces, hyphens, apostrophes, and full stops after an
     abbreviation. No address, no sign, no digit: a name stands in the subjects of mails that the rectorat signs.

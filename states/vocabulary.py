@@ -109,7 +109,7 @@ class SignInMethod(Labelled):
 
 
 class FactorChange(Labelled):
-    """What happened to somebody's second factor (R106)."""
+    """A change of somebody's second factor (R106)."""
 
     ADDED = "added", "activé"
     REMOVED = "removed", "retiré"
@@ -124,7 +124,7 @@ class CheckOutcome(Labelled):
 
 
 class DraneStanding(Labelled):
-    """What the DRANE has yet to be sent about the RUPN of a request (R96)."""
+    """The news of the RUPN of a request that the DRANE has yet to be sent (R96)."""
 
     TO_ADD = "to_add", "à transmettre"
     TO_CORRECT = "to_correct", "correction à transmettre"
@@ -180,7 +180,7 @@ EVIDENCE_CHANGES = (Change.LISTING_LOST, Change.DELEGATION_ENDED)
 """Changes that the rectorat reads in its two lists, of which no establishment reports (R95)."""
 
 RUPN_CHANGES = (Change.NOT_RUPN,)
-"""What the RUPN reports himself, on his own page (R113)."""
+"""The reports that the RUPN makes himself, on his own page (R113)."""
 
 CODE_CHANGES = (Change.CODE_NOT_RECEIVED, Change.CODE_REFUSED)
 """Changes that are about an initialisation code: an extended key has none (R32)."""

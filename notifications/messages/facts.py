@@ -232,7 +232,7 @@ class ConfirmedRemoval:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemovalConfirmed:
-    """What the rectorat did on the ODA server, for each RUPN of one establishment (R49)."""
+    """The rectorat's acts on the ODA server, for each RUPN of one establishment (R49)."""
 
     establishment: Annotated[Place, _ESTABLISHMENT]
     confirmed_on: Annotated[date, Doc("jour de la confirmation")]
@@ -430,7 +430,7 @@ class HeldEnd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecurityWaves:
-    """What the security journal counts since the last digest, when it is many; 0 when it is not (R108).
+    """The counts of the security journal since the last digest, when it is many; 0 when it is not (R108).
 
     ``exports``: lists that one person took away; ``calls``: of the API, with a good token.
     """

@@ -87,7 +87,7 @@ def relay_fault(answer: str) -> RelayFault:
 
 
 def suspects_needed(answer: str) -> int:
-    """How many different recipients this answer must have refused, in a row, to be the relay's (R70)."""
+    """The number of different recipients that this answer must have refused, in a row, to be the relay's (R70)."""
     _, code, *_ = answer.split()
     return 1 if code != _DROPPED and int(code) in ASKS_LOGIN else _SUSPECTS
 
@@ -195,7 +195,7 @@ _OF_SENDER: Final = ("1.7", "1.8", "2.252", "7.60")
 """Enhanced codes against the sender's address; the last two are Exchange's, « may not send as »."""
 
 _NO_STATUS: Final = {551: Blame.RECIPIENT, 552: Blame.MESSAGE, 556: Blame.RECIPIENT}
-"""What a code means that comes without an enhanced one; 552 at RCPT is a full mailbox."""
+"""The meaning of a code that comes without an enhanced one; 552 at RCPT is a full mailbox."""
 
 
 def _status_of(text: str) -> tuple[int, int] | None:

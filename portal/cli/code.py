@@ -234,7 +234,7 @@ def issue(
 
 def _on_batch(
     context: CliContext, number: int, references: Sequence[str], left_out: Sequence[str],
-    act: "Callable[..., Mapping[str, Result]]", said: str, key: str | None, *, as_json: bool,
+    act: "Callable[..., Mapping[str, Result]]", outcome: str, key: str | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     """Act on the requests of a batch that are named, or on all those that wait in it, and write each result."""
     with opened(context) as (app, actor):
@@ -246,10 +246,10 @@ def _on_batch(
         if not chosen:
             raise CliFailure(f"Aucun code n'attend dans le lot n° {number}.", ExitCode.REFUSED)
         results = act(app.engine, number, chosen, _operator(actor), key=_key(key))
-    _write_results(results, said, as_json=as_json)
+    _write_results(results, outcome, as_json=as_json)
 
 
-def _write_results(results: "Mapping[str, Result]", said: str, *, as_json: bool) -> None:
+def _write_results(results: "Mapping[str, Result]", outcome: str, *, as_json: bool) -> None:
     from states.decision import Refused
 
     refused = 0
@@ -260,7 +260,7 @@ def _write_results(results: "Mapping[str, Result]", said: str, *, as_json: bool)
         reasons = [reason_row(reason) for reason in result.reasons] if isinstance(result, Refused) else []
         rows.append({"reference": reference, "refused": reasons})
         if not as_json:
-            click.echo(printable(f"{reference} : {f'refusé. {result}' if is_refused else said}."))
+            click.echo(printable(f"{reference} : {f'refusé. {result}' if is_refused else outcome}."))
     if as_json:
         emit(rows, {}, as_json)
     if refused:

@@ -150,7 +150,7 @@ def list_transmissions(context: CliContext, /, as_json: bool) -> None:
         from workflow.drane.transmissions import transmissions
 
         _require_sent_by_us(app, actor)
-        rows = [_made_row(one) for one in transmissions(connection)]
+        rows = [_made_row(transmission) for transmission in transmissions(connection)]
     emit(rows, _MADE_COLUMNS, as_json, "Aucune transmission n'est préparée.", app.settings.zoneinfo)
 
 
@@ -203,7 +203,7 @@ def _write_results(results: "list[tuple[str, Result]]", *, as_json: bool) -> Non
         rows: list[dict[str, object]] = [
             {
                 "reference": reference,
-                "refused": [reason_row(one) for one in result.reasons] if isinstance(result, Refused) else [],
+                "refused": [reason_row(reason) for reason in result.reasons] if isinstance(result, Refused) else [],
             }
             for reference, result in results
         ]
@@ -253,11 +253,11 @@ def _transmission(connection: "Connection", number: int) -> "Transmission":
     """The transmission of this number. Raises CliFailure."""
     from workflow.drane.transmissions import transmissions
 
-    found = transmissions(connection, number=number)
-    if not found:
+    matching = transmissions(connection, number=number)
+    if not matching:
         remedy = "Les transmissions préparées : oda drane transmissions"
         raise CliFailure(f"La transmission n° {number} n'existe pas.", ExitCode.REFUSED, [remedy])
-    return found[0]
+    return matching[0]
 
 
 def _row(line: "DraneLine") -> dict[str, object]:
@@ -273,8 +273,9 @@ def _row(line: "DraneLine") -> dict[str, object]:
     }  # fmt: skip
 
 
-def _made_row(one: "Transmission") -> dict[str, object]:
+def _made_row(transmission: "Transmission") -> dict[str, object]:
     return {
-        "number": one.number, "prepared_at": one.prepared_at, "by": one.who, "lines": one.prepared,
-        "waiting": one.waiting, "sent_on": one.sent_on,
+        "number": transmission.number, "prepared_at": transmission.prepared_at, "by": transmission.who,
+        "lines": transmission.prepared,
+        "waiting": transmission.waiting, "sent_on": transmission.sent_on,
     }  # fmt: skip

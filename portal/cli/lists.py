@@ -195,7 +195,7 @@ def show_list(
 def _read(
     app: "App", kind: "ListKind", file: Path, columns: Mapping[str, str], *, is_complete: bool
 ) -> "tuple[ReadList, Columns, date | None]":
-    """What a file says, its columns, and the date that it seems to have. Raises UnusableFile."""
+    """The table of a file, its columns, and the date that it seems to have. Raises UnusableFile."""
     from workflow.evidence.columns import choice_kind, columns_of
     from workflow.evidence.parser import likely_date, read_list, with_titles
     from workflow.spreadsheets.reader import read_table

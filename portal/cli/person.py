@@ -49,17 +49,17 @@ def access(context: CliContext, address: str | None, name: str, uai: str, as_jso
 
     from workflow.retention.access import PersonFile
 
-    found: ChefNamePlan | PersonFile
+    report: ChefNamePlan | PersonFile
     mail, name, uai = _whom(address, name, uai)
     with opened(context) as (app, actor):
-        found = app.retention.access(mail, actor) if mail else app.retention.access_chef(name, actor, uai)
+        report = app.retention.access(mail, actor) if mail else app.retention.access_chef(name, actor, uai)
         zone = app.settings.zoneinfo
     if as_json:
-        echo_object(asdict(found))
-    elif isinstance(found, PersonFile):
-        _write_person(found, zone)
+        echo_object(asdict(report))
+    elif isinstance(report, PersonFile):
+        _write_person(report, zone)
     else:
-        _write_chef(found)
+        _write_chef(report)
 
 
 @person.command(
@@ -153,33 +153,33 @@ def _checked(address: str) -> str:
     return mail
 
 
-def _write_person(found: "PersonFile", zone: "tzinfo") -> None:
+def _write_person(report: "PersonFile", zone: "tzinfo") -> None:
     printer = SectionPrinter()
-    printer.title(f"Ce qui est gardé de {found.mail}")
-    if found.is_empty:
+    printer.title(f"Ce qui est gardé de {report.mail}")
+    if report.is_empty:
         printer.line("Rien.")
         return
-    printer.fact("Rôle dans les réglages", found.role)
+    printer.fact("Rôle dans les réglages", report.role)
     for title, things in (
-        ("Demandes", found.requests), ("Courriels", found.mails), ("Lignes des listes", found.list_rows),
-        ("Connexions et jetons", found.access), ("Ce que la personne a fait au rectorat", found.acts),
+        ("Demandes", report.requests), ("Courriels", report.mails), ("Lignes des listes", report.list_rows),
+        ("Connexions et jetons", report.access), ("Ce que la personne a fait au rectorat", report.acts),
     ):  # fmt: skip
         if things:
             printer.section(f"{title} : {len(things)}")
-            for kept in things:
-                _write_kept(printer, kept, zone)
-    _write_mentions(printer, found.mentions)
+            for item in things:
+                _write_kept(printer, item, zone)
+    _write_mentions(printer, report.mentions)
 
 
-def _write_chef(found: "ChefNamePlan") -> None:
+def _write_chef(report: "ChefNamePlan") -> None:
     printer = SectionPrinter()
-    printer.title(f"Ce qui est gardé sous le nom de {found.name}{f' ({found.uai})' if found.uai else ''}")
-    if found.is_unknown:
+    printer.title(f"Ce qui est gardé sous le nom de {report.name}{f' ({report.uai})' if report.uai else ''}")
+    if report.is_unknown:
         printer.line("Rien.")
         return
-    for place in found.places:
+    for place in report.places:
         printer.line(place.what)
-    _write_mentions(printer, found.mentions)
+    _write_mentions(printer, report.mentions)
     printer.line("Un homonyme porte le même nom : le vérifier, par établissement (--uai), avant de répondre.")
 
 
@@ -189,11 +189,11 @@ def _write_mentions(printer: SectionPrinter, mentions: tuple[str, ...]) -> None:
         printer.line(", ".join(mentions))
 
 
-def _write_kept(printer: SectionPrinter, kept: "KeptItem", zone: "tzinfo") -> None:
-    printer.line(kept.title)
-    for label, value in kept.facts:
+def _write_kept(printer: SectionPrinter, item: "KeptItem", zone: "tzinfo") -> None:
+    printer.line(item.title)
+    for label, value in item.facts:
         printer.fact(label, cell(value, zone), 2)
-    for text in kept.texts:
+    for text in item.texts:
         printer.line(text, 2)
 
 
@@ -305,27 +305,27 @@ def preview_erasures(context: CliContext, day: date | None, as_json: bool) -> No
     from workflow.retention.erasure import Erased
 
     with opened_app(context) as app:
-        found = app.retention.preview(day)
+        report = app.retention.preview(day)
         settings, zone = app.settings.retention, app.settings.zoneinfo
     if as_json:
-        echo_object({"on": found.day, **found.counts.by_kind, "removals_awaited": found.awaited})
+        echo_object({"on": report.day, **report.counts.by_kind, "removals_awaited": report.awaited})
         return
     printer = SectionPrinter()
-    printer.title(f"Ce qui serait effacé le {french.day(found.day)}")
-    for kind, number in found.counts.by_kind.items():
+    printer.title(f"Ce qui serait effacé le {french.day(report.day)}")
+    for kind, number in report.counts.by_kind.items():
         printer.fact(Erased.of(kind).label, french.number(number))
     printer.section("D'après les réglages")
     for label, months, before in (
-        ("demandes finies, retrait confirmé", settings.requests, found.limits.requests),
-        ("lignes des listes", settings.lists, found.limits.lists),
-        ("courriels", settings.mails, found.limits.mails),
-        ("adresses de réseau", settings.addresses, found.limits.addresses),
+        ("demandes finies, retrait confirmé", settings.requests, report.limits.requests),
+        ("lignes des listes", settings.lists, report.limits.lists),
+        ("courriels", settings.mails, report.limits.mails),
+        ("adresses de réseau", settings.addresses, report.limits.addresses),
     ):
         printer.fact(label, f"{months} mois, donc d'avant le {french.day(before.astimezone(zone).date())}")
-    if found.awaited:
+    if report.awaited:
         printer.section("Ce qui reste")
         waiting = french.plural(
-            found.awaited, "demande finie depuis plus longtemps", "demandes finies depuis plus longtemps"
+            report.awaited, "demande finie depuis plus longtemps", "demandes finies depuis plus longtemps"
         )
         printer.line(f"{waiting} : retrait jamais confirmé (oda removal list), rien n'en est effacé avant.")
 

@@ -109,7 +109,7 @@ def _given_by_environment(settings: "Settings") -> list[tuple[str, str]]:
 
 
 def _drawn_codes(settings: "Settings") -> list[tuple[str, str]]:
-    """What a drawn code is worth against who would guess it (R97); nothing where codes are typed."""
+    """The worth of a drawn code against who would guess it (R97); nothing where codes are typed."""
     drawer = settings.code.drawer
     if drawer is None:
         return []
@@ -184,7 +184,7 @@ TRIAL_S: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What a trial has shown: ``remedy`` is empty when all is well, else what to do."""
+    """The result of a trial: ``remedy`` is empty when all is well, else what to do."""
 
     name: str
     text: str

@@ -1,4 +1,4 @@
-"""What each list gives to its file: columns and rows; a code is in none (R92)."""
+"""The columns and rows that each list gives to its file; a code is in none (R92)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo

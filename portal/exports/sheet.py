@@ -80,7 +80,7 @@ def cell_of(value: object) -> Cell:
 
 
 def shown(cell: Cell) -> str:
-    """What a reader sees: ``31/08/2027``, ``31/08/2027 09:05``, ``57,3 %``, ``12,5``; nothing for None.
+    """A cell as a reader sees it: ``31/08/2027``, ``31/08/2027 09:05``, ``57,3 %``, ``12,5``; nothing for None.
 
     An instant is shown as it comes: whoever gives the row gives the académie's hour.
     """

@@ -19,7 +19,7 @@ _LONGEST_NAME: Final = 31
 
 
 class FileFormat(Labelled):
-    """What a list can be taken away as; the value is the file's suffix."""
+    """The format of a list's file; the value is the file's suffix."""
 
     CSV = "csv", "CSV"
     XLSX = "xlsx", "Excel (XLSX)"

@@ -23,7 +23,7 @@ CODES_PATH: Final = "/rectorat/codes"
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What was done of some requests of a batch; ``done`` is said of those that were accepted."""
+    """The results of some requests of a batch; ``done`` is said of those that were accepted."""
 
     done: str
     results: Mapping[str, Result]

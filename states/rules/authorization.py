@@ -61,7 +61,7 @@ def held_until(stand_in: StandIn | None, now: datetime, hold: timedelta) -> date
 
 
 def code_problems(establishment: Establishment | None, actor: Actor, now: datetime, policy: Policy) -> Iterator[Reason]:
-    """Why this operator may not send a code to this establishment now (R6, R14).
+    """Reasons why this operator may not send a code to this establishment now (R6, R14).
 
     Its mailbox was set a short time ago, and no second operator has confirmed it; or he can himself read what arrives,
     or act there, in its stead.
@@ -76,7 +76,7 @@ def code_problems(establishment: Establishment | None, actor: Actor, now: dateti
 def stand_in_problems(
     establishment: Establishment | None, actor: Actor, now: datetime, policy: Policy
 ) -> Iterator[Reason]:
-    """Why this operator may not know a code of this establishment: he can act in its stead, or could (R6)."""
+    """Reasons why this operator may not know a code of this establishment: he can act in its stead, or could (R6)."""
     if policy.four_eyes and establishment:
         remembered = timedelta(days=policy.stand_in_days)
         kinds = {

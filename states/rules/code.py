@@ -267,7 +267,7 @@ def apply_draw(case: Case[DrawCode]) -> Outcome:
 
 
 def reading_problems(case: Case[Any]) -> Iterator[Reason]:
-    """Why this operator may not read the code that was drawn: it would be his alone (R6)."""
+    """The reasons why this operator may not read a drawn code: it would be his alone (R6)."""
     if case.policy.four_eyes and not case.actor.numbers.isdisjoint(case.request.acted_on_behalf):
         yield refusals.four_eyes(issued=False)
     yield from stand_in_problems(case.facts.establishment, case.actor, case.now, case.policy)
@@ -284,7 +284,7 @@ def after_drawn_code(
 
 
 def _extension_obstacles(case: Case[IssueCode]) -> Iterator[str]:
-    """Why the key of another request cannot serve here: not the person's, or it does not work any more (R40)."""
+    """The reasons why another request's key cannot serve here: not the person's, or it works no more (R40)."""
     source, request, removal = case.facts.extended, case.request, case.facts.extended_removal
     if source is None:
         yield "cette demande n'existe pas"

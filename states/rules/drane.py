@@ -1,4 +1,4 @@
-"""What the rectorat transmits to the DRANE, which keeps the list of RUPN: additions, corrections, removals (R96)."""
+"""The news that the rectorat sends the DRANE, which keeps the list of RUPN: additions, corrections, removals (R96)."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def _of_drane(request: Request) -> dict[str, object]:
 
 
 def changed_for_drane(request: Request) -> list[str]:
-    """What was corrected since the DRANE was sent this RUPN, in words; empty when nothing was, or nothing was sent."""
+    """The corrections since the DRANE was sent this RUPN, in words; empty when nothing was, or nothing was sent."""
     parts, seen = _of_drane(request), request.drane_seen.split(".")
     if len(seen) != len(parts):
         return []
@@ -37,7 +37,7 @@ def changed_for_drane(request: Request) -> list[str]:
 
 
 def drane_standing(request: Request) -> DraneStanding:
-    """What the DRANE has yet to be sent: a later change of what it was sent is a correction, an end a removal."""
+    """The news that the DRANE has yet to be sent: a later change of what it has is a correction, an end a removal."""
     if not request.is_live:
         return DraneStanding.TO_REMOVE if request.drane_seen else DraneStanding.NOTHING
     if not request.drane_seen:

@@ -88,7 +88,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActivationPlan:
-    """What an import would change: ``unchanged`` counts the rows that are stored as they are."""
+    """The changes that an import would make: ``unchanged`` counts the rows that are stored as they are."""
 
     new: tuple[ActivationRow, ...]
     changed: tuple[ActivationRow, ...]
@@ -163,11 +163,11 @@ COLUMNS: Final = (
                required=False),
     *_number_columns(),
 )  # fmt: skip
-"""What is read of a file; every column of numbers goes with the one of its accounts."""
+"""The columns read of a file; every column of numbers goes with the one of its accounts."""
 
 
 class SchoolOfAccounts(NamedTuple):
-    """What the directory says of an establishment."""
+    """An establishment as the directory has it."""
 
     departement: str
     kind: str
@@ -175,7 +175,7 @@ class SchoolOfAccounts(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadRows:
-    """What was understood of a file."""
+    """The rows that were understood of a file."""
 
     rows: tuple[ActivationRow, ...]
     refused: tuple[RefusedRow, ...]
@@ -193,7 +193,7 @@ class Academie:
 
 
 class _Refused(Exception):
-    """Why a row is left out, in French, without a full stop."""
+    """The reason for which a row is left out, in French, without a full stop."""
 
 
 def require_numbers(columns: Columns) -> None:

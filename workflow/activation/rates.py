@@ -21,7 +21,7 @@ _RATE_SPACE: Final = "\u00a0"
 
 
 class Measure(Labelled):
-    """What is counted; the value names its columns."""
+    """The accounts that are counted; the value names their columns."""
 
     PUPILS = "pupil", "élèves"
     COLLEGES = "college", "élèves des collèges"

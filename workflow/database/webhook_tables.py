@@ -24,7 +24,7 @@ class DeliveryStage(Labelled):
 
 
 class WebhookDelivery(SQLModel, table=True):
-    """What one endpoint is told of one event.
+    """One event on its way to one endpoint.
 
     ``next_at`` is when it is due; while a machine sends it, when its lease runs out. ``started_at`` is the beginning of
     its attempts: its creation, or the last time that somebody had it sent again. ``answer`` is ours: no word of the
@@ -59,7 +59,7 @@ class WebhookDelivery(SQLModel, table=True):
 
 
 class WebhookEndpointState(SQLModel, table=True):
-    """How an endpoint fares, shared by all machines; no row while nothing was sent to it.
+    """The state of an endpoint, shared by all machines; no row while nothing was sent to it.
 
     ``failures``: the calls in a row that it did not take, since ``failing_since``; nothing is sent before
     ``rests_until``. ``gone_setting``: the digest of the settings under which it said to be gone (410).

@@ -76,13 +76,13 @@ class ClaimedDelegations:
         resources = [one for one in _resources(values) if self._is_live(one, today)]
         with self._database.write() as connection:
             requests = [request_from(row) for row in connection.execute(_awaiting(address))]
-            kept = {
+            claimed = {
                 request.reference: _row(request, one, today)
                 for request in requests for one in resources if request.uai in one.uais
             }  # fmt: skip
-            for row in kept.values():
+            for row in claimed.values():
                 connection.execute(upsert(connection, CLAIM, row, ["reference"]))
-        return len(kept)
+        return len(claimed)
 
     def _is_live(self, resource: DelegatedResource, today: date) -> bool:
         """True of a delegation of the application, which runs today."""
@@ -96,14 +96,14 @@ def claimed_delegations(
     """What may be confirmed today of these requests: still running, not too old, of what they say now (R35, R36)."""
     by_reference = {request.reference: request for request in requests}
     oldest = oldest_valid_day(today, policy.checks_max_age_days)
-    found: dict[str, ClaimedDelegation] = {}
+    delegations: dict[str, ClaimedDelegation] = {}
     for batch in batches(sorted(by_reference)):
         for row in connection.execute(select(CLAIM).where(CLAIM.c.reference.in_(batch), CLAIM.c.said_on >= oldest)):
             if _runs_on(row.begins, row.ends, today) and row.seen == delegation_digest(by_reference[row.reference]):
-                found[row.reference] = ClaimedDelegation(
+                delegations[row.reference] = ClaimedDelegation(
                     said_on=row.said_on, application=row.application, begins=row.begins, ends=row.ends
                 )
-    return found
+    return delegations
 
 
 def forget_claims(connection: Connection, policy: Policy, today: date) -> int:
@@ -131,13 +131,13 @@ def _row(request: Request, one: DelegatedResource, today: date) -> Row:
 
 
 def _resources(values: Sequence[str]) -> list[DelegatedResource]:
-    found: list[DelegatedResource] = []
+    delegations: list[DelegatedResource] = []
     for value in values:
         try:
-            found += parse_attribute(value)
+            delegations += parse_attribute(value)
         except ValueError:
             continue
-    return found
+    return delegations
 
 
 def _runs_on(begins: date | None, ends: date | None, day: date) -> bool:

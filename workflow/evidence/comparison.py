@@ -114,10 +114,10 @@ class ListComparison:
     def matches(self, requests: Sequence[Request]) -> dict[str, Matches]:
         """What each list says of each request, by its reference."""
         days = self._identity_days([request.reference for request in requests])
-        found = {kind: self.candidates(kind, requests) for kind in self.lists}
+        candidates = {kind: self.candidates(kind, requests) for kind in self.lists}
         return {
             request.reference: {
-                kind: self._match(kind, request, days.get(request.reference, self._today), found.get(kind, {}))
+                kind: self._match(kind, request, days.get(request.reference, self._today), candidates.get(kind, {}))
                 for kind in ListKind
             }
             for request in requests
@@ -141,7 +141,7 @@ class ListComparison:
         )  # fmt: skip
 
     def _match(
-        self, kind: ListKind, request: Request, identified_on: date, found: Mapping[str, tuple[Candidate, ...]]
+        self, kind: ListKind, request: Request, identified_on: date, by_request: Mapping[str, tuple[Candidate, ...]]
     ) -> Match:  # fmt: skip
         since = identified_on
         if kind is ListKind.DELEGATION and request.delegated_on:
@@ -153,7 +153,7 @@ class ListComparison:
             return Match(kind=kind, certainty=Certainty.OLDER, source=source, since=since)
         if source.list_date < oldest_valid_day(self._today, self._policy.checks_max_age_days):
             return Match(kind=kind, certainty=Certainty.TOO_OLD, source=source, since=since)
-        candidates = found.get(request.reference, ())
+        candidates = by_request.get(request.reference, ())
         certainty = Certainty.NEAR if candidates else Certainty.NONE
         if candidates and candidates[0].is_exact:
             certainty = Certainty.EXACT
@@ -197,8 +197,8 @@ class _Entries:
 
     def of(self, request: Request) -> list[ListEntry]:
         entries = {entry.id: entry for entry in self._by_uai.get(request.uai, ())}
-        for found in (self._by_mail.get(request.folded_mail, ()), self._by_person.get(request.person, ())):
-            entries |= {entry.id: entry for entry in found}
+        for rows in (self._by_mail.get(request.folded_mail, ()), self._by_person.get(request.person, ())):
+            entries |= {entry.id: entry for entry in rows}
         return list(entries.values())
 
 

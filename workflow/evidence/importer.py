@@ -301,16 +301,16 @@ def _stored(connection: Connection, kind: ListKind, before: ListImport | None) -
 
 def _pairs(gone: Iterable[ListRow], added: Iterable[ListRow]) -> tuple[ChangedRow, ...]:
     """The rows gone and added that are of one person in one establishment: by the address first, then by the name."""
-    left, right = list(gone), list(added)
+    remaining, right = list(gone), list(added)
     pairs: list[ChangedRow] = []
     for name in ("folded_mail", "person"):
-        by_key = {(row.uai, fold(row.application), value): row for row in left if (value := getattr(row, name))}
+        by_key = {(row.uai, fold(row.application), value): row for row in remaining if (value := getattr(row, name))}
         for row in right:
             before = by_key.pop((row.uai, fold(row.application), getattr(row, name)), None)
             if before is not None:
                 pairs.append(ChangedRow(before, row))
         taken = {id(row) for pair in pairs for row in (pair.before, pair.after)}
-        left, right = ([row for row in rows if id(row) not in taken] for rows in (left, right))
+        remaining, right = ([row for row in rows if id(row) not in taken] for rows in (remaining, right))
     return tuple(sorted(pairs, key=lambda pair: (pair.after.uai, pair.after.person)))
 
 

@@ -221,8 +221,8 @@ class _Columns:
         return len(self.titles) or len(self.places)
 
     def unread_outcomes(self, records: Sequence[_Record]) -> str | None:
-        """Why these titles cannot be taken: they name no outcome, a column that is not read says some, and the default
-        would be false. None when they can."""
+        """The reason why these titles cannot be taken: they name no outcome, a column that is not read says some, and
+        the default would be false. None when they can."""
         if "outcome" in self.places:
             return None
         for number, cells in records:

@@ -148,7 +148,7 @@ def _entries(connection: Connection, folded: str) -> list[KeptItem]:
 
 
 def _access(connection: Connection, folded: str) -> list[KeptItem]:
-    """How the person enters: the sign-ins that are remembered, the tokens of programs."""
+    """The ways in of the person: the sign-ins that are remembered, the tokens of programs."""
     sessions = select(SESSIONS).where(func.lower(SESSIONS.c.subject) == folded).order_by(SESSIONS.c.created_at)
     labels = {
         "created_at": "ouverte le",
@@ -158,20 +158,20 @@ def _access(connection: Connection, folded: str) -> list[KeptItem]:
     }
     factors = select(FACTOR).where(FACTOR.c.address == folded)
     labels_of_factor = {"begun_at": "inscrit le", "confirmed_at": "confirmé le"}
-    found = [
+    items = [
         KeptItem(title="Second facteur", facts=_facts(row, labels_of_factor)) for row in connection.execute(factors)
     ]
     theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
     of_substitution = {"giver": "de", "substitute": "par", "first_day": "du", "last_day": "au", "ended_at": "finie le"}
-    found += [
+    items += [
         KeptItem(title="Suppléance", facts=_facts(row, of_substitution))
         for row in connection.execute(select(SUBSTITUTION).where(theirs).order_by(SUBSTITUTION.c.number))
     ]
-    found += [KeptItem(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
+    items += [KeptItem(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
     tokens = select(TOKENS).where(func.lower(TOKENS.c.subject) == folded).order_by(TOKENS.c.id)
     labels = {"label": "nom", "created_at": "fait le", "expires_at": "expire le", "revoked_at": "révoqué le",
               "seen_at": "dernier usage le"}  # fmt: skip
-    return found + [
+    return items + [
         KeptItem(title=f"Jeton n° {row.id}", facts=_facts(row, labels)) for row in connection.execute(tokens)
     ]
 
@@ -188,7 +188,7 @@ def _origins(connection: Connection, number: int) -> list[str]:
 
 
 def _acts(connection: Connection, folded: str) -> list[KeptItem]:
-    """What the person did at the rectorat, in numbers: the history of each request has the rest."""
+    """The person's acts at the rectorat, in numbers: the history of each request has the rest."""
     keys = [f"operator:{folded}", f"reader:{folded}"]
     theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
     as_substitute = select(SUBSTITUTION.c.actor).where(theirs, SUBSTITUTION.c.actor.is_not(None))

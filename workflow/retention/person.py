@@ -339,23 +339,23 @@ def _places_of_chef(
             why = "part avec la demande, à sa date (R110)" if is_over else "la demande est en cours : qui l'a déclarée"
             yield NamedPlace(what=f"Demande {row.reference}", stays=why)
     for row in _rows_of_chef(connection, ESTABLISHMENT, "uai", "chef_name", key, uai):
-        what = f"Chef connu de l'établissement {row.uai}"
+        subject = f"Chef connu de l'établissement {row.uai}"
         if row.uai in with_requests:
-            yield NamedPlace(what=what, stays="une demande gardée de cet établissement le nomme")
+            yield NamedPlace(what=subject, stays="une demande gardée de cet établissement le nomme")
         else:
             erasable.establishments.append(row.uai)
             erasable.uais.add(row.uai)
-            yield NamedPlace(what=what)
+            yield NamedPlace(what=subject)
     for place, column in _SUBSTITUTION_SIDES:
         for row in _rows_of_chef(connection, SUBSTITUTION, place, column, key, uai):
-            what = f"Suppléance n° {row.number}"
+            subject = f"Suppléance n° {row.number}"
             if row.ended_at is None:
                 why = f"elle n'est pas finie : y mettre fin d'abord (oda substitution end {row.number})"
-                yield NamedPlace(what=what, stays=why)
+                yield NamedPlace(what=subject, stays=why)
             else:
                 erasable.sides.append((row.number, column))
                 erasable.uais.add(getattr(row, place))
-                yield NamedPlace(what=what)
+                yield NamedPlace(what=subject)
     for row in _rows_of_chef(connection, BINDING, "uai", "name", key, uai):
         why = f"une identité y est liée : y mettre fin d'abord (oda binding end {row.number})"
         yield NamedPlace(what=f"Liaison n° {row.number} à l'établissement {row.uai}", stays=why)
@@ -367,13 +367,13 @@ def _places_of_chef(
     forgettable = set(forgettable_actors(connection, limits, false(), members))
     for number, uais, keys in _chef_actors(connection):
         if key in keys and (not uai or uai in uais):
-            what = f"Acteur n° {number} du journal ({', '.join(uais)})"
+            subject = f"Acteur n° {number} du journal ({', '.join(uais)})"
             if number in forgettable:
                 erasable.actors.append(number)
                 erasable.uais.update(uais)
-                yield NamedPlace(what=what)
+                yield NamedPlace(what=subject)
             else:
-                yield NamedPlace(what=what, stays="une demande gardée, ou une action récente, en répond (R110)")
+                yield NamedPlace(what=subject, stays="une demande gardée, ou une action récente, en répond (R110)")
 
 
 def _rows_of_chef(connection: Connection, table: Any, place: str, column: str, key: str, uai: str) -> Iterator[Any]:

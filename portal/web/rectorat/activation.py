@@ -255,7 +255,7 @@ class ActivationImport(FileImport):
 
 
 def counts_of(plan: ActivationPlan) -> list[str]:
-    """How many rows are new, changed, as they were, gone, refused; in words."""
+    """The numbers of rows that are new, changed, as they were, gone, refused; in words."""
     return [
         french.plural(len(plan.new), "nouveau relevé", "nouveaux relevés"),
         french.plural(len(plan.changed), "changé", "changés"),
@@ -266,7 +266,7 @@ def counts_of(plan: ActivationPlan) -> list[str]:
 
 
 def summary_of(plan: ActivationPlan) -> list[str]:
-    """What an import would do, in sentences."""
+    """The effect of an import, in sentences."""
     sentences = [f"{', '.join(counts_of(plan)).capitalize()}."]
     if not plan.changes_something:
         sentences.append("Rien à importer : tout ce qui a été compris est déjà enregistré.")
@@ -275,8 +275,8 @@ def summary_of(plan: ActivationPlan) -> list[str]:
 
 def _lists(plan: ActivationPlan) -> list[PreviewList]:
     headings = ("Lieu", "Date", *(words.capitalize() for words in PAIRS.values()))
-    gone = [(one.place, short_day(one.counted_on)) for one in plan.gone[:SHOWN]]
-    refused = [(f"Ligne {one.line}", one.written, _sentence(one.message)) for one in plan.refused[:SHOWN]]
+    gone = [(item.place, short_day(item.counted_on)) for item in plan.gone[:SHOWN]]
+    refused = [(f"Ligne {item.line}", item.written, _sentence(item.message)) for item in plan.refused[:SHOWN]]
     return [
         PreviewList(title="Nouveaux", headings=headings, rows=_cells(plan.new[:SHOWN]), count=len(plan.new)),
         PreviewList(title="Changés", headings=headings, rows=_cells(plan.changed[:SHOWN]), count=len(plan.changed)),

@@ -47,10 +47,10 @@ SHOWN: Final = 50
 """Batches of the list."""
 
 KIND: Final = "codes"
-"""What waits for its confirmation, among the files that were read."""
+"""The kind of the files of codes, among those that wait for their confirmation."""
 
 ALL, TICKED, BUT_TICKED, ERASE, ANEW = "toutes", "cochees", "sauf", "effacer", "retirer"
-"""What is done of a batch: the values of its buttons."""
+"""The actions on a batch: the values of its buttons."""
 
 DRAW: Final = "tirer-un-code"
 """The end of the address at which one code is drawn."""

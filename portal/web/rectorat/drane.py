@@ -78,7 +78,7 @@ def _lines(connection: Connection, years: list[SchoolYear], vue: str, suite: str
 async def export_to_send(
     context: Context, visitor: Rectorat, file_format: ChosenFormat, vue: str = ""
 ) -> Response:  # fmt: skip
-    """What is to be sent as a file, in the DRANE's columns; it prepares nothing."""
+    """The news to send as a file, in the DRANE's columns; it prepares nothing."""
     app = context.app
 
     def workbook(connection: Connection) -> Workbook:

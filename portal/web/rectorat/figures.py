@@ -48,7 +48,7 @@ class FiguresQuery:
         return address(path, **vars(self), **other)
 
     def choice(self, connection: Connection, app: App) -> FiguresChoice:
-        """What is asked for, what is proposed where nothing is. Raises ValueError in French."""
+        """The days and the year that are asked for, or proposed where nothing is. Raises ValueError in French."""
         calendar = app.policy.calendar
         return choose(
             connection, calendar, calendar.today(app.clock.now()), day=_day(self.jour), before=_day(self.comparer),
