@@ -8,6 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from portal.api.app import ApiMount
 from portal.connections import BodyLimit
 from portal.web import (
+    api_reference,
     chef,
     errors,
     health,
@@ -34,7 +35,7 @@ from portal.web.trusted_headers import TrustedHeaders, gate_secrets
 from workflow.app import App
 
 PAGES = (
-    chef, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
+    api_reference, chef, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
     second_factor, sessions, sign_in, sign_in_links, step_up, substitutions, worklist,
 )  # fmt: skip
 

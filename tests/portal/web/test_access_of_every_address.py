@@ -59,7 +59,7 @@ DOORS = {
 """By the beginning of an address; the longest wins."""
 PUBLIC = {"/", "/demarche", "/accessibilite", "/mentions-legales", "/donnees-personnelles",
           "/contact", "/familles", "/premiere-connexion", "/premiere-connexion.pdf", "/ressources", "/aide",
-          "/aide/chef", "/aide/images/{version}/{name}.png",
+          "/aide/chef", "/aide/api", "/aide/images/{version}/{name}.png",
           "/vivant", "/pret", "/sante", "/metrics", "/.well-known/security.txt", "/lien/{secret}", "/plan-du-site",
           "/affichage"}  # fmt: skip
 """The addresses that are open to all, one by one."""
