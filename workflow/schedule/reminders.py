@@ -90,6 +90,8 @@ def reminders_page(job_day: JobDay) -> PageOfDrafts:
 
     def drafts(connection: Connection, after: str) -> tuple[Sequence[Draft], str | None]:
         uais = _waiting_establishments(connection, job_day, after)
+        if not uais:
+            return [], None
         due: dict[str, list[DueReminder]] = {uai: [] for uai in uais}
         for reminder in REMINDER_KINDS:
             for found in _due_reminders(connection, reminder, job_day, uais):
@@ -146,6 +148,8 @@ def _due_reminders(
         .where(*where, REQUEST.c.uai.in_(uais))
     )
     rows = connection.execute(query.order_by(REQUEST.c.reference)).all()
+    if not rows:
+        return
     sent = sent_reminders(connection, reminder, job_day, REQUEST.c.uai.in_(uais))
     for row in rows:
         since = job_day.policy.calendar.today(row.stands_since)
