@@ -4,6 +4,8 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.kit.process_guard import remove_at_end
@@ -22,6 +24,16 @@ def lasting_folder(prefix: str, *, swift: bool = False) -> Path:
     remove_at_end(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def swift_folder(prefix: str) -> Iterator[Path]:
+    """A new folder for the time of the block, in memory if there is enough: what makes its own within one test."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if _roomy() else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_test_run() -> bool:

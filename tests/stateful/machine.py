@@ -1,9 +1,7 @@
 """Hypothesis drives the software and the model side by side, and compares them after every step."""
 
-import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -15,6 +13,7 @@ from states.model import OnBehalf
 from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RequestedBy, Role, Settlement, SignInMethod, Trigger
 from tests.kit.databases import fresh_url
+from tests.kit.folders import swift_folder
 from tests.kit.system import ACTORS, SCHOOLS, System
 from tests.stateful.acceptance_rules import Verdicts
 from tests.stateful.effects import Effects
@@ -37,8 +36,8 @@ class Life(Values, RuleBasedStateMachine):
     def begin(self, by_link: bool) -> None:
         """``by_link``: codes are read on their page, and leave by no mail (R112)."""
         self.stack = ExitStack()
-        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        url = self.stack.enter_context(fresh_url(self.backend, Path(folder)))
+        folder = self.stack.enter_context(swift_folder("oda-life-"))
+        url = self.stack.enter_context(fresh_url(self.backend, folder))
         self.system = System(url, START, code_hold=HOLD, code_by_link=by_link)
         self.stack.callback(lambda: self.system.close())
         self.model = Model(START, by_link=by_link)
