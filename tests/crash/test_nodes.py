@@ -1,6 +1,6 @@
 """Two machines at the end of a year: one is killed, the database restarts, and nothing of it shows (R50, R54, R82).
 
-ODA_SWEEP_REQUESTS says how many requests: 3,000 by default, 100,000 to judge.
+ODA_SWEEP_REQUESTS says how many requests: 300 by default, in batches as much smaller; 100,000 to judge.
 """
 
 import os
@@ -20,8 +20,9 @@ from workflow.database.tables import REQUEST
 from workflow.year_end.report import revoked_so_far
 from workflow.year_end.service import BATCH
 
-REQUESTS = int(os.environ.get("ODA_SWEEP_REQUESTS", "3000"))
-MIDDLE = max(1, REQUESTS // BATCH // 4)
+REQUESTS = int(os.environ.get("ODA_SWEEP_REQUESTS", "300"))
+SIZE = min(BATCH, REQUESTS // 3)
+MIDDLE = max(1, REQUESTS // SIZE // 4)
 """At which of its batches a machine meets its fate."""
 LONG = 60 + REQUESTS / 100
 """Seconds that a whole end may take, on a machine that is busy with other things."""
@@ -35,7 +36,7 @@ def server() -> Iterator[PrivateServer]:
 
 def quiet_end(server: PrivateServer, folder: Path) -> dict[str, list[object]]:
     """What one machine leaves that nothing befalls."""
-    alone = Installation(folder, server.make_database("oda_quiet"), REQUESTS)
+    alone = Installation(folder, server.make_database("oda_quiet"), REQUESTS, batch=SIZE)
     with alone.node("seul") as process:
         alone.waits(Installation.is_over, LONG)
         assert stopped(process) == 0
@@ -50,7 +51,7 @@ def test_end__one_machine_killed_and_the_database_restarted_is_as_without(
 ) -> None:
     expected = quiet_end(server, tmp_path / "quiet")
     assert len(expected["requests"]) == REQUESTS
-    two = Installation(tmp_path / "two", server.make_database("oda_stormy"), REQUESTS)
+    two = Installation(tmp_path / "two", server.make_database("oda_stormy"), REQUESTS, batch=SIZE)
     begun = time.monotonic()
     with (
         two.node("un", "sweep.before_commit", MIDDLE) as one,
@@ -77,7 +78,7 @@ def test_end__one_machine_killed_and_the_database_restarted_is_as_without(
 
 @pytest.mark.rule("R82", "R85")
 def test_end__two_machines_share_it_and_its_progress_counts_both(server: PrivateServer, tmp_path: Path) -> None:
-    both = Installation(tmp_path / "both", server.make_database("oda_both"), REQUESTS)
+    both = Installation(tmp_path / "both", server.make_database("oda_both"), REQUESTS, batch=SIZE)
     end = POLICY.calendar.end_of(YEAR)
     with (
         both.node("un", "sweep.between_batches", 1, signal.SIGSTOP) as one,
@@ -86,7 +87,7 @@ def test_end__two_machines_share_it_and_its_progress_counts_both(server: Private
         both.waits(lambda _: is_frozen(one) and is_frozen(other), LONG)
         with both.database.read() as connection:
             revoked = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.state == "revoked")).all()
-            assert revoked_so_far(connection, end) == len(revoked) == 2 * BATCH, "one batch each, and no request twice"
+            assert revoked_so_far(connection, end) == len(revoked) == 2 * SIZE, "one batch each, and no request twice"
             hosts = connection.execute(select(NODE.c.host).where(NODE.c.heard_at.is_not(None))).scalars()
             assert set(hosts) == {"un", "deux"}
         one.send_signal(signal.SIGCONT)

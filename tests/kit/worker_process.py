@@ -1,9 +1,9 @@
-"""A machine of several: ``python -m tests.kit.worker_process CONFIG NAME SHIFT POINT NTH SIGNAL``.
+"""A machine of several: ``python -m tests.kit.worker_process CONFIG NAME SHIFT BATCH POINT NTH SIGNAL``.
 
-It is ``oda worker`` itself, on the database of that configuration, with the database's own clock. Three things differ:
-the machine has a NAME, its schedule passes every second, and all clocks, the database's and the machine's, are SHIFT
-seconds ahead of what they say. At the NTH passage of the crash point POINT it sends itself that SIGNAL; ``-`` names no
-point.
+It is ``oda worker`` itself, on the database of that configuration, with the database's own clock. Four things differ:
+the machine has a NAME, its schedule passes every second, the end of a year revokes BATCH requests a transaction, and
+all clocks, the database's and the machine's, are SHIFT seconds ahead of what they say. At the NTH passage of the crash
+point POINT it sends itself that SIGNAL; ``-`` names no point.
 """
 
 import logging
@@ -22,6 +22,7 @@ from workflow.app import bootstrap
 from workflow.database import clock as clocks
 from workflow.settings.loader import load_settings
 from workflow.worker import Worker
+from workflow.year_end import service as year_end
 
 TICK_SECONDS: Final = 1
 
@@ -38,10 +39,11 @@ def shift(by: timedelta) -> None:
 
 
 def main() -> None:
-    config, name, seconds, point, nth, number = sys.argv[1:]
+    config, name, seconds, batch, point, nth, number = sys.argv[1:]
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     shift(timedelta(seconds=float(seconds)))
     service.TICK_SECONDS = TICK_SECONDS
+    year_end.BATCH = int(batch)
     app = bootstrap(load_settings(Path(config)), {}, machine=name)
     if point != "-":
         kill_at(point, int(nth), signal.Signals[number])

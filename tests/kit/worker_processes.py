@@ -23,6 +23,7 @@ from workflow.database.tables import REMOVAL, REQUEST
 from workflow.journal.verification import Verifier
 from workflow.settings.loader import load_settings
 from workflow.settings.secrets import generate
+from workflow.year_end.service import BATCH
 
 JOURNAL_KEY = "bench" * 8
 """The key under which ``bench.population`` writes its journal."""
@@ -37,9 +38,9 @@ OF_AN_END = ("year_end", "year_end_report", "revoked", "removal_task")
 class Installation:
     """A populated database with its settings, at the end of a school year; ``shift`` brings today just after it."""
 
-    def __init__(self, folder: Path, url: str, requests: int, *, port: int = 9) -> None:
-        """``port`` is the relay's; on 9 nobody listens, so the mails wait."""
-        self.url, self.folder = url, folder
+    def __init__(self, folder: Path, url: str, requests: int, *, port: int = 9, batch: int = BATCH) -> None:
+        """``port`` is the relay's; on 9 nobody listens, so the mails wait. ``batch``: requests a transaction."""
+        self.url, self.folder, self._batch = url, folder, batch
         folder.mkdir(exist_ok=True)
         self.config = folder / "config.yaml"
         text = CONFIG.format(url=url.replace(":@", "@", 1))
@@ -59,7 +60,7 @@ class Installation:
         self, name: str, point: str = "-", nth: int = 1, by: signal.Signals = signal.SIGKILL
     ) -> Iterator["subprocess.Popen[str]"]:
         """A machine at work; killed at the end if it has not ended."""
-        arguments = [str(self.config), name, str(self.shift), point, str(nth), by.name]
+        arguments = [str(self.config), name, str(self.shift), str(self._batch), point, str(nth), by.name]
         log = (self.folder / f"{name}.log").open("w")
         with (
             log,
