@@ -23,13 +23,20 @@ from tests.kit.folders import lasting_folder
 
 def test_that_is_interrupted():
     postgresql_url("postgres")
-    spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    started = {"pid": os.getpid(), "spinning": spinning.pid, "folder": str(lasting_folder("oda-guarded-"))}
+    endless = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    started = {"pid": os.getpid(), "endless": endless.pid, "folder": str(lasting_folder("oda-guarded-"))}
     written = Path(os.environ["ODA_GUARDED_RUN"] + ".new")
     written.write_text(json.dumps(started))
     written.rename(os.environ["ODA_GUARDED_RUN"])
     time.sleep(120)
 """
+
+IMPATIENT = """
+from xdist.workermanage import NodeManager
+
+NodeManager.EXIT_TIMEOUT = 1
+"""
+"""A worker in the middle of a test does not hear Ctrl-C: after these seconds, ten by default, it is killed."""
 
 pytestmark = pytest.mark.skipif(not PROC.is_dir(), reason="a guard reads /proc, which only Linux has")
 
@@ -51,7 +58,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     while not condition():
         if time.monotonic() > until:
             return False
-        time.sleep(0.1)
+        time.sleep(0.05)
     return True
 
 
@@ -60,6 +67,7 @@ def running(folder: Path, *options: str) -> Iterator[tuple["subprocess.Popen[byt
     """A run of pytest that has started a PostgreSQL and a process without end; its mark, and what it has started."""
     script, mark = folder / "test_interrupted.py", folder / "started"
     script.write_text(RUN)
+    (folder / "conftest.py").write_text(IMPATIENT)
     words = ["-q", "-p", "no:cacheprovider", "-p", "tests.conftest", *options, str(script)]
     environ = {name: value for name, value in os.environ.items() if name != MARK and not name.startswith("PYTEST_")}
     with subprocess.Popen(
@@ -82,7 +90,7 @@ def test_interrupted_run__leaves_no_process_and_no_folder(
     tmp_path: Path, number: signal.Signals, options: tuple[str, ...]
 ) -> None:
     with running(tmp_path, *options) as (process, mark, started):
-        assert len(bearers(mark)) > 3  # pytest, its guard, PostgreSQL, what spins
+        assert len(bearers(mark)) > 3  # pytest, its guard, PostgreSQL, what has no end
         assert Path(started["folder"]).is_dir()
         process.send_signal(number)
         process.wait(timeout=180)
@@ -93,7 +101,7 @@ def test_interrupted_run__leaves_no_process_and_no_folder(
 def test_killed_worker__leaves_what_it_started_to_its_guard(tmp_path: Path) -> None:
     with running(tmp_path, "-n", "1", "--max-worker-restart", "0") as (process, mark, started):
         os.kill(started["pid"], signal.SIGKILL)
-        assert wait_until(lambda: not (PROC / str(started["spinning"])).exists())
+        assert wait_until(lambda: not (PROC / str(started["endless"])).exists())
         assert wait_until(lambda: not Path(started["folder"]).exists())
         process.wait(timeout=180)
         assert wait_until(lambda: not bearers(mark)), bearers(mark)
