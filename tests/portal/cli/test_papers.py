@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from notifications.messages.facts import DepartementCount
 from notifications.outbox.tables import MAILS
+from notifications.rendering.child import run_in_child
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import to_json
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
@@ -166,9 +167,23 @@ def test_paper__a_full_disk_leaves_no_half(desk: Desk, monkeypatch: pytest.Monke
     assert "plus de place sur le disque" in not_printed(desk, "charter", "--blank")
 
 
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the trial of the templates answered: the first command makes it for all, since the folder stays as it is."""
+    answers: list[Any] = []
+
+    def try_first(*arguments: Any) -> Any:
+        if not answers:
+            answers.append(run_in_child(*arguments))
+        return answers[0]
+
+    monkeypatch.setattr("notifications.authoring.checks.run_in_child", try_first)
+    return answers
+
+
 @pytest.mark.rule("R68", "R69")
 @pytest.mark.parametrize("name", ["charter", "handover_slip", "first_connection", "year_end_report"])
-def test_paper__of_the_academie_s_own_template(desk: Desk, name: str) -> None:
+def test_paper__of_the_academie_s_own_template(desk: Desk, trials: list[Any], name: str) -> None:
     folder = desk.config.parent / "modeles" / "papers"
     folder.mkdir(parents=True)
     own = "// version : 2026-1\n#set document(title: [Papier])\nPapier de notre académie"
@@ -186,6 +201,7 @@ def test_paper__of_the_academie_s_own_template(desk: Desk, name: str) -> None:
     for paper, commands in prints.items():
         for command in commands:
             assert ("Papier de notre académie" in printed(desk, *command)) is (paper == name), command
+    assert trials == [[]]
 
 
 @pytest.mark.rule("R68")
