@@ -129,7 +129,7 @@ class Town:
         values = {
             "reference": self.references[1], "number": "1", "slug": "revoquer", "secret": "x" * 43, "uai": "0310001H",
             "year": "2026-2027", "annee": "2026-2027", "school_year": "2026-2027", "name": "x", "id": "1",
-            "version": "x", "binding": "1",
+            "version": "x", "binding": "1", "kind": "listing",
         } | other  # fmt: skip
         return path.format_map(values)
 
