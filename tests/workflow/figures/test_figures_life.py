@@ -48,7 +48,7 @@ class CountedLife(Life):
     @initialize()
     def begin(self) -> None:
         self.seen: dict[Key, Counter[str]] = {}
-        super().begin()
+        super().begin(by_link=False)
         with self.system.database.write() as connection:
             lycee = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == "0310002J")
             connection.execute(lycee.values(departement="12"))
