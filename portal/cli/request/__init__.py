@@ -1,4 +1,4 @@
-"""``oda request``: a command for each trigger of a request, the worklist, and one request in full."""
+"""``oda request``: a command for each trigger, the worklist, one request in full, and what operators share of it."""
 
 from typing import Final
 
@@ -18,6 +18,8 @@ _OPERATOR: Final = (
     Trigger.ASK_QUESTION, Trigger.SEND_TO_DRANE,
 )  # fmt: skip
 
+_SHARED: Final = "portal.cli.request.collaboration"
+
 
 def _commands(module: str, triggers: tuple[Trigger, ...]) -> dict[str, tuple[str, str, str]]:
     """A command per trigger: named like it, with hyphens, and made by the function of its name."""
@@ -33,6 +35,10 @@ request = CommandGroup(
         "show": ("portal.cli.request.show", "show_request", "Une demande, son histoire, ce qu'on peut en faire."),
         **_commands("portal.cli.request.chef", _CHEF),
         **_commands("portal.cli.request.operator", _OPERATOR),
+        "take": (_SHARED, "take", "Dire que vous vous occupez d'une demande."),
+        "release": (_SHARED, "release", "Dire que plus personne ne s'occupe d'une demande."),
+        "note": (_SHARED, "note", "Écrire une note que les opérateurs seuls lisent."),
+        "erase-note": (_SHARED, "erase_note", "Effacer une note."),
     },
     help="Les demandes : les suivre et agir.",
     epilog="L'aide d'une action : oda request ACTION --help",

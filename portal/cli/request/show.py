@@ -12,6 +12,7 @@ from portal.cli.errors import refused
 from portal.cli.files import STANDARD_OUTPUT, ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
+from portal.cli.request.collaboration import colleagues_lines
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
 from states import french
 from states.vocabulary import CodeStatus, State
@@ -142,12 +143,13 @@ def show_request(context: CliContext, reference: str, as_json: bool) -> None:
 
         view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
         said = said_by_lists(connection, app, actor, view.request) if view else []
+        colleagues = colleagues_lines(connection, app, actor, reference) if view and not as_json else []
     if view is None:
         raise refused([not_visible(actor, reference)], "Rien à montrer.")
     if as_json:
         echo_object(json_of(view))
     else:
-        write_request(view, app.settings.zoneinfo, said)
+        write_request(view, app.settings.zoneinfo, said, colleagues)
 
 
 def said_by_lists(connection: "Connection", app: "App", actor: "Actor", request: "Request") -> list[str]:
@@ -174,7 +176,9 @@ def json_of(view: "RequestView") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_request(view: "RequestView", timezone: tzinfo, said: Sequence[str] = ()) -> None:
+def write_request(
+    view: "RequestView", timezone: tzinfo, said: Sequence[str] = (), colleagues: Sequence[str] = ()
+) -> None:
     """Write a request in full, in sections; instants in the académie's ``timezone``."""
     printer = SectionPrinter()
     request = view.request
@@ -193,6 +197,10 @@ def write_request(view: "RequestView", timezone: tzinfo, said: Sequence[str] = (
         printer.line(sentence)
     _write_key(printer, view, timezone)
     _write_follow_up(printer, view, timezone)
+    if colleagues:
+        printer.section("Entre opérateurs")
+    for sentence in colleagues:
+        printer.line(sentence)
     if view.actions:
         printer.section("Ce que vous pouvez faire")
     for action in view.actions:
