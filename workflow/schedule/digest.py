@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, union, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import (
@@ -39,7 +39,7 @@ from workflow.journal.chain import INSTALLATION
 from workflow.requests.filters import CODE_LATE, Filters
 from workflow.requests.worklist import COUNTED, Order, Worklist
 from workflow.retention.erasure import count_awaited
-from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
+from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts, marked_keys
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.year_end.renewals import renewal_progress
 from workflow.year_end.service import held_in
@@ -88,6 +88,27 @@ def digest_page(mailer: Mailer, job_day: JobDay, troubles: tuple[str, ...] = ())
         return ([digest] if facts.points or facts.news else []), None
 
     return drafts
+
+
+def next_digest(connection: Connection, job_day: JobDay) -> JobDay:
+    """The next working day whose digest was not made: today's may still leave."""
+    calendar, day = job_day.policy.calendar, job_day.day
+    while not job_day.policy.days.is_working_day(day) or marked_keys(connection, [digest_key(day)]):
+        day += timedelta(days=1)
+    hour = calendar.midnight(day) + timedelta(hours=job_day.policy.timetable.hour)
+    return replace(job_day, now=max(hour, job_day.now))
+
+
+def count_news(connection: Connection, job_day: JobDay) -> int:
+    """Count the requests of which a day's digest would tell something new, each once, when it is one mail a day."""
+    since = _last_digest(connection, job_day)
+    requests = (REQUEST.c.state == State.REQUESTED.value, REQUEST.c.since >= since)
+    told = union(
+        select(REQUEST.c.reference).where(*requests),
+        select(REMOVAL.c.reference).where(*_new_removals(since)),
+        select(REPORT.c.reference).where(*_new_reports(job_day, since)),
+    ).subquery()
+    return connection.execute(select(func.count()).select_from(told)).scalar_one()
 
 
 def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> LateDigest:
@@ -215,15 +236,22 @@ def _last_digest(connection: Connection, job_day: JobDay) -> datetime:
 
 def _news(connection: Connection, job_day: JobDay, since: datetime) -> dict[str, LateGroup]:
     """What has come since the last digest beside the requests, and still waits."""
-    removals = (REMOVAL.c.closed_at.is_(None), REMOVAL.c.opened_at >= since)
-    reports = (
-        REPORT.c.settlement.is_(None), REPORT.c.reported_at >= since, REPORT.c.effective_on > job_day.day,
-        REPORT.c.change != Change.KEY_COMPROMISED.value,
-    )  # fmt: skip
+    removals, reports = _new_removals(since), _new_reports(job_day, since)
     return {
         "new_removals": _group(connection, job_day, REMOVAL, REMOVAL.c.opened_at, *removals),
         "new_reports": _group(connection, job_day, REPORT, REPORT.c.reported_at, *reports),
     }
+
+
+def _new_removals(since: datetime) -> tuple[ColumnElement[bool], ...]:
+    return REMOVAL.c.closed_at.is_(None), REMOVAL.c.opened_at >= since
+
+
+def _new_reports(job_day: JobDay, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        REPORT.c.settlement.is_(None), REPORT.c.reported_at >= since, REPORT.c.effective_on > job_day.day,
+        REPORT.c.change != Change.KEY_COMPROMISED.value,
+    )  # fmt: skip
 
 
 def _late_removals(connection: Connection, job_day: JobDay) -> tuple[LateGroup, int]:

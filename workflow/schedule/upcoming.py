@@ -23,6 +23,7 @@ from states.vocabulary import Labelled
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
 from workflow.schedule.daily_job import JobDay, marked_keys
 from workflow.schedule.dated_revocations import FORESEEN
+from workflow.schedule.digest import count_news, next_digest
 from workflow.schedule.notices import DueInvitation, due_invitation, invited_requests, notice_key
 from workflow.schedule.reminders import REMINDER_KINDS, ReminderKind, sent_reminders, waiting_requests
 
@@ -92,6 +93,7 @@ class _Calendar:
         self._connection, self._policy = connection, policy
         self._job_day = JobDay(now=now, policy=policy)
         self._keep_days = mailer.mail_context.code_keep_days
+        self._is_daily = mailer.settings.operators == "daily"
         self._first, self._last = self._job_day.day, self._job_day.day + HORIZON
         self._counts = _Counts(connection)
 
@@ -116,8 +118,7 @@ class _Calendar:
                 yield ScheduledDate(
                     day=max(day, self._first), action=ScheduledAction.ERASURE, sentence=sentence, requests=count
                 )
-        sentence = "chaque jour ouvré, s'il y a du retard"
-        yield ScheduledDate(day=self._first, until=self._last, action=ScheduledAction.DIGEST, sentence=sentence)
+        yield from self._digests()
         yield from self._unknown()
 
     def _of_year(self, end: YearEnd) -> Iterator[ScheduledDate]:
@@ -194,6 +195,19 @@ class _Calendar:
                     day=day, action=ScheduledAction.REMINDERS, sentence=reminder.kind.label, requests=count,
                     mail=reminder.kind,
                 )  # fmt: skip
+
+    def _digests(self) -> Iterator[ScheduledDate]:
+        """The period of the digests; the next one as well when they are all that the operators read of what comes."""
+        news = " ou du nouveau" if self._is_daily else ""
+        sentence = f"chaque jour ouvré, s'il y a du retard{news}"
+        yield ScheduledDate(day=self._first, until=self._last, action=ScheduledAction.DIGEST, sentence=sentence)
+        if self._is_daily:
+            following = next_digest(self._connection, self._job_day)
+            hour = self._policy.timetable.hour
+            yield ScheduledDate(
+                day=following.day, action=ScheduledAction.DIGEST, requests=count_news(self._connection, following),
+                sentence=f"à partir de {hour} h, le récapitulatif dit ce qui est arrivé depuis le précédent",
+            )  # fmt: skip
 
     def _unknown(self) -> Iterator[ScheduledDate]:
         """The periods of which the calendar says nothing: what falls then is told by working days, or not at all."""

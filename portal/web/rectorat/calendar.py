@@ -157,13 +157,14 @@ def show_calendar(request: Request, context: Context, visitor: Rectorat) -> HTML
         months=months_of(dates, app.policy.days, today), summaries=summaries_of(dates),
         nobody=not any(scheduled.requests for scheduled in dates),
         links=partial(links_of, ended=partial(app.policy.calendar.has_ended, now=now)),
+        next_digest=next((one for one in dates if one.action is ScheduledAction.DIGEST and not one.until), None),
         unknown=[scheduled for scheduled in dates if scheduled.action is ScheduledAction.UNKNOWN],
         last=today + HORIZON, hour=app.policy.timetable.hour, WEEKDAYS=WEEKDAYS, LEGEND=LEGEND, LETTERS=LETTERS,
     )  # fmt: skip
 
 
 def months_of(dates: Iterable[ScheduledDate], days: SchoolDays, today: date) -> list[CalendarMonth]:
-    """Every month from today's to that of the horizon; the digest has no date of its own, and is left out."""
+    """Every month from today's to that of the horizon; the digest, of every working day, is left out."""
     actions: defaultdict[date, list[ScheduledDate]] = defaultdict(list)
     for scheduled in dates:
         if scheduled.action is not ScheduledAction.DIGEST:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from notifications.mailer import Mailer
 from states import commands as c
-from states.vocabulary import Change
+from states.vocabulary import Change, RevokeReason
 from tests.kit.system import System
-from tests.workflow.schedule.scene import at, declared, each_day, mail_days, run, settle
+from tests.workflow.schedule.scene import at, declared, each_day, facts, mail_days, run, settle
 from workflow.schedule.upcoming import ScheduledAction, ScheduledDate, upcoming
 
 BORN = date(2026, 9, 7)
@@ -108,3 +109,24 @@ def test_coming__as_many_queries_whatever_the_requests(system: System) -> None:
         to_come(system)
         counts.append(len(asked))
     assert counts[0] == counts[1] < 20
+
+
+@pytest.mark.rule("R80", "R86")
+def test_coming__the_next_digest_tells_of_as_many_requests(system: System) -> None:
+    settings = system.mailer.settings.model_copy(update={"operators": "daily"})
+    system.mailer = Mailer(settings, system.mailer.mail_context, system.mailer.sealer)
+    system.restart()
+    run(system, date(2026, 9, 11))
+    system.clock.set(at(date(2026, 9, 11), 11))
+    system.issued(1, only_ready=True)
+    both = system.issued(2)
+    system.accept(c.Revoke(reference=both, reason=RevokeReason.DEPARTURE), "opérateur")
+    report = c.ReportChange(reference=system.issued(3), change=Change.DEPARTURE, effective_on=date(2026, 12, 1))
+    system.accept(report, "chef A")
+    period, following = to_come(system)[ScheduledAction.DIGEST]
+    assert period.sentence == "chaque jour ouvré, s'il y a du retard ou du nouveau"
+    assert (following.day, following.requests) == (date(2026, 9, 14), 3), "Friday's has left, the next is Monday's"
+    run(system, following.day)
+    assert facts(system.mails("late_digest")[-1]).news == following.requests
+    _, following = to_come(system)[ScheduledAction.DIGEST]
+    assert (following.day, following.requests) == (date(2026, 9, 15), 0)

@@ -1,6 +1,7 @@
 """/rectorat/calendrier: what the software will do, on how many requests, in words and in picture (R86)."""
 
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from html import unescape
 from pathlib import Path
@@ -39,6 +40,17 @@ def test_page__each_date_its_figures_and_where_to_see_more(portal: Portal) -> No
     assert "Récapitulatif des retards chaque jour ouvré" in words
     assert "Ces dates ne concernent encore aucune demande" not in words
     assert "Calendrier scolaire inconnu" not in words
+
+
+@pytest.mark.rule("R80", "R86")
+def test_page__foresees_the_next_digest_when_it_is_one_mail_a_day(portal: Portal) -> None:
+    settings = portal.app.settings
+    settings = settings.model_copy(update={"mail": settings.mail.model_copy(update={"operators": "daily"})})
+    daily = Portal(replace(portal.app, settings=settings), portal.clock)
+    portal.submitted(1)
+    words = words_of(daily.client(DRANE).get(PLACE).text)
+    assert "puis chaque jour ouvré du nouveau sur 1 demande depuis le précédent" in words
+    assert "Récapitulatif des retards" not in words
 
 
 def squares_of(page: str, month: str) -> dict[str, str]:
