@@ -94,6 +94,7 @@ def test_bulk__those_of_the_page_and_those_that_cannot(portal: Portal, client: T
     found = client.get("/rectorat/lot", params={"action": "emettre", "portee": "page", "page": f"{ready} {waiting} x"})
     assert f'name="code-{ready}"' in found.text
     assert f'name="code-{waiting}"' not in found.text
+    assert found.text.count("Votre connexion prend fin à ") == 1, "what is typed here is never kept"
     assert "1 demande choisie n'est pas dans l'état" in found.text.replace("&#39;", "'")
     for params in ({"action": "emettre"}, {"action": "rien", "ref": ready}, {"action": "emettre", "ref": waiting}):
         assert client.get("/rectorat/lot", params=params).status_code == 422
