@@ -7,14 +7,14 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "RGAAv4", "best-practice"]
 
 
 @cache
 def _source() -> str:
-    spec = find_spec("axe_core_python")
+    spec = find_spec("axe_playwright_python")
     if spec is None or spec.origin is None:
-        raise RuntimeError("axe_core_python is not installed")
+        raise RuntimeError("axe_playwright_python is not installed")
     return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
