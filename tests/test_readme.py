@@ -265,7 +265,13 @@ def test_dependencies__each_is_explained_and_nothing_else() -> None:
     runtime = {name_of(one) for one in project["project"]["dependencies"]}
     development = {name_of(one) for one in project["dependency-groups"]["dev"]}
     development |= {name_of(one) for one in project["build-system"]["requires"]}
-    for title, wanted in (("Pour faire marcher le logiciel", runtime), ("Pour le développer", development)):
+    site = {name_of(one) for one in project["dependency-groups"]["docs"]}
+    chapters = {
+        "Pour faire marcher le logiciel": runtime,
+        "Pour le développer": development,
+        "Pour la documentation": site,
+    }
+    for title, wanted in chapters.items():
         explained = [row[0].strip("`") for row in rows(section(document, title))]
         assert sorted(explained) == sorted(wanted), title
 

@@ -526,7 +526,6 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
             machines=("oda-2",),
             refused_sign_ins=34,
-            waves=SecurityWaves(tokens=212, forged=40, forbidden=57, exports=33, calls=140),
             without_mailbox=(OTHER_PLACE,),
             renewals="212 RUPN sur 300 renouvelés pour 2027-2028",
             troubles=("Le travail « les rappels » a échoué (ValueError).",),
@@ -544,6 +543,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             new_requests=LateGroup(total=12, requests=LATE),
             new_removals=LateGroup(total=1, requests=REMOVALS),
             new_reports=LateGroup(total=1, requests=STALLED),
+            waves=SecurityWaves(tokens=212, forged=40, forbidden=57, exports=33, calls=140),
         ),
     ),
     "year_end_report": (
