@@ -32,11 +32,16 @@ def test_that_is_interrupted():
 """
 
 IMPATIENT = """
+import signal
 from xdist.workermanage import NodeManager
 
 NodeManager.EXIT_TIMEOUT = 1
+signal.signal(signal.SIGINT, signal.default_int_handler)
 """
-"""A worker in the middle of a test does not hear Ctrl-C: after these seconds, ten by default, it is killed."""
+"""A worker in the middle of a test does not hear Ctrl-C: after these seconds, ten by default, it is killed.
+
+Nor does a run that a shell started in the background, until it is told to.
+"""
 
 pytestmark = pytest.mark.skipif(not PROC.is_dir(), reason="a guard reads /proc, which only Linux has")
 
