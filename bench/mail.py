@@ -25,8 +25,7 @@ from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.delivery.message import compose
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Draft
+from notifications.messages.catalogue import CATALOGUE, Draft
 from notifications.outbox.admin import list_outbox
 from notifications.ports import SystemClock
 from notifications.rendering.renderer import Renderer

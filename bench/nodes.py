@@ -27,7 +27,7 @@ from tests.kit.databases import fresh_url
 from workflow.database.connection import Database
 from workflow.database.tables import IS_LIVE, REQUEST
 from workflow.engine.engine import Engine
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.year_end.service import YearEndReporter, YearEnds
 
 _SPAWN = multiprocessing.get_context("spawn")

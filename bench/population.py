@@ -7,12 +7,11 @@ from zoneinfo import ZoneInfo
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from notifications.encryption.sealer import Sealer
+from notifications.encryption import Sealer
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import MailContext
 from notifications.settings import MailSettings, RelaySettings
-from states.model import Actor
-from states.policy import Policy
+from states.model import Actor, Policy
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.validation import UAI_LETTERS, person_key
 from states.vocabulary import Role
@@ -22,7 +21,7 @@ from workflow.database.journal_tables import ACTOR, EVENT
 from workflow.database.mapping import reference_of
 from workflow.database.tables import COUNTER, ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 from workflow.year_end.service import YearEndReporter, YearEnds
 

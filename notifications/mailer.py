@@ -6,13 +6,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import Sealer
-from notifications.messages.catalogue import MailContext
-from notifications.messages.mail import Draft, Mail
+from notifications import encryption as seals
+from notifications.encryption import Sealer
+from notifications.messages.catalogue import Draft, Mail, MailContext
 from notifications.messages.operator_reports import OperatorReports
 from notifications.messages.planning import Planner
-from notifications.outbox import circuit_breaker, queue, store
+from notifications.outbox import queue, store
+from notifications.outbox import retry as circuit_breaker
 from notifications.outbox.retry import RetryRules
 from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer

@@ -6,37 +6,41 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from portal.api.app import ApiMount
-from portal.connections import BodyLimit
+from portal.server import BodyLimit
 from portal.web import (
-    api_reference,
+    account,
     chef,
     errors,
     health,
-    identity_sign_in,
-    kept_forms,
     national_sign_in,
     public,
     rectorat,
     rupn,
     second_factor,
-    sessions,
     sign_in,
     sign_in_links,
     step_up,
-    substitutions,
     worklist,
 )
 from portal.web.context import WebContext
 from portal.web.environment import OURS, dsfr_folder, dsfr_version, our_version
-from portal.web.middleware import HeadAsGet, KnownHosts, OriginOfRequest
 from portal.web.rendering import Kept
-from portal.web.security import NO_TELEMETRY, Headers, plain_address
-from portal.web.trusted_headers import TrustedHeaders, gate_secrets
+from portal.web.security import (
+    NO_TELEMETRY,
+    HeadAsGet,
+    Headers,
+    KnownHosts,
+    OriginOfRequest,
+    TrustedHeaders,
+    gate_secrets,
+    plain_address,
+)
 from workflow.app import App
 
-PAGES = (
-    api_reference, chef, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
-    second_factor, sessions, sign_in, sign_in_links, step_up, substitutions, worklist,
+ROUTERS = (
+    public.router, chef.router, health.router, national_sign_in.router, rectorat.router, rupn.router,
+    second_factor.router, account.router, sign_in.router, sign_in_links.router, step_up.router,
+    account.substitutions_router, worklist.router,
 )  # fmt: skip
 
 
@@ -52,7 +56,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
         dependencies=[Depends(plain_address)], redirect_slashes=False, telemetry=NO_TELEMETRY,
     )  # fmt: skip
     asgi.state.context = context
-    for router in (*(module.router for module in PAGES), *routers):
+    for router in (*ROUTERS, *routers):
         asgi.include_router(router)
     asgi.router.routes.append(ApiMount(context, NO_TELEMETRY))
     asgi.mount(f"/static/dsfr/{dsfr_version()}", Kept(directory=dsfr_folder()), name="dsfr")

@@ -1,28 +1,320 @@
 """The portal on a port, until it is told to stop: what ``oda serve`` and the demonstration share."""
 
+import asyncio
 import logging
+import math
+import os
+import resource
 import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType, MappingProxyType
 from typing import Any, Final, cast
 
+import h11
 import uvicorn
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from portal.connections import (
-    ClientConnection,
-    ConnectionAddress,
-    LongestSilentFirst,
-    enforce_deadlines,
-    most_connections,
-)
+from notifications.ports import cause_of, incident_number
+from workflow.journal.chain import write_line
+
+# The limits of a client: its connection, and the bodies that it sends, in size and in time (R87).
+#
+# A client that sends or reads nothing costs a descriptor and nothing else, for a bounded time; when no descriptor is
+# left for a newcomer, whoever has been silent the longest leaves first. A body is bounded as a whole, whatever it
+# announces, before it is read.
+
+
+HEAD_S: Final = 15
+"""Seconds in which the head of a request must have come, from the opening or from the end of the last answer."""
+
+
+DRAIN_S: Final = 30
+"""Seconds in which the rest of a body that was refused must have come: a browser reads no answer before."""
+
+
+DRAINED: Final = 50_000_000
+"""Bytes of such a rest that are read to be thrown away."""
+
+
+READ_S: Final = 60
+"""Seconds without one byte read by the client, while an answer waits to leave."""
+
+
+MOST: Final = 4096
+
+
+OTHER_DESCRIPTORS: Final = 224
+"""Descriptors kept for the database, the relay, files, and for the connections that are just being accepted."""
+
+
+REFUSED_AT_ONCE: Final = 32
+"""Connections beyond the ceiling that are still told why; more are closed without a word."""
+
+
+PEER: Final = "oda.peer"
+"""The key of a request's scope that holds the address from which its connection comes, whatever it forwards."""
+
+
+_log_connections = logging.getLogger("oda")
+
+
+def most_connections() -> int:
+    """How many connections may be open at once in this process, by its limit of descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else max(16, min(MOST, soft - OTHER_DESCRIPTORS))
+
+
+def too_many(headers: Mapping[str, str]) -> ASGIApp:
+    """The answer to who came when every connection was at work."""
+    text = "Le service est occupé : recommencer dans un instant."
+    return PlainTextResponse(text, 503, {**headers, "Retry-After": "5", "Connection": "close"})
+
+
+class ConnectionAddress:
+    """Middleware that notes from where the connection comes, before a forwarded address takes its place."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = {**scope, PEER: scope["client"][0] if scope.get("client") else ""}
+        await self._app(scope, receive, send)
+
+
+class LongestSilentFirst(set[Any]):
+    """A set that is read in the order in which its members were last added."""
+
+    def __init__(self) -> None:
+        self._ordered: dict[Any, None] = {}
+
+    def add(self, connection: Any) -> None:
+        self._ordered[connection] = None
+
+    def discard(self, connection: Any) -> None:
+        self._ordered.pop(connection, None)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._ordered)
+
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+
+class ClientConnection(H11Protocol):
+    """uvicorn's own protocol with deadlines, and a ceiling on how many there are.
+
+    ``headers`` are those of the answers that no application makes.
+    """
+
+    def __init__(self, *args: Any, headers: Mapping[str, str], **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._headers = headers
+        self._most, self.limit_concurrency = self.limit_concurrency or MOST, None  # uvicorn's refusal spares nobody
+        self._ready_at = self._read_at = self.loop.time()
+        self._unread = self._drained = 0
+
+    @property
+    def is_silent(self) -> bool:
+        """True when nothing is to be done for this client before it reads, or sends: a head, a body, or their rest."""
+        cycle = self.cycle
+        return bool(self._unread) or cycle is None or cycle.response_complete or (cycle.more_body and not cycle.body)
+
+    def _is_heard(self) -> None:
+        """Stand last again among those that are silent."""
+        self.connections.discard(self)
+        self.connections.add(self)
+
+    def connection_made(self, transport: Any) -> None:
+        """Take it in; one too many sends away the longest silent, or is told to come back."""
+        super().connection_made(transport)
+        beyond = len(self.connections) - self._most
+        if beyond <= 0:
+            return
+        if silent := next(self._silent_others(), None):
+            silent.leave()
+            return
+        _log_connections.warning("too many connections: %d", self._most)
+        if beyond > REFUSED_AT_ONCE:
+            transport.abort()
+        self.app = cast(Any, too_many(self._headers))
+
+    def _silent_others(self) -> "Iterator[ClientConnection]":
+        """Those that only their client can go on with, the longest silent first; last, those that served before."""
+        others = [c for c in self.connections if isinstance(c, ClientConnection) and c is not self]
+        for has_served in (False, True):
+            for other in others:
+                if (other.cycle is not None) is has_served and other.is_silent:
+                    yield other
+
+    def leave(self) -> None:
+        """Close at once, whatever was not sent."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless it is the endless rest of a body that was refused."""
+        self._is_heard()
+        if self.cycle is not None and self.cycle.response_complete and self.conn.their_state is h11.SEND_BODY:
+            self._drained += len(data)
+            if self._drained > DRAINED:
+                self.leave()
+                return
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request, or for the rest of this one."""
+        self._ready_at = self.loop.time()
+        self._is_heard()
+        self._drained = 0
+        super().on_response_complete()
+
+    def enforce_deadlines(self) -> None:
+        """Close what waited too long for its client; called every second."""
+        now, unread = self.loop.time(), self.transport.get_write_buffer_size()
+        if unread == 0 or unread != self._unread:
+            self._read_at = now
+        self._unread = unread
+        if now - self._read_at > READ_S or now - self._ready_at > self._most_waited:
+            self.leave()
+
+    @property
+    def _most_waited(self) -> float:
+        """Seconds after we were ready in which the next head, or the rest of a body, must have come."""
+        if self.cycle is None:
+            return HEAD_S
+        if not self.cycle.response_complete:
+            return math.inf  # what a body may take is told by portal.connections
+        return DRAIN_S if self.conn.their_state is h11.SEND_BODY else HEAD_S
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: anybody may ask for a WebSocket, and gets the page instead."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, in French."""
+        del msg
+        text = "Cette requête n'est pas du HTTP.".encode()
+        ours = {**self._headers, "content-type": "text/plain; charset=utf-8", "connection": "close"}
+        headers = [(name.encode(), value.encode()) for name, value in ours.items()]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=STATUS_PHRASES[400]), h11.Data(data=text),
+            h11.EndOfMessage(),
+        ):  # fmt: skip
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def enforce_deadlines(connections: Iterable[object]) -> None:
+    """Close every connection that has waited too long for its client."""
+    for connection in list(connections):
+        if isinstance(connection, ClientConnection):
+            connection.enforce_deadlines()
+
+
+LARGEST: Final = 1_000_000
+"""Bytes of a body. What Starlette puts on a disk is larger, so that nothing is ever written there."""
+
+
+LARGEST_OF_ANYONE: Final = 64_000
+"""Bytes of a form that anybody may send; all of this size together cost little."""
+
+
+LARGEST_FILE: Final = 20_000_000
+"""Bytes of the form of an import, which an operator alone sends and which is read in memory."""
+
+
+LARGEST_TOGETHER: Final = 64_000_000
+"""Bytes of all the larger bodies that are being received."""
+
+
+RECEIVED_S: Final = 30
+"""Seconds in which a body must have come whole."""
+
+
+_KEY: Final = "oda.body"
+
+
+WITHOUT_BODY: Final = "oda_without_body"
+"""In the scope of a request whose answer is sent without its body (HEAD): no file leaves."""
+
+
+class Body:
+    """The body of one request while it comes. Raises HTTPException: 413, 408, 503 when too much comes at once."""
+
+    def __init__(self, receive: Receive, announced: str, others: list["Body"]) -> None:
+        self.largest = LARGEST
+        self.received = 0
+        self._receive, self._others, self._is_whole = receive, others, False
+        self._announced = int(announced) if announced.isdecimal() else 0
+        self._due_at = asyncio.get_running_loop().time() + RECEIVED_S
+
+    async def receive(self) -> Message:
+        """The next piece; once the body is whole, whatever else the server says."""
+        if self._is_whole:
+            return await self._receive()
+        self._refuse(self._announced)
+        try:
+            async with asyncio.timeout_at(self._due_at):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
+        self.received += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        self._refuse(self.received)
+        return message
+
+    def _refuse(self, size: int) -> None:
+        if size > self.largest:
+            raise HTTPException(413)
+        if size > LARGEST_OF_ANYONE and sum(body.received for body in self._others) > LARGEST_TOGETHER:
+            raise HTTPException(503)
+
+
+def bound_to_anyone(scope: Scope) -> None:
+    """Bound the body of this request to what anybody may send."""
+    if body := scope.get(_KEY):
+        body.largest = LARGEST_OF_ANYONE
+
+
+def widen_for_file(scope: Scope) -> None:
+    """Let the body of this request be as large as an import's file: to be called once an operator is known."""
+    if body := scope.get(_KEY):
+        body.largest = LARGEST_FILE
+
+
+class BodyLimit:
+    """Middleware around the whole application. What it refuses, the application words: a page, or a problem.
+
+    The connection stays open for the rest of a body that was refused (see ``portal.server``).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._bodies: list[Body] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = Body(receive, Headers(scope=scope).get("content-length", ""), self._bodies)
+        scope[_KEY] = body
+        self._bodies.append(body)
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            self._bodies.remove(body)
+
 
 LONGEST_ANSWER_S: Final = 25
 """Seconds that a request in progress may take after a signal to stop."""
@@ -173,3 +465,24 @@ class Contained:
             _log.error("page failed: %s", type(error).__name__)
             answer = PlainTextResponse("Une erreur nous empêche de répondre.", 500, self._headers)
             await answer(scope, receive, send)
+
+
+# Unexpected errors: a number for the person, the place for the log, the exception's text for neither.
+
+
+_log_incidents = logging.getLogger("oda")
+
+
+def log_incident(error: BaseException) -> str:
+    """Log the incident and return its number.
+
+    An exception's text can hold a code, an address or a password, so only its class and its place are logged;
+    ``ODA_DEBUG=1`` writes the whole traceback on the error output for who debugs with test data.
+    """
+    cause = cause_of(error)
+    number = incident_number(cause)
+    if os.environ.get("ODA_DEBUG") == "1":
+        traceback.print_exception(error, file=sys.stderr)
+    _log_incidents.error("incident %s : %s", number, cause)
+    write_line("incident", "failed", incident=number)
+    return number

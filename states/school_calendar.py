@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from states.characters import plain_hyphens
+from states.validation import plain_hyphens
 from states.vocabulary import Labelled
 
 LATE_DECLARATION_DAYS = 30

@@ -11,31 +11,234 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
-from states.characters import fold, has_invisible, is_invisible, name_flaw, plain_hyphens, without_pasted
+# Characters by their Unicode properties: those that nobody sees, those of a name, the plain letter of each (R16, R17).
+#
+# Every room asks here: a name, a mail, a terminal and a paper must not each have a list of their own.
+
+
+_NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
+"""General categories without a picture: control, format, private, unassigned, surrogate, line and paragraph ends."""
+
+
+_IGNORABLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+"""``Other_Default_Ignorable_Code_Point`` and ``Variation_Selector``, which Python does not know (PropList.txt)."""
+
+
+_LETTERS_OF_A_STYLE: Final = ("<font>", "<wide>", "<narrow>", "<circle>", "<square>")
+"""Compatibility decompositions of letters that only look otherwise: 𝐌, Ｍ."""
+
+
+_HARMLESS: Final = frozenset({"BN", "L", "R", "AL"})
+"""Bidirectional classes of the format characters that turn nothing round."""
+
+
+_APOSTROPHES: Final = "'’‘ʼʻʽʾʿ"
+
+
+_HYPHENS: Final = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+
+
+_MOST_MARKS: Final = 4
+"""Marks upon one letter: Hebrew and Vietnamese need three."""
+
+
+_EAST_ASIAN: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"})
+"""Scripts that stand together in one name, by the first word of their letters' names."""
+
+
+_OF_NO_SCRIPT: Final = frozenset({"COMBINING", "MODIFIER", "FEMININE", "MASCULINE"})
+
+
+_WITH_SOMETHING: Final = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH .+")
+
+
+_PLAIN: Final = {
+    "ı": "i", "ȷ": "j", "œ": "oe", "æ": "ae", "ð": "d", "þ": "th", "ŋ": "n", "ĸ": "k", "ə": "e", "ǝ": "e", "ɛ": "e",
+    "ɔ": "o",
+}  # fmt: skip
+"""Letters whose name does not tell the plain one."""
+
+
+def is_invisible(character: str) -> bool:
+    """Return True for a character that shows nothing of its own; a space does show."""
+    return unicodedata.category(character) in _NOT_SHOWN or _IGNORABLE.match(character) is not None
+
+
+def has_invisible(text: str) -> bool:
+    """Return True when one of the characters is invisible, a line's end included."""
+    if text.isprintable() and not _IGNORABLE.search(text):  # the same question for the whole string at once
+        return False
+    return any(map(is_invisible, text))
+
+
+def without_invisible(text: str) -> str:
+    """The text without its invisible characters, line ends included."""
+    return "".join(c for c in text if not is_invisible(c)) if has_invisible(text) else text
+
+
+def without_pasted(text: str) -> str:
+    """The text without the marks that come with what one pastes: soft hyphens, directions, joiners, selectors (R16).
+
+    Nobody typed them. What stays is to be refused: line ends, controls, characters of no alphabet, and those that turn
+    the letters round, which hide what is written.
+    """
+    return "".join(c for c in text if not _is_pasted(c)) if has_invisible(text) else text
+
+
+def _is_pasted(character: str) -> bool:
+    if _IGNORABLE.match(character):
+        return True
+    return unicodedata.category(character) == "Cf" and unicodedata.bidirectional(character) in _HARMLESS
+
+
+def plain_hyphens(text: str) -> str:
+    """The text with a plain hyphen for each typographic one, which looks the same."""
+    return _HYPHENS.sub("-", text)
+
+
+def name_flaw(name: str) -> str | None:
+    """The part that does not belong in a person's name, in French; None when all does (R16).
+
+    Letters and their marks, of one script; between them spaces, hyphens, apostrophes, and full stops after an
+    abbreviation. No address, no sign, no digit: a name stands in the subjects of mails that the rectorat signs.
+    """
+    if has_invisible(name):
+        return "contient un retour à la ligne ou un caractère invisible"
+    for character in _without_catalan_points(name):
+        if not _is_of_a_name(character):
+            return f"contient « {character} », qui n'est pas d'un nom"
+    if not any(map(str.isalpha, name)):
+        return "ne contient aucune lettre"
+    if _has_stray_marks(name):
+        return "contient un accent qui n'est sur aucune lettre"
+    if re.search(r"\.[^\s.'’-]", name):
+        return "a un point collé au mot qui suit : mettre une espace après le point"
+    if len(_scripts(name)) > 1:
+        return "mêle des lettres de plusieurs alphabets : tout taper dans le même"
+    return None
+
+
+def _without_catalan_points(name: str) -> str:
+    return re.sub("(?<=[lL])·(?=[lL])", "", name)
+
+
+def _is_of_a_name(character: str) -> bool:
+    category = unicodedata.category(character)
+    if category[0] == "L":
+        return not unicodedata.decomposition(character).startswith(_LETTERS_OF_A_STYLE)
+    return category in ("Mn", "Mc", "Pd", "Zs") or character in _APOSTROPHES or character == "."
+
+
+def _has_stray_marks(name: str) -> bool:
+    marks, after_letter = 0, False
+    for character in name:
+        is_mark = unicodedata.category(character)[0] == "M"
+        marks = marks + 1 if is_mark else 0
+        if marks > _MOST_MARKS or (is_mark and not after_letter):
+            return True
+        after_letter = is_mark or character.isalpha()
+    return False
+
+
+def _scripts(name: str) -> set[str]:
+    words = {unicodedata.name(c, "").partition(" ")[0] for c in name if unicodedata.category(c)[0] in "LM"}
+    return {"EAST ASIAN" if word in _EAST_ASIAN else word for word in words - _OF_NO_SCRIPT}
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """A name without case, accents, hyphens, apostrophes: ``"D'Étienne-Noël"`` is ``"d etienne noel"`` (R17).
+
+    The letters of every script count: two people must not be one because theirs were dropped. A letter, its capital
+    and its small one fold alike, and what nobody sees counts for nothing.
+    """
+    seen = without_pasted(text)
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", seen).casefold())
+    if folded.isascii():
+        return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+    return " ".join("".join(map(_folded, folded)).split())
+
+
+@lru_cache(maxsize=4096)
+def _folded(character: str) -> str:
+    """One character of a decomposed text without case: its plain letter, nothing for an accent, else a space."""
+    if unicodedata.combining(character):
+        return ""
+    if plain := _PLAIN.get(character):
+        return plain
+    if with_something := _WITH_SOMETHING.fullmatch(unicodedata.name(character, "")):
+        return with_something[1].lower()
+    return character if unicodedata.category(character)[0] in "LMN" and character not in _APOSTROPHES else " "
+
+
+def plainest(character: str, encoding: str) -> str:
+    """The nearest that an encoding holds: the letter without its accent, the plain letter, else ``?``."""
+    for near in (unicodedata.normalize("NFKC", character), _bare(character), plain_hyphens(character)):
+        try:
+            near.encode(encoding)
+        except UnicodeEncodeError:
+            continue
+        if near:
+            return near
+    return "?"
+
+
+def _bare(character: str) -> str:
+    """A letter without its marks, of the same case."""
+    decomposed = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
+    plain = "".join(_folded(c) if _folded(c).strip() else c for c in decomposed.lower())
+    return plain.capitalize() if decomposed != decomposed.lower() else plain
+
+
+def is_wrongly_decoded(text: str) -> bool:
+    """Return True for UTF-8 that was read as windows-1252 or Latin-1: « Ã© » for « é »."""
+    if text.isascii():
+        return False
+    for encoding in ("windows-1252", "latin-1"):
+        try:
+            text.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+        return True
+    return False
+
 
 MAX_NAME = 100
 
+
 _MAX_TEXT = 1000
+
 
 UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
+
 _UAI = re.compile(r"[0-9]{7}[A-Z]")
+
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
+
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 
+
 _LINE_ENDS = str.maketrans("\n\r\t", "   ")
+
 
 _PARTICLES: Final = frozenset({"de", "du", "des", "d", "dit", "dite", "y", "von", "der", "den"})
 """Words that begin with a small letter inside a name, and before one."""
 
+
 _WORDS: Final = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f][^\W\d_]*)*")
+
 
 _MC: Final = re.compile(r"mc[^\W\d_]{3,}")
 
+
 _SLIPS: Final = 2
 """Letters added, lost, changed or swapped between two domains that are told apart by a slip of the keyboard."""
+
 
 _ANY: Final = "*"
 
@@ -259,3 +462,50 @@ def _proposed_word(word: str, *, is_last: bool) -> str:
 
 def _domain_of(mail: str) -> str:
     return mail.rpartition("@")[2].strip().casefold()
+
+
+# The names of the départements, by the code that people write; and of the collectivities that have a code.
+
+
+_NAMES: Final = """
+01 Ain|02 Aisne|03 Allier|04 Alpes-de-Haute-Provence|05 Hautes-Alpes|06 Alpes-Maritimes|07 Ardèche|08 Ardennes
+09 Ariège|10 Aube|11 Aude|12 Aveyron|13 Bouches-du-Rhône|14 Calvados|15 Cantal|16 Charente
+17 Charente-Maritime|18 Cher|19 Corrèze|2A Corse-du-Sud|2B Haute-Corse|21 Côte-d'Or|22 Côtes-d'Armor|23 Creuse
+24 Dordogne|25 Doubs|26 Drôme|27 Eure|28 Eure-et-Loir|29 Finistère|30 Gard|31 Haute-Garonne|32 Gers|33 Gironde
+34 Hérault|35 Ille-et-Vilaine|36 Indre|37 Indre-et-Loire|38 Isère|39 Jura|40 Landes|41 Loir-et-Cher|42 Loire
+43 Haute-Loire|44 Loire-Atlantique|45 Loiret|46 Lot|47 Lot-et-Garonne|48 Lozère|49 Maine-et-Loire|50 Manche
+51 Marne|52 Haute-Marne|53 Mayenne|54 Meurthe-et-Moselle|55 Meuse|56 Morbihan|57 Moselle|58 Nièvre|59 Nord
+60 Oise|61 Orne|62 Pas-de-Calais|63 Puy-de-Dôme|64 Pyrénées-Atlantiques|65 Hautes-Pyrénées
+66 Pyrénées-Orientales|67 Bas-Rhin|68 Haut-Rhin|69 Rhône|70 Haute-Saône|71 Saône-et-Loire|72 Sarthe|73 Savoie
+74 Haute-Savoie|75 Paris|76 Seine-Maritime|77 Seine-et-Marne|78 Yvelines|79 Deux-Sèvres|80 Somme|81 Tarn
+82 Tarn-et-Garonne|83 Var|84 Vaucluse|85 Vendée|86 Vienne|87 Haute-Vienne|88 Vosges|89 Yonne
+90 Territoire de Belfort|91 Essonne|92 Hauts-de-Seine|93 Seine-Saint-Denis|94 Val-de-Marne|95 Val-d'Oise
+971 Guadeloupe|972 Martinique|973 Guyane|974 La Réunion|975 Saint-Pierre-et-Miquelon|976 Mayotte
+977 Saint-Barthélemy|978 Saint-Martin|986 Wallis-et-Futuna|987 Polynésie française|988 Nouvelle-Calédonie
+"""
+
+
+NAMES: Final = dict(entry.split(" ", 1) for entry in _NAMES.strip().replace("\n", "|").split("|"))
+
+
+_OLD_CODES: Final = {"620": "2A", "720": "2B"}
+"""The codes of Corsica in the numbers of establishments."""
+
+
+UNKNOWN: Final = "Département inconnu"
+
+
+_CODES: Final = {fold(name): code for code, name in NAMES.items()}
+
+
+def code_of_departement(name: str) -> str | None:
+    """``09`` for « Ariège », whatever the accents, the case and the hyphens; None for what is no département's name."""
+    return _CODES.get(fold(name))
+
+
+def departement_name(code: str) -> str:
+    """``Ariège`` for ``09``, ``9`` or ``009``; the code itself when it is nobody's, ``UNKNOWN`` when there is none."""
+    bare = code.strip().upper().lstrip("0").zfill(2)
+    if bare == "00":
+        return UNKNOWN
+    return NAMES.get(_OLD_CODES.get(bare, bare), code.strip())

@@ -130,7 +130,7 @@ def test_bill_of_materials__names_what_is_installed_and_the_definition(dist: Pat
 def test_packages__hold_the_software_its_settings_and_its_documentation(dist: Path) -> None:
     with zipfile.ZipFile(dist / WHEEL) as wheel:
         names = wheel.namelist()
-    assert {"states/decide.py", "workflow/settings/starter.yaml", "portal/cli/main.py"} <= set(names)
+    assert {"states/transitions.py", "workflow/settings/starter.yaml", "portal/cli/main.py"} <= set(names)
     assert not [name for name in names if name.startswith("tests/")]
     with tarfile.open(dist / f"oda_delegations-{VERSION}.tar.gz") as archive:
         stems = {name.partition("/")[2] for name in archive.getnames()}

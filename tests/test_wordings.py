@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("states", "notifications", "workflow", "portal")
 WORDINGS = {"label", "message", "remedy", "sentence"}
 TESTING = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "index", "find"}
-FROM_LIBRARIES = {"notifications/rendering/pdf.py"}
+FROM_LIBRARIES = {"notifications/rendering/papers.py"}
 """Typst warns in English sentences, without a code."""
 
 

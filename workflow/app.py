@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifications.ports import Clock, SystemClock
-from states.characters import fold
-from states.policy import Policy, Timetable
+from states.model import Policy, Timetable
+from states.validation import fold
 from workflow.auth.actors import People
 from workflow.database import schema
 from workflow.database.clock import Ask, DatabaseClock, boot_identity, clock_for, count_seconds
 from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
 from workflow.database.schedule_tables import is_held
 from workflow.engine.clock_check import ClockCheck, Count
-from workflow.journal import installation
-from workflow.journal.chain import JournalHasher
-from workflow.journal.stream import open_stream
+from workflow.journal import chain as installation
+from workflow.journal.chain import JournalHasher, open_stream
 from workflow.settings.infrastructure import connection_url
 from workflow.settings.loader import CurrentPeople
 from workflow.settings.model import Settings
@@ -41,22 +40,20 @@ if TYPE_CHECKING:
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine, Tell
-    from workflow.evidence.claimed_delegations import ClaimedDelegations
-    from workflow.evidence.importer import Lists
+    from workflow.evidence.delegation_attribute import ClaimedDelegations
     from workflow.evidence.list_checks import ListChecks
+    from workflow.evidence.lists import Lists
     from workflow.figures.ledger import FigureLedger
     from workflow.health.metrics import Metrics
-    from workflow.health.report import HealthMonitor
-    from workflow.health.supervisor import SupervisorCall
-    from workflow.journal.exports import ExportJournal
+    from workflow.health.report import HealthMonitor, SupervisorCall
     from workflow.journal.sealing import JournalSealer, StoredSeal
-    from workflow.mail.admin import MailJournal
+    from workflow.journal.security_log import ExportJournal
+    from workflow.mail import MailJournal
     from workflow.removals.connector.service import Connector
     from workflow.requests.collaboration import Assignments, PrivateNotes
     from workflow.retention.service import Retention
     from workflow.schedule.tick import Ticker
-    from workflow.spreadsheets.columns import ColumnChoices
-    from workflow.spreadsheets.staged_imports import StagedImports
+    from workflow.spreadsheets.columns import ColumnChoices, StagedImports
     from workflow.webhooks.sender import WebhookSender
     from workflow.year_end.service import YearEnds
 
@@ -122,7 +119,7 @@ class App:
     @cached_property
     def mailer(self) -> "Mailer":
         """The mails. Raises TemplatesRefused."""
-        from notifications.encryption.sealer import Sealer
+        from notifications.encryption import Sealer
         from notifications.mailer import Mailer
 
         keyring = Keyring(self.secrets)
@@ -161,14 +158,14 @@ class App:
     @cached_property
     def staged_imports(self) -> "StagedImports":
         """What was read in files, until it is confirmed (R91)."""
-        from workflow.spreadsheets.staged_imports import StagedImports
+        from workflow.spreadsheets.columns import StagedImports
 
         return StagedImports(self.database, self.clock)
 
     @cached_property
     def export_journal(self) -> "ExportJournal":
         """The lists that leave as files, recorded (R108)."""
-        from workflow.journal.exports import ExportJournal
+        from workflow.journal.security_log import ExportJournal
 
         return ExportJournal(self.database, self.hasher, self.clock)
 
@@ -196,7 +193,7 @@ class App:
     @cached_property
     def mail_journal(self) -> "MailJournal":
         """Mail actions and losses, written in the journal."""
-        from workflow.mail.admin import MailJournal
+        from workflow.mail import MailJournal
 
         return MailJournal(self.engine, self.mailer)
 
@@ -258,14 +255,14 @@ class App:
     @cached_property
     def claimed_delegations(self) -> "ClaimedDelegations":
         """What the identities of RUPN say of their delegations (R113)."""
-        from workflow.evidence.claimed_delegations import ClaimedDelegations
+        from workflow.evidence.delegation_attribute import ClaimedDelegations
 
         return ClaimedDelegations(self.database, self.clock, self.policy)
 
     @cached_property
     def lists(self) -> "Lists":
         """The list of RUPN and that of delegations (R93)."""
-        from workflow.evidence.importer import Lists
+        from workflow.evidence.lists import Lists
 
         return Lists(
             self.database, self.hasher, self.clock, self.settings.zoneinfo,
@@ -371,7 +368,7 @@ class App:
         """The call that each good tick makes, when the settings name an address (R115)."""
         if self.settings.monitoring.ping_url is None:
             return None
-        from workflow.health.supervisor import SupervisorCall  # its HTTP client costs only who calls somebody
+        from workflow.health.report import SupervisorCall  # its HTTP client costs only who calls somebody
 
         return SupervisorCall(settings=self.settings.monitoring)
 

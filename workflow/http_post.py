@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from states import french
-from workflow.settings.addresses import AllowedHosts, Resolver, check_addresses, resolve_host
+from workflow.settings.infrastructure import AllowedHosts, Resolver, check_addresses, resolve_host
 
 _CERTIFICATE: Final = {
     9: "il n'est pas encore valable", 10: "il a expiré", 18: "il n'est signé que par lui-même",

@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import Sealer
+from notifications import encryption as seals
+from notifications.encryption import Sealer
 from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
@@ -15,7 +15,7 @@ from workflow.auth.actors import require_operator
 from workflow.auth.second_factor import count_factors_under_other_keys, reseal_factors
 from workflow.database.clock import require_right_clock
 from workflow.database.connection import Database
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 from workflow.settings.secrets import Keyring, KeyringFixed
 

@@ -14,7 +14,6 @@ from notifications.authoring.reference import ALL_KINDS, choice_values, given_to
 from notifications.messages.catalogue import MailContext, template_of
 from notifications.rendering.child import ChildStopped, TooLong, run_in_child, step
 from notifications.rendering.environment import TemplateLoader, TemplateProblem, own_names
-from notifications.rendering.exports import CODES, REMOVALS, Unexportable, codes, removals
 from notifications.rendering.papers import (
     COMMON,
     Paper,
@@ -23,11 +22,22 @@ from notifications.rendering.papers import (
     blank_charter,
     blank_first_connection,
     charter_version,
+    compile_paper,
     example_figures,
     papers_of,
 )
-from notifications.rendering.pdf import compile_paper
-from notifications.rendering.renderer import FRAME, Renderer, Unrenderable, suggestion, why
+from notifications.rendering.renderer import (
+    CODES,
+    FRAME,
+    REMOVALS,
+    Renderer,
+    Unexportable,
+    Unrenderable,
+    codes,
+    removals,
+    suggestion,
+    why,
+)
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, TransientMail
 
 PaperProblems = Callable[[TemplateLoader, MailContext], list[TemplateProblem]]

@@ -62,7 +62,7 @@ from notifications.messages.facts import (
     YearEndNotice,
     YearEndReport,
 )
-from notifications.rendering.exports import DrawnCode, Removal
+from notifications.rendering.renderer import DrawnCode, Removal
 from notifications.vocabulary import AnyKind, Kind, TransientMail
 from states.rules.revocation import Action
 from states.rules.schedule import ClockFault, Hold

@@ -25,9 +25,8 @@ from notifications.authoring.examples import (
 from notifications.messages.catalogue import CATALOGUE, MailContext, facts_class, template_of
 from notifications.messages.facts import Doc, Late
 from notifications.rendering.environment import own_names, own_wordings
-from notifications.rendering.exports import CODES, REMOVALS, DrawnCode, Removal
 from notifications.rendering.papers import COMMON, papers_of
-from notifications.rendering.renderer import FRAME
+from notifications.rendering.renderer import CODES, FRAME, REMOVALS, DrawnCode, Removal
 from notifications.vocabulary import AnyKind, Audience, Kind, TransientMail
 from states import french
 from states.vocabulary import Labelled

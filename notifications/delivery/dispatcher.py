@@ -10,8 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from notifications.delivery.attachments import Attachment
-from notifications.delivery.message import compose, mask_code
+from notifications.delivery.message import Attachment, compose, mask_code
 from notifications.delivery.smtp import RelayConnection, RelayTrouble
 from notifications.delivery.transactions import (
     GATHER_SECONDS,
@@ -25,9 +24,8 @@ from notifications.delivery.transactions import (
     OnPause,
 )
 from notifications.mailer import Mailer
-from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
-from notifications.outbox.retry import SendOutcome, SendResult, relay_fault
+from notifications.outbox.retry import Pause, SendOutcome, SendResult, relay_fault
 from notifications.ports import Clock, Transactions, crash_point, words_of
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage

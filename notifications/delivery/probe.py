@@ -25,8 +25,8 @@ from notifications.delivery.smtp import (
     describe_error,
 )
 from notifications.mailer import Mailer
+from notifications.messages.catalogue import Mail
 from notifications.messages.facts import RelayCheck
-from notifications.messages.mail import Mail
 from notifications.outbox.retry import (
     ASKS_LOGIN,
     Command,

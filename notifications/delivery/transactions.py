@@ -8,27 +8,19 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from notifications.delivery.attachments import (
-    Attachment,
-    DocumentMissing,
-    attachments_of,
-    has_attachments,
-)
-from notifications.delivery.message import new_message_id
+from notifications import encryption as seals
+from notifications.delivery.message import Attachment, DocumentMissing, attachments_of, has_attachments, new_message_id
 from notifications.delivery.smtp import RelayTrouble
-from notifications.encryption import seals
-from notifications.encryption.sealer import CodeUnreadable
+from notifications.encryption import CodeUnreadable
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import CATALOGUE, Mail
 from notifications.messages.operator_reports import is_to_report
-from notifications.outbox import circuit_breaker, queue
-from notifications.outbox.circuit_breaker import Pause
+from notifications.outbox import queue
+from notifications.outbox import retry as circuit_breaker
 from notifications.outbox.queue import Claim
-from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
+from notifications.outbox.retry import Pause, RetryRules, SendOutcome, SendResult
 from notifications.ports import Clock, Transactions, crash_point
-from notifications.rendering.papers import PaperUnmakeable, from_json, papers_of, to_json
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import PaperUnmakeable, compile_paper, from_json, papers_of, to_json
 from notifications.rendering.renderer import Unrenderable
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage

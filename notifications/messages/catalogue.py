@@ -1,26 +1,172 @@
 """The catalogue of mails: facts, audience, priority and lifetime of each kind; the académie's own values in them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from notifications.messages import facts, pages
+from notifications.messages import facts
 from notifications.messages.facts import Doc
-from notifications.messages.pages import PageOf
 from notifications.vocabulary import (
     CODE_KINDS,
     CODE_MAILS,
     LINK_KINDS,
     AnyKind,
     Audience,
+    Fault,
     Kind,
     Priority,
+    Stage,
     TransientMail,
 )
+from states.vocabulary import State, Step, WithdrawReason
+
+# The page of the portal on which each mail's request is done (R55): decided by its kind and its facts, when worded.
+#
+# A mail that asks for nothing there leads to none. These pages ask to sign in and come back; none signs in by itself.
+
+
+PageOf = Callable[[Any], str | None]
+"""From the facts of a mail to the path of its page, which begins with a slash; None: nothing is to be done there."""
+
+
+CHEF_HOME: Final = "/etablissement"
+
+
+RENEWALS: Final = f"{CHEF_HOME}/reprendre"
+
+
+RECTORAT_HOME: Final = "/rectorat"
+
+
+def chef_step(slug: str = "") -> PageOf:
+    """The page on which the establishment takes a step of the request, or the request's own."""
+    return lambda about: _request_page(CHEF_HOME, about, slug)
+
+
+def rectorat_step(slug: str = "") -> PageOf:
+    """The page of the request at the rectorat, or that of one of its actions."""
+    return lambda about: _request_page(RECTORAT_HOME, about, slug)
+
+
+def _request_page(home: str, about: facts.OnRequest, slug: str) -> str:
+    return f"{home}/demandes/{quote(about.reference)}{f'/{slug}' if slug else ''}"
+
+
+_REDO_SLUGS: Final = {Step.DELEGATION: "delegation", Step.CHARTER: "charte", Step.CONFIRMATION: "envoi"}
+
+
+_NEXT_SLUGS: Final = {State.DECLARED: "delegation", State.DELEGATED: "charte", State.CHARTER_SIGNED: "envoi"}
+
+
+def chef_home(about: facts.OfEstablishment | facts.OnRequest) -> str:
+    """The establishment's home: this one's, for a head who has several in one session."""
+    return _of_school(CHEF_HOME, about)
+
+
+def renewals(about: facts.OfEstablishment) -> str:
+    """The renewals of the establishment."""
+    return _of_school(RENEWALS, about)
+
+
+def _of_school(path: str, about: facts.OfEstablishment | facts.OnRequest) -> str:
+    """A page that shows one establishment of the session, put in view by its UAI."""
+    return f"{path}?uai={quote(about.establishment.uai, safe='')}"
+
+
+def people(about: facts.OfEstablishment) -> str:
+    """The people bound to the establishment (R103)."""
+    return _of_school(f"{CHEF_HOME}/personnes", about)
+
+
+def redo(about: facts.SentBack) -> str:
+    """The step to redo; of a declaration the request itself, where it is read, corrected or kept."""
+    return _request_page(CHEF_HOME, about, _REDO_SLUGS.get(about.step, ""))
+
+
+def go_on(about: facts.StalledReminder) -> str:
+    """The step that waits for the establishment; its home when several do."""
+    return (
+        chef_home(about) if about.other_requests else _request_page(CHEF_HOME, about, _NEXT_SLUGS.get(about.state, ""))
+    )
+
+
+def hand_over(about: facts.HandoverReminder) -> str:
+    """The code to read, or the confirmation of its hand-over; the establishment's home when other requests wait too."""
+    slug = "code" if about.to_read else "remise"
+    return chef_home(about) if about.other_requests else _request_page(CHEF_HOME, about, slug)
+
+
+def renew(about: facts.YearEndNotice) -> str | None:
+    """The renewals that are left, else the requests to finish; none before the next year is open."""
+    if not about.next_year_label:
+        return None
+    return renewals(about) if about.to_renew else chef_home(about)
+
+
+def declare_another(about: facts.Withdrawn) -> str | None:
+    """A new declaration, when the request was abandoned for another person."""
+    return _of_school(f"{CHEF_HOME}/declarer", about) if about.reason is WithdrawReason.OTHER_PERSON else None
+
+
+def settle(about: facts.ChangeToHandle | facts.ChangeDue) -> str:
+    """The settlement of the report."""
+    return f"{_request_page(RECTORAT_HOME, about, 'regler')}?signalement={about.number}"
+
+
+def after_year_end(about: facts.YearEndReport) -> str | None:
+    """The rights to remove, else the mails that wait for a mailbox."""
+    if about.removals + about.questions:
+        return f"{RECTORAT_HOME}/retraits"
+    return f"{RECTORAT_HOME}/courriels?motif={Fault.NO_MAILBOX.value}" if about.without_mailbox else None
+
+
+def confirm_year_end(about: facts.BrakeAlert) -> str:
+    """The confirmation of the year's end that is held."""
+    return f"{RECTORAT_HOME}/fin-d-annee/{quote(about.year.label)}/confirmer"
+
+
+def clock_page(_: facts.ClockAlert) -> str:
+    """The machines and their clocks, where a date that is right is confirmed (R52)."""
+    return f"{RECTORAT_HOME}/horloge"
+
+
+def lost_webhooks(about: facts.WebhookFailing) -> str:
+    """What another system never received (R118)."""
+    return f"{RECTORAT_HOME}/webhooks?logiciel={quote(about.endpoint)}&etape=given_up"
+
+
+def dead_mails(about: facts.MailUndeliverable) -> str:
+    """The dead mail, all those of its cause; the establishment whose mailbox is at fault, or is missing."""
+    place = f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}"
+    is_known = about.establishment.uai != facts.UNKNOWN_UAI
+    if about.count > 1 and about.same_mailbox and is_known:
+        return place
+    if about.count > 1:
+        return f"{RECTORAT_HOME}/courriels{f'?motif={quote(about.cause)}' if about.cause else ''}"
+    if not about.recipient and is_known:
+        return f"{place}/boite"
+    return f"{RECTORAT_HOME}/courriels{f'/{about.mail}' if about.mail else ''}"
+
+
+ACCOUNT: Final = "/compte"
+"""Where a person sees their open sessions and ends them (R107)."""
+
+
+SUBSTITUTIONS: Final = "/compte/suppleances"
+"""Where a substitution is seen and ended (R114)."""
+
+
+def confirm_mailbox(about: facts.MailboxToConfirm) -> str | None:
+    """The establishment, where its mailbox is confirmed; none when codes leave for it already."""
+    if not about.codes_from:
+        return None
+    return f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,52 +295,61 @@ class CatalogueEntry:
 
 
 _OPERATORS: Final = Audience.OPERATORS
+
+
 _A_DAY: Final = timedelta(days=1)
+
+
 _SOON: Final = timedelta(days=3)
+
+
 _A_WEEK: Final = timedelta(days=7)
+
+
 _LONG: Final = timedelta(days=60)
+
 
 CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
     entry.kind: entry
     for entry in (
-        CatalogueEntry(Kind.DECLARED, facts.Declared, page=pages.chef_step("delegation")),
-        CatalogueEntry(Kind.DELEGATED, facts.Delegated, page=pages.chef_step("charte")),
-        CatalogueEntry(Kind.CHARTER_SIGNED, facts.CharterSigned, page=pages.chef_step("envoi")),
+        CatalogueEntry(Kind.DECLARED, facts.Declared, page=chef_step("delegation")),
+        CatalogueEntry(Kind.DELEGATED, facts.Delegated, page=chef_step("charte")),
+        CatalogueEntry(Kind.CHARTER_SIGNED, facts.CharterSigned, page=chef_step("envoi")),
         CatalogueEntry(Kind.SUBMITTED, facts.Submitted),
-        CatalogueEntry(Kind.SENT_BACK, facts.SentBack, lifetime=_LONG, page=pages.redo),
-        CatalogueEntry(Kind.QUESTION, facts.Question, page=pages.chef_step("reponse")),
-        CatalogueEntry(Kind.CODE_ISSUED, facts.CodeIssued, page=pages.chef_step("remise")),
-        CatalogueEntry(Kind.CODE_REISSUED, facts.CodeReissued, page=pages.chef_step("remise")),
-        CatalogueEntry(Kind.CODE_TO_READ, facts.CodeToRead, page=pages.chef_step("code")),
+        CatalogueEntry(Kind.SENT_BACK, facts.SentBack, lifetime=_LONG, page=redo),
+        CatalogueEntry(Kind.QUESTION, facts.Question, page=chef_step("reponse")),
+        CatalogueEntry(Kind.CODE_ISSUED, facts.CodeIssued, page=chef_step("remise")),
+        CatalogueEntry(Kind.CODE_REISSUED, facts.CodeReissued, page=chef_step("remise")),
+        CatalogueEntry(Kind.CODE_TO_READ, facts.CodeToRead, page=chef_step("code")),
         CatalogueEntry(Kind.KEY_EXTENDED, facts.KeyExtended),
         CatalogueEntry(Kind.CHANGE_REPORTED, facts.ChangeReported),
-        CatalogueEntry(Kind.REPORT_SETTLED, facts.ReportSettled, lifetime=_LONG, page=pages.chef_step()),
-        CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG, page=pages.declare_another),
+        CatalogueEntry(Kind.REPORT_SETTLED, facts.ReportSettled, lifetime=_LONG, page=chef_step()),
+        CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG, page=declare_another),
         CatalogueEntry(Kind.REVOKED, facts.Revoked, lifetime=_LONG),
         CatalogueEntry(Kind.REMOVAL_CONFIRMED, facts.RemovalConfirmed, lifetime=_LONG),
-        CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG, page=pages.renewals),
-        CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=pages.hand_over),
-        CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON, page=pages.go_on),
-        CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON, page=pages.renew),
-        CatalogueEntry(Kind.RENEWAL_INVITATION, facts.RenewalInvitation, lifetime=_A_WEEK, page=pages.renewals),
-        CatalogueEntry(Kind.NEW_REQUEST, facts.NewRequest, _OPERATORS, _LONG, page=pages.rectorat_step()),
-        CatalogueEntry(Kind.REMOVAL_TASK, facts.RemovalTask, _OPERATORS, _LONG, page=pages.rectorat_step("retrait")),
-        CatalogueEntry(Kind.CHANGE_TO_HANDLE, facts.ChangeToHandle, _OPERATORS, _LONG, page=pages.settle),
-        CatalogueEntry(Kind.CHANGE_DUE, facts.ChangeDue, _OPERATORS, page=pages.settle),
-        CatalogueEntry(Kind.LATE_DIGEST, facts.LateDigest, _OPERATORS, _A_DAY, page=pages.RECTORAT_HOME),
-        CatalogueEntry(Kind.YEAR_END_REPORT, facts.YearEndReport, _OPERATORS, _LONG, page=pages.after_year_end),
-        CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG, page=pages.confirm_year_end),
-        CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS, page=pages.dead_mails),
-        CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS, page=pages.clock_page),
-        CatalogueEntry(Kind.WEBHOOK_FAILING, facts.WebhookFailing, _OPERATORS, page=pages.lost_webhooks),
+        CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG, page=renewals),
+        CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=hand_over),
+        CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON, page=go_on),
+        CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON, page=renew),
+        CatalogueEntry(Kind.RENEWAL_INVITATION, facts.RenewalInvitation, lifetime=_A_WEEK, page=renewals),
+        CatalogueEntry(Kind.NEW_REQUEST, facts.NewRequest, _OPERATORS, _LONG, page=rectorat_step()),
+        CatalogueEntry(Kind.REMOVAL_TASK, facts.RemovalTask, _OPERATORS, _LONG, page=rectorat_step("retrait")),
+        CatalogueEntry(Kind.CHANGE_TO_HANDLE, facts.ChangeToHandle, _OPERATORS, _LONG, page=settle),
+        CatalogueEntry(Kind.CHANGE_DUE, facts.ChangeDue, _OPERATORS, page=settle),
+        CatalogueEntry(Kind.LATE_DIGEST, facts.LateDigest, _OPERATORS, _A_DAY, page=RECTORAT_HOME),
+        CatalogueEntry(Kind.YEAR_END_REPORT, facts.YearEndReport, _OPERATORS, _LONG, page=after_year_end),
+        CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG, page=confirm_year_end),
+        CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS, page=dead_mails),
+        CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS, page=clock_page),
+        CatalogueEntry(Kind.WEBHOOK_FAILING, facts.WebhookFailing, _OPERATORS, page=lost_webhooks),
         CatalogueEntry(Kind.JOURNAL_SEAL, facts.JournalSealed, _OPERATORS, _LONG),
         CatalogueEntry(Kind.MAILBOX_CHANGED, facts.MailboxChanged),
-        CatalogueEntry(Kind.MAILBOX_TO_CONFIRM, facts.MailboxToConfirm, _OPERATORS, page=pages.confirm_mailbox),
-        CatalogueEntry(Kind.IDENTITY_BOUND, facts.IdentityBound, page=pages.people),
-        CatalogueEntry(Kind.NEW_SIGN_IN, facts.NewSignIn, _OPERATORS, _A_WEEK, page=pages.ACCOUNT),
-        CatalogueEntry(Kind.FACTOR_CHANGED, facts.FactorChanged, _OPERATORS, _A_WEEK, page=pages.ACCOUNT),
-        CatalogueEntry(Kind.SUBSTITUTION, facts.Substituted, _OPERATORS, _A_WEEK, page=pages.SUBSTITUTIONS),
-        CatalogueEntry(Kind.SUBSTITUTION_CHEF, facts.SubstitutedChef, lifetime=_A_WEEK, page=pages.SUBSTITUTIONS),
+        CatalogueEntry(Kind.MAILBOX_TO_CONFIRM, facts.MailboxToConfirm, _OPERATORS, page=confirm_mailbox),
+        CatalogueEntry(Kind.IDENTITY_BOUND, facts.IdentityBound, page=people),
+        CatalogueEntry(Kind.NEW_SIGN_IN, facts.NewSignIn, _OPERATORS, _A_WEEK, page=ACCOUNT),
+        CatalogueEntry(Kind.FACTOR_CHANGED, facts.FactorChanged, _OPERATORS, _A_WEEK, page=ACCOUNT),
+        CatalogueEntry(Kind.SUBSTITUTION, facts.Substituted, _OPERATORS, _A_WEEK, page=SUBSTITUTIONS),
+        CatalogueEntry(Kind.SUBSTITUTION_CHEF, facts.SubstitutedChef, lifetime=_A_WEEK, page=SUBSTITUTIONS),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RUPN, facts.SignInRupn, Audience.RUPN, timedelta(minutes=30)),
@@ -210,3 +365,77 @@ def template_of(kind: AnyKind) -> str:
 def facts_class(kind: AnyKind) -> Any:
     """The class of a mail's facts."""
     return facts.RelayCheck if isinstance(kind, TransientMail) else CATALOGUE[kind].facts
+
+
+# A mail before it is stored, and as it is read back.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A mail to enqueue: its recipient and its facts.
+
+    ``recipient`` is empty when the establishment has no mailbox (R15). ``dedupe_key`` makes it leave once, however
+    often it is enqueued. ``not_before`` None lets it leave at once; ``not_after`` None takes the lifetime of its kind.
+    ``sealed_for`` names what its secret was sealed for when that is no request (R72). ``other_references``: other
+    requests that it is about; it then needs a dedupe key.
+    """
+
+    kind: Kind
+    audience: Audience
+    recipient: str
+    context: Any
+    uai: str | None = None
+    reference: str | None = None
+    dedupe_key: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    sealed_for: str | None = None
+    other_references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mail:
+    """A stored mail; its fields are the columns of ``outgoing_mail``.
+
+    ``body`` and ``html`` show a placeholder where a code stands (R60); ``context`` and ``papers`` are JSON. The last
+    fields are for ``outbox.queue``: see ``OutgoingMail``.
+    """
+
+    id: int
+    kind: Kind
+    audience: Audience
+    uai: str | None = None
+    reference: str | None = None
+    recipient: str
+    context: str
+    priority: int
+    created_at: datetime
+    not_after: datetime
+    stage: Stage
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    lease_token: str | None = None
+    message_id: str | None = None
+    dated_at: datetime | None = None
+    subject: str | None = None
+    body: str | None = None
+    html: str | None = None
+    papers: str | None = None
+    last_reply: str | None = None
+    fault: Fault | None = None
+    sent_at: datetime | None = None
+    doubted_at: datetime | None = None
+    seal_id: str | None = None
+    replaces_id: int | None = None
+    put_off_since: datetime | None = None
+    disputed: str | None = None
+    others_accepted: bool = False
+    proofs: int = 0
+    relay_blamed: bool = False
+    reported_at: datetime | None = None
+    erased_at: datetime | None = None
+
+    @property
+    def title(self) -> str:
+        """The mail's subject matter, in French, for a list."""
+        return self.kind.label

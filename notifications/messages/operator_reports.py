@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.catalogue import CATALOGUE, Draft, Mail
 from notifications.messages.facts import (
     UNKNOWN_UAI,
     BrakeAlert,
@@ -21,7 +21,6 @@ from notifications.messages.facts import (
     Year,
     YearEndReport,
 )
-from notifications.messages.mail import Draft, Mail
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind
 from states import french
 from states.model import Establishment

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from notifications.messages.catalogue import MailContext
+from notifications.messages.catalogue import Draft, MailContext
 from notifications.messages.facts import (
     ChangeReported,
     ChangeToHandle,
@@ -31,7 +31,6 @@ from notifications.messages.facts import (
     Year,
     YearEnded,
 )
-from notifications.messages.mail import Draft
 from notifications.messages.operator_reports import OperatorReports
 from notifications.vocabulary import Audience, Kind
 from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent, SealCode, SendDrawn

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal, null, select, update
 
-from notifications.messages.mail import Mail
-from notifications.outbox.store import COLUMNS, mail_from
-from notifications.outbox.tables import MAILS, SEALS, is_about
+from notifications.messages.catalogue import Mail
+from notifications.outbox.store import COLUMNS, MAILS, SEALS, is_about, mail_from
 from notifications.vocabulary import LINK_KINDS, Audience, Fault, Kind, Stage
 
 if TYPE_CHECKING:

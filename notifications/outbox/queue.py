@@ -13,10 +13,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, select, text, true, update
 
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import Mail
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
-from notifications.outbox.store import COLUMNS, load_mails, mail_from
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import COLUMNS, MAILS, load_mails, mail_from
 from notifications.sql import UtcDateTime, batches, update_rows
 from notifications.vocabulary import CODE_MAILS, Fault, Kind, Stage
 

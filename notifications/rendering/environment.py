@@ -27,7 +27,7 @@ from jinja2 import (
 )
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from notifications.rendering.typography import csv_cell, iso_day, short_day
+from notifications.rendering.markup import csv_cell, iso_day, short_day
 from states import french
 
 MAX_BYTES: Final = 500_000

@@ -20,18 +20,103 @@ A blank line ends a block, and so does a line that begins with another mark:
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
 from html import escape
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from notifications.rendering.typography import NBSP, WIDTH, french_spacing
+from states.validation import has_invisible, without_invisible
+
+# French spacing, values that cannot break out of their line, and values as other software reads them (R83).
+
+
+WIDTH: Final = 72
+
+
+NBSP: Final = "\u00a0"
+
+
+_MONTH = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+
+
+BOUND: Final = re.compile(
+    " (?:(?=[:;?!»])"  # before the high signs
+    r"|(?<=[«\drh°] )(?:"  # only after these, so that most of a text's spaces are passed over at once
+    "(?<=« )"
+    rf"|(?<=[\dr] )(?=(?:{_MONTH}|jours?|mois|h|%)\b)"  # 31 août, 1er mars, 10 jours
+    r"|(?<=\d h )(?=\d\d\b)"  # 9 h 05
+    r"|(?<=n° )(?=\d)))"
+)
+"""Each space of a text that must not break."""
+
+
+def one_line(value: str) -> str:
+    """A value on one line: line breaks and runs of spaces become a space, invisible characters go."""
+    line = " ".join(value.split())
+    if not has_invisible(line):
+        return line
+    return " ".join(without_invisible(line).split())  # once more: what went may have held spaces apart
+
+
+def single_line(value: Any) -> Any:
+    """The same facts with every string on one line, at any depth."""
+    if type(value) is str:
+        return one_line(value)
+    if isinstance(value, tuple):
+        return tuple(single_line(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: single_line(getattr(value, f.name)) for f in fields(value)})
+    return value
+
+
+def french_spacing(line: str) -> str:
+    """French spacing: a space that must not break before ``: ; ? !``, inside guillemets, in a date, after ``n°``."""
+    return BOUND.sub(NBSP, line)
+
+
+_FORMULA: Final = tuple("=+-@|%＝＋－＠")
+
+
+_QUOTED: Final = re.compile(r'[;,|"]')
+
+
+def csv_cell(value: object) -> str:
+    """A value as one cell of a CSV file, whatever separates the cells; nothing for None, ``31/08/2027`` for a date.
+
+    Line ends, tabs and invisible characters go; what a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    if isinstance(value, bool):
+        text = "oui" if value else "non"
+    elif isinstance(value, date):
+        text = short_day(value)
+    else:
+        text = "" if value is None else one_line(str(value))
+    neutral = f"'{text}" if text.startswith(_FORMULA) else text
+    if _QUOTED.search(neutral):
+        doubled = neutral.replace('"', '""')
+        return f'"{doubled}"'
+    return neutral
+
+
+def short_day(value: date | None) -> str:
+    """``31/08/2027``; nothing for None."""
+    return f"{value:%d/%m/%Y}" if value else ""
+
+
+def iso_day(value: date | None) -> str:
+    """``2027-08-31``; nothing for None."""
+    return f"{value:%Y-%m-%d}" if value else ""
+
 
 MASK: Final = "[code masqué]"
+
 
 SLOT: Final = f"    {MASK}"
 """The line that stands for the code. No value can forge it: values begin no line, and nothing is indented so."""
 
+
 LINK_MASK: Final = "[lien masqué]"
+
 
 _INDENT: Final = "    "
 
@@ -111,14 +196,19 @@ class Foot:
 
 Block: TypeAlias = Paragraph | Heading | Items | MarkupFacts | Notice | Lines | Button | Slot | LinkSlot | Foot
 
+
 _MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| |> | {4}|--$")
+
 
 _PLAIN, _STEP, _VERBATIM, _BUTTON_MARK, _FOOT = "", "1. ", "    ", "> ", "--"
 
+
 _LINK_LINE: Final = link_slot("")
+
 
 _JOINED = frozenset({_PLAIN, "- ", _STEP, "= ", "! "})
 """Blocks in which a line without a mark goes on with the line above."""
+
 
 _ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK_LINE, _BUTTON_MARK, _FOOT})
 """Blocks that hold one entry."""
@@ -240,52 +330,70 @@ def _filled(text: str, first: str = "", then: str = "") -> list[str]:
 HTML_SLOT: Final = f'<strong id="code">{MASK}</strong>'
 """The element that stands for the code. No value can forge it: a value's ``<`` is escaped."""
 
+
 HTML_LINK_SLOT: Final = f'{LINK_MASK}">Me connecter</a>'
 """The end of the button, whose address the secret of a link will end. No value can forge it either."""
 
+
 BLUE: Final = "#000091"
+
 
 _LEFT = 'role="presentation" width="100%" cellpadding="0" cellspacing="0"'
 
+
 _BELOW = "margin:0 0 16px"
+
 
 _CELL = "padding:8px 0;border-bottom:1px solid #dddddd;text-align:left;vertical-align:top"
 
+
 _NOTICE_CELL = "padding:12px 16px 4px;border-left:4px solid #b34000;background:#ffe9e6;color:#161616"
+
 
 _CODE_CELL = (
     f"padding:20px 8px;border:2px solid {BLUE};background:#f5f5fe;color:#161616;text-align:center;"
     "font:bold 24px/32px Consolas,'Courier New',monospace;letter-spacing:1px"
 )
 
+
 _BUTTON = (
     f"display:inline-block;padding:12px 24px;border:2px solid #6a6af4;background:{BLUE};color:#ffffff!important;"
     "text-decoration:none;font:bold 18px/24px Arial,Helvetica,sans-serif"
 )
 
+
 _PRE = "padding:12px 16px;background:#eeeeee;color:#161616;font:16px/24px Consolas,'Courier New',monospace"
+
 
 _LINK_STYLE = f"color:{BLUE};overflow-wrap:anywhere"
 
+
 _NEXT_LINE = "display:inline-block;max-width:100%"
 """Rather goes to the next line than is cut after a hyphen; cut all the same when it is longer than a line."""
+
 
 _ADDRESS = re.compile(
     r"(?<!\w)(?i:https?)://\w[^\s<>\"«»“”]*"
     r"|(?<![\w.+@/'’!#$%&*=?^`{|}~-])[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?![\w@-]|\.\w)"
 )
 
+
 _HYPHENS = re.compile(r"(?:\b[A-Z]{2,8}-)?\b\d{4}-\d{1,6}\b")
 """A school year, a request's reference: not to be cut after a hyphen."""
+
 
 _OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]{,30}(?!\S)")
 """An option of a command, to be copied: not to be cut either."""
 
+
 _WHOLE = r'<span style="white-space:nowrap">\g<0></span>'
+
 
 _DIGITS = re.compile(r"\d-\d")
 
+
 _TRAILING = re.compile(r"[.,;:!?'’…]+$")
+
 
 _PAIRS = ((")", "("), ("]", "["), ("}", "{"))
 

@@ -1,20 +1,20 @@
 """Actions of programs: one route per trigger, and a batch; the same refusals as everywhere (R7 to R10)."""
 
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from datetime import date
+from datetime import date, datetime
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Final, Literal, get_type_hints
 
-from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from pydantic import Field, SecretStr, StrictBool, create_model
 
-from portal.api.auth import Acting, Caller, Context, Installation, count_commands
-from portal.api.field_types import LONGEST, Count, Day, Reference, RequestModel, ResponseModel, Text, Year
-from portal.api.json_bodies import only_json
-from portal.api.problems import Problem, Refusal, problem_of, refusal_responses
-from portal.api.requests import PREFIX, ReferencePath, path_of
-from portal.api.schemas import ReasonOut
+from portal.api.auth import Acting, ActingOperator, Caller, Context, Installation, OfRectorat, count_commands
+from portal.api.problems import Problem, Refusal, of_form, only_json, problem_of, refusal_responses
+from portal.api.requests import PREFIX, Limit, ReferencePath, next_page, path_of
+from portal.api.schemas import LONGEST, Count, Day, ReasonOut, Reference, RequestModel, ResponseModel, Text, Year
 from portal.texts import TRIGGER_TEXTS
 from states.commands import COMMANDS, Code, Command
 from states.decision import Refused
@@ -23,7 +23,16 @@ from states.school_calendar import SchoolYear
 from states.transitions import BY_TRIGGER
 from states.vocabulary import RequestedBy, Role, State, Trigger
 from workflow.auth.rate_limit import REFUSED_CALLS
-from workflow.engine.sequence import execute_in_batches
+from workflow.codes.batches import (
+    MOST_DRAWN,
+    BatchView,
+    UnknownBatch,
+    erase_codes,
+    list_batches,
+    load_batch,
+    send_codes,
+)
+from workflow.engine.engine import Result, execute_in_batches
 
 OPEN: Final[dict[Trigger, type[Command]]] = {
     trigger: kind
@@ -33,10 +42,13 @@ OPEN: Final[dict[Trigger, type[Command]]] = {
 """The commands open to programs: only the schedule says that a year is over (R50), and codes are drawn in batches,
 whose file a person takes to the ODA server (R97)."""
 
+
 BIRTHS: Final = (Trigger.DECLARE, Trigger.RENEW)
+
 
 MOST: Final = 100
 """Commands in a batch."""
+
 
 Key = Annotated[
     str | None,
@@ -62,6 +74,7 @@ _WIRE_TYPES: Final[dict[Any, Any]] = {
 
 
 _TEXT = "quelques mots, sans nom ni donnée de santé"
+
 
 FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "reference": ("La référence de la demande.", "ODA-2027-00001"),
@@ -118,6 +131,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "amend.drane_declared_on": ("Le jour de la déclaration à la DRANE.", None),
 }
 """A field's sentence and example, of every action or of one (``trigger.field``); None: the example leaves it out."""
+
 
 BEHALF: Final[dict[str, Any]] = {"who": "Mme Martin, principale", "how": "telephone", "when": "2026-09-14"}
 
@@ -246,6 +260,7 @@ for _trigger in OPEN:
 
 Entry: Any = Annotated[reduce(or_, [entry_of(trigger) for trigger in OPEN]), Field(discriminator="trigger")]
 
+
 _BATCH_EXAMPLE = {
     "commands": [
         {"trigger": trigger.value, "reference": "ODA-2027-00001"} | example_of(trigger)
@@ -311,3 +326,143 @@ def execute_batch(
     if refused:
         context.count_refusal(REFUSED_CALLS, request, refused)
     return Results(results=answers)
+
+
+# The batches of drawn codes: listed, said to be on the ODA server, erased (R97).
+#
+# The file of a batch holds codes in clear: it is taken by a person who has just proved who they are, by no program
+# (R60).
+
+
+batches_router = APIRouter(tags=["codes tirés"])
+
+
+BatchNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="Le numéro du lot.", examples=[1])]
+
+
+class BatchParameters(RequestModel):
+    """A place in the list of batches."""
+
+    after: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(None, description="Le curseur : le dernier numéro.")
+    limit: Limit = 50
+
+
+class BatchOut(ResponseModel):
+    """A batch, without any code."""
+
+    number: int
+    drawn_at: datetime
+    drawn_by: str
+    size: int
+    files_taken: int
+    done_at: datetime | None
+    is_open: bool
+    waiting: list[str]
+    references: list[str]
+
+
+class Batches(ResponseModel):
+    """A page of batches, the newest first."""
+
+    items: list[BatchOut]
+    next: str | None
+
+
+class ReferencesBody(RequestModel):
+    """Requests of a batch."""
+
+    references: list[Reference] = Field(min_length=1, max_length=MOST_DRAWN, description="Les demandes du lot.")
+
+
+class CodeResult(ResponseModel):
+    """What became of the code of a request."""
+
+    reference: str
+    is_done: bool
+    problem: Problem | None
+
+
+class CodeResults(ResponseModel):
+    """One result per request."""
+
+    results: list[CodeResult]
+
+
+@batches_router.get(
+    "/code-batches", summary="Les lots", operation_id="list_code_batches", responses=refusal_responses()
+)
+def list_lots(
+    context: Context, caller: OfRectorat, parameters: Annotated[BatchParameters, Query()], response: Response
+) -> Batches:  # fmt: skip
+    """Les lots de codes tirés, le dernier d'abord ; aucun code n'y est (R97)."""
+    del caller
+    limit = parameters.limit
+    with context.app.database.read() as connection:
+        batches = list_batches(connection, before=parameters.after, limit=limit + 1)
+    after = batches[limit - 1].number if len(batches) > limit else None
+    items = [_batch_out(batch) for batch in batches[:limit]]
+    return Batches(items=items, next=next_page(response, "code-batches", parameters, after))
+
+
+@batches_router.get(
+    "/code-batches/{number}", summary="Un lot", operation_id="show_code_batch", responses=refusal_responses(404)
+)  # fmt: skip
+def get_batch(context: Context, caller: OfRectorat, number: BatchNumber) -> BatchOut:
+    """Ses demandes, et celles dont le code attend encore (R97)."""
+    del caller
+    try:
+        with context.app.database.read() as connection:
+            return _batch_out(load_batch(connection, number))
+    except UnknownBatch:
+        raise _unknown() from None
+
+
+@batches_router.post(
+    "/code-batches/{number}/done", summary="« C'est fait »", operation_id="send_drawn_codes",
+    responses=refusal_responses(400, 404, 408, 413, 415), dependencies=[Depends(only_json)],
+)  # fmt: skip
+def mark_done(
+    context: Context, caller: ActingOperator, number: BatchNumber, body: Annotated[ReferencesBody, Body()],
+    key: Key = None,
+) -> CodeResults:  # fmt: skip
+    """Ces codes sont sur le serveur ODA : leurs courriels partent (R97)."""
+    return _results(lambda text: send_codes(context.app.engine, number, body.references, caller.actor, key=text), key)
+
+
+@batches_router.post(
+    "/code-batches/{number}/erase", summary="Effacer des codes tirés", operation_id="erase_drawn_codes",
+    responses=refusal_responses(400, 404, 408, 413, 415), dependencies=[Depends(only_json)],
+)  # fmt: skip
+def erase_drawn(
+    context: Context, caller: ActingOperator, number: BatchNumber, body: Annotated[ReferencesBody, Body()],
+    key: Key = None,
+) -> CodeResults:  # fmt: skip
+    """Ceux que le serveur n'a pas pris : chaque demande redevient ce qu'elle était (R97)."""
+    return _results(lambda text: erase_codes(context.app.engine, number, body.references, caller.actor, key=text), key)
+
+
+def _results(act: Callable[[str], Mapping[str, Result]], key: str | None) -> CodeResults:
+    """Raises Refusal (404) for an unknown batch."""
+    try:
+        results = act(f"api-codes:{key or secrets.token_hex(16)}")
+    except UnknownBatch:
+        raise _unknown() from None
+    return CodeResults(results=[
+        CodeResult(
+            reference=reference, is_done=not isinstance(result, Refused),
+            problem=problem_of(result.reasons) if isinstance(result, Refused) else None,
+        )
+        for reference, result in results.items()
+    ])  # fmt: skip
+
+
+def _unknown() -> Refusal:
+    return Refusal((of_form("unknown_batch", "Aucun lot ne porte ce numéro", "Le lire dans la liste des lots."),), 404)
+
+
+def _batch_out(batch: BatchView) -> BatchOut:
+    return BatchOut(
+        number=batch.number, drawn_at=batch.drawn_at, drawn_by=batch.drawn_by, size=batch.size,
+        files_taken=batch.downloads, done_at=batch.done_at, is_open=batch.is_open, waiting=list(batch.waiting),
+        references=list(batch.references),
+    )  # fmt: skip

@@ -10,9 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from portal.api.field_types import ResponseModel
 from portal.api.problems import Refusal, of_form, refusal_responses
-from portal.api.schemas import ReasonOut
+from portal.api.schemas import ReasonOut, ResponseModel
 from states import french
 from states.model import Actor
 from states.vocabulary import Role

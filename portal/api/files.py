@@ -7,8 +7,8 @@ from fastapi import Depends, Request, Response
 from starlette.exceptions import HTTPException
 
 from portal.api.auth import ActingOperator, Caller, Installation
-from portal.connections import widen_for_file
-from workflow.journal.exports import Export, ExportedList, criteria_codes
+from portal.server import widen_for_file
+from workflow.journal.security_log import Export, ExportedList, criteria_codes
 
 CSV: Final = "text/csv"
 

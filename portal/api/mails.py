@@ -18,13 +18,10 @@ from notifications.outbox.admin import (
 )
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from portal.api.auth import ActingOperator, Context, Reading
-from portal.api.field_types import Reference, RequestModel, ResponseModel, Text, Uai
-from portal.api.json_bodies import only_json
-from portal.api.problems import Refusal, refusal_responses
+from portal.api.problems import Refusal, only_json, refusal_responses
 from portal.api.requests import Limit, next_page
-from portal.api.schemas import ReasonOut
-from workflow.mail.admin import CodeWithheld, MailActionRefused
-from workflow.mail.queries import find_received_mail, list_visible_mails, show_mail
+from portal.api.schemas import ReasonOut, Reference, RequestModel, ResponseModel, Text, Uai
+from workflow.mail import CodeWithheld, MailActionRefused, find_received_mail, list_visible_mails, show_mail
 
 _CODES: Final[dict[type[MailRefusal], str]] = {
     UnknownMail: "unknown_mail", NotRetryable: "not_retryable", NotDiscardable: "not_discardable",

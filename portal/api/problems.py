@@ -1,31 +1,98 @@
 """Refusals for programs (RFC 9457): a stable type, a status, a French sentence, and every reason of R7."""
 
+import json
 import logging
+import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notifications.ports import DatabaseTrouble
-from portal.api.calls import current_call
-from portal.api.field_types import ResponseModel
-from portal.api.schemas import ReasonOut
+from portal.api.schemas import ReasonOut, ResponseModel
 from states.refusals import Reason
+from states.validation import storable
 from states.vocabulary import Trigger
 from workflow.auth.actors import NotAllowed
 from workflow.auth.rate_limit import FORBIDDEN, REFUSED_CALLS
 from workflow.database.clock import ClockRefused
 from workflow.engine.engine import ConcurrentUpdate
-from workflow.settings.form_errors import allowed_values, error_message
+from workflow.settings.yaml_reader import allowed_values, error_message
+
+# The call that is being answered: its number, which the answer and the log both hold, and why it was refused.
+
+
+HEADER: Final = "X-Request-Id"
+
+
+_log_calls: Final = logging.getLogger("oda")
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of a program; ``refusal`` is the code of the problem that answers it."""
+
+    number: str = field(default_factory=lambda: secrets.token_hex(6).upper())
+    refusal: str = ""
+
+
+_current: Final[ContextVar[Call | None]] = ContextVar("call", default=None)
+
+
+def current_call() -> Call | None:
+    """The call that is being answered; None where none is, as when the description is made."""
+    return _current.get()
+
+
+class Numbered:
+    """Outermost middleware: gives each call its number, in ``X-Request-Id``, and logs what is refused under it.
+
+    The log has the route, never the address: an address may hold a name.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        call = Call()
+
+        async def numbered_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = call.number
+                if message["status"] >= 400:
+                    route = getattr(scope.get("route"), "path", "?")
+                    _log_calls.info(
+                        "interface %s: %s %s, %s %s",
+                        call.number, scope["method"], route, message["status"], call.refusal,
+                    )  # fmt: skip
+            await send(message)
+
+        token = _current.set(call)
+        try:
+            await self._app(scope, receive, numbered_send)
+        finally:
+            _current.reset(token)
+
 
 _log = logging.getLogger("oda")
 
+
 MEDIA_TYPE: Final = "application/problem+json"
+
 
 _URN: Final = "urn:oda:refus:"
 
@@ -50,6 +117,7 @@ _STATUSES: Final = {
     "unknown_request": 404, "not_your_establishment": 404, "wrong_role": 403, "deputy_may_not_act": 403,
     "four_eyes": 403, "other_content": 422,
 }  # fmt: skip
+
 
 AnyReason = Reason | ReasonOut
 
@@ -118,17 +186,24 @@ _MEANINGS: Final = {
     503: "La base est occupée : recommencer après ce que dit Retry-After.",
 }
 
+
 ALWAYS: Final = (401, 403, 422, 429, 500, 503)
+
 
 MOST: Final = 50
 
+
 _LONGEST_PART: Final = 60
+
 
 _TRIGGERS: Final = frozenset(trigger.value for trigger in Trigger)
 
+
 _PLACES: Final = ("body", "query", "path", "header")
 
+
 _OBJECT: Final = ("Il faut un objet JSON", "L'écrire entre accolades.")
+
 
 _WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
     "missing": ("Ce champ manque", "L'ajouter."),
@@ -189,6 +264,7 @@ def _path(loc: Iterable[Any]) -> str | None:
 
 SOON: Final = {"Retry-After": "5"}
 
+
 _HTTP: Final = {
     400: of_form("malformed", "Le corps ne peut pas être lu", "Envoyer un objet JSON, en UTF-8."),
     404: of_form("not_found", "Rien ne porte cette adresse", "Vérifier l'adresse : /api/v1/openapi.json les donne."),
@@ -200,6 +276,7 @@ _HTTP: Final = {
         "L'annoncer par Content-Type, en application/json sauf pour un fichier.",
     ),
 }  # fmt: skip
+
 
 _EXAMPLES: Final = {
     401: of_form(
@@ -219,7 +296,9 @@ _EXAMPLES: Final = {
 }  # fmt: skip
 """A refusal of each status, for the description."""
 
+
 _OTHER_ERRORS: Final = of_form("refused", "Cette requête ne peut pas être servie", "La vérifier.")
+
 
 _BUSY: Final = of_form(
     "busy", "La base est occupée ou ne répond pas", "Recommencer dans un instant, avec la même Idempotency-Key."
@@ -278,3 +357,26 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]
     for kind in (DatabaseTrouble, ConcurrentUpdate):
         app.add_exception_handler(kind, busy)
+
+
+# Bodies are JSON, and each key is given once: refused before anything is read of them.
+
+
+async def only_json(request: Request) -> None:
+    """Refuse what is not JSON: a form of another site can send nothing here. Raises HTTPException (415).
+
+    A key given twice is refused too: which of its values was meant is anybody's guess (RFC 8259). Raises Refusal.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip().casefold() != "application/json":
+        raise HTTPException(415)
+    with suppress(ValueError, RecursionError):  # what cannot be read has its own refusal
+        json.loads(await request.body(), object_pairs_hook=_without_double)
+
+
+def _without_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        double, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        field = storable(double)[:60] or None
+        raise Refusal((of_form("form_key_twice", "Cette clé est donnée deux fois", "N'en garder qu'une.", field),), 422)
+    return values

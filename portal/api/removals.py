@@ -10,28 +10,18 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import Field
 
-from notifications.rendering.exports import Unexportable
+from notifications.rendering.renderer import Unexportable
 from portal.api.actions import Key
 from portal.api.auth import ActingOperator, Caller, Context, Installation, OfRectorat
-from portal.api.field_types import Reference, RequestModel, ResponseModel, Text, Uai, Year
 from portal.api.files import CSV, FILE_BODY, FileSent, file_answer, leaving
-from portal.api.json_bodies import only_json
-from portal.api.problems import Problem, Refusal, of_form, problem_of, refusal_responses
+from portal.api.problems import Problem, Refusal, of_form, only_json, problem_of, refusal_responses
 from portal.api.requests import Limit, next_page
-from portal.api.schemas import ReasonOut, TodoOut
+from portal.api.schemas import ReasonOut, Reference, RequestModel, ResponseModel, Text, TodoOut, Uai, Year
 from states.decision import Refused
 from states.vocabulary import RemovalKind, RemovalOutcome
-from workflow.journal.exports import ExportedList
-from workflow.removals.export import Replacements, removals_file
-from workflow.removals.file_import import (
-    FileLooksCut,
-    FileRefused,
-    RemovalRow,
-    check_rows,
-    confirm_rows,
-    read_removals,
-)
-from workflow.removals.tasks import MOST, RemovalFilters, list_removals
+from workflow.journal.security_log import ExportedList
+from workflow.removals.file_import import FileLooksCut, FileRefused, RemovalRow, check_rows, confirm_rows, read_removals
+from workflow.removals.tasks import MOST_TASKS, RemovalFilters, Replacements, list_removals, removals_file
 
 MOST_BYTES: Final = 500_000
 """Bytes of a file of confirmations, as on the page."""
@@ -102,7 +92,7 @@ class ConfirmationRow(RequestModel):
 class ConfirmationsBody(RequestModel):
     """Removals to confirm."""
 
-    rows: list[ConfirmationRow] = Field(min_length=1, max_length=MOST, description="Les retraits, dans l'ordre.")
+    rows: list[ConfirmationRow] = Field(min_length=1, max_length=MOST_TASKS, description="Les retraits, dans l'ordre.")
 
 
 class ConfirmationOut(ResponseModel):
@@ -237,7 +227,7 @@ def read_file(
     app = context.app
     try:
         rows = read_removals(
-            content, parameters.outcome, most=MOST, most_bytes=MOST_BYTES, is_complete=parameters.is_complete
+            content, parameters.outcome, most=MOST_TASKS, most_bytes=MOST_BYTES, is_complete=parameters.is_complete
         )
     except FileRefused as refused:
         code, remedy = "bad_file", "Corriger le fichier, puis l'envoyer de nouveau."

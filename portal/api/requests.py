@@ -1,31 +1,52 @@
 """Requests read by programs: a list in pages, one whole, its history, what can be done with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from portal.api.auth import Caller, Context, Installation, Reading
-from portal.api.field_types import REFERENCE, Day, Instant, Reference, RequestModel, ResponseModel, Text, Year
-from portal.api.problems import Refusal, refusal_responses
-from portal.api.schemas import EventOut, Line, RequestOut, StepOut, event_out, request_out
-from states.policy import Policy
+from notifications.rendering.papers import Paper, PaperUnmakeable, compile_paper
+from portal.api.auth import ActingOperator, Caller, Context, Installation, OfOperator, Reading
+from portal.api.files import PDF, attached, file_answer
+from portal.api.problems import Refusal, of_form, only_json, refusal_responses
+from portal.api.schemas import (
+    REFERENCE,
+    Day,
+    EventOut,
+    Instant,
+    Line,
+    Reference,
+    RequestModel,
+    RequestOut,
+    ResponseModel,
+    StepOut,
+    Text,
+    Year,
+    event_out,
+    request_out,
+)
+from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
+from states.model import Policy
 from states.rules.verification import oldest_valid_day
 from states.vocabulary import State, Trigger
+from workflow.requests.collaboration import PrivateNote, assignments_of, notes_of
 from workflow.requests.detail import RequestView, show_request
 from workflow.requests.filters import Checks, Filters, not_visible
 from workflow.requests.lists import list_requests
 
 PREFIX: Final = "/api/v1"
 
+
 Limit = Annotated[int, Field(ge=1, le=200, description="Combien au plus.")]
+
 
 ReferencePath = Annotated[
     str, Path(description="La référence de la demande.", pattern=REFERENCE, examples=["ODA-2027-00001"])
 ]  # fmt: skip
+
 
 router = APIRouter(tags=["demandes"])
 
@@ -194,3 +215,178 @@ def load_request(context: Installation, caller: Caller, reference: str) -> Reque
     if view is None:
         raise Refusal((not_visible(caller.actor, reference),), 404)
     return view
+
+
+# The papers of a request, as PDF: the charter, the slip of the hand-over, the sheet of the first connection.
+
+
+_ANSWERS: Final = file_answer(PDF) | refusal_responses(404, 409)
+
+
+papers_router = APIRouter(tags=["documents"])
+
+
+@papers_router.get(
+    "/requests/{reference}/charter.pdf", summary="La charte", operation_id="print_charter",
+    response_class=Response, responses=_ANSWERS,
+)  # fmt: skip
+def print_charter(context: Context, caller: Reading, reference: ReferencePath) -> Response:
+    """Prête à signer, au nom du RUPN (R27)."""
+    return _printed(context, caller, reference, lambda view: make_charter(context.app, view))
+
+
+@papers_router.get(
+    "/requests/{reference}/handover-slip.pdf", summary="Le bordereau de remise", operation_id="print_handover_slip",
+    response_class=Response, responses=_ANSWERS,
+)  # fmt: skip
+def print_slip(context: Context, caller: Reading, reference: ReferencePath) -> Response:
+    """Ce que le RUPN signe à la remise du code, qui n'y est pas (R31)."""
+
+    def make(view: RequestView) -> Paper:
+        with context.app.database.read() as connection:
+            return make_slip(context.app, connection, view)
+
+    return _printed(context, caller, reference, make)
+
+
+@papers_router.get(
+    "/requests/{reference}/first-connection.pdf", summary="La première connexion",
+    operation_id="print_first_connection", response_class=Response, responses=_ANSWERS,
+)  # fmt: skip
+def print_first_connection(context: Context, caller: Reading, reference: ReferencePath) -> Response:
+    """La feuille qui dit au RUPN comment se connecter (R69)."""
+    return _printed(context, caller, reference, lambda view: make_first_connection(context.app, view))
+
+
+def _printed(
+    context: Installation, caller: Caller, reference: str, make: Callable[[RequestView], Paper]
+) -> Response:  # fmt: skip
+    """Raises Refusal: 404, 409 when there is nothing to print."""
+    view = load_request(context, caller, reference)
+    try:
+        paper = make(view)
+    except NoSlip as nothing:
+        message, remedy = (text[:1].upper() + text[1:] for text in (nothing.why, nothing.remedy))
+        raise Refusal((of_form("no_slip", message, f"{remedy}."),), 409) from None
+    except PaperUnmakeable:
+        message = "Ce document n'a pas pu être fait : son modèle est à corriger"
+        raise Refusal((of_form("paper_unmakeable", message, "Le dire à l'administrateur."),), 409) from None
+    return attached(compile_paper(paper, context.app.clock.now()), filename=paper.filename, media_type=PDF)
+
+
+# Who handles a request, and the operators' private notes on it (R88): between operators, shown to nobody else.
+
+
+notes_router = APIRouter(tags=["travail à plusieurs"])
+
+
+NoteNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="Le numéro de la note.", examples=[1])]
+
+
+class NoteBody(RequestModel):
+    """A note to write."""
+
+    text: Text = Field(description="La note, de 500 caractères au plus.", examples=["le chef rappelle jeudi"])
+
+
+class NoteOut(ResponseModel):
+    """A note."""
+
+    number: int
+    author: str
+    written_at: datetime
+    text: str
+
+
+class Notes(ResponseModel):
+    """The notes of a request, the latest first."""
+
+    items: list[NoteOut]
+
+
+class AssignmentOut(ResponseModel):
+    """Who handles a request now; both are null when nobody does."""
+
+    address: str | None
+    until: datetime | None
+
+
+@notes_router.get(
+    "/requests/{reference}/notes", summary="Les notes privées", operation_id="list_notes",
+    responses=refusal_responses(404),
+)  # fmt: skip
+def list_notes(context: Context, caller: OfOperator, reference: ReferencePath) -> Notes:
+    """Celles des opérateurs, la dernière d'abord (R88)."""
+    load_request(context, caller, reference)
+    with context.app.database.read() as connection:
+        return Notes(items=[_note_out(note) for note in notes_of(connection, reference)])
+
+
+@notes_router.post(
+    "/requests/{reference}/notes", summary="Écrire une note", operation_id="write_note", status_code=201,
+    responses=refusal_responses(400, 404, 408, 409, 413, 415), dependencies=[Depends(only_json)],
+)  # fmt: skip
+def write_note(
+    context: Context, caller: ActingOperator, reference: ReferencePath, body: Annotated[NoteBody, Body()],
+    response: Response,
+) -> NoteOut:  # fmt: skip
+    """Une note que les opérateurs seuls lisent, et que chacun d'eux peut effacer (R88)."""
+    load_request(context, caller, reference)
+    if reasons := context.app.private_notes.write(reference, caller.actor, body.text):
+        raise Refusal(reasons)
+    with context.app.database.read() as connection:
+        note = notes_of(connection, reference)[0]
+    response.headers["Location"] = f"{PREFIX}/requests/{reference}/notes/{note.number}"
+    return _note_out(note)
+
+
+@notes_router.delete(
+    "/requests/{reference}/notes/{number}", summary="Effacer une note", operation_id="erase_note", status_code=204,
+    responses=refusal_responses(404, 409),
+)  # fmt: skip
+def erase_note(context: Context, caller: ActingOperator, reference: ReferencePath, number: NoteNumber) -> None:
+    """Pour de bon ; une note qui n'est plus là ne change rien (R88)."""
+    load_request(context, caller, reference)
+    context.app.private_notes.erase(reference, number)
+
+
+@notes_router.get(
+    "/requests/{reference}/assignment", summary="Qui s'en occupe", operation_id="show_assignment",
+    responses=refusal_responses(404),
+)  # fmt: skip
+def get_assignment(context: Context, caller: OfOperator, reference: ReferencePath) -> AssignmentOut:
+    """L'opérateur qui s'en occupe à présent, et jusqu'à quand (R88)."""
+    return _assignment(context, caller, reference)
+
+
+@notes_router.put(
+    "/requests/{reference}/assignment", summary="S'en occuper", operation_id="take_request",
+    responses=refusal_responses(404, 409),
+)  # fmt: skip
+def take_request(context: Context, caller: ActingOperator, reference: ReferencePath) -> AssignmentOut:
+    """Pour un moment, qui que ce soit qui s'en occupait ; cela n'empêche personne d'agir (R88)."""
+    load_request(context, caller, reference)
+    context.app.assignments.take(reference, caller.actor)
+    return _assignment(context, caller, reference)
+
+
+@notes_router.delete(
+    "/requests/{reference}/assignment", summary="Ne plus s'en occuper", operation_id="release_request",
+    status_code=204, responses=refusal_responses(404, 409),
+)  # fmt: skip
+def release_request(context: Context, caller: ActingOperator, reference: ReferencePath) -> None:
+    """La demande n'est plus à personne (R88)."""
+    load_request(context, caller, reference)
+    context.app.assignments.release(reference)
+
+
+def _assignment(context: Installation, caller: Caller, reference: str) -> AssignmentOut:
+    load_request(context, caller, reference)
+    app = context.app
+    with app.database.read() as connection:
+        found = assignments_of(connection, [reference], app.clock.now()).get(reference)
+    return AssignmentOut(address=found.address if found else None, until=found.until if found else None)
+
+
+def _note_out(note: PrivateNote) -> NoteOut:
+    return NoteOut(number=note.number, author=note.author, written_at=note.written_at, text=note.body)

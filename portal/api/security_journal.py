@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from portal.api.auth import Context, OfOperator
-from portal.api.field_types import Day, RequestModel, ResponseModel, Text
 from portal.api.problems import refusal_responses
 from portal.api.requests import Limit, next_page
+from portal.api.schemas import Day, RequestModel, ResponseModel, Text
 from states.vocabulary import Role
 from workflow.journal.event_kinds import EventGroup, EventKind
 from workflow.journal.security_log import SecurityFilters, list_security_events

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, failure_for
+from portal.cli.context import ROW_NUMBER, CliContext, FilePath, labelled_option, opened, pass_cli_context
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for
 from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, say
-from portal.cli.parameters import ROW_NUMBER, FilePath, labelled_option
 from portal.cli.request.execute import Reference, reason_row
 from states import french
 from states.vocabulary import ReissueReason
@@ -23,8 +21,7 @@ from states.vocabulary import ReissueReason
 if TYPE_CHECKING:
     from states.model import Actor
     from workflow.app import App
-    from workflow.codes.batches import BatchView
-    from workflow.codes.typed_file import TypedCode
+    from workflow.codes.batches import BatchView, TypedCode
     from workflow.engine.engine import Result
 
 _COLUMNS = {
@@ -88,13 +85,13 @@ def draw(
     if bool(references) == ready:
         raise click.UsageError("Donner des références, ou --ready, et l'un des deux seulement.")
     with opened(context) as (app, actor):
-        from workflow.codes.batches import MOST, Drawing, draw_codes
+        from workflow.codes.batches import MOST_DRAWN, Drawing, draw_codes
 
-        chosen = _ready_references(app, actor, MOST) if ready else list(dict.fromkeys(references))
+        chosen = _ready_references(app, actor, MOST_DRAWN) if ready else list(dict.fromkeys(references))
         if not chosen:
             raise CliFailure("Aucune demande n'est prête : rien à tirer.", ExitCode.REFUSED)
-        if len(chosen) > MOST:
-            raise click.UsageError(f"{MOST} demandes au plus dans un lot.")
+        if len(chosen) > MOST_DRAWN:
+            raise click.UsageError(f"{MOST_DRAWN} demandes au plus dans un lot.")
         drawings = [Drawing(reference=reference, **fields) for reference in chosen]
         drawn = draw_codes(app.engine, drawings, actor, key=_key(key))
     if drawn.replayed:
@@ -208,7 +205,7 @@ def take_back(
 def issue(
     context: CliContext, /, source: Path, dry_run: bool, yes: bool, is_complete: bool, key: str | None, as_json: bool
 ) -> None:
-    from workflow.codes.typed_file import check_codes, issue_codes, read_code_file, read_codes
+    from workflow.codes.batches import check_codes, issue_codes, read_code_file, read_codes
 
     content = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
     codes = read_codes(read_code_file(BytesIO(content), is_complete=is_complete))
@@ -309,9 +306,9 @@ def _operator(actor: "Actor") -> "Actor":
 def _example(context: CliContext) -> bytes:
     """The template in force, on examples. Raises TemplatesRefused (R68)."""
     from notifications.authoring.examples import CODE_LINES, DAY
-    from notifications.rendering.exports import codes
+    from notifications.rendering.renderer import codes
     from workflow.app import load_templates, mail_context
-    from workflow.removals.export import encoded
+    from workflow.removals.tasks import encoded
 
     settings = context.settings()
     pieces = codes(load_templates(settings), CODE_LINES, DAY, mail_context(settings))

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 import click
 
 from notifications.vocabulary import Stage
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, create_database_file, database_of, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, failure_for, writing
+from portal.cli.context import (
+    ROW_NUMBER,
+    CliContext,
+    FilePath,
+    create_database_file,
+    database_of,
+    opened,
+    pass_cli_context,
+)
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for, writing
 from portal.cli.output import ask_confirmation, echo_object, json_object_option, printable, say
-from portal.cli.parameters import ROW_NUMBER, FilePath
 from states import french
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from workflow.backup.maker import BackupResult, OtherFile
+    from workflow.backup.archive import BackupResult, OtherFile
     from workflow.database.connection import Database
     from workflow.settings.infrastructure import DatabaseSettings
     from workflow.settings.model import Settings
@@ -49,7 +55,7 @@ def upgrade(context: CliContext) -> None:
     with database_of(settings) as database:
         from notifications.ports import SystemClock
         from workflow.app import install
-        from workflow.journal import installation
+        from workflow.journal import chain as installation
 
         contents = _contents(database)
         before, after = install(database, hasher, SystemClock())
@@ -77,7 +83,7 @@ def move_to_postgresql(context: CliContext, url: str) -> None:
     from notifications.ports import SystemClock
     from states import french
     from workflow.app import open_database
-    from workflow.backup.loader import move_database
+    from workflow.backup.restore import move_database
     from workflow.journal.chain import JournalHasher
     from workflow.settings.infrastructure import connection_url
     from workflow.settings.secrets import JOURNAL_KEY, Secrets
@@ -213,7 +219,7 @@ def backup(context: CliContext, place: Path, keep: int | None, as_json: bool) ->
     remedy = "y faire de la place, ou choisir un dossier où ce compte écrit"
     settings = context.settings()
     from notifications.ports import SystemClock
-    from workflow.backup.maker import make_backup
+    from workflow.backup.archive import make_backup
     from workflow.database.clock import clock_for
 
     # What is wrong with a template or a key, or a version that is behind, keeps nobody from saving the data.
@@ -247,7 +253,7 @@ def _opened(settings: "Settings") -> Iterator["Database"]:
 
 def _other_files(settings: "Settings") -> Iterator["OtherFile"]:
     """The settings' file, and the académie's own templates."""
-    from workflow.backup.maker import OtherFile
+    from workflow.backup.archive import OtherFile
 
     if settings.source:
         yield OtherFile(path=settings.source, name="config.yaml")
@@ -315,7 +321,7 @@ def from_(context: CliContext, folder: Path) -> None:
     settings = context.settings()
     from notifications.ports import SystemClock
     from workflow.app import open_database
-    from workflow.backup.restorer import restore_backup
+    from workflow.backup.restore import restore_backup
     from workflow.journal.chain import JournalHasher
     from workflow.settings.secrets import JOURNAL_KEY, Secrets
 
@@ -349,7 +355,7 @@ def from_(context: CliContext, folder: Path) -> None:
 def _erase_again(settings: "Settings", database: "Database") -> int:
     """Erase whom the backup has brought back; return how much went."""
     from workflow.app import bootstrap
-    from workflow.journal import installation
+    from workflow.journal import chain as installation
 
     app = bootstrap(settings, os.environ, database=database, lazy=True)
     return sum(app.retention.erase_again(installation.schedule_actor(database)).data.values())
@@ -374,10 +380,10 @@ def release_restored(
     if discarded and discard_all:
         raise click.UsageError("Donner --discard N, ou bien --discard-all.")
     with opened(context) as (app, actor):
-        from workflow.backup.restorer import release_restoration
+        from workflow.backup.restore import release_restoration
         from workflow.database.schedule_tables import is_held
-        from workflow.journal import installation
-        from workflow.mail.queries import count_unsent_mails
+        from workflow.journal import chain as installation
+        from workflow.mail import count_unsent_mails
         from workflow.webhooks.queue import count_waiting
 
         with app.database.read() as connection:

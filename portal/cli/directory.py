@@ -7,30 +7,27 @@ from pathlib import Path
 
 import click
 
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.files import (
+from portal.cli.context import CliContext, Uai, opened, pass_cli_context
+from portal.cli.errors import CommandGroup
+from portal.cli.output import (
     STANDARD_OUTPUT,
     ExportByCommand,
+    cell,
     column_option,
     complete_option,
-    file_argument,
-    one_form,
-    output_options,
-    write_workbook,
-)
-from portal.cli.output import (
-    cell,
     csv_option,
     emit,
+    file_argument,
     json_object_option,
     json_option,
     limit_option,
+    one_form,
+    output_options,
     printable,
     rows_as_json,
     say,
+    write_workbook,
 )
-from portal.cli.parameters import Uai
 from portal.texts import DIRECTORY_COLUMNS
 from states.french import instant, plural
 from workflow.directory.model import ImportReport, Remark
@@ -101,7 +98,7 @@ def list_directory(
         raise click.UsageError("--closed et --all ne vont pas ensemble.")
     one_form(as_json=as_json, as_csv=as_csv, output=output)
     with opened(context) as (app, actor):
-        from workflow.directory.queries import MOST_EXPORTED, EstablishmentFilters
+        from workflow.directory.service import MOST_EXPORTED, EstablishmentFilters
 
         is_open = None if everything else not closed
         criteria = EstablishmentFilters(

@@ -1,22 +1,23 @@
 """``oda init``: make an installation, or complete one; a piece that exists is never touched."""
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
-from portal.cli.context import create_database_file, database_of
-from portal.cli.errors import CliFailure, ExitCode, writing
+from portal.cli.context import FilePath, create_database_file, database_of
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, writing
 from portal.cli.output import printable, say
-from portal.cli.parameters import FilePath
 from workflow.app import install
 from workflow.database import schema
 from workflow.database.journal_tables import INSTALLED, JOURNAL_SEAL
 from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
-from workflow.settings.model import Settings
-from workflow.settings.schema import SCHEMA_NAME, schema_text, starter_text
+from workflow.settings.model import SCHEMA_NAME, Settings, schema_text, starter_text
 from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, SIGNING_KEY, Secrets, generate
 
 _ELSEWHERE = "y faire de la place, ou choisir un dossier où ce compte écrit"
@@ -137,3 +138,139 @@ def _write_if_missing(path: Path, content: str) -> bool:
         path.unlink(missing_ok=True)  # the next start would take half a file for a whole one
         raise
     return True
+
+
+# ``oda deploy``: the files that put the service in place (units, proxies, container), as they came with it.
+
+
+_PACKAGED: Final = Path(__file__).resolve().parents[1] / "deploy"
+
+
+_CHECKOUT: Final = Path(__file__).resolve().parents[2] / "deploy"
+
+
+def deploy_files() -> dict[str, Path]:
+    """Each file by its name, of the wheel or of the sources."""
+    folder = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+    return {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
+
+
+def purpose_of(path: Path) -> str:
+    """What the first line of a file says it is for; nothing when it is no comment."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("# ") if first.startswith("# ") else ""
+
+
+class FileName(click.ParamType[str]):
+    """The name of one of these files."""
+
+    name = "nom"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in deploy_files():
+            self.fail(f"« {value} » n'est pas un de ces fichiers : « oda deploy list » en donne la liste.", param, ctx)
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[Any]":  # noqa: ARG002
+        from click.shell_completion import CompletionItem
+
+        return [
+            CompletionItem(name, help=purpose_of(path))
+            for name, path in deploy_files().items()
+            if name.startswith(incomplete)
+        ]
+
+
+@click.group(
+    "deploy",
+    cls=CommandGroup,
+    help="Les fichiers qui mettent le service en place : unités systemd, serveur HTTPS, conteneur.",
+)
+def deploy() -> None:
+    pass
+
+
+@deploy.command("list", help="Les noms de ces fichiers, et à quoi chacun sert.")
+def list_files() -> None:
+    files = deploy_files()
+    width = max(map(len, files))
+    for name, path in files.items():
+        click.echo(printable(f"{name:{width}}  {purpose_of(path)}"))
+
+
+@deploy.command(
+    "show", help="Écrit un de ces fichiers, à envoyer où il doit aller : oda deploy show nginx.conf > oda.conf"
+)
+@click.argument("name", metavar="NOM", type=FileName(), help="Le nom du fichier, d'après « oda deploy list ».")
+def show_file(name: str) -> None:
+    click.echo(deploy_files()[name].read_bytes(), nl=False)
+
+
+# ``oda demo``: run the portal on invented establishments, in a browser, until Ctrl-C.
+
+
+@click.command(
+    "demo",
+    help="Ouvre le portail sur 48 établissements inventés et un mois de septembre de demandes : être un chef"
+    " d'établissement, un opérateur ou un lecteur, lire les courriels partis, avancer jusqu'à la fin de l'année. Tout"
+    " se passe sur cette machine, dans un dossier provisoire ; Ctrl-C y met fin.",
+)
+@click.option(
+    "--keep",
+    type=FilePath(file_okay=False, path_type=Path),
+    metavar="DOSSIER",
+    help="Garde l'installation dans ce dossier neuf.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Le port, à défaut 8000 s'il est libre.")
+@click.option("--no-browser", is_flag=True, help="N'ouvre pas le navigateur : l'adresse est affichée.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="N'ouvre rien : joue ce mois de septembre et une fin d'année, compte, et sort en 0 si tout est juste, en 1"
+    " sinon.",
+)
+def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> None:
+    import webbrowser
+
+    from portal.cli.service import log_to_stderr, open_socket
+    from portal.demo.runtime import HOST, run_demo
+
+    log_to_stderr()
+    if check:
+        if port is not None or no_browser:
+            raise click.UsageError("--check n'ouvre rien : ni --port ni --no-browser n'y servent.")
+        from portal.demo.runtime import check_demo, workplace
+
+        with workplace(keep) as folder, _season_progress() as progress:
+            wrong_figures = check_demo(folder, click.echo, progress)
+        if wrong_figures:
+            details = [f"{figure}." for figure in wrong_figures]
+            raise CliFailure("La démonstration ne donne pas ce qu'elle doit.", ExitCode.REFUSED, details)
+        click.echo("Tout est juste.")
+        return
+    if port is not None:
+        open_socket(HOST, port).close()  # refuses a port that is taken before anything is made
+    with _season_progress() as progress:
+        run_demo(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open, progress)
+
+
+@contextmanager
+def _season_progress() -> Iterator[Callable[[int], None]]:
+    """Show how many days of the season are played: a bar on a terminal until the last, else a line every ten days."""
+    from portal.cli.output import progress
+    from portal.demo.scenario import SEASON_DAYS
+
+    played = 0
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress(SEASON_DAYS, "Jours joués"))
+
+        def show(days: int) -> None:
+            nonlocal played
+            played += days
+            advance(days)
+            if played == SEASON_DAYS:
+                stack.close()
+            if not sys.stderr.isatty() and (played % 10 == 0 or played == SEASON_DAYS):
+                click.echo(f"  {played} jours joués sur {SEASON_DAYS}")
+
+        yield show

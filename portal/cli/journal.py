@@ -7,12 +7,31 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.files import ExportByCommand, one_form, output_options, write_file, write_workbook
-from portal.cli.output import echo_object, emit, json_option, limit_option, printable, say
-from portal.cli.parameters import ROW_NUMBER, Day, FilePath, LabelledChoice, labelled_option
+from portal.cli.context import (
+    ROW_NUMBER,
+    CliContext,
+    Day,
+    FilePath,
+    LabelledChoice,
+    labelled_option,
+    opened,
+    opened_app,
+    pass_cli_context,
+)
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode
+from portal.cli.output import (
+    ExportByCommand,
+    echo_object,
+    emit,
+    json_option,
+    limit_option,
+    one_form,
+    output_options,
+    printable,
+    say,
+    write_file,
+    write_workbook,
+)
 from workflow.journal.event_kinds import EventGroup, EventKind
 
 if TYPE_CHECKING:

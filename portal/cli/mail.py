@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from notifications.vocabulary import Fault, Kind, Stage
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, own_address, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, failure_for, refused
-from portal.cli.files import ExportByCommand, one_form, output_options, write_workbook
+from portal.cli.context import ROW_NUMBER, CliContext, Day, Uai, labelled_option, opened, own_address, pass_cli_context
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for, refused
 from portal.cli.output import (
+    ExportByCommand,
     SectionPrinter,
     ask_confirmation,
     echo_object,
@@ -20,10 +19,12 @@ from portal.cli.output import (
     json_object_option,
     json_option,
     limit_option,
+    one_form,
+    output_options,
     printable,
     say,
+    write_workbook,
 )
-from portal.cli.parameters import ROW_NUMBER, Day, Uai, labelled_option
 from portal.cli.request.execute import WITHOUT_NAMES, Reference
 from states import french
 
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from notifications.delivery.probe import StepResult
-    from notifications.messages.mail import Mail
+    from notifications.messages.catalogue import Mail
     from notifications.outbox.admin import OutboxPage
-    from notifications.outbox.circuit_breaker import Pause
+    from notifications.outbox.retry import Pause
     from notifications.rendering.renderer import Rendered
     from states.model import Actor
     from workflow.app import App
-    from workflow.mail.admin import RetryRefusal, RetryResult
+    from workflow.mail import RetryRefusal, RetryResult
     from workflow.settings.model import Settings
 
 _FIELDS = (
@@ -61,7 +62,7 @@ def _refusal(error: Exception) -> CliFailure:
     return CliFailure("Refusé, rien n'a changé.", ExitCode.REFUSED, details)
 
 
-@failure_for("workflow.mail.admin.MailActionRefused")
+@failure_for("workflow.mail.MailActionRefused")
 def _not_allowed(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 
@@ -110,10 +111,10 @@ def list_mails(
     one_form(as_json=as_json, output=output)
     filtered = bool(stages or kind or uai or reference)
     with opened(context) as (app, actor), app.database.read() as connection:
-        from notifications.outbox import circuit_breaker
+        from notifications.outbox import retry as circuit_breaker
         from notifications.outbox.admin import list_outbox
         from workflow.database.schedule_tables import restoration_held
-        from workflow.mail.queries import MailFilters, walk_mails
+        from workflow.mail import MailFilters, walk_mails
 
         _rectorat_only(actor)
         if output:
@@ -155,7 +156,7 @@ def list_mails(
 def show_mail(context: CliContext, /, number: int, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox.admin import find
-        from workflow.mail.queries import words_of
+        from workflow.mail import words_of
 
         _rectorat_only(actor)
         mail = find(connection, number)
@@ -297,7 +298,7 @@ def _retry_sentence(number: int, new_number: int) -> str:
 
 def _report_retries(uai: str, results: "Sequence[RetryResult | RetryRefusal]") -> None:
     """Write a line for each mail, then the totals. Raises CliFailure when any was refused."""
-    from workflow.mail.admin import RetryRefusal
+    from workflow.mail import RetryRefusal
 
     if not results:
         click.echo(f"Aucun courriel de {uai} n'attend une autre adresse : rien à renvoyer.")
@@ -365,7 +366,7 @@ async def _check_steps(app: "App", asked_by: str, recipient: str | None) -> None
     import os
 
     from notifications.delivery.probe import Probe, ProbeFailed, trial_mail
-    from notifications.outbox import circuit_breaker
+    from notifications.outbox import retry as circuit_breaker
     from notifications.rendering.renderer import Unrenderable
     from workflow.settings.secrets import SMTP_PASSWORD, Secrets
 

@@ -10,17 +10,23 @@ from typing import Any
 
 import click
 
-from portal.cli.click_french import CommandGroup, LazyCommand, error_lines, refuse_undecoded
-from portal.cli.context import FORMS, ActorSpec, ActorSpecType, CliContext
-from portal.cli.errors import TRANSLATIONS, CliFailure, ExitCode
+from portal.cli.context import FORMS, ActorSpec, ActorSpecType, CliContext, FilePath
+from portal.cli.errors import (
+    TRANSLATIONS,
+    CliFailure,
+    CommandGroup,
+    ExitCode,
+    LazyCommand,
+    error_lines,
+    refuse_undecoded,
+)
 from portal.cli.output import mute, open_closed_streams, reader_is_gone, say
-from portal.cli.parameters import FilePath
 
 TREE: dict[str, LazyCommand] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
     "check-config": ("portal.cli.settings", "check_config", "Vérifie le fichier de réglages."),
     "config-schema": ("portal.cli.settings", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
-    "deploy": ("portal.cli.deploy", "deploy", "Les fichiers de mise en place : systemd, HTTPS, conteneur."),
+    "deploy": ("portal.cli.install", "deploy", "Les fichiers de mise en place : systemd, HTTPS, conteneur."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
     "backup": ("portal.cli.database", "backup", "Sauvegarde la base et les réglages, le service en marche."),
     "restore": ("portal.cli.database", "restore", "Restaure une sauvegarde dans une base vide."),
@@ -29,31 +35,31 @@ TREE: dict[str, LazyCommand] = {
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),
     "request": ("portal.cli.request", "request", "Les demandes : les suivre et agir."),
     "code": ("portal.cli.code", "code", "Les codes en nombre : tirés, ou donnés par un fichier."),
-    "paper": ("portal.cli.papers", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
+    "paper": ("portal.cli.templates", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
-    "drane": ("portal.cli.drane", "drane", "Les RUPN à transmettre à la DRANE : le fichier, le jour."),
-    "activation": ("portal.cli.activation", "activation", "Les comptes EduConnect activés : importer, comparer."),
+    "drane": ("portal.cli.lists", "drane", "Les RUPN à transmettre à la DRANE : le fichier, le jour."),
+    "activation": ("portal.cli.figures", "activation", "Les comptes EduConnect activés : importer, comparer."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : prévoir, suivre, confirmer."),
-    "calendar": ("portal.cli.schedule", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
+    "calendar": ("portal.cli.service", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
     "figures": ("portal.cli.figures", "figures", "Les chiffres de l'académie, à deux dates, d'après le journal."),
     "connector": ("portal.cli.removal", "connector", "Le connecteur : les retraits demandés au serveur ODA."),
     "webhook": ("portal.cli.webhook", "webhook", "Les autres logiciels prévenus de ce qui arrive aux demandes."),
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
     "serve": ("portal.cli.service", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
     "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),
-    "nodes": ("portal.cli.schedule", "list_nodes", "Les machines qui se partagent le travail, et leur horloge."),
-    "clock": ("portal.cli.schedule", "clock", "L'horloge : confirmer que la date est juste."),
+    "nodes": ("portal.cli.service", "list_nodes", "Les machines qui se partagent le travail, et leur horloge."),
+    "clock": ("portal.cli.service", "clock", "L'horloge : confirmer que la date est juste."),
     "mail": ("portal.cli.mail", "mail", "Les courriels : les suivre, renvoyer, changer leurs mots."),
-    "secrets": ("portal.cli.secrets", "secrets", "La clé des codes : la remplacer sans perdre un code."),
+    "secrets": ("portal.cli.settings", "secrets", "La clé des codes : la remplacer sans perdre un code."),
     "token": ("portal.cli.access", "token", "Les jetons : ouvrir l'API à un programme."),
     "session": ("portal.cli.access", "session", "Les connexions au portail : qui est connecté, y mettre fin."),
-    "substitution": ("portal.cli.substitution", "substitution", "Les suppléances : les lister, y mettre fin."),
-    "binding": ("portal.cli.substitution", "binding", "Les identités liées aux établissements : lister, finir."),
+    "substitution": ("portal.cli.access", "substitution", "Les suppléances : les lister, y mettre fin."),
+    "binding": ("portal.cli.access", "binding", "Les identités liées aux établissements : lister, finir."),
     "journal": ("portal.cli.journal", "journal", "Le journal : le lire, vérifier ses chaînes."),
     "person": ("portal.cli.person", "person", "Une personne : ce qui est gardé d'elle, l'effacer."),
     "retention": ("portal.cli.person", "retention", "Ce qui s'efface avec le temps, et le registre (RGPD)."),
-    "diagram": ("portal.cli.papers", "diagram", "Dessine les états d'une demande."),
-    "demo": ("portal.cli.demo", "demo", "Ouvre le portail sur des établissements inventés."),
+    "diagram": ("portal.cli.templates", "diagram", "Dessine les états d'une demande."),
+    "demo": ("portal.cli.install", "demo", "Ouvre le portail sur des établissements inventés."),
 }
 
 
@@ -166,7 +172,7 @@ def report(error: Exception) -> ExitCode:
         return ExitCode.USAGE
     failure = as_failure(error)
     if failure is None:
-        from portal.incidents import log_incident
+        from portal.server import log_incident
 
         number = log_incident(error)
         say([f"Erreur interne : la commande s'est arrêtée. Numéro d'incident à transmettre au support : {number}."])

@@ -5,19 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, failure_for, refused
+from portal.cli.context import CliContext, Day, opened, opened_app, pass_cli_context
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for, refused
 from portal.cli.output import SectionPrinter, ask_confirmation, cell, echo_object, json_object_option, printable, say
-from portal.cli.parameters import Day
 from states import french
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from workflow.retention.access import KeptItem, PersonFile
     from workflow.retention.erasure import Counts
-    from workflow.retention.person import ChefNamePlan, PersonPlan
+    from workflow.retention.person import ChefNamePlan, KeptItem, PersonFile, PersonPlan
 
 _ADDRESS = click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse électronique de la personne.")
 _NAME = click.option(
@@ -47,7 +44,7 @@ def person() -> None:
 def access(context: CliContext, address: str | None, name: str, uai: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from workflow.retention.access import PersonFile
+    from workflow.retention.person import PersonFile
 
     report: ChefNamePlan | PersonFile
     mail, name, uai = _whom(address, name, uai)
@@ -337,6 +334,6 @@ def preview_erasures(context: CliContext, day: date | None, as_json: bool) -> No
 )
 @pass_cli_context
 def register(context: CliContext) -> None:
-    from portal.personal_data import register_text
+    from portal.documents import register_text
 
     click.echo(register_text(context.settings()), nl=False)

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, failure_for
-from portal.cli.files import ExportByCommand, one_form, output_options, write_file, write_workbook
-from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, progress, say
-from portal.cli.parameters import FilePath, Uai, Year, labelled_option
+from portal.cli.context import CliContext, FilePath, Uai, Year, labelled_option, opened, pass_cli_context
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for
+from portal.cli.output import (
+    ExportByCommand,
+    ask_confirmation,
+    emit,
+    json_option,
+    limit_option,
+    one_form,
+    output_options,
+    printable,
+    progress,
+    say,
+    write_file,
+    write_workbook,
+)
 from portal.cli.request.execute import Callback, Reference, done_row, reason_row, sentence
 from states import french
 from states.vocabulary import CallStage, RemovalKind, RemovalOutcome
@@ -45,7 +55,7 @@ def _file_looks_cut(error: Exception) -> CliFailure:
     return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error), remedy])
 
 
-@failure_for("notifications.rendering.exports.Unexportable")
+@failure_for("notifications.rendering.renderer.Unexportable")
 def _unexportable(error: Exception) -> CliFailure:
     return CliFailure("Cet export ne peut pas être composé.", ExitCode.SETTINGS, [str(error)])
 
@@ -124,7 +134,7 @@ def export_file(context: CliContext, /, output: Path | None, force: bool, exampl
         write_file(lambda file: file.writelines(pieces), output, force=force)
         return
     with opened(context) as (app, actor):
-        from workflow.removals.export import Replacements, removals_file
+        from workflow.removals.tasks import Replacements, removals_file
 
         _rectorat_only(actor)
         settings, replacements = app.settings.removals.export, Replacements()
@@ -171,9 +181,9 @@ def _row(line: "RemovalLine") -> dict[str, object]:
 def _example_export(settings: "Settings") -> Iterator[bytes]:
     """The template in force, on examples. Raises TemplatesRefused with all the faults of the templates (R68)."""
     from notifications.authoring.examples import DAY, REMOVAL_LINES
-    from notifications.rendering.exports import removals
+    from notifications.rendering.renderer import removals
     from workflow.app import load_templates, mail_context
-    from workflow.removals.export import encoded
+    from workflow.removals.tasks import encoded
 
     pieces = removals(load_templates(settings), REMOVAL_LINES, DAY, mail_context(settings))
     return encoded(pieces, settings.removals.export)

@@ -5,17 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.context import ROW_NUMBER, CliContext, labelled_option, opened, pass_cli_context
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode
 from portal.cli.output import emit, json_option, printable
-from portal.cli.parameters import ROW_NUMBER, labelled_option
 from portal.cli.request.execute import Reference
-from workflow.database.webhook_tables import DeliveryStage
+from workflow.database.schedule_tables import DeliveryStage
 
 if TYPE_CHECKING:
     from workflow.settings.model import Settings
-    from workflow.settings.webhooks import WebhookEndpoint
+    from workflow.settings.monitoring import WebhookEndpoint
 
 _ENDPOINTS = {
     "name": "Logiciel", "host": "Serveur", "standing": "État", "waiting": "À envoyer", "given_up": "Abandonnés",
@@ -116,7 +114,7 @@ def retry(context: CliContext, numbers: tuple[int, ...], name: str | None) -> No
 def test(context: CliContext, name: str) -> None:
     with opened(context) as (app, actor):
         from workflow.auth.actors import require_operator
-        from workflow.webhooks.messages import Verdict
+        from workflow.webhooks.queue import Verdict
 
         require_operator(actor, "essayer un webhook")
         endpoint = _endpoint(app.settings, name)

@@ -12,15 +12,14 @@ from jinja2 import BaseLoader, PackageLoader
 from sqlalchemy import select
 from starlette.exceptions import HTTPException
 
-from portal.demo.clock import BackgroundLoop
-from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, NEWCOMER, OPERATOR, READER, SCHOOLS, TWO
+from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, NEWCOMER, OPERATOR, READER, SCHOOLS, TWO, BackgroundLoop
 from portal.demo.mail_server import Letter, Mailbox
 from portal.texts import done_lines
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
 from portal.web.security import HEADERS
 from portal.web.sign_in import HOMES, delete_cookies, set_session_cookie
 from states import french
-from states.characters import fold
+from states.validation import fold
 from states.vocabulary import Role
 from workflow.app import App
 from workflow.auth.sessions import SessionUser

@@ -8,8 +8,20 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Final
 
-from portal.demo.clock import BackgroundLoop, DemoClock
-from portal.demo.data import ACTIVE, CHEFS, NEWCOMER, OPERATOR, REFUSED, TWO, School, directory, mail_of, shuffled_names
+from portal.demo.data import (
+    ACTIVE,
+    CHEFS,
+    NEWCOMER,
+    OPERATOR,
+    REFUSED,
+    TWO,
+    BackgroundLoop,
+    DemoClock,
+    School,
+    directory,
+    mail_of,
+    shuffled_names,
+)
 from states import commands as c
 from states.commands import Command
 from states.decision import Refused

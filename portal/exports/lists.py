@@ -4,31 +4,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
 from typing import Final
 
-from notifications.rendering.typography import short_day
-from portal.exports.sheet import Ratio, Row, Sheet
-from portal.exports.workbook import Workbook
-from states.departements import departement_name
+from notifications.rendering.markup import short_day
+from portal.exports.spreadsheet_files import Ratio, Row, Sheet, Workbook
 from states.school_calendar import SchoolYear
+from states.validation import departement_name
 from states.vocabulary import DRANE_MOVEMENTS
-from workflow.activation.rates import (
-    AccountCount,
-    ActivationLine,
-    ActivationTable,
-    EstablishmentActivation,
-    Measure,
-)
+from workflow.activation.rates import AccountCount, ActivationLine, ActivationTable, EstablishmentActivation, Measure
 from workflow.database.file_tables import ListKind
-from workflow.directory.queries import EstablishmentLine
-from workflow.drane.transmissions import DraneLine
+from workflow.directory.service import EstablishmentLine
+from workflow.drane import DraneLine
 from workflow.evidence.lists import ListEntry
 from workflow.figures.account import FiguresAccount
 from workflow.figures.tables import Cell, FigureTable, Share
 from workflow.journal.security_log import SecurityEvent
-from workflow.mail.queries import ListedMail
+from workflow.mail import ListedMail
 from workflow.removals.tasks import RemovalLine
-from workflow.requests.checks_to_make import CheckLine
 from workflow.requests.detail import CheckView
-from workflow.requests.worklist import WorkLine
+from workflow.requests.worklist import CheckLine, WorkLine
 from workflow.settings.sections import DraneColumn
 from workflow.year_end.figures import EstablishmentEnd
 from workflow.year_end.renewals import KeyToExtend, NotRenewed

@@ -4,10 +4,15 @@ No text can be a formula. A library that holds an ODS document (odfdo) takes 31 
 parts are those of OpenDocument 1.3: a sheet with its first row as headings, frozen, with filters.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+import re
+import unicodedata
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from io import BytesIO
+from itertools import chain, islice
 from tempfile import TemporaryDirectory
-from typing import IO, Final
+from typing import IO, Final, Self
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
@@ -15,8 +20,104 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from notifications.rendering.markup import NBSP, csv_cell, one_line, short_day
 from notifications.sql import batches
-from portal.exports.sheet import NARROWEST, ROWS_AT_A_TIME, WIDEST, Cell, Ratio, Sheet, cell_of, shown
+from states.vocabulary import Labelled
+
+# One sheet of a workbook, in no format: its headings, the width of its columns, its rows of typed cells (R92).
+
+
+MOST_ROWS: Final = 1_048_576
+"""Of a sheet, its headings included: no spreadsheet opens more."""
+
+
+NARROWEST, WIDEST = 8, 50
+"""Characters of a column."""
+
+
+_SAMPLE: Final = 100
+"""First rows of a sheet, from which the columns get their widths."""
+
+
+MOST_CHARACTERS: Final = 32_767
+"""Of one cell, in Excel; the rest is cut."""
+
+
+Row = Sequence[object]
+
+
+ROWS_AT_A_TIME: Final = 200
+"""Rows of which the text is put together before it is written."""
+
+
+Cell = str | int | float | date | None
+"""A datetime is a date of Python's; a boolean has become « oui » or « non »."""
+
+
+class TooManyRows(ValueError):
+    """More rows than a sheet holds; the message, in French, says what to do."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Headings, and rows that are read once, as they are written.
+
+    A cell may be a text, a number, a Ratio, a boolean, a date, a datetime of the académie's hour, or None.
+    """
+
+    title: str
+    headings: Sequence[str]
+    rows: Iterable[Row]
+
+    def measured(self) -> tuple[list[int], Iterator[Row]]:
+        """The width of each column in characters, and all the rows.
+
+        The iterator raises TooManyRows.
+        """
+        rows = iter(self.rows)
+        sample = list(islice(rows, _SAMPLE))
+        texts = zip(self.headings, *([shown(cell_of(value)) for value in row] for row in sample), strict=True)
+        widths = [min(max(NARROWEST, *map(len, column)) + 2, WIDEST) for column in texts]
+        return widths, _bounded(chain(sample, rows))
+
+
+def _bounded(rows: Iterable[Row]) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=2):
+        if number > MOST_ROWS:
+            raise TooManyRows(
+                f"La liste dépasse {MOST_ROWS - 1} lignes, plus qu'une feuille de tableur n'en contient : la demander"
+                " en CSV, ou la filtrer."
+            )
+        yield row
+
+
+class Ratio(float):
+    """A share of 1, which every format shows as a percentage: 0.573 is « 57,3 % »."""
+
+
+def cell_of(value: object) -> Cell:
+    """The value as a cell; a text is on one line, without the characters that nobody sees."""
+    if isinstance(value, bool):
+        return "oui" if value else "non"
+    if value is None or isinstance(value, (int, float, date)):
+        return value
+    return one_line(str(value))[:MOST_CHARACTERS]
+
+
+def shown(cell: Cell) -> str:
+    """A cell as a reader sees it: ``31/08/2027``, ``31/08/2027 09:05``, ``57,3 %``, ``12,5``; nothing for None.
+
+    An instant is shown as it comes: whoever gives the row gives the académie's hour.
+    """
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, datetime):
+        return f"{cell:%d/%m/%Y %H:%M}"
+    if cell is None or isinstance(cell, date):
+        return short_day(cell)
+    text = f"{cell:.1%}".replace("%", f"{NBSP}%") if isinstance(cell, Ratio) else str(cell)
+    return text.replace(".", ",")
+
 
 _OPTIONS: Final = {
     "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False, "use_future_functions": False,
@@ -75,7 +176,9 @@ def _write_cell(page: Worksheet, row: int, column: int, cell: Cell, formats: dic
 
 _MEDIA_TYPE: Final = "application/vnd.oasis.opendocument.spreadsheet"
 
+
 _CM_A_CHARACTER: Final = 0.2
+
 
 _NAMESPACES: Final = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
@@ -85,15 +188,18 @@ _NAMESPACES: Final = " ".join(
     }.items()
 )  # fmt: skip
 
+
 _DAY: Final = (
     '<number:day number:style="long"/><number:text>/</number:text><number:month number:style="long"/>'
     '<number:text>/</number:text><number:year number:style="long"/>'
 )
 
+
 _HOUR: Final = (
     '<number:text> </number:text><number:hours number:style="long"/><number:text>:</number:text>'
     '<number:minutes number:style="long"/>'
 )
+
 
 _STYLES: Final = (
     f'<number:date-style style:name="n-day">{_DAY}</number:date-style>'
@@ -108,12 +214,14 @@ _STYLES: Final = (
     )
 )
 
+
 _MANIFEST: Final = (
     f'<manifest:manifest {_NAMESPACES} manifest:version="1.3">'
     f'<manifest:file-entry manifest:full-path="/" manifest:version="1.3" manifest:media-type="{_MEDIA_TYPE}"/>'
     '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/>'
     '<manifest:file-entry manifest:full-path="settings.xml" manifest:media-type="text/xml"/></manifest:manifest>'
 )
+
 
 _FROZEN: Final = "".join(
     f'<config:config-item config:name="{name}" config:type="{kind}">{value}</config:config-item>'
@@ -226,3 +334,127 @@ def _letters(column: int) -> str:
         column, letter = divmod(column - 1, 26)
         name = chr(ord("A") + letter) + name
     return name
+
+
+# A workbook of one sheet or several, written as CSV, XLSX or ODS: one call for pages and commands (R92).
+
+
+_FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\]")
+
+
+_LONGEST_NAME: Final = 31
+"""What Excel refuses in the name of a sheet, and its length."""
+
+
+class FileFormat(Labelled):
+    """The format of a list's file; the value is the file's suffix."""
+
+    CSV = "csv", "CSV"
+    XLSX = "xlsx", "Excel (XLSX)"
+    ODS = "ods", "LibreOffice (ODS)"
+
+    @property
+    def media_type(self) -> str:
+        return _MEDIA_TYPES[self]
+
+    @classmethod
+    def of_filename(cls, name: str) -> Self | None:
+        """The format that the suffix tells; None for another suffix, or none."""
+        return next((member for member in cls if name.casefold().endswith(f".{member}")), None)
+
+
+_MEDIA_TYPES: Final = {
+    FileFormat.CSV: "text/csv; charset=utf-8",
+    FileFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    FileFormat.ODS: "application/vnd.oasis.opendocument.spreadsheet",
+}
+
+
+@dataclass(slots=True)
+class RowCount:
+    """The rows of a workbook that have been written so far, headings apart."""
+
+    total: int = 0
+
+    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The same rows, counted as they pass."""
+        for row in rows:
+            self.total += 1
+            yield row
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """A file to be: the stem of its name, and its sheets, whose names the formats make safe and different."""
+
+    stem: str
+    sheets: Sequence[Sheet]
+
+    def filename(self, file_format: FileFormat) -> str:
+        """``demandes.xlsx``: letters without accents, digits and hyphens."""
+        plain = unicodedata.normalize("NFKD", self.stem).encode("ascii", "ignore").decode()
+        return f"{re.sub('[^A-Za-z0-9]+', '-', plain).strip('-')}.{file_format}"
+
+    def counted(self) -> tuple["Workbook", RowCount]:
+        """The same workbook, and how many of its rows have been written."""
+        count = RowCount()
+        return replace(self, sheets=[replace(sheet, rows=count.of(sheet.rows)) for sheet in self.sheets]), count
+
+    def write(self, file_format: FileFormat, file: IO[bytes]) -> None:
+        """Write the whole file, in memory that does not grow with the rows. Raises TooManyRows.
+
+        XLSX goes through temporary files: see ``content`` for what must not touch the disk.
+        """
+        if file_format is FileFormat.CSV:
+            file.writelines(map(str.encode, self._csv()))
+        else:
+            self._writer(file_format)(file, self._named_sheets())
+
+    def content(self, file_format: FileFormat) -> bytes:
+        """The whole file, which no disk has seen: for what is secret, and not too long. Raises TooManyRows."""
+        file = BytesIO()
+        if file_format is FileFormat.XLSX:
+            write_xlsx(file, self._named_sheets(), on_disk=False)
+        else:
+            self.write(file_format, file)
+        return file.getvalue()
+
+    @staticmethod
+    def _writer(file_format: FileFormat) -> "Callable[[IO[bytes], dict[str, Sheet]], None]":
+        """Imported when it is wanted: most commands write no file."""
+        if file_format is FileFormat.XLSX:
+            return write_xlsx
+
+        return write_ods
+
+    def _csv(self) -> Iterator[str]:
+        """The only sheet, or each after a line with its title, an empty line between two."""
+        for number, sheet in enumerate(self.sheets):
+            yield "\r\n" if number else "\ufeff"
+            title = [(sheet.title,)] if len(self.sheets) > 1 else []
+            yield from _csv_lines(chain(title, [sheet.headings], sheet.rows))
+
+    def _named_sheets(self) -> dict[str, Sheet]:
+        named: dict[str, Sheet] = {}
+        folded: set[str] = set()
+        for number, sheet in enumerate(self.sheets, start=1):
+            name = _FORBIDDEN.sub("-", sheet.title)[:_LONGEST_NAME].strip(" '") or f"Feuille {number}"
+            if name.casefold() in folded:
+                name = f"{name[: _LONGEST_NAME - 5]} ({number})"
+            folded.add(name.casefold())
+            named[name] = sheet
+        return named
+
+
+def _csv_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """As Excel and LibreOffice read them in French: semicolons, and no cell that is a formula."""
+    from notifications.sql import batches  # the trial of a page's text imports this module, and no database
+
+    lines = (";".join(map(_csv_cell, row)) + "\r\n" for row in rows)
+    yield from map("".join, batches(lines, ROWS_AT_A_TIME))
+
+
+def _csv_cell(value: object) -> str:
+    if isinstance(value, (int, float, datetime)) and not isinstance(value, bool):
+        return shown(value)  # a number may begin with a minus, and is no formula
+    return csv_cell(value)

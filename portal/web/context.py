@@ -16,13 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from portal.connections import DRAINED, LARGEST, LARGEST_FILE, bound_to_anyone, widen_for_file
+from portal.server import DRAINED, LARGEST, LARGEST_FILE, bound_to_anyone, widen_for_file
 from portal.web.download import ListExport
 from portal.web.forms import GIVEN_BACK
-from portal.web.rendering import Pages
-from portal.web.security import Visitor, comes_from_here, has_csrf, is_told_from_here
-from portal.web.success_messages import SuccessMessages
-from portal.web.trusted_headers import gate_identity
+from portal.web.rendering import Pages, SuccessMessages
+from portal.web.security import Visitor, comes_from_here, gate_identity, has_csrf, is_told_from_here
 from states.vocabulary import Channel, SignInMethod
 from workflow.app import App
 from workflow.auth.actors import NotAllowed
@@ -32,9 +30,9 @@ from workflow.auth.rate_limit import Limit, RefusalCounts
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
 from workflow.codes.reading import RecentOpenings
-from workflow.identity.entry import IdentityEntry, PendingBinding, PendingBindings
+from workflow.identity.claims import IdentityEntry, PendingBinding, PendingBindings
 from workflow.identity.provider_sign_in import ProviderSignIn
-from workflow.journal.exports import ExportedList
+from workflow.journal.security_log import ExportedList
 from workflow.settings.infrastructure import PortalSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")

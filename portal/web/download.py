@@ -16,14 +16,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from notifications.ports import Clock
-from notifications.rendering.papers import Paper, PaperUnmakeable
-from notifications.rendering.pdf import compile_paper
-from portal.connections import WITHOUT_BODY
-from portal.exports.sheet import TooManyRows
-from portal.exports.workbook import FileFormat, Workbook
+from notifications.rendering.papers import Paper, PaperUnmakeable, compile_paper
+from portal.exports.spreadsheet_files import FileFormat, TooManyRows, Workbook
+from portal.server import WITHOUT_BODY
 from states.model import Actor
 from workflow.database.connection import Database
-from workflow.journal.exports import Export, ExportedList, ExportJournal, filter_codes
+from workflow.journal.security_log import Export, ExportedList, ExportJournal, filter_codes
 
 IN_MEMORY: Final = 1_000_000
 """Bytes beyond which a file waits on the disk, under no name."""

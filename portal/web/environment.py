@@ -17,12 +17,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from notifications.rendering.environment import Contents, TemplateProblem
-from portal.exports.workbook import FileFormat
+from portal.exports.spreadsheet_files import FileFormat
 from portal.texts import TRIGGER_TEXTS
 from portal.web.public_texts import piece_problems
 from states import french
-from states.departements import departement_name
 from states.refusals import Reason
+from states.validation import departement_name
 from states.vocabulary import State, Trigger
 from workflow.settings.model import Settings
 

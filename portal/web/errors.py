@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from notifications.ports import DatabaseTrouble
-from portal.incidents import log_incident
+from portal.server import log_incident
 from portal.web.context import (
     READING,
     FactorNeeded,
@@ -22,10 +22,9 @@ from portal.web.context import (
     session_user_of,
     visitor_or_none,
 )
-from portal.web.kept_forms import PLACE as KEPT_FORM
-from portal.web.kept_forms import keep_form, set_kept_cookie
 from portal.web.security import door_of, fixed_headers, page_before
-from portal.web.step_up import ProofNeeded, lead_to_proof
+from portal.web.step_up import PLACE as KEPT_FORM
+from portal.web.step_up import ProofNeeded, keep_form, lead_to_proof, set_kept_cookie
 from states.refusals import Reason
 from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS
 from workflow.database.clock import ClockRefused

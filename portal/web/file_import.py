@@ -20,11 +20,10 @@ from portal.web.security import Visitor
 from portal.web.step_up import proven_operator
 from states.refusals import Reason
 from workflow.database.clock import ClockRefused
-from workflow.settings.form_errors import quote
-from workflow.spreadsheets.columns import Choice, Columns, ColumnSpec, letter
+from workflow.settings.yaml_reader import quote
+from workflow.spreadsheets.columns import Choice, Columns, ColumnSpec, StagedFile, letter
 from workflow.spreadsheets.reader import Table, read_table
-from workflow.spreadsheets.staged_imports import StagedFile
-from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.workbook import UnusableFile
 
 SHOWN: Final = 200
 """Rows of each list that a preview shows."""

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from notifications.ports import DatabaseTrouble
-from portal.connections import PEER
+from portal.server import PEER
 from portal.web.context import Context
 from workflow.database.faults import DatabaseFault
 from workflow.health.report import HealthMonitor, HealthReport, HealthState, away

@@ -1,8 +1,9 @@
 """The pages that are open to all: texts, guides (« Aide »), the theme of the display."""
 
 import hashlib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import cache, lru_cache
@@ -16,11 +17,11 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException
+from starlette.routing import Mount
 
-from notifications.rendering.papers import blank_first_connection
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import blank_first_connection, compile_paper
 from portal import diagrams
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, Rectorat, WebContext
 from portal.web.environment import DARK_STYLE, dsfr_folder
@@ -43,13 +44,18 @@ class TextPage:
 
 ACCESSIBILITY: Final = TextPage(title="Déclaration d'accessibilité", piece="accessibilite.html")
 
+
 LEGAL: Final = TextPage(title="Mentions légales", piece="mentions-legales.html")
+
 
 PERSONAL_DATA: Final = TextPage(title="Données personnelles", piece="donnees-personnelles.html")
 
+
 FAMILIES: Final = TextPage(title="Aider les familles", piece="familles.html")
 
+
 FIRST_CONNECTION: Final = TextPage(title="Première connexion du RUPN", piece="premiere-connexion.html")
+
 
 CONTACT: Final = TextPage(title="Contact", piece="contact.html")
 
@@ -171,10 +177,12 @@ CHEF_GUIDE: Final = Guide(
     purpose="Pour le chef d'établissement : de la demande à la fin de l'année, en une page à imprimer.",
 )  # fmt: skip
 
+
 OPERATOR_GUIDE: Final = Guide(
     name="operateur", address="/rectorat/aide", title="Le portail au quotidien",
     purpose="Pour les opérateurs du rectorat : vérifier, émettre, répondre, retirer.",
 )  # fmt: skip
+
 
 GUIDES: Final = (CHEF_GUIDE, OPERATOR_GUIDE)
 
@@ -267,11 +275,15 @@ def pictures_version() -> str:
 
 DISPLAY_PATH: Final = "/affichage"
 
+
 COOKIE_SECONDS: Final = 365 * 24 * 3600
+
 
 _DARK: Final = "[data-fr-theme=dark]"
 
+
 _BY_PREFERENCE: Final = "[data-fr-theme=system]"
+
 
 _RULE: Final = re.compile(r"(?P<head>[^{}]+)\{(?P<body>[^{}]*)\}|(?P<query>@[^{}]+)\{|(?P<end>\})")
 """What a minified style sheet is made of: a rule, the beginning of a condition on rules, its end."""
@@ -334,3 +346,119 @@ def dark_rules() -> str:
             rule = f"{','.join(selectors).replace(_DARK, _BY_PREFERENCE)}{{{part['body']}}}"
             rules.append("".join(f"{query}{{" for query in queries) + rule + "}" * len(queries))
     return "\n".join(rules)
+
+
+# /aide/api: the description of the JSON interface as a page to read and to print, without any script.
+
+
+REFERENCE_PATH: Final = "/aide/api"
+
+
+OF_EVERY_ROUTE: Final = ("401", "403", "422", "429", "500", "503")
+"""Refusals that any operation may answer, said once at the top."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A parameter or a field of a body."""
+
+    name: str
+    text: Markup
+    is_required: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation, with what it takes, an example of its answer, and its own refusals."""
+
+    anchor: str
+    method: str
+    path: str
+    title: str
+    text: Markup
+    parameters: Sequence[Parameter]
+    body: str
+    answer: str
+    refusals: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The operations of a tag."""
+
+    anchor: str
+    title: str
+    text: str
+    operations: Sequence[Operation]
+
+
+@router.get(REFERENCE_PATH)
+def show_reference(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """Every operation, from the very document that programs read."""
+    mounts = (route for route in request.app.routes if isinstance(route, Mount) and route.name == "api")
+    api: Any = next(mounts).app
+    document: Mapping[str, Any] = api.openapi()
+    anyone = next(iter(next(iter(document["paths"].values())).values()))
+    return context.pages.page(
+        request, "public/api_reference.html", visitor, groups=tuple(_groups(document)),
+        address=context.settings.address, prefix=document["servers"][0]["url"],
+        common=_refusals(anyone, OF_EVERY_ROUTE),
+    )  # fmt: skip
+
+
+def _groups(document: Mapping[str, Any]) -> Iterator[Group]:
+    for rank, tag in enumerate(document["tags"], start=1):
+        operations = [
+            _operation(document, path, method, operation)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+            if tag["name"] in operation["tags"]
+        ]
+        title = tag["name"][:1].upper() + tag["name"][1:]
+        yield Group(anchor=f"groupe-{rank}", title=title, text=tag["description"], operations=operations)
+
+
+def _operation(document: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> Operation:
+    content = operation.get("requestBody", {}).get("content", {})
+    body = content.get("application/json", {})
+    schema = document["components"]["schemas"].get(body.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
+    fields = [
+        Parameter(
+            name=name, text=_with_code(member.get("description", "")), is_required=name in schema.get("required", ())
+        )
+        for name, member in schema.get("properties", {}).items()
+    ]
+    parameters = [
+        Parameter(
+            name=parameter["name"], text=_with_code(parameter.get("description", "")),
+            is_required=parameter.get("required", False),
+        )
+        for parameter in operation.get("parameters", [])
+    ]  # fmt: skip
+    example = next(iter(body.get("examples", {}).values()), None)
+    (status,) = (status for status in operation["responses"] if status.startswith("2"))
+    answer = operation["responses"][status].get("content", {}).get("application/json", {})
+    return Operation(
+        anchor=operation["operationId"].replace("_", "-"), method=method.upper(), path=path,
+        title=operation["summary"], text=_with_code(operation["description"]), parameters=[*parameters, *fields],
+        body=_as_text(example["value"]) if example else "",
+        answer=_as_text(answer["example"]) if "example" in answer else "",
+        refusals=_refusals(operation, [status for status in operation["responses"] if status not in OF_EVERY_ROUTE]),
+    )  # fmt: skip
+
+
+def _refusals(operation: Mapping[str, Any], statuses: Sequence[str]) -> list[tuple[str, str]]:
+    return [
+        (status, operation["responses"][status]["description"]) for status in statuses if not status.startswith("2")
+    ]
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _with_code(text: str) -> Markup:
+    """The sentence with what stands between back quotes as code."""
+    parts = text.split("`")
+    pieces = (Markup("<code>{}</code>").format(part) if rank % 2 else escape(part) for rank, part in enumerate(parts))
+    return Markup("").join(pieces)

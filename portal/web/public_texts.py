@@ -12,7 +12,7 @@ from jinja2 import Environment, TemplateError, TemplateSyntaxError, nodes
 from notifications.rendering.child import TooLong, step
 from notifications.rendering.environment import PAGES, Contents, TemplateProblem, read_folder
 from notifications.rendering.renderer import why
-from portal.personal_data import durations, recipients
+from portal.documents import durations, recipients
 from states import french
 from states.school_calendar import SchoolYear
 from workflow.settings.infrastructure import AccessibilitySettings

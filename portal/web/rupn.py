@@ -13,22 +13,21 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from notifications.messages.facts import OnRequest, Person, Place, Year
-from notifications.rendering.papers import charter, first_connection
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import charter, compile_paper, first_connection
 from portal.web.actions.base import version_of, with_refusal
-from portal.web.asking import Asking
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, Rupn, SignedIn, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor, is_of_rupn, safe_back
 from portal.web.sign_in import gate_user
+from portal.web.step_up import Asking
 from states.commands import ReportChange
 from states.decision import Refused
 from states.french import day
 from states.refusals import bad_mail
 from states.validation import clean_mail, mail_problem
 from states.vocabulary import Change, CodeStatus, Role, State
-from workflow.requests.rupn_requests import RupnRequest, find_rupn_request, list_rupn_requests
+from workflow.requests.lists import RupnRequest, find_rupn_request, list_rupn_requests
 
 DOOR: Final = "/connexion/rupn"
 

@@ -3,22 +3,31 @@
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import FormData, MutableHeaders
+from starlette.datastructures import Headers as RequestHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.server import PEER, WITHOUT_BODY
 from states.model import Actor
 from states.validation import is_storable
 from states.vocabulary import Role
-from workflow.auth.rate_limit import derived
+from workflow.auth.rate_limit import derived, network_of
 from workflow.auth.sessions import SessionUser
+from workflow.auth.sign_in_links import describe_browser
+from workflow.journal.chain import Origin, coming_from
 from workflow.settings.infrastructure import is_this_machine
+from workflow.settings.secrets import GATE_SECRET, Secrets, gate_secrets_of
+from workflow.settings.sign_in import ClaimNamesSettings, TrustedHeadersSettings, canonical_header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +101,10 @@ _TOKEN_BYTES: Final = 32
 LONGEST_ADDRESS: Final = 500
 """Characters of an address to return to."""
 
+
 _OURS: Final = re.compile(r"/(?![/\\])[!-~]*")
 """One slash, then plain characters: a browser cannot take it for another host."""
+
 
 _NOT_AGAIN: Final = ("/connexion", "/deconnexion")
 
@@ -233,3 +244,183 @@ def page_before(request: Request, address: str) -> str:
     path = safe_back(f"{parts.path}?{parts.query}" if parts.query else parts.path)
     is_here = request.method in ("GET", "HEAD", "OPTIONS") and parts.path == request.url.path
     return "" if is_here else path
+
+
+# What every request passes before any page: the portal's own name, and HEAD wherever there is a GET.
+
+
+PROBES: Final = ("/vivant", "/pret", "/sante", "/metrics")
+"""The addresses that a probe asks of a machine by whatever name it has: they name nobody and link to nothing."""
+
+
+class KnownHosts:
+    """Middleware that answers under the name of ``portal.address`` alone.
+
+    A page served under a name that somebody else chose could be kept by a cache in between, or lend our pages to a
+    host that rebinds its name. The port is not compared: a proxy may not pass it on.
+    """
+
+    def __init__(self, app: ASGIApp, *, address: str) -> None:
+        self._app, self._address = app, address
+        self._name = urlsplit(address).hostname or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._is_ours(scope):
+            await self._app(scope, receive, send)
+            return
+        text = (
+            f"Le portail ne répond pas sous ce nom. Son adresse est {self._address}\n"
+            "Si c'est bien celle qui a été demandée : le serveur web placé devant lui doit transmettre l'en-tête Host"
+            " (réglage portal.address).\n"
+        )
+        await PlainTextResponse(text, 421)(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        if any(scope["path"] == probe or scope["path"].startswith(f"{probe}/") for probe in PROBES):
+            return True
+        host = RequestHeaders(scope=scope).get("host", "")
+        try:
+            name = "" if "@" in host else urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name.rstrip(".") == self._name or (is_this_machine(name) and is_this_machine(self._name))
+
+
+class OriginOfRequest:
+    """Middleware that says where a request comes from, to what is recorded while it is answered (R108)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope.get("client"):
+            await self._app(scope, receive, send)
+            return
+        browser = describe_browser(RequestHeaders(scope=scope).get("user-agent", ""))
+        with coming_from(Origin(network_of(scope["client"][0]), browser)):
+            await self._app(scope, receive, send)
+
+
+class HeadAsGet:
+    """Middleware that answers HEAD as GET, without the body (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET", WITHOUT_BODY: True}, receive, send_without_body)
+
+
+# The headers of the académie's gate: read from it alone, taken from everybody before anything sees them (R102).
+
+
+_IDENTITY: Final = "oda.gate_identity"
+
+
+LONGEST_HEADER: Final = 8000
+"""Bytes of one header that are read; a chef of many establishments has some hundreds."""
+
+
+def gate_secrets(settings: TrustedHeadersSettings, secrets: Secrets) -> tuple[bytes, ...]:
+    """The secrets in force; none where no gate is listed. Raises SecretMissing, SecretRefused."""
+    return gate_secrets_of(secrets.read(GATE_SECRET)) if settings.proxies else ()
+
+
+@dataclass(frozen=True, slots=True)
+class GateIdentity:
+    """Whom the gate has identified: the identifier that it gives, and its claims, by the keys of the settings."""
+
+    person: str
+    claims: dict[str, str] = field(repr=False)
+
+
+def gate_identity(request: Request) -> GateIdentity | None:
+    """The identity that the gate gives with this request; None without it, and from anybody else."""
+    identity: GateIdentity | None = request.scope.get(_IDENTITY)
+    return identity
+
+
+def claims_of(gate: GateIdentity, names: ClaimNamesSettings) -> dict[str, object]:
+    """What the gate says, under the names by which the settings have claims read."""
+    return {
+        getattr(names, meaning)[0]: gate.claims[meaning]
+        for meaning in ClaimNamesSettings.model_fields
+        if meaning in gate.claims
+    }
+
+
+class TrustedHeaders:
+    """Middleware that reads the gate's headers and takes them away; the API's programs never have an identity.
+
+    They are read from a listed address, with the secret, each at most once and under its own name: a header that stands
+    twice, or whose name is another sign for sign (``ct_remote_user``), was sent by whoever calls past the gate, which
+    takes away its own names alone; nothing is read at all then.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: TrustedHeadersSettings, secrets: Sequence[bytes]) -> None:
+        """``secrets``: those in force, two while it is being changed; none, nothing is ever read."""
+        self._app, self._secrets = app, secrets
+        self._networks = [ip_network(proxy) for proxy in settings.proxies]
+        self._confusable = frozenset(map(canonical_header, settings.names))
+        self._names = frozenset(map(str.lower, settings.names))
+        self._secret_name = settings.secret.lower()
+        self._read = {name.lower(): meaning for meaning, name in settings.claim_headers.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        kept: list[tuple[bytes, bytes]] = []
+        taken: list[tuple[str, bytes]] = []
+        for name, value in scope["headers"]:
+            text = name.decode("latin-1").lower()
+            if canonical_header(text) in self._confusable:
+                taken.append((text, value))
+            else:
+                kept.append((name, value))
+        identity = self._identity(scope, taken) if taken else None
+        await self._app({**scope, "headers": kept, _IDENTITY: identity}, receive, send)
+
+    def _identity(self, scope: Scope, taken: Sequence[tuple[str, bytes]]) -> GateIdentity | None:
+        values = dict(taken)
+        is_plain = len(values) == len(taken) and values.keys() <= self._names
+        if not is_plain or scope["path"].startswith("/api/") or not self._is_gate(scope):
+            return None
+        if not self._is_secret(values.get(self._secret_name, b"")):
+            return None
+        claims = {meaning: _text(values[name]) for name, meaning in self._read.items() if name in values}
+        person = claims.pop("person", "").strip()
+        return GateIdentity(person, claims) if person else None
+
+    def _is_gate(self, scope: Scope) -> bool:
+        peer = scope.get(PEER) or (scope["client"][0] if scope.get("client") else "")
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._networks)
+
+    def _is_secret(self, given: bytes) -> bool:
+        """True for one of the secrets; each is compared whole, so that the time taken tells nothing of them."""
+        return sum(hmac.compare_digest(given, secret) for secret in self._secrets) > 0
+
+
+def _text(value: bytes) -> str:
+    """The text of a header: UTF-8 as gates write it, else Latin-1; nothing of an immense one."""
+    if len(value) > LONGEST_HEADER:
+        return ""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

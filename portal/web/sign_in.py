@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.responses import Response as StarletteResponse
 
-from portal.web.asking import Asking, client_address, with_back
 from portal.web.context import (
     AnyVisitor,
     Chef,
@@ -25,9 +24,9 @@ from portal.web.context import (
     WebContext,
 )
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.kept_forms import PLACE as KEPT_FORM
-from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, safe_back
-from portal.web.trusted_headers import claims_of, gate_identity
+from portal.web.security import Visitor, claims_of, comes_from_here, csrf_of, gate_identity, has_csrf, safe_back
+from portal.web.step_up import PLACE as KEPT_FORM
+from portal.web.step_up import Asking, client_address, with_back
 from states.french import listing
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai

@@ -3,38 +3,259 @@
 The time runs from the last proof, and what is done meanwhile does not prolong it (R105).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Final, Self
+from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.types import Message, Receive, Scope, Send
 
-from portal.web.asking import Asking, with_back
-from portal.web.context import READING, AnyVisitor, Chef, Context, Operator, Posted, WebContext
-from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.kept_forms import PLACE as KEPT_FORM
-from portal.web.kept_forms import keep_form, set_kept_cookie
-from portal.web.security import Visitor, page_before, safe_back
+from portal.server import LARGEST_FILE, widen_for_file
+from portal.web.context import (
+    READING,
+    AnyVisitor,
+    Chef,
+    Context,
+    Operator,
+    Posted,
+    WebContext,
+    form_with_file,
+    imported_file,
+    posted,
+    typed,
+    uploaded,
+)
+from portal.web.forms import FILE_NAME, GIVEN_BACK, Field, Form, Shape, blank, filled
+from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, csrf_of, has_csrf, page_before, safe_back
 from states.refusals import Reason
 from states.vocabulary import Role, SignInMethod
+from workflow.auth.kept_forms import LARGEST, KeptForm
+from workflow.auth.rate_limit import new_secret
 from workflow.auth.second_factor import FactorUnknown, TooManyFactorTries, WrongFactor
-from workflow.auth.sessions import SessionUser
+from workflow.auth.sessions import REMEMBERED, SessionUser
+from workflow.auth.sign_in_links import LinkRequest
 from workflow.settings.sign_in import ProviderSettings, SignInSettings
 
 router = APIRouter(include_in_schema=False)
 
+
+# The browser that asks for a link: its cookie, to which the link is bound (R104).
+
+
+SENT_PATH: Final = "/connexion/envoye"
+
+
+_SECRET: Final = re.compile(r"[\w-]{43}")
+
+
+def with_back(path: str, back: str) -> str:
+    """The address of a page of signing in, which remembers where to return."""
+    return f"{path}?suite={quote(back, safe='/')}" if back else path
+
+
+def client_address(request: Request) -> str:
+    """The network address of the browser; behind a proxy, the one that it gives when the settings trust it."""
+    return request.client.host if request.client else ""
+
+
+Client = Annotated[str, Depends(client_address)]
+
+
+def browser_secret(request: Request, context: Context) -> str:
+    """The secret of a browser that asked for a link; empty for one that never did, or no longer."""
+    secret = request.cookies.get(context.asking_cookie, "")
+    return secret if _SECRET.fullmatch(secret) else ""
+
+
+BrowserSecret = Annotated[str, Depends(browser_secret)]
+
+
+@dataclass(frozen=True, slots=True)
+class AskingBrowser:
+    """A browser that asks for a link, whether or not there is somebody to send it to: all that it gets is the same."""
+
+    context: WebContext
+    client: str
+    user_agent: str
+    former: str
+
+    def of(
+        self, *, back: str = "", session: str = "", is_proof: bool = False, identity: str = "", provider: str = ""
+    ) -> LinkRequest:  # fmt: skip
+        """What it asks. Links asked for one after the other are of one browser: each opens in it."""
+        return LinkRequest(
+            client=self.client, back=back, session=session, browser=self.former or new_secret(),
+            user_agent=self.user_agent, is_proof=is_proof, identity=identity, provider=provider,
+        )  # fmt: skip
+
+    def sent(self, link_request: LinkRequest, **query: str) -> Response:
+        """Lead to the page of the next steps, which asks for the six digits; the cookie lives as long as the link."""
+        context = self.context
+        response = RedirectResponse(f"{SENT_PATH}?{urlencode(query)}", status_code=303)
+        response.set_cookie(
+            context.asking_cookie, link_request.browser, max_age=context.settings.link_minutes * 60, path="/",
+            httponly=True, samesite="lax", secure=context.is_https,
+        )  # fmt: skip
+        return response
+
+
+def asking_browser(request: Request, context: Context, client: Client, former: BrowserSecret) -> AskingBrowser:
+    """The browser of a form that asks for a link."""
+    return AskingBrowser(context, client, request.headers.get("user-agent", ""), former)
+
+
+Asking = Annotated[AskingBrowser, Depends(asking_browser)]
+
+
+# A form sent after the end of its session: kept, then shown again, filled, to the same person signed in anew (R73).
+
+
+PLACE: Final = "/reprendre-la-saisie"
+
+
+_SIDES: Final = ("/etablissement/", "/rectorat/")
+
+
+_NOT_TYPED: Final = frozenset({CSRF_FIELD, "key", "version", "uai", "lot", "retour", "references", "choix"})
+"""What our own pages put in a form: alone, it is not worth keeping."""
+
+
+_CODE: Final = "code"
+"""The beginning of the name of every field that holds an initialisation code, which is never kept (R60)."""
+
+
+_OF_THE_FORM: Final = (CSRF_FIELD, GIVEN_BACK, FILE_NAME)
+
+
+_WITHOUT_FILE, _WITH_FILE = "application/x-www-form-urlencoded", "multipart/form-data"
+
+
+_LONGEST_FILE_NAME: Final = 120
+
+
+_OF_THE_BROWSER: Final = (b"host", b"cookie", b"accept-encoding", b"user-agent")
+
+
+async def keep_form(request: Request, context: WebContext) -> str | None:
+    """Keep what was typed in a form of a session that has ended; return the secret that opens it.
+
+    None for a button, for a form that no page of that session sent, and for one that is too long. Of a file, its name
+    alone is kept.
+    """
+    session, length = request.cookies.get(context.cookie, ""), request.headers.get("content-length", "")
+    if not session or not request.url.path.startswith(_SIDES) or not length.isdecimal():
+        return None
+    calls = _calls_of(getattr(request.scope.get("route"), "dependant", None))
+    has_file = bool(calls & {uploaded, imported_file})
+    is_form = request.headers.get("content-type", "").startswith(_WITH_FILE if has_file else _WITHOUT_FILE)
+    if not is_form or not (has_file or (typed in calls and posted not in calls)):
+        return None
+    if int(length) > (LARGEST_FILE if has_file else LARGEST):
+        return None
+    if has_file and not await run_in_threadpool(context.kept_forms.knows, session):
+        return None  # a stranger has no large body read
+    if has_file:
+        widen_for_file(request.scope)
+    try:
+        form = await (form_with_file(request) if has_file else request.form(max_files=0, max_fields=2000))
+    except (HTTPException, MultiPartException, KeyError):
+        return None
+    await form.close()  # nothing is read of a file
+    if not comes_from_here(request, context.settings.address) or not has_csrf(form, session):
+        return None
+    fields = _typed_fields(form)
+    if not any(text.strip() for name, text in fields if name not in _NOT_TYPED):
+        return None
+    url = request.url
+    kept = KeptForm(target=f"{url.path}?{url.query}" if url.query else url.path, fields=fields)
+    return await run_in_threadpool(context.kept_forms.keep, session, kept)
+
+
+def _calls_of(dependant: Dependant | None) -> set[object]:
+    """The dependencies of a route. One that takes ``Typed`` and not ``Posted``, or a file, shows its form again."""
+    waiting, calls = [dependant] if dependant else [], set[object]()
+    while waiting:
+        dependant = waiting.pop()
+        calls.add(dependant.call)
+        waiting += dependant.dependencies
+    return calls
+
+
+def _typed_fields(form: FormData) -> list[tuple[str, str]]:
+    fields = [
+        (name, text)
+        for name, text in form.multi_items()
+        if isinstance(text, str) and name not in _OF_THE_FORM and not name.startswith(_CODE)
+    ]
+    names = [file.filename for _, file in form.multi_items() if isinstance(file, UploadFile) and file.filename]
+    return fields + [(FILE_NAME, name[:_LONGEST_FILE_NAME]) for name in names]
+
+
+def set_kept_cookie(response: Response, context: WebContext, secret: str) -> None:
+    """The browser alone can open what was kept, as long as it is."""
+    response.set_cookie(
+        context.kept_cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https,
+        max_age=int(REMEMBERED.total_seconds()),
+    )  # fmt: skip
+
+
+@router.get(PLACE)
+def give_back(request: Request, context: Context, visitor: AnyVisitor) -> Response:
+    """The form with what was typed; it does nothing until it is sent. Without one, the person's first page."""
+    secret = request.cookies.get(context.kept_cookie, "")
+    kept = context.kept_forms.find(secret, visitor.session_user) if secret else None
+    if kept is None:
+        return RedirectResponse(visitor.home, status_code=303)
+    fields = [*kept.fields, (CSRF_FIELD, csrf_of(visitor.secret)), (GIVEN_BACK, "oui")]
+    return _PageOfForm(kept.target, urlencode(fields).encode())
+
+
+class _PageOfForm(Response):
+    """The answer of the form's own route, which makes its page from what was typed."""
+
+    def __init__(self, target: str, body: bytes) -> None:
+        super().__init__()
+        self._target, self._form = urlsplit(target), body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        sent = {name: value for name, value in scope["headers"] if name in _OF_THE_BROWSER}
+        sent |= {
+            b"content-type": b"application/x-www-form-urlencoded", b"content-length": str(len(self._form)).encode(),
+        }  # fmt: skip
+        of_the_server = ("type", "asgi", "http_version", "scheme", "root_path", "client", "server", "extensions")
+        post: Scope = {name: scope[name] for name in of_the_server if name in scope} | {
+            "method": "POST", "path": self._target.path, "raw_path": self._target.path.encode(),
+            "query_string": self._target.query.encode(), "headers": list(sent.items()),
+        }  # fmt: skip
+
+        async def receive_form() -> Message:
+            return {"type": "http.request", "body": self._form, "more_body": False}
+
+        await scope["app"](post, receive_form, send)
+
+
 PROOF_PATH: Final = "/connexion/preuve"
+
 
 DIGITS: Final = Field(
     name="chiffres", label="Les six chiffres de votre application", shape=Shape.DIGITS, focus=True,
     hint="Ils changent toutes les 30 secondes.", missing="Taper les six chiffres que montre l'application.",
 )  # fmt: skip
 
+
 WRONG: Final = Reason(
     "wrong_factor", "R106", "Ce code n'est pas le bon, ou il a déjà servi",
     "Attendre les six chiffres suivants ; vérifier que l'heure du téléphone est automatique.", "chiffres",
 )  # fmt: skip
+
 
 TOO_MANY: Final = Reason(
     "too_many_factors", "R106", "Trop de codes faux ont été tapés",
@@ -128,7 +349,7 @@ async def lead_to_proof(request: Request, context: WebContext) -> Response:
     secret = await keep_form(request, context)
     if secret is None:
         return RedirectResponse(with_back(PROOF_PATH, page_before(request, context.settings.address)), 303)
-    response = RedirectResponse(with_back(PROOF_PATH, KEPT_FORM), status_code=303)
+    response = RedirectResponse(with_back(PROOF_PATH, PLACE), status_code=303)
     set_kept_cookie(response, context, secret)
     return response
 
@@ -185,5 +406,5 @@ def _render(
 ) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/proof.html", visitor, status=status, doors=doors_of(context, visitor), form=form, back=back,
-        is_kept=back == KEPT_FORM, minutes=context.app.settings.sign_in.step_up_minutes, proof_path=PROOF_PATH,
+        is_kept=back == PLACE, minutes=context.app.settings.sign_in.step_up_minutes, proof_path=PROOF_PATH,
     )  # fmt: skip

@@ -9,11 +9,9 @@ from functools import cache
 from typing import Any
 
 from states import refusals
-from states.decision import Case
-from states.model import Actor, Establishment, StandIn
-from states.policy import Policy
+from states.decision import EARLIEST, Case, day_problems
+from states.model import Actor, Establishment, Policy, StandIn
 from states.refusals import Reason
-from states.rules.fields import EARLIEST, day_problems
 from states.validation import text_problem
 from states.vocabulary import Role, StandInKind, Trigger
 

@@ -9,14 +9,23 @@ from typing import Any
 
 from states import french, refusals
 from states.commands import Code, ConfirmExpiry, DrawCode, IssueCode, OpenCode, ReissueCode, TakeBackCode
-from states.decision import Case, CloseReport, DrawAndSeal, Effect, EraseCode, Outcome, Scalar, SealCode, SendDrawn
-from states.model import Removal, Request
-from states.policy import LONGEST_CODE, Policy
+from states.decision import (
+    Case,
+    CloseReport,
+    DrawAndSeal,
+    Effect,
+    EraseCode,
+    Outcome,
+    Scalar,
+    SealCode,
+    SendDrawn,
+    day_problems,
+)
+from states.model import LONGEST_CODE, Policy, Removal, Request
 from states.refusals import Reason
 from states.rules.authorization import code_problems, stand_in_problems
 from states.rules.changes import answered, answers, awaits_new_code
 from states.rules.declaration import establishment_problems
-from states.rules.fields import day_problems
 from states.rules.revocation import ended_with_its_year, other_key_holders
 from states.rules.verification import check_problems
 from states.vocabulary import (

@@ -7,12 +7,21 @@ from typing import Any, Final
 
 from states import french, refusals
 from states.commands import ConfirmRemoval, ReopenRemoval, Revoke
-from states.decision import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, Outcome, ReopenTask, Scalar
-from states.model import Facts, Removal, Request
-from states.policy import Policy
+from states.decision import (
+    Case,
+    CloseRemoval,
+    Effect,
+    EraseCode,
+    OpenRemoval,
+    Outcome,
+    ReopenTask,
+    Scalar,
+    note_problems,
+    text_problems,
+)
+from states.model import Facts, Policy, Removal, Request
 from states.refusals import Reason
 from states.rules.changes import answered, answers, dated_revocation, to_settle
-from states.rules.fields import note_problems, text_problems
 from states.rules.verification import Standing, standing
 from states.school_calendar import SchoolCalendar
 from states.validation import clean_text

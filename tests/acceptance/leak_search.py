@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import text
 
-from notifications.outbox.tables import SEALS
+from notifications.outbox.store import SEALS
 from states.vocabulary import State
 from tests.acceptance import database_dump as stored
 from tests.acceptance.captured_output import PARAMETERS, Ear, listening

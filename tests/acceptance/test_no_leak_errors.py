@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications.encryption.sealer import CodeUnreadable, Sealer
+from notifications.encryption import CodeUnreadable, Sealer
 from states.commands import Code, IssueCode, ReissueCode
 from states.decision import Refused, SealCode
 from states.vocabulary import ReissueReason

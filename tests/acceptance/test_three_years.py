@@ -132,7 +132,7 @@ def _no_brake(monkeypatch: pytest.MonkeyPatch) -> None:
         verdict, hold = check_brake(*facts)
         return (BrakeDecision.RUN, None) if verdict is BrakeDecision.HOLD else (verdict, hold)
 
-    monkeypatch.setattr("workflow.year_end.holds.check_brake", heedless)
+    monkeypatch.setattr("workflow.year_end.service.check_brake", heedless)
 
 
 def _reminders_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

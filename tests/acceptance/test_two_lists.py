@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import insert, select
 
 from states import commands as c
-from states.characters import fold
 from states.model import Actor
+from states.validation import fold
 from states.vocabulary import CheckOutcome
 from tests.kit import factories as make
 from tests.kit.drawn_lists import APPLICATION, DELEGATION_TITLES, LISTING_TITLES, DrawnLists, Truth, file_of
@@ -26,10 +26,9 @@ from workflow.database.file_tables import ListKind
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Done
-from workflow.evidence.columns import columns_of
-from workflow.evidence.importer import Lists
 from workflow.evidence.list_checks import ListCheckResult
-from workflow.evidence.parser import read_list, with_titles
+from workflow.evidence.lists import Lists
+from workflow.evidence.parser import columns_of, read_list, with_titles
 from workflow.spreadsheets.columns import recognise
 from workflow.spreadsheets.reader import read_table
 

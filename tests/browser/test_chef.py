@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 from sqlalchemy import update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from states import commands as c
 from states.vocabulary import Step
 from tests.browser.conftest import DESK, TELEPHONE, Site

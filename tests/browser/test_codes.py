@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func, select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit import browser as kit
 from tests.kit.axe import axe

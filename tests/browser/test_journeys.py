@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind, Stage
 from states import commands as c
 from states.vocabulary import RevokeReason, State

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import func, or_, select
 
 from notifications.messages.planning import TO_ESTABLISHMENT
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.store import MAILS, SEALS
 from notifications.vocabulary import CODE_KINDS, Fault, Kind, Stage
 from states.transitions import BY_TRIGGER
 from states.vocabulary import State, Trigger

@@ -14,7 +14,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
-from notifications.outbox import circuit_breaker, queue
+from notifications.outbox import queue
+from notifications.outbox import retry as circuit_breaker
 from notifications.ports import SystemClock
 from tests.kit.forked_process import forked, preload
 from tests.kit.killed_process import kill_at

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from notifications.messages.mail import Draft
-from notifications.outbox.store import enqueue
-from notifications.outbox.tables import MAILS
+from notifications.messages.catalogue import Draft
+from notifications.outbox.store import MAILS, enqueue
 from notifications.vocabulary import Audience
 from tests.kit.browser import free_port
 from tests.kit.postgresql_server import PrivateServer, private_server

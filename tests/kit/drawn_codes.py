@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import Sealer
-from notifications.outbox.tables import SEALS
+from notifications import encryption as seals
+from notifications.encryption import Sealer
+from notifications.outbox.store import SEALS
 from tests.kit.system import System
 from workflow.codes.batches import BatchView, Drawing, DrawResult, draw_codes, load_batch
 from workflow.codes.reading import CodeFile, take_file

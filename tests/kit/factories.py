@@ -9,8 +9,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from states import commands as c
-from states.model import Actor, Check, Establishment, Evidence, Facts, LastEvent, OnBehalf, Removal, Report, Request
-from states.policy import Policy
+from states.model import (
+    Actor,
+    Check,
+    Establishment,
+    Evidence,
+    Facts,
+    LastEvent,
+    OnBehalf,
+    Policy,
+    Removal,
+    Report,
+    Request,
+)
 from states.rules.verification import delegation_digest, listing_digest
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from states import commands as c
-from states.characters import fold
+from states.validation import fold
 from states.vocabulary import CheckOutcome, RevokeReason, State
 from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal
 from workflow.auth.sessions import SessionUser

@@ -14,8 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from notifications.ports import Clock
-from workflow.identity.signed_tokens import half_hash
-from workflow.identity.transport import ProviderTransport
+from workflow.identity.signed_tokens import ProviderTransport, half_hash
 
 ISSUER = "https://fournisseur.test/oidc"
 CLIENT_ID = "oda"

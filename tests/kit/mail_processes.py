@@ -11,13 +11,12 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
+from notifications import encryption as seals
 from notifications.authoring.examples import EXAMPLES
-from notifications.encryption import seals
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Draft, Mail
+from notifications.messages.catalogue import CATALOGUE, Draft, Mail
 from notifications.outbox import admin as outbox
 from notifications.outbox import store as enqueue
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Audience, Erasure, Kind, Stage
 from tests.kit.factories import NOW, UAI
 from tests.kit.installation import make_installation

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import CATALOGUE, Mail
 from notifications.vocabulary import CODE_MAILS, Audience, Fault, Kind, Stage
 from tests.kit.mail_processes import LEASE, MailProcesses
 from tests.kit.send_attempts import late_send_attempts, send_attempts_of

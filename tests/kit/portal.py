@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import insert, update
 
-from notifications.rendering.typography import NBSP
+from notifications.rendering.markup import NBSP
 from portal.app import assembled
 from portal.web.context import WebContext
 from states import commands as c

@@ -13,8 +13,7 @@ from tests.kit.portal import STAFF, Portal
 from tests.kit.system import nom_of
 from workflow.auth.sessions import SessionUser
 from workflow.database.tables import ESTABLISHMENT
-from workflow.engine.engine import Done
-from workflow.engine.sequence import execute_in_batches
+from workflow.engine.engine import Done, execute_in_batches
 
 SCHOOLS = ("0319001A", "0319002B", "0319003C")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import Sealer
-from notifications.outbox.tables import SEALS
+from notifications import encryption as seals
+from notifications.encryption import Sealer
+from notifications.outbox.store import SEALS
 from notifications.ports import SystemClock
 from workflow.app import bootstrap, open_database
 from workflow.journal.verification import Verifier

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from notifications.encryption.seals import FOR_LINK
-from notifications.messages.mail import Mail
+from notifications.encryption import FOR_LINK
+from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
-from notifications.outbox.tables import SEALS
+from notifications.outbox.store import SEALS
 from notifications.vocabulary import LINK_KINDS
 from workflow.app import App
 from workflow.database.journal_tables import EVENT

@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, select, text, update
 
 from bench.population import mailer as real_mailer
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.store import MAILS, SEALS
 from states import commands as c
 from states.commands import Command
-from states.model import Actor
-from states.policy import Policy
+from states.model import Actor, Policy
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
@@ -20,7 +19,7 @@ from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
 from workflow.engine.engine import Done, Engine, Result
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
 from workflow.schedule.tick import Ticker, TickResult

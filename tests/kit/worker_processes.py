@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bench.population import AFTER_END, NOTARY, populate, year_ends
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from tests.kit.installation import CONFIG
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import CODE_KINDS
 from states import commands as c
 from states.school_calendar import SchoolYear

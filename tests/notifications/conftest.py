@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from notifications.outbox.tables import MAILS, PAUSE, SEALS
+from notifications.outbox.store import MAILS, PAUSE, SEALS
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
 from tests.kit.factories import NOW

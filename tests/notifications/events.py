@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from states.decide import decide
 from states.decision import Decision, RequestEvent
 from states.model import Actor, Establishment, Facts
+from states.transitions import decide
 from states.vocabulary import State, Trigger
 from tests.kit import factories as f
 

@@ -8,10 +8,9 @@ from sqlalchemy import Connection
 
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.dispatcher import Dispatcher
-from notifications.encryption.sealer import Sealer
+from notifications.encryption import Sealer
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Draft, Mail
+from notifications.messages.catalogue import CATALOGUE, Draft, Mail
 from notifications.outbox import admin as outbox
 from notifications.settings import MailSettings
 from notifications.vocabulary import Audience, Kind

@@ -11,8 +11,7 @@ from pypdf import PdfReader
 from notifications.authoring.examples import CLAIRE, EXAMPLES, MAIL_CONTEXT
 from notifications.messages.facts import Person
 from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.papers import Paper, papers_of
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import Paper, compile_paper, papers_of
 from notifications.vocabulary import Kind
 from states.vocabulary import Step
 

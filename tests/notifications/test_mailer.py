@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, inspect, select
 
 from notifications.authoring.examples import MAIL_CONTEXT
-from notifications.outbox.tables import MAILS, SEALS, is_about
+from notifications.outbox.store import MAILS, SEALS, is_about
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from states.commands import Code
 from states.vocabulary import Trigger

@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import CATALOGUE, Mail
 from notifications.vocabulary import Fault, Kind, Stage
 from states.decision import RequestEvent
 from states.vocabulary import Trigger

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlmodel import SQLModel
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.ports import SystemClock
 from states.model import Actor
 from states.school_calendar import SchoolYear
@@ -57,7 +57,7 @@ def test_doors__each_refuses_under_an_absurd_clock(
     assert page.status_code == 422
     assert "Le serveur n'est pas à l'heure" in page.text.replace("&#39;", "'").replace("’", "'")
     with monkeypatch.context() as patch:  # as if it had been made under that clock
-        patch.setattr("workflow.journal.installation.require_right_clock", lambda *_: None)
+        patch.setattr("workflow.journal.chain.require_right_clock", lambda *_: None)
         program = api.program(STAFF)
     answer = program.post("/requests", DECLARATION)
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:oda:refus:clock_absurd")

@@ -8,8 +8,8 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from portal import connections
-from portal.connections import LARGEST, LARGEST_OF_ANYONE, Body
+from portal import server as connections
+from portal.server import LARGEST, LARGEST_OF_ANYONE, Body
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
 

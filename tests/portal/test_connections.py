@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from portal.connections import DRAIN_S, DRAINED, HEAD_S, READ_S, ClientConnection, LongestSilentFirst, enforce_deadlines
+from portal.server import DRAIN_S, DRAINED, HEAD_S, READ_S, ClientConnection, LongestSilentFirst, enforce_deadlines
 
 HEADERS = {"X-Content-Type-Options": "nosniff"}
 

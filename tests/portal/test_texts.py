@@ -10,7 +10,7 @@ from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import Action
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS
-from portal.web.worklist.bulk_actions import BULK
+from portal.web.worklist.page import BULK
 from states.vocabulary import Trigger
 
 PAGES = (*CHEF_ACTIONS.values(), *OPERATOR_ACTIONS.values())

@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from states import commands as c
-from states.characters import fold
-from states.validation import fold_mail, person_key
+from states.validation import fold, fold_mail, person_key
 from states.vocabulary import Step
 from tests.kit.system import SUCCESSORS
 from tests.stateful.acceptance_rules import Verdicts

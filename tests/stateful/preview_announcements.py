@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from notifications.messages.catalogue import CATALOGUE
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from states.decision import OpenRemoval
 from states.rules.schedule import BrakeDecision

@@ -18,7 +18,7 @@ from states.vocabulary import (
     SignInMethod,
     Step,
     Trigger,
-    WithdrawReason,  # fmt: skip
+    WithdrawReason,
 )
 from tests.stateful.acceptance_rules import VERSION
 from tests.stateful.model import Model

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from states.commands import Command
-from states.decide import decide
 from states.decision import Decision, Refused
 from states.model import Actor, Facts
 from states.refusals import Reason
+from states.transitions import decide
 from states.vocabulary import Trigger
 from tests.kit import factories as f
 

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from states.commands import Code
-from states.decide import decide
 from states.decision import Decision, Refused
 from states.model import Actor, DrawnBatch, Facts, LastEvent, Removal, StandIn
 from states.refusals import Reason
-from states.rules.drane import drane_digest
+from states.rules.verification import drane_digest
 from states.school_calendar import SchoolYear
+from states.transitions import decide
 from states.vocabulary import (
     Change,
     CheckOutcome,

@@ -10,8 +10,19 @@ from hypothesis import strategies as st
 
 from states import vocabulary as v
 from states.commands import Code, Command
-from states.model import Actor, Check, Establishment, Facts, LastEvent, OnBehalf, Removal, Report, Request, StandIn
-from states.policy import Policy
+from states.model import (
+    Actor,
+    Check,
+    Establishment,
+    Facts,
+    LastEvent,
+    OnBehalf,
+    Policy,
+    Removal,
+    Report,
+    Request,
+    StandIn,
+)
 from states.school_calendar import EndRule, SchoolYear
 from tests.kit import factories as f
 

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 
 from states.commands import IssueCode, ReissueCode
-from states.decide import decide
 from states.decision import Decision, Refused
-from states.transitions import ARROWS
+from states.transitions import ARROWS, decide
 from states.vocabulary import Trigger
 from tests.kit import factories as f
 from tests.states.strategies import PERSONAL, Situation, quick, situations, thorough

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.departements import NAMES, UNKNOWN, departement_name
+from states.validation import NAMES, UNKNOWN, departement_name
 
 OF_TOULOUSE = {
     "09": "Ariège", "12": "Aveyron", "31": "Haute-Garonne", "32": "Gers", "46": "Lot", "65": "Hautes-Pyrénées",

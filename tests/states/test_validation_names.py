@@ -2,11 +2,11 @@
 
 import pytest
 
-from states.characters import fold
 from states.validation import (
     clean,
     clean_mail,
     clean_text,
+    fold,
     fold_mail,
     mail_problem,
     name_problem,

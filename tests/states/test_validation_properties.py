@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifications.rendering.typography import one_line
+from notifications.rendering.markup import one_line
 from portal.cli.output import printable
-from states.characters import fold
 from states.validation import (
     clean,
     clean_mail,
+    fold,
     fold_mail,
     mail_problem,
     name_problem,

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.characters import fold
-from states.validation import proposed_name
+from states.validation import fold, proposed_name
 
 
 @pytest.mark.rule("R16")

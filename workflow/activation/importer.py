@@ -13,21 +13,19 @@ from sqlalchemy import Connection, delete, insert, select
 
 from notifications.sql import batches
 from states import french
-from states.characters import fold
 from states.decision import Scalar
-from states.departements import NAMES
 from states.model import Actor
-from states.validation import normalise_uai
+from states.validation import NAMES, fold, normalise_uai
 from workflow.database.connection import Database
-from workflow.database.figure_tables import ACTIVATION
+from workflow.database.journal_tables import ACTIVATION
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
-from workflow.settings.form_errors import quote
 from workflow.settings.sections import normalise_departement
+from workflow.settings.yaml_reader import quote
 from workflow.spreadsheets.columns import Columns, ColumnSpec
 from workflow.spreadsheets.reader import parse_day
-from workflow.spreadsheets.unusable import unusable
+from workflow.spreadsheets.workbook import unusable
 
 KIND: Final = "activation"
 """Names the choice of columns."""

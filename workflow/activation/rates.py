@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, case, func, literal_column, select
 
-from states.departements import departement_name
+from states.validation import departement_name
 from states.vocabulary import Labelled
-from workflow.database.figure_tables import ACTIVATION
+from workflow.database.journal_tables import ACTIVATION
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.requests.filters import UNDELIVERABLE
 

@@ -9,10 +9,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, update
 
 from notifications.ports import Clock
-from states.characters import fold
 from states.decision import Scalar
 from states.model import Actor
-from states.validation import fold_mail, has_uai_form, normalise_uai
+from states.validation import fold, fold_mail, has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.actors import People, require_operator
 from workflow.auth.bindings import BindingEnd, end_bindings_of
@@ -24,7 +23,7 @@ from workflow.auth.substitutions import end_substitutions_of
 from workflow.auth.tokens import end_tokens_of, revoke_token
 from workflow.database.access_tables import LINKS, SESSIONS, TOKENS, SessionEnd
 from workflow.database.connection import Database
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 
 MOST: Final = 10_000

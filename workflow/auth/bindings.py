@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, select, update
 
+from notifications.messages.catalogue import Draft
 from notifications.messages.facts import IdentityBound, Place
-from notifications.messages.mail import Draft
 from notifications.ports import Clock
 from notifications.sql import batches, insert_new
 from notifications.vocabulary import Audience, Kind
@@ -23,7 +23,7 @@ from workflow.database.access_tables import BINDING, SESSIONS
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 
 BOUND: Final = "identity_bound"

@@ -19,9 +19,8 @@ from states.decision import Scalar
 from workflow.database.access_tables import TRIES
 from workflow.database.connection import Database, after_commit
 from workflow.database.journal_tables import EVENT
-from workflow.journal import installation
-from workflow.journal.chain import INSTALLATION, JournalHasher
-from workflow.journal.stream import Origin, current_origin, write_line
+from workflow.journal import chain as installation
+from workflow.journal.chain import INSTALLATION, JournalHasher, Origin, current_origin, write_line
 
 HALF_HOUR: Final = timedelta(minutes=30)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import CodeUnreadable, Sealer
+from notifications import encryption as seals
+from notifications.encryption import CodeUnreadable, Sealer
 from notifications.mailer import Mailer
+from notifications.messages.catalogue import Draft
 from notifications.messages.facts import FactorChanged
-from notifications.messages.mail import Draft
 from notifications.ports import Clock
 from notifications.sql import batches
 from notifications.vocabulary import Audience, Kind
@@ -29,7 +29,7 @@ from workflow.auth.rate_limit import FACTOR_TRIES, FACTOR_TRIES_A_DAY, RateLimit
 from workflow.database.access_tables import FACTOR, RECOVERY_CODE
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import INSTALLATION, JournalHasher
 
 if TYPE_CHECKING:

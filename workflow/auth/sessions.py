@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from notifications.mailer import Mailer
+from notifications.messages.catalogue import Draft
 from notifications.messages.facts import NewSignIn
-from notifications.messages.mail import Draft
 from notifications.ports import Clock
 from notifications.sql import batches
 from notifications.vocabulary import Audience, Kind
@@ -18,9 +18,8 @@ from states.decision import Scalar
 from states.model import Actor
 from states.validation import fold_mail
 from states.vocabulary import Channel, Role, SignInMethod
-from workflow.auth.actors import NotAllowed, People
+from workflow.auth.actors import NotAllowed, People, find_former_chefs, remember_chef
 from workflow.auth.bindings import remember_role
-from workflow.auth.chefs import find_former_chefs, remember_chef
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
 from workflow.auth.second_factor import FactorNeed, SecondFactors
 from workflow.auth.sign_in_links import (
@@ -35,7 +34,7 @@ from workflow.auth.sign_in_links import (
 )
 from workflow.database.access_tables import SESSIONS, SessionEnd
 from workflow.database.connection import Database
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 
 SEEN_EVERY: Final = timedelta(minutes=5)

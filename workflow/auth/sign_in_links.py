@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Update, func, insert, or_, select, update
 
-from notifications.encryption import seals
+from notifications import encryption as seals
 from notifications.mailer import Mailer
+from notifications.messages.catalogue import Draft
 from notifications.messages.facts import Place, SignIn, SignInRectorat, SignInRupn
-from notifications.messages.mail import Draft
 from notifications.ports import Clock
 from notifications.sql import batches
 from notifications.vocabulary import Audience, Erasure, Kind

@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
+from notifications.messages.catalogue import Draft
 from notifications.messages.facts import Place, Substituted, SubstitutedChef
-from notifications.messages.mail import Draft
 from notifications.ports import Clock
 from notifications.vocabulary import Audience, Kind
 from states.decision import Scalar
@@ -21,14 +21,13 @@ from states.model import Actor
 from states.refusals import Reason, bad_field
 from states.validation import chef_key, clean, fold_mail, normalise_uai
 from states.vocabulary import Channel, Role
-from workflow.auth.actors import NotAllowed, People, require_operator
-from workflow.auth.chefs import known_chef_name
+from workflow.auth.actors import NotAllowed, People, known_chef_name, require_operator
 from workflow.auth.sessions import SessionUser
 from workflow.database.access_tables import SUBSTITUTION, SubstitutionEnd
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 
 LONGEST: Final = timedelta(days=183)

@@ -14,12 +14,12 @@ from typing import Any, Final
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, select, update
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import CodeUnreadable
+from notifications import encryption as seals
+from notifications.encryption import CodeUnreadable
 from notifications.mailer import Mailer
 from notifications.messages.facts import Person, Place
 from notifications.ports import Clock, crash_point
-from notifications.rendering.exports import DrawnCode, Unexportable, codes
+from notifications.rendering.renderer import DrawnCode, Unexportable, codes
 from states import french
 from states.commands import Code, OpenCode, TakeBackCode
 from states.decision import Case, Refused
@@ -35,8 +35,8 @@ from workflow.database.journal_tables import ACTOR
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.engine.loader import Loader
-from workflow.journal import installation
-from workflow.removals.export import encoded
+from workflow.journal import chain as installation
+from workflow.removals.tasks import encoded
 from workflow.settings.codes import CodeFileSettings
 
 _SHOWN_AGAIN: Final = timedelta(seconds=60)

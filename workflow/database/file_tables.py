@@ -1,7 +1,7 @@
 """The tables of files that come and go: the two lists (R93), imports, codes drawn in batches (R97), the DRANE's (R96).
 
 A row of a list is never changed: one that reads otherwise in a newer list is another row. Those in force are those that
-the newest import of their kind has seen. No code is here: the codes are sealed (``notifications.outbox.tables.Seal``).
+the newest import of their kind has seen. No code is here: the codes are sealed (``notifications.outbox.store.Seal``).
 """
 
 from datetime import date, datetime

@@ -5,11 +5,10 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from states.characters import fold
 from states.model import Check, Establishment, LastEvent, Removal, Report, Request, StandIn
-from states.rules.drane import drane_standing
-from states.rules.verification import earlier_check_day, standing
+from states.rules.verification import drane_standing, earlier_check_day, standing
 from states.school_calendar import SchoolYear
+from states.validation import fold
 from states.vocabulary import (
     Change,
     CheckOutcome,

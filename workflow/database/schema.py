@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, literal_column, select, table
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from workflow.database.access_tables import BINDING, FACTOR, SESSIONS, SUBSTITUTION
 from workflow.database.connection import Database, unbounded
-from workflow.database.figure_tables import ACTIVATION, FIGURE_PROGRESS
 from workflow.database.file_tables import BATCH, EVIDENCE_IMPORT, STAGED_IMPORTS, TRANSMISSION
-from workflow.database.journal_tables import JOURNAL_SEAL, SECURITY_ADDRESSES
-from workflow.database.schedule_tables import RESTORATION
+from workflow.database.journal_tables import ACTIVATION, FIGURE_PROGRESS, JOURNAL_SEAL, SECURITY_ADDRESSES
+from workflow.database.schedule_tables import DELIVERY, RESTORATION
 from workflow.database.tables import CLAIM, REQUEST
-from workflow.database.webhook_tables import DELIVERY
 
 if TYPE_CHECKING:
     from alembic.config import Config

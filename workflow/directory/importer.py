@@ -23,7 +23,7 @@ from workflow.directory.model import (
     massive_loss,
 )
 from workflow.directory.parser import DirectoryEntry, DirectoryReader, DirectorySource
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 
 OPTIONAL = ("telephone", "departement_name", "nature", "chef_civility", "siret")

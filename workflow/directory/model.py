@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from states.departements import departement_name
 from states.french import listing, plural
 from states.refusals import Reason
+from states.validation import departement_name
 
 MAILBOX_SET = "mailbox_set"
 """Kind of the journal's event by which an operator chooses a mailbox (R14)."""

@@ -12,17 +12,25 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import BinaryIO, Protocol
 
-from states.characters import fold, is_wrongly_decoded, without_invisible
 from states.french import lines as lines_of
 from states.french import plural
-from states.validation import clean, clean_mail, has_uai_form, mail_problem, normalise_uai, uai_problem
+from states.validation import (
+    clean,
+    clean_mail,
+    fold,
+    has_uai_form,
+    is_wrongly_decoded,
+    mail_problem,
+    normalise_uai,
+    uai_problem,
+    without_invisible,
+)
 from workflow.directory.model import Remark
-from workflow.settings.form_errors import quote
 from workflow.settings.sections import normalise_departement
+from workflow.settings.yaml_reader import quote
 from workflow.spreadsheets.columns import TITLES_WITHIN, Columns, ColumnSpec, recognise
-from workflow.spreadsheets.reader import Table, TableRow, open_table
-from workflow.spreadsheets.text_file import separator_of
-from workflow.spreadsheets.unusable import UnusableFile, unusable
+from workflow.spreadsheets.reader import Table, TableRow, open_table, separator_of
+from workflow.spreadsheets.workbook import UnusableFile, unusable
 
 SPECS = (
     ColumnSpec(

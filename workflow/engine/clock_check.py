@@ -26,7 +26,7 @@ from states.rules.schedule import (
 from workflow.database.clock import HeldClock, held_clock, known_heartbeat, last_heartbeat, record_heartbeat
 from workflow.database.connection import Database, this_host
 from workflow.database.schedule_tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 
 Count = Callable[[], float]

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -12,9 +12,8 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifications.ports import Clock, CodeLeaving, crash_point
-from notifications.sql import Row, insert_rows, update_rows
+from notifications.sql import Row, batches, insert_rows, update_rows
 from states.commands import Command, OnRequest
-from states.decide import decide
 from states.decision import (
     CloseRemoval,
     CloseReport,
@@ -25,15 +24,15 @@ from states.decision import (
     ReopenTask,
     RequestEvent,
 )
-from states.model import Actor, Establishment, Facts, Request
-from states.policy import Policy
+from states.model import Actor, Establishment, Facts, Policy, Request
 from states.refusals import Reason
 from states.rules.schedule import FIRST_DAY
 from states.school_calendar import SchoolYear
+from states.transitions import all_reasons, decide
 from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.clock import refused_clock
 from workflow.database.connection import Database
-from workflow.database.faults import LostRace
+from workflow.database.faults import DatabaseBusy, DatabaseUnreachable, LostRace
 from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.mapping import changed_columns, reference_of, search_words
 from workflow.database.tables import COUNTER, REMOVAL, REPORT, REQUEST, WORD
@@ -44,14 +43,18 @@ from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 VERSION: Final = version("oda-delegations")
 """The version of this software, which only pyproject.toml says (R117)."""
 
+
 ATTEMPTS: Final = 5
 """How often a transaction is tried before a lost race is raised."""
+
 
 SOUND: Final = timedelta(days=30)
 """A clock that was found to be sound is not looked at again for this long, by itself: it is absurd years away."""
 
+
 _SETTLED: Final = ("settlement", "settled_at", "revoke_on")
 """The columns of a report that a settlement writes."""
+
 
 T = TypeVar("T")
 
@@ -407,3 +410,94 @@ def _update(
 
 def _noop() -> None:
     """Nothing waits for a commit in this process."""
+
+
+# Several commands as one act: steps that are done all or none (R7), and long lists in batches.
+
+
+BATCH: Final = 100
+"""Commands a transaction: short enough to leave the database to others in between."""
+
+
+INTERRUPTED: Final = Reason(
+    "interrupted", "R7", "La base de données n'a pas répondu : rien n'a changé pour cette demande",
+    "Recommencer pour elle dans un instant.",
+)  # fmt: skip
+
+
+Step = Callable[[str], Command]
+"""A command once the request's reference is known: empty for the first one of a request to be born."""
+
+
+class _Undone(Exception):
+    """Raised to undo what the steps before the refused one had written."""
+
+    def __init__(self, refusal: Refused) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
+def execute_sequence(
+    engine: Engine, steps: Sequence[Step], actor: Actor, *, reference: str = "", key: str | None = None,
+    dry_run: bool = False,
+) -> Done | Refused:  # fmt: skip
+    """Do the steps in order, in one transaction; return the last one's result, with the warnings of all.
+
+    ``dry_run`` undoes them again: what a person has still to confirm is told together with the rest (R7).
+
+    When one is refused, nothing is done, and the reasons of it and of those that follow are returned (R7).
+    ``reference`` is that of an existing request. ``key`` makes the whole one action (R10): no trigger comes twice.
+    The establishment gets the mail of the last step alone (R55). Raises ValueError without a step, DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    if not steps:
+        raise ValueError("a sequence has at least one step")
+    without_mails = engine.without_mails()
+
+    def work(connection: Connection, now: datetime) -> Done:
+        if refusal := engine.refused_clock(connection, now):
+            raise _Undone(Refused((refusal,)))
+        own_reference, warnings = reference, dict[Reason, None]()
+        for number, step in enumerate(steps):
+            step_engine = engine if number == len(steps) - 1 else without_mails
+            (result,) = step_engine.run(connection, [step(own_reference)], actor, now, key=key)
+            if isinstance(result, Refused):
+                rest = [later(own_reference) for later in steps[number:]]
+                facts = engine.facts(connection, rest[0])
+                reasons = all_reasons(facts, result.reasons, rest, actor, now, engine.policy)
+                raise _Undone(Refused(reasons, result.reference))
+            done, own_reference = result, result.reference
+            warnings |= dict.fromkeys(result.warnings)
+        if dry_run:
+            raise _Undone(Refused(()))
+        return replace(done, warnings=tuple(warnings))
+
+    try:
+        return engine.in_transaction(work)
+    except _Undone as undone:
+        return undone.refusal
+
+
+def execute_in_batches(
+    engine: Engine, commands: Sequence[Command], actor: Actor, *,
+    key: Callable[[int, Sequence[Command]], str | None] = lambda start, batch: None,  # noqa: ARG005
+    size: int = BATCH, refuse_rest: bool = True,
+) -> Iterator[Result]:  # fmt: skip
+    """Execute a long list, each batch in its own transaction, and yield one result a command, in order.
+
+    ``key`` makes a batch's idempotency key (R10) from the position of its first command and its commands. What is done
+    stays done: once the database stops answering after a first batch, the rest is refused as INTERRUPTED without being
+    tried, or, with ``refuse_rest`` False, the error is raised. Raises DatabaseBusy, DatabaseUnreachable.
+    """
+    start, is_interrupted = 0, False
+    for batch in batches(commands, size):
+        try:
+            if not is_interrupted:
+                yield from engine.execute(batch, actor, key=key(start, batch))
+        except (DatabaseBusy, DatabaseUnreachable):
+            if not start or not refuse_rest:
+                raise
+            is_interrupted = True
+        if is_interrupted:
+            yield from (Refused((INTERRUPTED,)) for _ in batch)
+        start += len(batch)

@@ -6,16 +6,30 @@ Eight fields parted by ``|``: the resource's name, its url, begin and end (``dd/
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from sqlalchemy import Connection, Select, delete, or_, select
+
+from notifications.ports import Clock
+from notifications.sql import Row, batches, upsert
+from states import french
+from states.commands import CheckDelegation
 from states.french import parse_day
-from states.validation import has_uai_form, normalise_uai
-from workflow.settings.form_errors import quote
+from states.model import Policy, Request
+from states.rules.verification import delegation_digest, oldest_valid_day
+from states.validation import fold, has_uai_form, normalise_uai
+from states.vocabulary import CheckOutcome, State
+from workflow.database.connection import Database
+from workflow.database.mapping import REQUEST_COLUMNS, request_from
+from workflow.database.tables import CLAIM, REQUEST
+from workflow.settings.yaml_reader import quote
 
 FIELDS: Final = 8
+
 
 ESTABLISHMENTS: Final = "fredurneresp="
 """How the field of the establishments begins, whatever its case."""
@@ -47,7 +61,9 @@ def parse_attribute(text: str) -> list[DelegatedResource]:
 
 _DAY: Final = r"(?:\d{1,2}/\d{1,2}/\d{4}|X|)"
 
+
 _DATES: Final = re.compile(r"\|\d{1,2}/\d{1,2}/\d{4}\|")
+
 
 _NEXT_VALUE: Final = re.compile(rf"(\s*,\s*|(?<=\|)\s+)(?=[^|,]*\|[^|]*\|{_DAY}\|{_DAY}\|)")
 """What parts two values: a comma, or the space of a line's end, where name, url and two dates follow."""
@@ -123,3 +139,127 @@ def _establishments(field: str) -> tuple[str, ...]:
             raise ValueError(f"« {quote(uai)} » n'est pas un UAI (7 chiffres et une lettre)")
         uais.append(uai)
     return tuple(dict.fromkeys(uais))
+
+
+# What a RUPN's own identity says of his delegation (``FrEduResDel``): a proposal that an operator confirms (R113).
+#
+# It is never a check by itself: the attribute seldom says who delegated (R94).
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedDelegation:
+    """A delegation as the RUPN's identity said it on a day; it may have no begin or end."""
+
+    said_on: date
+    application: str
+    begins: date | None
+    ends: date | None
+
+    @property
+    def source(self) -> str:
+        """The source of a check made from it, without a name (R34)."""
+        return f"identité du RUPN (FrEduResDel) du {french.day(self.said_on)}"
+
+    @property
+    def sentence(self) -> str:
+        """What it says, for an operator, without a full stop."""
+        begins = f" depuis le {french.day(self.begins)}" if self.begins else ""
+        ends = f", jusqu'au {french.day(self.ends)}" if self.ends and self.ends.year < _ENDLESS else ""
+        return (
+            f"L'identité nationale du RUPN, le {french.day(self.said_on)}, porte la délégation de"
+            f" « {self.application} »{begins}{ends} ; elle ne dit pas si le chef en fonction l'a faite"
+        )
+
+    def command(self, reference: str, version: int) -> CheckDelegation:
+        """The check that confirms it."""
+        return CheckDelegation(
+            reference=reference, expected_version=version, outcome=CheckOutcome.POSITIVE, source=self.source,
+            checked_on=self.said_on,
+        )  # fmt: skip
+
+
+_ENDLESS = 9999
+
+
+class ClaimedDelegations:
+    """Keeps what identities say, and forgets it in time."""
+
+    def __init__(self, database: Database, clock: Clock, policy: Policy) -> None:
+        self._database, self._clock, self._policy = database, clock, policy
+
+    def keep(self, address: str, values: Sequence[str]) -> int:
+        """Keep what the identity of this RUPN says now for each of his requests that it bears on; return how many.
+
+        ``values`` are those of the attribute; what cannot be read says nothing. What an earlier identity said of a
+        request is kept until its own end, or until this one says otherwise.
+        """
+        today = self._policy.calendar.today(self._clock.now())
+        resources = [one for one in _resources(values) if self._is_live(one, today)]
+        with self._database.write() as connection:
+            requests = [request_from(row) for row in connection.execute(_awaiting(address))]
+            claimed = {
+                request.reference: _row(request, one, today)
+                for request in requests for one in resources if request.uai in one.uais
+            }  # fmt: skip
+            for row in claimed.values():
+                connection.execute(upsert(connection, CLAIM, row, ["reference"]))
+        return len(claimed)
+
+    def _is_live(self, resource: DelegatedResource, today: date) -> bool:
+        """True of a delegation of the application, which runs today."""
+        is_of_application = fold(resource.application) in self._policy.delegation_applications
+        return is_of_application and _runs_on(resource.begins, resource.ends, today)
+
+
+def claimed_delegations(
+    connection: Connection, requests: Iterable[Request], policy: Policy, today: date
+) -> dict[str, ClaimedDelegation]:
+    """What may be confirmed today of these requests: still running, not too old, of what they say now (R35, R36)."""
+    by_reference = {request.reference: request for request in requests}
+    oldest = oldest_valid_day(today, policy.checks_max_age_days)
+    delegations: dict[str, ClaimedDelegation] = {}
+    for batch in batches(sorted(by_reference)):
+        for row in connection.execute(select(CLAIM).where(CLAIM.c.reference.in_(batch), CLAIM.c.said_on >= oldest)):
+            if _runs_on(row.begins, row.ends, today) and row.seen == delegation_digest(by_reference[row.reference]):
+                delegations[row.reference] = ClaimedDelegation(
+                    said_on=row.said_on, application=row.application, begins=row.begins, ends=row.ends
+                )
+    return delegations
+
+
+def forget_claims(connection: Connection, policy: Policy, today: date) -> int:
+    """Delete what can be confirmed no more: ended, too old, its request past its checks; return how many."""
+    oldest = oldest_valid_day(today, policy.checks_max_age_days)
+    waits = select(REQUEST.c.reference).where(REQUEST.c.state.in_([state.value for state in _BEFORE_A_CODE]))
+    gone = or_(CLAIM.c.ends < today, CLAIM.c.said_on < oldest, CLAIM.c.reference.not_in(waits))
+    return connection.execute(delete(CLAIM).where(gone)).rowcount
+
+
+_BEFORE_A_CODE = (State.DELEGATED, State.CHARTER_SIGNED, State.REQUESTED)
+
+
+def _awaiting(address: str) -> Select[Any]:
+    """His requests whose delegation is made and may still be to check."""
+    states = [state.value for state in _BEFORE_A_CODE]
+    return select(*REQUEST_COLUMNS).where(REQUEST.c.folded_mail == address, REQUEST.c.state.in_(states))
+
+
+def _row(request: Request, one: DelegatedResource, today: date) -> Row:
+    return {
+        "reference": request.reference, "said_on": today, "application": one.application, "begins": one.begins,
+        "ends": one.ends, "seen": delegation_digest(request),
+    }  # fmt: skip
+
+
+def _resources(values: Sequence[str]) -> list[DelegatedResource]:
+    delegations: list[DelegatedResource] = []
+    for value in values:
+        try:
+            delegations += parse_attribute(value)
+        except ValueError:
+            continue
+    return delegations
+
+
+def _runs_on(begins: date | None, ends: date | None, day: date) -> bool:
+    return (begins is None or begins <= day) and (ends is None or day <= ends)

@@ -24,11 +24,9 @@ from workflow.database.file_tables import ListKind
 from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request_from
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import IS_LIVE, REQUEST
-from workflow.engine.engine import Done, Engine
-from workflow.engine.sequence import execute_in_batches
-from workflow.evidence.comparison import ListComparison, Match, Matches
+from workflow.engine.engine import Done, Engine, execute_in_batches
 from workflow.evidence.lists import ListImport, lists_in_force
-from workflow.evidence.matching import CONFIDENT, Certainty
+from workflow.evidence.matching import CONFIDENT, Certainty, ListComparison, Match, Matches
 
 _DAILY: Final = "list-checks"
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from states.departements import departement_name
 from states.school_calendar import SchoolCalendar, SchoolYear
+from states.validation import departement_name
 from states.vocabulary import LIVE_STATES, State
-from workflow.database.figure_tables import DAILY_FIGURE, HANDOVER_DELAY
+from workflow.database.journal_tables import DAILY_FIGURE, HANDOVER_DELAY
 from workflow.database.tables import COUNTER, ESTABLISHMENT
 from workflow.figures.counting import COUNTS
 from workflow.figures.ledger import MOST_FRESH_EVENTS, FigureLedger

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from notifications.vocabulary import CODE_KINDS, Kind
-from states.policy import Policy
+from states.model import Policy
 from states.vocabulary import State, Trigger
 
 VERSION: Final = 1

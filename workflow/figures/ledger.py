@@ -17,8 +17,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, li
 from notifications.ports import Clock
 from notifications.sql import batches, insert_rows
 from workflow.database.connection import Database
-from workflow.database.figure_tables import DAILY_FIGURE, FIGURE_PLACE, FIGURE_PROGRESS, HANDOVER_DELAY
-from workflow.database.journal_tables import EVENT
+from workflow.database.journal_tables import DAILY_FIGURE, EVENT, FIGURE_PLACE, FIGURE_PROGRESS, HANDOVER_DELAY
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.figures.counting import (
     COUNTS,

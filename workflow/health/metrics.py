@@ -9,19 +9,18 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
-from notifications.outbox.circuit_breaker import load_pause
-from notifications.outbox.tables import MAILS
+from notifications.outbox.retry import load_pause
+from notifications.outbox.store import MAILS
 from notifications.ports import Clock
-from states.policy import Policy
+from states.model import Policy
 from states.vocabulary import State
 from workflow.database.access_tables import TRIES
 from workflow.database.clock import last_heartbeat
 from workflow.database.connection import Database
-from workflow.database.schedule_tables import last_backup_at
+from workflow.database.schedule_tables import DeliveryStage, last_backup_at
 from workflow.database.tables import REMOVAL, REQUEST
-from workflow.database.webhook_tables import DeliveryStage
 from workflow.health.report import HealthMonitor, HealthReport
-from workflow.mail.queries import count_unsent_mails
+from workflow.mail import count_unsent_mails
 from workflow.webhooks.queue import count_deliveries
 from workflow.year_end.service import held_in
 

@@ -22,19 +22,17 @@ from workflow.identity.signed_tokens import (
     LEEWAY,
     ExpectedToken,
     Keys,
-    check_audience,
-    check_id_token,
-    check_times,
-    read_keys,
-    read_signed,
-    subject_of,
-)
-from workflow.identity.transport import (
     ProviderAnswer,
     ProviderFailure,
     ProviderProblem,
     ProviderTransport,
+    check_audience,
+    check_id_token,
+    check_times,
     not_believed,
+    read_keys,
+    read_signed,
+    subject_of,
     unavailable,
 )
 from workflow.settings.secrets import SecretError, Secrets

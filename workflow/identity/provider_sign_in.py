@@ -22,7 +22,7 @@ from states.vocabulary import Role
 from workflow.auth.rate_limit import FAILED_RETURNS, RateLimiter, network_of, new_secret
 from workflow.database.connection import Database
 from workflow.identity.provider import IdentityProvider, ProvenIdentity, SignInAttempt
-from workflow.identity.transport import ProviderFailure, ProviderProblem, ProviderTransport
+from workflow.identity.signed_tokens import ProviderFailure, ProviderProblem, ProviderTransport
 from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
 from workflow.settings.secrets import Secrets

@@ -2,18 +2,33 @@
 
 import hashlib
 import hmac
+import json
+import logging
+import logging.handlers
 import secrets
+import socket
+import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
+from states.vocabulary import Channel, Role
+from workflow.database.clock import require_right_clock
+from workflow.database.connection import Database, after_commit
+from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE, SECURITY_ADDRESSES
+from workflow.journal.event_kinds import is_from_somewhere
 
 INSTALLATION = "installation"
 
@@ -111,3 +126,337 @@ def canonical_instant(at: datetime) -> str:
 
 def hash_of(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+# The place from which the person of this call acts, and the security journal's lines for the system's log (R108).
+#
+# The origin belongs to a request of the portal: a web server sets it once, and whatever is recorded for the request
+# finds
+# it, without each service having to pass it on. A command and the schedule have none. The addresses kept of it stand
+# apart from the chains, for a time.
+#
+# A line is written after the commit, never in its way. It holds codes and numbers: no name, no mail address, no secret.
+# Its receiver is set by ``security_log``.
+
+
+MOST_NETWORKS: Final = 20
+"""Networks kept of one event of refused tries, those of most tries first: a crowd of them fills no table."""
+
+
+LONGEST_BROWSER: Final = 100
+"""Characters of a browser's description."""
+
+
+LOGGER: Final = logging.getLogger("oda.security")
+
+
+SYSTEM_LOG: Final = "/dev/log"
+"""The socket of syslog and of journald."""
+
+
+_TAG: Final = "oda-security: "
+
+
+_log: Final = logging.getLogger("oda")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The network address, as it is counted (R74), and the browser in a few words; ``times`` of refused tries."""
+
+    network: str
+    browser: str = ""
+    times: int = 1
+
+
+_origin: Final[ContextVar[Origin | None]] = ContextVar("origin", default=None)
+
+
+@contextmanager
+def coming_from(origin: Origin | None) -> Iterator[None]:
+    """Let what is recorded meanwhile know where its person is."""
+    token = _origin.set(origin)
+    try:
+        yield
+    finally:
+        _origin.reset(token)
+
+
+def current_origin() -> Origin | None:
+    """Return where the person of this call is; None for a command, the schedule, an unknown address."""
+    return _origin.get()
+
+
+def keep_origins(connection: Connection, stream: str, seq: int, origins: Iterable[Origin], at: datetime) -> None:
+    """Keep where an event came from, beside it."""
+    worst_first = sorted(origins, key=lambda origin: (-origin.times, origin.network))[:MOST_NETWORKS]
+    rows = [
+        {
+            "stream": stream, "seq": seq, "rank": rank, "network": origin.network,
+            "browser": origin.browser[:LONGEST_BROWSER], "times": origin.times, "at": at,
+        }
+        for rank, origin in enumerate(worst_first, start=1)
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(SECURITY_ADDRESSES), rows)
+
+
+def delete_old_origins(connection: Connection, before: datetime) -> int:
+    """Erase what is kept of the events before this instant; return how many addresses."""
+    return connection.execute(delete(SECURITY_ADDRESSES).where(SECURITY_ADDRESSES.c.at < before)).rowcount
+
+
+def count_old_origins(connection: Connection, before: datetime) -> int:
+    """Count the addresses that would go."""
+    query = select(func.count()).select_from(SECURITY_ADDRESSES).where(SECURITY_ADDRESSES.c.at < before)
+    return int(connection.execute(query).scalar_one())
+
+
+class JsonLine(logging.Formatter):
+    """The JSON of a line alone: its receiver adds when and by which machine."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
+
+
+class _Harmless(logging.Handler):
+    """A receiver that cannot be written to is told in our own log, and stops nothing."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (of logging)
+        _log.error("security log: a line could not be written; the journal has it")
+
+
+class ErrorOutput(_Harmless, logging.StreamHandler):  # type: ignore[type-arg]
+    """The error output, which systemd and containers keep."""
+
+
+class SystemLog(_Harmless, logging.handlers.SysLogHandler):
+    """The system's log over its socket; a full or absent one is never waited for."""
+
+    def __init__(self, address: str = SYSTEM_LOG) -> None:
+        super().__init__(address=address, facility=logging.handlers.SysLogHandler.LOG_AUTH)
+        self.ident = _TAG
+        self.append_nul = False
+
+    def _connect_unixsocket(self, address: str) -> None:
+        super()._connect_unixsocket(address)  # type: ignore[misc]
+        found: socket.socket = vars(self)["socket"]
+        found.setblocking(False)
+
+
+def open_stream(choice: str, address: str = SYSTEM_LOG) -> None:
+    """Send the lines where the setting ``security_log`` says: ``none``, ``stderr`` or ``syslog``."""
+    close_stream()
+    if choice == "none":
+        return
+    handler = SystemLog(address) if choice == "syslog" else ErrorOutput(sys.stderr)
+    handler.setFormatter(JsonLine())
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+
+
+def close_stream() -> None:
+    """Send the lines nowhere."""
+    for handler in list(LOGGER.handlers):
+        LOGGER.removeHandler(handler)
+        handler.close()
+    LOGGER.propagate = False
+    LOGGER.setLevel(logging.CRITICAL + 1)
+
+
+close_stream()
+
+
+def write_line(event: str, outcome: str, at: datetime | None = None, **facts: object) -> None:
+    """Write one line; facts that are None are left out. It raises nothing."""
+    if not LOGGER.isEnabledFor(logging.INFO):
+        return
+    origin = current_origin()
+    line: dict[str, Any] = {
+        "at": (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds"), "event": event,
+        "outcome": outcome, "network": origin.network if origin else None, **facts,
+    }  # fmt: skip
+    text = json.dumps({name: value for name, value in line.items() if value is not None}, default=str)
+    LOGGER.info("%s", text)
+
+
+def write_event(kind: str, seq: int, actor: int, role: str, at: datetime, data: Mapping[str, Scalar]) -> None:
+    """Write the line of an event of the installation's chain, by whose number it is found there."""
+    outcome = "refused" if kind.endswith("_refused") else "done"
+    write_line(kind, outcome, at, actor=actor, role=role, seq=seq, data=dict(data) or None)
+
+
+# The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64).
+#
+#
+# Who stands behind a number is committed to in the chain when the number is given (R109).
+
+
+SCHEDULE_KEY = "schedule"
+
+
+SCHEDULE_LABEL = "l'échéancier"
+
+
+ACTOR_NAMED: Final = "actor_named"
+"""The event that commits to who stands behind a number: ``number``, and ``who``, the keyed digest."""
+
+
+UNDER_ANY_CLOCK: Final = frozenset(
+    {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "exported", "clock_confirmed"}
+)
+"""The events of a person under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
+
+
+class NotInstalled(Exception):
+    """La base est vide : la préparer avec « oda init » ou « oda database upgrade »."""
+
+
+class OtherInstallation(Exception):
+    """La clé du journal n'est pas celle de cette base : remettre le fichier journal-key d'origine."""
+
+
+def found(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
+    """Create the installation's row, once. Its creation is the first trace of life (R52)."""
+    if connection.execute(select(INSTALLED.c.id)).first():
+        return
+    row = {
+        "id": 1,
+        "created_at": now,
+        "key_check": hasher.key_check(),
+        "chain_head": EMPTY_CHAIN.hash,
+        "chain_length": 0,
+    }
+    connection.execute(insert(INSTALLED), [row])
+    connection.execute(insert(ACTOR), [{"key": SCHEDULE_KEY, "label": SCHEDULE_LABEL, "nonce": _nonce()}])
+
+
+def check_key(connection: Connection, hasher: JournalHasher) -> None:
+    """Raises NotInstalled, or OtherInstallation when the journal's key is another's."""
+    check = connection.execute(select(INSTALLED.c.key_check)).scalar_one_or_none()
+    if check is None:
+        raise NotInstalled
+    if check != hasher.key_check():
+        raise OtherInstallation
+
+
+def lock(connection: Connection) -> ChainHead:
+    """Lock the installation's row until the transaction ends, and return the end of its chain.
+
+    Whatever is done once for the whole installation waits here for its turn: a second node then sees the first's work.
+    """
+    locked = select(INSTALLED.c.chain_head, INSTALLED.c.chain_length).with_for_update()
+    return ChainHead(*connection.execute(locked).one())
+
+
+def record(
+    connection: Connection, hasher: JournalHasher, kind: str, actor: Actor, at: datetime,
+    data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None, origins: Sequence[Origin] | None = None,
+) -> None:  # fmt: skip
+    """Append an event to the installation's chain; its row is the lock.
+
+    Where its person is is kept beside it, for the kinds that have it kept (R108): ``origins``, or this call's own. The
+    line of the system's log is written once the transaction is committed.
+
+    Raises ClockRefused, which undoes the whole transaction, for what a person does under an absurd clock (R52): no
+    service that writes here outside the engine need ask.
+    """
+    if actor.role is not Role.SCHEDULE and kind not in UNDER_ANY_CLOCK:
+        require_right_clock(connection, at)
+    head = lock(connection)
+    texts = hasher.notes(INSTALLATION, head.length + 1, notes or {})
+    event = hasher.event((INSTALLATION, head), kind, (None, None), actor, at, data, texts)
+    connection.execute(insert(EVENT), [event])
+    if texts:
+        connection.execute(insert(NOTE), texts)
+    connection.execute(update(INSTALLED).values(chain_head=event["hash"], chain_length=event["seq"]))
+    seq, number, role = int(event["seq"]), actor.number, actor.role.value
+    if is_from_somewhere(kind):
+        own = current_origin()
+        keep_origins(connection, INSTALLATION, seq, ([own] if own else []) if origins is None else origins, at)
+    after_commit(connection, lambda: write_event(kind, seq, number, role, at, data))
+
+
+def known_actor(connection: Connection, key: str) -> int | None:
+    """Return the number of an actor in the journal; None before its first appearance (R64)."""
+    return connection.execute(select(ACTOR.c.number).where(ACTOR.c.key == key)).scalar_one_or_none()
+
+
+def address_in(key: str) -> str:
+    """Return the address in the key of an operator or a reader (``operator:ADDRESS``)."""
+    return key.partition(":")[2]
+
+
+def actor_number(database: Database, hasher: JournalHasher, clock: Clock, key: str, label: str) -> int:
+    """Return the number of an actor in the journal, given and committed to at its first appearance (R64, R109)."""
+    query = select(ACTOR.c.number).where(ACTOR.c.key == key)
+    for _ in range(2):
+        with database.read() as connection:
+            number = connection.execute(query).scalar_one_or_none()
+        if number is not None:
+            return int(number)
+        try:
+            with database.write() as connection:
+                lock(connection)
+                connection.execute(insert(ACTOR), [{"key": key, "label": label, "nonce": _nonce()}])
+                actor = connection.execute(select(ACTOR).where(ACTOR.c.key == key)).one()
+                _commit_to(connection, hasher, [actor], clock.now())
+        except IntegrityError:
+            continue  # another process has just named it
+    with database.read() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def commit_to_actors(connection: Connection, hasher: JournalHasher, now: datetime) -> int:
+    """Commit to who stands behind each number that no event commits to yet; return how many there were (R109)."""
+    lock(connection)
+    events = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
+    known = {json.loads(text)["data"]["number"] for text in connection.execute(events).scalars()}
+    actors = connection.execute(select(ACTOR).order_by(ACTOR.c.number))
+    unknown = [actor for actor in actors if actor.number not in known and not is_erased(actor)]
+    _commit_to(connection, hasher, unknown, now)
+    return len(unknown)
+
+
+def erased_identity(number: int) -> dict[str, str]:
+    """Return what the row of an actor holds once nobody is known behind its number, its salt gone (R109, R110).
+
+    A guard of the database admits no other wording. The journal still verifies, and says so.
+    """
+    return {"key": f"erased:{number}", "label": f"n° {number}, nom effacé", "nonce": ""}
+
+
+def is_erased(actor: Any) -> bool:
+    """Return True for the row of an actor whose identity was erased."""
+    return {name: getattr(actor, name) for name in ("key", "label", "nonce")} == erased_identity(actor.number)
+
+
+def _nonce() -> str:
+    return secrets.token_hex(16)
+
+
+def _commit_to(connection: Connection, hasher: JournalHasher, actors: list[Any], now: datetime) -> None:
+    """Append an event for each of these actors in the schedule's name, in one statement."""
+    if not actors:
+        return
+    head, schedule, events = lock(connection), schedule_actor_in(connection), []
+    for actor in actors:
+        data = {"number": actor.number, "who": hasher.identity(actor.nonce, actor.number, actor.key, actor.label)}
+        event = hasher.event((INSTALLATION, head), ACTOR_NAMED, (None, None), schedule, now, data, [])
+        head = ChainHead(event["hash"], event["seq"])
+        events.append(event)
+    connection.execute(insert(EVENT), events)
+    connection.execute(update(INSTALLED).values(chain_head=head.hash, chain_length=head.length))
+
+
+def schedule_actor(database: Database) -> Actor:
+    """Return the schedule, which alone may end a year (R2)."""
+    with database.read() as connection:
+        return schedule_actor_in(connection)
+
+
+def schedule_actor_in(connection: Connection) -> Actor:
+    """Return the same inside a transaction; it was named when the installation was created."""
+    query = select(ACTOR.c.number).where(ACTOR.c.key == SCHEDULE_KEY)
+    number = int(connection.execute(query).scalar_one())
+    return Actor(role=Role.SCHEDULE, number=number, label=SCHEDULE_LABEL, channel=Channel.SCHEDULE)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, func, select
 
 from notifications.messages.operator_reports import seal_key
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Stage
 from states.french import day as french_day
 from workflow.database.journal_tables import EVENT, JOURNAL_SEAL, SEALED_HEAD

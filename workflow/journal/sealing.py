@@ -25,7 +25,7 @@ from workflow.database.journal_tables import EVENT, INSTALLED, JOURNAL_SEAL, SEA
 from workflow.database.journal_tables import SIGNING_KEY as KEY_STARTED
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import REQUEST
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_instant
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SignedSeal, SigningKey, sent_file
 from workflow.journal.verification import STREAMED

@@ -13,8 +13,15 @@ from sqlalchemy import Column, Connection, Row, String, exists, func, select, tu
 from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.database.mapping import reference_of, school_year
 from workflow.database.tables import COUNTER, REQUEST
-from workflow.journal.chain import GENESIS, INSTALLATION, JournalHasher, canonical_instant, hash_of
-from workflow.journal.installation import ACTOR_NAMED, is_erased
+from workflow.journal.chain import (
+    ACTOR_NAMED,
+    GENESIS,
+    INSTALLATION,
+    JournalHasher,
+    canonical_instant,
+    hash_of,
+    is_erased,
+)
 
 SEALED_SPOTS: Final = (
     "une fin de chaîne retirée en même temps que la tête de chaîne gardée dans la demande",

@@ -16,22 +16,18 @@ from sqlalchemy import Connection
 from notifications.mailer import Mailer
 from notifications.sql import batches
 from states import french
-from states.characters import fold, plain_hyphens
 from states.commands import ConfirmRemoval
-from states.decide import decide
 from states.decision import Refused
 from states.model import Actor
 from states.refusals import Reason
-from states.validation import is_storable, normalise_reference
+from states.transitions import decide
+from states.validation import fold, is_storable, normalise_reference, plain_hyphens
 from states.vocabulary import RemovalOutcome
-from workflow.engine.engine import Engine, Result
+from workflow.engine.engine import Engine, Result, execute_in_batches
 from workflow.engine.loader import Loader
-from workflow.engine.sequence import execute_in_batches
 from workflow.removals.tasks import RemovalLine, removals_of
-from workflow.spreadsheets.reader import open_table, read_bounded
-from workflow.spreadsheets.text_file import decode
-from workflow.spreadsheets.unusable import UnusableFile
-from workflow.spreadsheets.workbook import WORKBOOKS
+from workflow.spreadsheets.reader import decode, open_table, read_bounded
+from workflow.spreadsheets.workbook import WORKBOOKS, UnusableFile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,14 +13,14 @@ from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from notifications.sql import batches
 from states import refusals
+from states.decision import text_problems
 from states.model import Actor
 from states.refusals import Reason
-from states.rules.fields import text_problems
 from states.validation import clean_text
 from workflow.database.clock import require_right_clock
 from workflow.database.journal_tables import ACTOR
 from workflow.database.tables import ASSIGNMENT, PRIVATE_NOTE, REQUEST
-from workflow.journal.installation import address_in
+from workflow.journal.chain import address_in
 
 if TYPE_CHECKING:  # a list of requests must not load what sends mails
     from workflow.engine.engine import Engine
@@ -28,11 +28,11 @@ if TYPE_CHECKING:  # a list of requests must not load what sends mails
 MOST: Final = 20
 """Notes on one request."""
 
-LONGEST: Final = 500
+LONGEST_NOTE: Final = 500
 """Characters of a note."""
 
 _TOO_LONG: Final = Reason(
-    "note_too_long", "R88", f"La note dépasse {LONGEST} caractères", "La raccourcir, ou l'écrire en deux notes.",
+    "note_too_long", "R88", f"La note dépasse {LONGEST_NOTE} caractères", "La raccourcir, ou l'écrire en deux notes.",
     "private_note",
 )  # fmt: skip
 
@@ -132,7 +132,7 @@ class PrivateNotes:
                 select(func.count(), func.coalesce(func.max(PRIVATE_NOTE.c.number), 0)).where(of_request)
             ).one()
             reasons = list(text_problems("private_note", "La note", "R88", text))
-            if len(body) > LONGEST:
+            if len(body) > LONGEST_NOTE:
                 reasons.append(_TOO_LONG)
             if count >= MOST:
                 reasons.append(_TOO_MANY)

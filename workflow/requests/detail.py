@@ -12,8 +12,7 @@ from sqlalchemy import Connection, select
 from states import french
 from states.commands import Renew
 from states.decision import Scalar
-from states.model import Actor, Check, Establishment, Facts, Report, Request, StandIn
-from states.policy import Policy
+from states.model import Actor, Check, Establishment, Facts, Policy, Report, Request, StandIn
 from states.refusals import Reason
 from states.rules.authorization import held_until, set_mailbox_of
 from states.rules.code import code_held_until

@@ -3,15 +3,17 @@
 Every filter combines with every other.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     exists,
@@ -24,20 +26,39 @@ from sqlalchemy import (
     union_all,
 )
 
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.store import MAILS, SEALS
 from notifications.vocabulary import CODE_KINDS, CODE_MAILS, Stage
 from states import refusals
-from states.characters import fold
 from states.model import Actor
 from states.refusals import Reason
 from states.rules.verification import Standing
 from states.school_calendar import SchoolCalendar, SchoolYear
-from states.validation import clean_mail, fold_mail, normalise_uai
+from states.validation import clean_mail, fold, fold_mail, normalise_uai
 from states.vocabulary import Role, State
-from workflow.database.mapping import is_readable_year, school_year
-from workflow.database.tables import ASSIGNMENT, COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.database.mapping import is_readable_year, reference_of, school_year
+from workflow.database.tables import ASSIGNMENT, COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST, WORD
 from workflow.requests.collaboration import assigned
 from workflow.settings.sections import spellings
+
+COUNTED: Final = 1000
+"""A count stops here: beyond, « plus de 1 000 » says enough, and costs the same however many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number, exact up to ``COUNTED``."""
+
+    number: int
+
+    @property
+    def is_exact(self) -> bool:
+        return self.number <= COUNTED
+
+
+def count_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """The query that counts the requests that meet these conditions, exactly up to ``COUNTED``."""
+    matches: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*wanted)
+    return select(func.count()).select_from(matches.limit(COUNTED + 1).subquery())
 
 
 class Checks(StrEnum):
@@ -104,9 +125,12 @@ class Filters:
 
 _LATER = MAILS.alias("later_mail")
 
+
 _CODE_KINDS: Final = [kind.value for kind in CODE_KINDS]
 
+
 _CODE_MAILS: Final = [kind.value for kind in CODE_MAILS]
+
 
 _LOST = select(MAILS.c.reference).where(
     MAILS.c.stage.in_([stage.value for stage in (Stage.CANCELLED, Stage.DEAD, Stage.DISCARDED)]),
@@ -116,30 +140,39 @@ _LOST = select(MAILS.c.reference).where(
 )
 """The requests whose last code mail has not arrived and will not by itself."""
 
+
 _WAITING_CODE = select(MAILS.c.reference).where(
     MAILS.c.stage.in_([stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.SENDING)]),
     MAILS.c.kind.in_(_CODE_MAILS),
 )
 """The requests whose code mail the relay has not taken yet."""
 
+
 CODE_LATE: Final = timedelta(days=1)
 """A code whose mail waits for longer may not leave before its last hour, however the relay is: people are told."""
+
 
 HAS_OWN_CODE: Final = and_(REQUEST.c.extends.is_(None), REQUEST.c.key_elsewhere.is_(False))
 """Not the extension of a key that the person had (R40)."""
 
+
 NOT_DRAWN: Final = REQUEST.c.drawn_at.is_(None)
 """No drawn code waits to be said on the ODA server (R97)."""
 
+
 _UNREAD = REQUEST.alias("unread_request")
 
+
 _WITH_CODE = exists().where(SEALS.c.reference == _UNREAD.c.reference, SEALS.c.ciphertext.is_not(None))
+
 
 _TO_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), _WITH_CODE)
 """The requests whose code waits to be read on the portal (R112)."""
 
+
 _NEVER_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), ~_WITH_CODE)
 """Those whose code was erased before anybody read it."""
+
 
 UNDELIVERABLE: Final = and_(
     func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
@@ -328,3 +361,98 @@ def not_visible(scope: Actor, reference: str) -> Reason:
     if scope.is_establishment:
         return refusals.not_your_establishment()
     return refusals.unknown_request(reference)
+
+
+# The search of the rectorat: requests of every state and year, by whatever one has at hand (R89).
+#
+# A reference, whole or its number alone; names in any order, case and accents; a mail.
+
+
+MOST: Final = 50
+"""Requests shown: who finds more types another word."""
+
+
+SHORTEST: Final = 2
+"""Letters of a word that is looked for among the names: one alone begins a name in five."""
+
+
+_NUMBER: Final = re.compile(r"(?:oda )?(?:([0-9]{4}) )?0*([0-9]{1,9})")
+"""A folded reference: « oda 2027 00079 », « 2027 79 », « oda 79 », « 79 »."""
+
+
+_LAST: Final = "\U0010ffff"
+"""What follows every word that begins alike."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    """``references`` of the requests found, the latest first, ``MOST`` at most; ``count`` and ``states`` of them all.
+
+    ``exact``: the reference that was typed whole, when it exists.
+    """
+
+    references: tuple[str, ...]
+    count: Count
+    states: tuple[tuple[State, int], ...]
+    exact: str | None
+
+
+def search(connection: Connection, scope: Actor, text: str, limit: int | None = MOST) -> SearchResult:
+    """The requests that this text names, of what ``scope`` may see (R3); None for ``limit``: all their references."""
+    found, exact = _found(connection, scope, text)
+    counts: dict[str, int] = {}
+    if found is not None:
+        matches = select(REQUEST.c.state).where(*found).limit(COUNTED + 1).subquery()
+        query = select(matches.c.state, func.count().label("number")).group_by(matches.c.state)
+        counts = {row.state: row.number for row in connection.execute(query)}
+    references: Sequence[str] = ()
+    if counts:
+        latest = select(REQUEST.c.reference).where(*found or ()).order_by(REQUEST.c.reference.desc()).limit(limit)
+        references = connection.execute(latest).scalars().all()
+    return SearchResult(
+        references=tuple(references), count=Count(sum(counts.values())),
+        states=tuple((state, counts[state.value]) for state in State if state.value in counts),
+        exact=exact,
+    )  # fmt: skip
+
+
+def count_named(connection: Connection, scope: Actor, text: str) -> Count:
+    """Count the requests of every state and year that this text names, exactly up to ``COUNTED``."""
+    found, _ = _found(connection, scope, text)
+    if found is None:
+        return Count(0)
+    return Count(connection.execute(count_query(found)).scalar_one())
+
+
+def _found(connection: Connection, scope: Actor, text: str) -> tuple[list[ColumnElement[bool]] | None, str | None]:
+    """The conditions on the requests that the text names, None when it names none; the reference typed whole."""
+    numbers, exact = _numbered(connection, scope, text)
+    if numbers:
+        return [REQUEST.c.reference.in_(numbers), visible_to(scope)], exact
+    words = [fold_mail(clean_mail(text))] if "@" in text else fold(text).split()
+    if not words or max(map(len, words)) < SHORTEST:
+        return None, None
+    longest, *others = sorted(words, key=len, reverse=True)
+    also = WORD.alias("also")
+    first = select(WORD.c.reference).where(_begins(WORD.c.word, longest))
+    for word in others:
+        first = first.where(exists().where(also.c.reference == WORD.c.reference, _begins(also.c.word, word)))
+    return [REQUEST.c.reference.in_(first), visible_to(scope)], None
+
+
+def _begins(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    """As a range, which an index serves on both databases."""
+    return (column >= word) & (column < word + _LAST)
+
+
+def _numbered(connection: Connection, scope: Actor, text: str) -> tuple[list[str], str | None]:
+    """The requests of this number, and the one of this number and year."""
+    match = _NUMBER.fullmatch(fold(text))
+    if match is None:
+        return [], None
+    year, number = match[1], int(match[2])
+    years = [SchoolYear(int(year) - 1)] if year else years_with_requests(connection)
+    candidates = [reference_of(each, number) for each in years]
+    query = select(REQUEST.c.reference).where(REQUEST.c.reference.in_(candidates), visible_to(scope))
+    references = list(connection.execute(query).scalars())
+    return references, references[0] if year and references else None

@@ -5,14 +5,12 @@ from datetime import date, datetime
 from typing import Final
 
 from states import french
-from states.model import Actor, Facts, Request
-from states.policy import Policy
+from states.model import Actor, Facts, Policy, Request
 from states.rules.authorization import allowed_roles
 from states.rules.changes import awaits_new_code, dated_revocation, due_on, to_settle
 from states.rules.code import code_held_until, is_readable
 from states.rules.declaration import renewal_years
-from states.rules.drane import drane_standing
-from states.rules.verification import check_problems, current_checks
+from states.rules.verification import check_problems, current_checks, drane_standing
 from states.transitions import TABLE, Transition
 from states.vocabulary import DRANE_MOVEMENTS, CheckOutcome, CodeStatus, RemovalKind, Role, State, Trigger
 

@@ -24,19 +24,19 @@ from workflow.auth.substitutions import count_forgotten_substitutions
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.evidence.lists import count_unneeded_rows
-from workflow.journal import installation
-from workflow.journal.chain import JournalHasher
-from workflow.journal.stream import count_old_origins, delete_old_origins
+from workflow.journal import chain as installation
+from workflow.journal.chain import JournalHasher, count_old_origins, delete_old_origins
 from workflow.retention import erasure
-from workflow.retention.access import PersonFile, load_person
 from workflow.retention.erasure import Counts, Limits, erase_mentions
 from workflow.retention.person import (
     ChefNamePlan,
+    PersonFile,
     PersonPlan,
     erase_chef_name,
     erase_person,
     known_addresses,
     known_chef_keys,
+    load_person,
     names_of_chef,
     names_of_person,
     plan_chef_name,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, union, update
 
 from notifications.mailer import Mailer
+from notifications.messages.catalogue import Draft
 from notifications.messages.facts import (
     ChangeDue,
     HeldEnd,
@@ -24,9 +25,8 @@ from notifications.messages.facts import (
     SecurityWaves,
     Year,
 )
-from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
-from states.policy import Policy
+from states.model import Policy
 from states.school_calendar import months_before
 from states.vocabulary import Change, State
 from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS, REFUSED_CALLS, most_refused_subjects
@@ -34,12 +34,12 @@ from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
 from workflow.database.schedule_tables import NODE, OCCURRENCE
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import INSTALLATION
-from workflow.requests.filters import CODE_LATE, Filters
-from workflow.requests.worklist import COUNTED, Order, Worklist
+from workflow.requests.filters import CODE_LATE, COUNTED, Filters
+from workflow.requests.worklist import Order, Worklist
 from workflow.retention.erasure import count_awaited
-from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts, marked_keys
+from workflow.schedule.nodes import PAGE, JobDay, PageOfDrafts, marked_keys
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.year_end.renewals import renewal_progress
 from workflow.year_end.service import held_in

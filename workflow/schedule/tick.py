@@ -4,21 +4,24 @@ Each step is its own: one that fails, or a row that cannot be read, is told and 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from notifications.mailer import Mailer
 from notifications.outbox.admin import discard_stale_links
-from notifications.ports import words_of
+from notifications.ports import crash_point, words_of
 from notifications.vocabulary import Erasure
-from states.model import Actor
+from states.commands import Revoke
+from states.model import Actor, Policy
+from states.rules.changes import REVOKE_REASONS
 from states.rules.schedule import BrakeDecision, ClockFault, Hold
 from states.school_calendar import SchoolYear, YearEnd
+from states.vocabulary import Change
 from workflow.auth.access import end_access_of_removed
 from workflow.auth.actors import People
 from workflow.auth.bindings import end_bindings_of_past_years
@@ -32,36 +35,90 @@ from workflow.database.access_tables import LINKS
 from workflow.database.clock import held_clock
 from workflow.database.connection import this_host
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
-from workflow.database.schedule_tables import is_held
+from workflow.database.mapping import is_readable_year, school_year
+from workflow.database.schedule_tables import OCCURRENCE, is_held
+from workflow.database.tables import IS_LIVE, REPORT, REQUEST
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
-from workflow.engine.engine import Engine
-from workflow.evidence.claimed_delegations import forget_claims
-from workflow.evidence.importer import Lists
+from workflow.engine.engine import Done, Engine
+from workflow.evidence.delegation_attribute import forget_claims
 from workflow.evidence.list_checks import ListCheckResult, ListChecks
+from workflow.evidence.lists import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing
 from workflow.requests.filters import unreadable_requests
 from workflow.retention.service import Retention
-from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
-from workflow.schedule.dated_revocations import revoke_dated
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
-from workflow.schedule.nodes import NodeMonitor, forget_silent
-from workflow.schedule.notices import (
+from workflow.schedule.nodes import JobDay, NodeMonitor, PageOfDrafts, forget_silent, marked_keys, run_daily_job
+from workflow.schedule.reminders import (
     due_invitation,
     due_notices,
     invitation_page,
     notice_key,
     notice_keys,
     notice_page,
+    reminders_key,
+    reminders_page,
 )
-from workflow.schedule.reminders import reminders_key, reminders_page
-from workflow.settings.webhooks import WebhooksSettings
-from workflow.spreadsheets.staged_imports import delete_old_staged_imports
+from workflow.settings.monitoring import WebhooksSettings
+from workflow.spreadsheets.columns import delete_old_staged_imports
 from workflow.webhooks.queue import forget_old as forget_old_deliveries
-from workflow.year_end.holds import YearEndStatus
-from workflow.year_end.service import YearEnds
+from workflow.year_end.service import YearEnds, YearEndStatus
+
+# Revocations on a day that an operator set when settling a report: done by the schedule, once each (R46).
+
+
+BATCH: Final = 100
+"""Requests a transaction."""
+
+
+FORESEEN: Final[ColumnElement[bool]] = REPORT.c.revoke_on.is_not(None) & IS_LIVE
+"""The condition on reports, with their request, that a revocation is foreseen for."""
+
+
+def dated_revocation_key(reference: str) -> str:
+    """The occurrence of a request's revocation."""
+    return f"revocation:{reference}"
+
+
+def revoke_dated(engine: Engine, actor: Actor) -> int:
+    """Revoke the requests whose day has come, in batches, each its own transaction; return how many.
+
+    Any number of machines may do it at once: the rules refuse what is done already, or was settled otherwise. A request
+    whose school year has ended is left to the year's end, which the brake may hold (R51, R52).
+    """
+    with engine.database.read() as connection:
+        due = _due(connection, engine.policy, engine.clock.now())
+    return sum(_revoke(engine, actor, due[start : start + BATCH]) for start in range(0, len(due), BATCH))
+
+
+def _due(connection: Connection, policy: Policy, now: datetime) -> list[Revoke]:
+    today = policy.calendar.today(now)
+    query = (
+        select(REPORT.c.reference, REPORT.c.change, REQUEST.c.school_year)
+        .join(REQUEST, REQUEST.c.reference == REPORT.c.reference)
+        .where(FORESEEN, REPORT.c.revoke_on <= today)
+        .order_by(REPORT.c.revoke_on.desc(), REPORT.c.number.desc())  # the earliest one of a request stays
+    )
+    reasons = {
+        row.reference: REVOKE_REASONS[Change.of(row.change)]
+        for row in connection.execute(query)
+        if is_readable_year(row.school_year) and not policy.calendar.has_ended(school_year(row.school_year), now)
+    }
+    return [Revoke(reference=reference, reason=reason) for reference, reason in sorted(reasons.items())]
+
+
+def _revoke(engine: Engine, actor: Actor, commands: Sequence[Revoke]) -> int:
+    def work(connection: Connection, now: datetime) -> int:
+        done = [result for result in engine.run(connection, commands, actor, now) if isinstance(result, Done)]
+        if done:
+            rows = [{"key": dated_revocation_key(result.reference), "at": now, "requests": 1} for result in done]
+            connection.execute(insert(OCCURRENCE), rows)
+        crash_point("dated_revocations.before_commit")
+        return len(done)
+
+    return engine.in_transaction(work)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,10 +139,12 @@ class DailyMails:
 
 _log = logging.getLogger("oda")
 
+
 HELD_SENTENCE: Final = (
     "La base a été restaurée : rien ne part et rien n'est fait de soi-même tant qu'un opérateur ne le dit pas"
     " (oda mail list, puis oda restore release)."
 )
+
 
 Step = Callable[[str], AbstractContextManager[None]]
 """Surrounds a step of a tick, by its name in French."""

@@ -11,21 +11,29 @@ from typing import Final
 
 from sqlalchemy import Connection, case, distinct, func, select
 
-from notifications.encryption.seals import FOR_LINK
+from notifications.encryption import FOR_LINK
 from notifications.mailer import Mailer
-from notifications.outbox.tables import SEALS
+from notifications.outbox.store import SEALS
 from notifications.vocabulary import Kind
 from states.french import plural
-from states.policy import Policy
+from states.model import Policy
 from states.rules.schedule import NO_REMINDER, Invitation, Reminders, due_notice, notice_days, reminder_days
 from states.school_calendar import DayKind, SchoolYear, YearEnd
 from states.vocabulary import Labelled
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
-from workflow.schedule.daily_job import JobDay, marked_keys
-from workflow.schedule.dated_revocations import FORESEEN
 from workflow.schedule.digest import count_news, next_digest
-from workflow.schedule.notices import DueInvitation, due_invitation, invited_requests, notice_key
-from workflow.schedule.reminders import REMINDER_KINDS, ReminderKind, sent_reminders, waiting_requests
+from workflow.schedule.nodes import JobDay, marked_keys
+from workflow.schedule.reminders import (
+    REMINDER_KINDS,
+    DueInvitation,
+    ReminderKind,
+    due_invitation,
+    invited_requests,
+    notice_key,
+    sent_reminders,
+    waiting_requests,
+)
+from workflow.schedule.tick import FORESEEN
 
 
 class ScheduledAction(Labelled):

@@ -14,7 +14,6 @@ from pydantic_core import ErrorDetails
 
 from notifications.ports import Clock
 from notifications.settings import Section
-from workflow.settings.form_errors import allowed_values, error_message, quote
 from workflow.settings.model import Settings
 from workflow.settings.secrets import environment_name
 from workflow.settings.sections import PeopleSettings
@@ -23,8 +22,11 @@ from workflow.settings.yaml_reader import (
     SettingsError,
     SettingsProblem,
     YamlDocument,
+    allowed_values,
     apply_overrides,
+    error_message,
     overrides_of,
+    quote,
     read_document,
 )
 

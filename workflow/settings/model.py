@@ -1,19 +1,25 @@
 """The whole of ``config.yaml``, section by section."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic.json_schema import GenerateJsonSchema
 
 from notifications.settings import MailSettings, Section, refusal
 from states.school_calendar import EndRule, SchoolCalendar, SchoolDays
-from workflow.settings.codes import CodeSettings
-from workflow.settings.holidays import summer_starts
+from workflow.settings.codes import CodeSettings, RemovalsSettings
 from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
-from workflow.settings.monitoring import MonitoringSettings, SealSettings, SecurityContactSettings, SecurityLog
-from workflow.settings.removals import RemovalsSettings
+from workflow.settings.monitoring import (
+    MonitoringSettings,
+    SealSettings,
+    SecurityContactSettings,
+    SecurityLog,
+    WebhooksSettings,
+)
 from workflow.settings.school_calendar import (
     END_RULES,
     CampaignSettings,
@@ -23,6 +29,7 @@ from workflow.settings.school_calendar import (
     Timezone,
     month_day,
     school_days,
+    summer_starts,
 )
 from workflow.settings.sections import (
     AcademieSettings,
@@ -45,7 +52,6 @@ from workflow.settings.sections import (
     TemplatesSettings,
 )
 from workflow.settings.sign_in import SignInSettings
-from workflow.settings.webhooks import WebhooksSettings
 
 
 class Settings(Section):
@@ -220,3 +226,57 @@ class Settings(Section):
         """The académie's days off under these settings (R77)."""
         academie = self.academie
         return school_days(self.holidays, academie.departements, academie.zone, self.school_year.rentree_dates)
+
+
+# The JSON Schema of ``config.yaml``: an editor completes and checks the file with it.
+
+
+TITLE = "Réglages d'ODA délégations"
+
+
+DESCRIPTION = "Le fichier config.yaml d'une académie. Produit à partir du code : ne pas le modifier à la main."
+
+
+_HERE = Path(__file__).resolve()
+
+
+_PACKAGED = _HERE.with_name("starter.yaml")
+
+
+_CHECKOUT = _HERE.parents[2] / "config.yaml"
+
+
+SCHEMA_NAME = "config.schema.json"
+
+
+class _WithoutTitles(GenerateJsonSchema):
+    """Titles made of English attribute names would only stand before the French descriptions."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+
+def schema_text() -> str:
+    """The text of ``docs/config.schema.json``; a test compares the two."""
+    schema = Settings.model_json_schema(schema_generator=_WithoutTitles)
+    for section in [schema, *schema["$defs"].values()]:
+        # The class's name and its English docstring: the field that holds the section describes it in French.
+        section.pop("title", None)
+        section.pop("description", None)
+        for name, key in section.get("properties", {}).items():  # an enumeration has none
+            if name not in section.get("required", ()) and key.get("type") in ("array", "object"):
+                key["type"] = [key["type"], "null"]  # ``accounts:`` and nothing after it is a key not given
+            if "patternProperties" in key:
+                key["additionalProperties"] = False  # a year badly written is refused
+    header = {"$schema": GenerateJsonSchema.schema_dialect, "title": TITLE, "description": DESCRIPTION}
+    return json.dumps(header | schema, ensure_ascii=False, indent=2) + "\n"
+
+
+def starter_text() -> str:
+    """The settings to write for a new installation; their schema is expected beside them, as ``SCHEMA_NAME``."""
+    source = _PACKAGED if _PACKAGED.is_file() else _CHECKOUT
+    return source.read_text(encoding="utf-8").replace(f"$schema=docs/{SCHEMA_NAME}", f"$schema={SCHEMA_NAME}", 1)
+
+
+if __name__ == "__main__":
+    print(schema_text(), end="")  # noqa: T201

@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
+from notifications.delivery.message import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
-from states.characters import fold
-from states.departements import code_of_departement
-from states.validation import MailDomains, fold_mail
+from states.validation import MailDomains, code_of_departement, fold, fold_mail
 
 _DRANE_COLUMNS = (
     ("Mouvement", "movement"), ("UAI", "uai"), ("Établissement", "establishment"), ("Commune", "commune"),

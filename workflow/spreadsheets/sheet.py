@@ -14,6 +14,7 @@ from typing import Final
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+import olefile
 from python_calamine import (
     CalamineError,
     CalamineSheet,
@@ -24,8 +25,9 @@ from python_calamine import (
 )
 
 from notifications.rendering.child import step
-from workflow.spreadsheets.old_excel import records_of, refuse_formula
-from workflow.spreadsheets.unusable import (
+from workflow.spreadsheets.workbook import (
+    ADVICE,
+    OLD_EXCEL,
     UnusableFile,
     broken_workbook,
     formula,
@@ -33,9 +35,63 @@ from workflow.spreadsheets.unusable import (
     too_many_columns,
     unusable,
 )
-from workflow.spreadsheets.workbook import OLD_EXCEL
+
+# The workbooks of Excel before 2007 (.xls): what calamine does not say of them, read from their records (R91).
+#
+# Runs in the child process, before calamine: ``olefile`` opens the container, and refuses one whose parts do not stand.
+
+
+_STREAMS: Final = ("Workbook", "Book")
+"""Of Excel 97 to 2003, of Excel 95."""
+
+
+_BEGIN, _END, _SHEET, _ENCRYPTED = 0x0809, 0x000A, 0x0085, 0x002F
+
+
+_FORMULAS: Final = (0x0006, 0x0206, 0x0406)
+
+
+def records_of(content: bytes) -> bytes:
+    """The stream of records of a workbook. Raises UnusableFile for another document, or one under a password."""
+    with olefile.OleFileIO(io.BytesIO(content)) as container:
+        if container.exists("EncryptedPackage"):
+            raise password_protected()
+        name = next((name for name in _STREAMS if container.exists(name)), None)
+        if name is None:
+            raise unusable("c'est un document d'une autre sorte, pas un classeur", advice=ADVICE)
+        with container.openstream(name) as stream:
+            records: bytes = stream.read()
+    if any(kind == _ENCRYPTED for kind, _ in _records(records, 0)):
+        raise password_protected()
+    return records
+
+
+def refuse_formula(records: bytes, sheet: int) -> None:
+    """Raise UnusableFile when a sheet, by its rank from 0, holds a formula."""
+    starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(records, 0) if kind == _SHEET]
+    for kind, body in _records(records, starts[sheet]):
+        if kind in _FORMULAS:
+            row, column = struct.unpack_from("<HH", body)
+            raise formula(row + 1, f"colonne {column + 1}")
+
+
+def _records(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
+    """The records of the part that begins there, those of the charts within it included."""
+    view, depth = memoryview(content), 0
+    while start < len(view):
+        kind, size = struct.unpack_from("<HH", view, start)
+        start += 4 + size
+        if start > len(view):
+            break
+        depth += (kind == _BEGIN) - (kind == _END)
+        yield kind, view[start - size : start]
+        if depth <= 0:
+            return
+    raise broken_workbook()
+
 
 MOST_COLUMNS: Final = 1_000
+
 
 TALLEST: Final = 10_000
 """Rows of a merged cell that are filled; beyond, the rest is left empty."""
@@ -173,6 +229,7 @@ def _part_of(archive: zipfile.ZipFile, name: str) -> str:
 
 
 _XLSX_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")
+
 
 _XLSX_CELL: Final = re.compile(rb'\br="([A-Z]{1,3}[0-9]{1,7})"')
 

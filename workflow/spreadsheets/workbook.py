@@ -12,21 +12,61 @@ from dataclasses import dataclass
 from typing import Final
 
 from notifications.rendering.child import ChildStopped, run_in_child
-from workflow.spreadsheets.unusable import ADVICE, UnusableFile, broken_workbook, password_protected, unusable
+
+# The refusal of a whole file: why, at which line, what to do (R67, R91).
+
+
+ADVICE: Final = "donner un fichier CSV, XLSX, XLS ou ODS"
+
+
+class UnusableFile(Exception):
+    """The file cannot be taken and nothing has changed; the message says why and what to do, in French (R67, R91)."""
+
+
+def unusable(why: str, line: int | None = None, *, advice: str) -> UnusableFile:
+    """The refusal of a whole file; ``line`` counts from 1."""
+    where = f"ligne {line} : " if line else ""
+    return UnusableFile(f"{where}{why}. Que faire : {advice}.")
+
+
+def formula(line: int | None, where: str) -> UnusableFile:
+    """The refusal of a formula: none is evaluated, and the value that it last had may be an old one."""
+    return unusable(
+        f"une cellule contient une formule ({where}), et aucune n'est calculée", line,
+        advice="dans le tableur, copier la feuille, la coller en « valeurs » (collage spécial), et donner ce fichier",
+    )  # fmt: skip
+
+
+def password_protected() -> UnusableFile:
+    return unusable("ce fichier est protégé par un mot de passe", advice="l'enregistrer sans mot de passe")
+
+
+def broken_workbook() -> UnusableFile:
+    return unusable("ce classeur est abîmé ou incomplet", advice="le télécharger ou l'enregistrer de nouveau, entier")
+
+
+def too_many_columns(most: int, line: int | None = None) -> UnusableFile:
+    return unusable(f"plus de {most} colonnes", line, advice="n'exporter que les colonnes utiles")
+
 
 ARCHIVES: Final = (b"PK\x03\x04", b"PK\x05\x06")
+
 
 OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """The container of a workbook of Excel before 2007, of any protected one, and of other documents."""
 
+
 WORKBOOKS: Final = (*ARCHIVES, OLD_EXCEL)
 """How a file begins that is read as a workbook."""
+
 
 MOST_ENTRIES: Final = 1_000
 """Files in the archive of a workbook: a sheet of pictures has some hundreds."""
 
+
 MOST_UNCOMPRESSED: Final = 400_000_000
 """Bytes of the archive once uncompressed."""
+
 
 READ_S: Final = 30
 """Seconds of processor that the child may use: a workbook of the académie takes one. The open directory of the whole
@@ -116,6 +156,7 @@ def _refuse_lies(content: bytes, entries: list[zipfile.ZipInfo]) -> None:
 
 
 _LOCAL_HEADER: Final = 30
+
 
 _PIECE: Final = 1_000_000
 

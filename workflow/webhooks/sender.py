@@ -17,13 +17,21 @@ from workflow.auth.actors import require_operator
 from workflow.database.schedule_tables import is_held
 from workflow.engine.engine import Engine
 from workflow.http_post import HttpPost, NoAnswer
-from workflow.journal import installation
-from workflow.settings.addresses import AddressRefused, Resolver, resolve_host
+from workflow.journal import chain as installation
+from workflow.settings.infrastructure import AddressRefused, Resolver, resolve_host
+from workflow.settings.monitoring import ALLOW_WEBHOOKS as ALLOW
+from workflow.settings.monitoring import WebhookEndpoint, WebhooksSettings
 from workflow.settings.secrets import Secrets
-from workflow.settings.webhooks import ALLOW, WebhookEndpoint, WebhooksSettings
 from workflow.webhooks import queue
-from workflow.webhooks.messages import Judgement, SigningSecrets, Verdict, judge, ping_payload, with_person
-from workflow.webhooks.queue import ClaimedDelivery
+from workflow.webhooks.queue import (
+    ClaimedDelivery,
+    Judgement,
+    SigningSecrets,
+    Verdict,
+    judge,
+    ping_payload,
+    with_person,
+)
 
 WIDTH: Final = 8
 """Deliveries sent at once to an endpoint that answers; to one that failed, one at a time."""

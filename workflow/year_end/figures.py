@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notifications.messages.mail import Draft
+from notifications.messages.catalogue import Draft
 from notifications.vocabulary import Kind
 from states.model import Establishment, Request
 from states.rules.schedule import Hold

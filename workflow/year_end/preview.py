@@ -19,7 +19,7 @@ from states.vocabulary import CodeStatus, RemovalKind, State
 from workflow.database.mapping import establishment_from, is_readable_year, school_year
 from workflow.database.schedule_tables import RECORD
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.requests.filters import UNDELIVERABLE
 from workflow.year_end.figures import (
     COUNTED,
@@ -31,9 +31,8 @@ from workflow.year_end.figures import (
     Summary,
     YearSummary,
 )
-from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.renewals import renewed, renewed_among
-from workflow.year_end.service import YearEnds
+from workflow.year_end.service import YearEnds, YearEndStatus
 
 PreviewCursor = tuple[SchoolYear, str]
 """The place of an establishment in the pages: its year, its UAI."""

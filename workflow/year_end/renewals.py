@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, 
 from notifications.mailer import Mailer
 from notifications.sql import batches
 from states import french
-from states.model import Actor, Request
-from states.policy import Policy
+from states.model import Actor, Policy, Request
 from states.rules.schedule import INVITED_WITHIN
 from states.rules.verification import Standing, oldest_valid_day
 from states.school_calendar import SchoolCalendar, SchoolYear

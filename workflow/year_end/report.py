@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
-from states.policy import Policy
+from states.model import Policy
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, Trigger
@@ -18,9 +18,9 @@ from workflow.database.journal_tables import ACTOR, EVENT
 from workflow.database.mapping import is_readable_year, school_year
 from workflow.database.schedule_tables import OCCURRENCE, RECORD
 from workflow.database.tables import COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST
-from workflow.year_end.holds import YearEndStatus, done_key
 from workflow.year_end.preview import count_live
 from workflow.year_end.renewals import renewed
+from workflow.year_end.service import YearEndStatus, done_key
 
 _MAX_MISSED: Final = 100
 """Undelivered mails that are named; all are counted."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from portal.cli.click_french import CommandGroup
+from portal.cli.errors import CommandGroup
 from portal.texts import TRIGGER_TEXTS
 from states.vocabulary import Trigger
 
@@ -18,7 +18,7 @@ _OPERATOR: Final = (
     Trigger.ASK_QUESTION, Trigger.SEND_TO_DRANE,
 )  # fmt: skip
 
-_SHARED: Final = "portal.cli.request.collaboration"
+_SHARED: Final = "portal.cli.request.chef"
 
 
 def _commands(module: str, triggers: tuple[Trigger, ...]) -> dict[str, tuple[str, str, str]]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.context import CliContext, opened, pass_cli_context
+from portal.cli.context import ROW_NUMBER, CliContext, Day, labelled_option, opened, pass_cli_context, spelling
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.output import echo_object, emit, printable, progress, say
-from portal.cli.parameters import ROW_NUMBER, Day, labelled_option, spelling
 from portal.texts import TRIGGER_TEXTS
 from states.vocabulary import RequestedBy, Role
 
@@ -166,7 +165,7 @@ def act_on_all(
     results: list[Result] = []
     try:
         with progress(len(references), "Demandes") as advance, opened(context, options.name) as (app, actor):
-            from workflow.engine.sequence import execute_in_batches
+            from workflow.engine.engine import execute_in_batches
 
             commands = [build(reference) for reference in references]
             for result in execute_in_batches(app.engine, commands, actor, key=key, size=BATCH_SIZE, refuse_rest=False):

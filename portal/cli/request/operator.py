@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.context import CliContext
+from portal.cli.context import ROW_NUMBER, CliContext, Day, labelled_option
 from portal.cli.output import read_secret, say
-from portal.cli.parameters import ROW_NUMBER, Day, labelled_option
 from portal.cli.request.execute import (
     ActionOptions,
     Callback,

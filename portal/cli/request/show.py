@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.context import CliContext, opened, pass_cli_context
+from portal.cli.context import CliContext, Uai, Year, labelled_option, opened, pass_cli_context, spelling
 from portal.cli.errors import refused
-from portal.cli.files import STANDARD_OUTPUT, ExportByCommand, one_form, output_options, write_workbook
-from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, json_option, limit_option, say
-from portal.cli.parameters import Uai, Year, labelled_option, spelling
-from portal.cli.request.collaboration import colleagues_lines
+from portal.cli.output import (
+    STANDARD_OUTPUT,
+    ExportByCommand,
+    SectionPrinter,
+    csv_option,
+    echo_object,
+    emit,
+    json_option,
+    limit_option,
+    one_form,
+    output_options,
+    say,
+    write_workbook,
+)
+from portal.cli.request.chef import colleagues_lines
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
 from states import french
 from states.vocabulary import CodeStatus, State
@@ -156,7 +167,7 @@ def said_by_lists(connection: "Connection", app: "App", actor: "Actor", request:
     """What the imported lists say of a request that waits for its checks, for the rectorat alone (R94)."""
     if actor.is_establishment or request.state is not State.REQUESTED:
         return []
-    from workflow.evidence.comparison import ListComparison
+    from workflow.evidence.matching import ListComparison
 
     matches = ListComparison(connection, app.policy, app.clock.now()).matches([request])[request.reference]
     return [sentence for match in matches.values() for sentence in match.sentences]

@@ -23,8 +23,7 @@ from states.refusals import Reason
 from states.transitions import BY_TRIGGER
 from states.vocabulary import RequestedBy, Role, Trigger
 from workflow.app import App
-from workflow.engine.engine import Done
-from workflow.engine.sequence import execute_sequence
+from workflow.engine.engine import Done, execute_sequence
 from workflow.requests.detail import RequestView, show_request
 
 Values = Mapping[str, Any]

@@ -13,8 +13,8 @@ from states import commands as c
 from states import french
 from states.model import Report, Request
 from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS, to_settle
-from states.rules.drane import drane_standing
 from states.rules.revocation import key_holders
+from states.rules.verification import drane_standing
 from states.validation import normalise_reference
 from states.vocabulary import (
     DATED_CHANGES,

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from portal.web.chef import declare, home, renew, requests
+from portal.web.chef import declare, home, requests
 
 router = APIRouter(include_in_schema=False)
-for module in (home, declare, renew, requests):  # requests last: its actions take any address
+for module in (home, declare, requests):  # requests last: its actions take any address
     router.include_router(module.router, prefix="/etablissement")

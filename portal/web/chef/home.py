@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import Mail
 from notifications.vocabulary import CODE_KINDS, Kind, Stage
 from portal.web.actions.chef import SLUGS
 from portal.web.context import Chef, Context, Posted, WebContext
@@ -19,7 +19,7 @@ from states.french import day, de, plural
 from states.school_calendar import SchoolCalendar
 from states.validation import chef_key
 from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, State, Trigger
-from workflow.mail.queries import find_received_mail, list_received_mails
+from workflow.mail import find_received_mail, list_received_mails
 from workflow.requests.detail import load_facts
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
 from workflow.requests.next_actions import NextStep, PossibleAction

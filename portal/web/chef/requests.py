@@ -9,8 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from notifications.rendering.papers import Paper, blank_charter
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import Paper, blank_charter, compile_paper
 from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
 from portal.texts import happened
 from portal.web.actions.base import ActionContext, execute_action, load_request, show_action, version_of, with_refusal
@@ -35,7 +34,7 @@ from states.decision import Refused
 from states.validation import chef_key
 from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, SignInMethod, State, Step, Trigger
 from workflow.codes.reading import open_code
-from workflow.mail.queries import list_received_mails
+from workflow.mail import list_received_mails
 from workflow.requests.detail import ERASED, EventView, RequestView, event_details
 
 router = APIRouter()

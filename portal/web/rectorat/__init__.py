@@ -4,29 +4,24 @@ from fastapi import APIRouter
 
 from portal.web.rectorat import (
     access,
-    activation,
     calendar,
     checks,
     codes,
     drane,
     establishments,
     figures,
-    lists,
     mails,
     removals,
-    removals_import,
     request,
-    search,
-    webhooks,
     year_end,
 )
 
 router = APIRouter()
-router.include_router(codes.request_router)  # before the actions of a request, whose addresses are as wide
-router.include_router(establishments.import_router)  # before an establishment, for the same reason
-for module in (
-    checks, codes, request, search, mails, removals, removals_import, establishments, calendar, figures, lists,
-    year_end, drane, activation, access, webhooks,
+for each in (
+    codes.request_router,  # before the actions of a request, whose addresses are as wide
+    establishments.import_router,  # before an establishment, for the same reason
+    checks.router, codes.router, request.router, request.search_router, mails.router, removals.router,
+    removals.file_router, establishments.router, calendar.router, figures.router, drane.lists_router, year_end.router,
+    drane.router, figures.activation_router, access.router, access.webhooks_router, figures.import_router,
 ):  # fmt: skip
-    router.include_router(module.router)
-router.include_router(activation.import_router)
+    router.include_router(each)

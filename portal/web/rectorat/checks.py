@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from starlette.datastructures import FormData, QueryParams
 
 from portal.exports.lists import READ_TOGETHER, checks_workbook
-from portal.exports.workbook import Workbook
+from portal.exports.spreadsheet_files import Workbook
 from portal.web.actions.base import ORIGIN
 from portal.web.actions.operator import DISCREET, RECEIVED
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
@@ -20,22 +20,28 @@ from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk import execute_all
-from portal.web.worklist.bulk_actions import ISSUE
 from portal.web.worklist.filters import CheckChoice, WorklistCriteria
+from portal.web.worklist.page import ISSUE
 from states import commands as c
 from states.decision import Refused
 from states.refusals import Reason
 from states.vocabulary import CheckOutcome, Trigger
 from workflow.database.file_tables import ListKind
 from workflow.engine.engine import Done, Result
-from workflow.evidence.claimed_delegations import ClaimedDelegation, claimed_delegations
-from workflow.evidence.comparison import ListComparison, Matches
+from workflow.evidence.delegation_attribute import ClaimedDelegation, claimed_delegations
 from workflow.evidence.list_checks import command_of
-from workflow.evidence.matching import CONFIDENT, Candidate
-from workflow.journal.exports import ExportedList
-from workflow.requests.checks_to_make import PAPER_ORDERS, CheckLine, CheckPage, ChecksToMake
+from workflow.evidence.matching import CONFIDENT, Candidate, ListComparison, Matches
+from workflow.journal.security_log import ExportedList
 from workflow.requests.detail import CheckView
-from workflow.requests.worklist import Order, kinds_and_departements, last_source
+from workflow.requests.worklist import (
+    PAPER_ORDERS,
+    CheckLine,
+    CheckPage,
+    ChecksToMake,
+    Order,
+    kinds_and_departements,
+    last_source,
+)
 
 CHECKS_PATH: Final = "/rectorat/a-verifier"
 

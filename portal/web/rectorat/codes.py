@@ -14,34 +14,38 @@ from starlette.exceptions import HTTPException
 from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import ActionContext, read_action, render_refused, version_of
 from portal.web.actions.operator import OPERATOR_ACTIONS
-from portal.web.code_batches import CODES_PATH, BatchResult, render_batch
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, Uploaded, WebContext
 from portal.web.file_import import GONE, WHOLE
 from portal.web.forms import REFERENCE, Form, blank, filled
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
+from portal.web.worklist.bulk import CODES_PATH, BatchResult, render_batch
 from portal.web.worklist.filters import origin_of
 from states.decision import Refused
 from states.french import plural
 from states.vocabulary import ReissueReason, Trigger
 from workflow.codes.batches import (
-    MOST,
+    MOST_DRAWN,
+    CodeResult,
     Drawing,
     UnknownBatch,
     batch_state,
+    check_codes,
     draw_codes,
     drawings_anew,
     erase_codes,
+    issue_codes,
     list_batches,
     load_batch,
+    read_code_file,
+    read_codes,
     send_codes,
     take_back_codes,
 )
 from workflow.codes.reading import CodesFileRefused, take_file
-from workflow.codes.typed_file import CodeResult, check_codes, issue_codes, read_code_file, read_codes
 from workflow.requests.worklist import Worklist
-from workflow.spreadsheets.staged_imports import StagedFile
-from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.columns import StagedFile
+from workflow.spreadsheets.workbook import UnusableFile
 
 SHOWN: Final = 50
 """Batches of the list."""
@@ -226,12 +230,12 @@ def draw_one_code(
 
 def _references(texts: Iterable[object]) -> list[str]:
     references = (str(text)[:40] for text in texts)
-    return [reference for reference in dict.fromkeys(references) if REFERENCE.fullmatch(reference)][:MOST]
+    return [reference for reference in dict.fromkeys(references) if REFERENCE.fullmatch(reference)][:MOST_DRAWN]
 
 
 def _versions(text: str) -> dict[str, int | None]:
     """The requests of a hidden field, ``ODA-2026-00001/5 …``, by the version that was shown."""
-    pairs = (item.partition("/")[::2] for item in text[: MOST * 60].split())
+    pairs = (item.partition("/")[::2] for item in text[: MOST_DRAWN * 60].split())
     versions = {reference: int(text) for reference, text in pairs if re.fullmatch("[0-9]{1,7}", text)}
     return {reference: versions[reference] for reference in _references(versions)}
 
@@ -242,7 +246,7 @@ def _ticked(data: FormData) -> list[str]:
 
 def _shown(data: FormData) -> list[str]:
     """The requests that the page showed: what came or left since is not what was confirmed (R9)."""
-    return _references(str(data.get("lot") or "")[: MOST * 40].split())
+    return _references(str(data.get("lot") or "")[: MOST_DRAWN * 40].split())
 
 
 def _problem(action: str, ticked: Sequence[str]) -> str:

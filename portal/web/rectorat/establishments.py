@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
 from portal.exports.lists import establishments_workbook
-from portal.exports.workbook import Workbook
+from portal.exports.spreadsheet_files import Workbook
 from portal.texts import DIRECTORY_COLUMNS
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import CONFIRMATIONS, with_proposed_names
@@ -36,7 +36,8 @@ from states.refusals import Reason
 from workflow.database.clock import ClockRefused
 from workflow.directory.model import DirectoryRefused, ImportReport, Remark, massive_loss
 from workflow.directory.parser import SPECS
-from workflow.directory.queries import (
+from workflow.directory.service import (
+    DIRECTORY,
     MOST_EXPORTED,
     EstablishmentFilters,
     EstablishmentLine,
@@ -45,9 +46,8 @@ from workflow.directory.queries import (
     find_last_mailbox_decision,
     list_establishments,
 )
-from workflow.directory.service import DIRECTORY
-from workflow.journal.exports import ExportedList
-from workflow.mail.queries import MailFilters, list_mails
+from workflow.journal.security_log import ExportedList
+from workflow.mail import MailFilters, list_mails
 
 ESTABLISHMENTS_PATH: Final = "/rectorat/etablissements"
 

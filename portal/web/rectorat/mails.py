@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from notifications.outbox import circuit_breaker
+from notifications.outbox import retry as circuit_breaker
 from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Fault, Kind, Stage
 from portal.exports.lists import READ_TOGETHER, mails_workbook
@@ -22,12 +22,14 @@ from states.refusals import Reason
 from states.validation import normalise_reference, normalise_uai
 from workflow.database.clock import ClockRefused
 from workflow.database.schedule_tables import restoration_held
-from workflow.journal.exports import ExportedList
-from workflow.mail.admin import MailActionRefused, RetryRefusal, RetryResult
-from workflow.mail.queries import (
+from workflow.journal.security_log import ExportedList
+from workflow.mail import (
+    MailActionRefused,
     MailFilters,
     MailPage,
     MailView,
+    RetryRefusal,
+    RetryResult,
     count_unsent_mails,
     establishment_names,
     find_mails,

@@ -1,18 +1,21 @@
 """/rectorat/retraits: the rights to remove on the ODA server, and many confirmed at once (R47 to R49, R83)."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.datastructures import FormData
 
+from notifications.rendering.markup import NBSP
 from portal.exports.lists import READ_TOGETHER, removals_workbook
 from portal.web.actions.base import load_request
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, Upload, Uploaded, WebContext
 from portal.web.download import ChosenFormat, Download, download_list, made_in_turn
 from portal.web.forms import (
     REFERENCE,
@@ -30,25 +33,34 @@ from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
 from states.commands import ConfirmRemoval, OnRequest, ReopenRemoval
 from states.decision import Refused
-from states.departements import departement_name
 from states.refusals import Reason
-from states.validation import normalise_uai
+from states.validation import departement_name, normalise_uai, storable
 from states.vocabulary import RemovalKind, RemovalOutcome
-from workflow.engine.engine import Result
+from workflow.engine.engine import BATCH, Result, execute_in_batches
 from workflow.engine.idempotency import key_of
-from workflow.engine.sequence import BATCH, execute_in_batches
-from workflow.journal.exports import ExportedList
+from workflow.journal.security_log import ExportedList
 from workflow.removals.connector.queue import CallView, calls_of
 from workflow.removals.connector.service import ask_again
-from workflow.removals.export import Replacements, removals_file
+from workflow.removals.file_import import (
+    EXAMPLES,
+    FileLooksCut,
+    FileRefused,
+    FileRow,
+    RemovalRow,
+    check_rows,
+    confirm_rows,
+    read_removals,
+)
 from workflow.removals.tasks import (
-    MOST,
+    MOST_TASKS,
     RemovalFilters,
     RemovalLine,
     RemovalPage,
+    Replacements,
     count_removals,
     list_removals,
     open_references,
+    removals_file,
     removals_of,
     walk_removals,
     years_with_open,
@@ -56,26 +68,33 @@ from workflow.removals.tasks import (
 
 REMOVALS_PATH: Final = "/rectorat/retraits"
 
+
 PARTS: Final = {"": RemovalKind.REMOVE_RIGHTS, "questions": RemovalKind.KEY_ENABLED, "confirmes": None}
 """The parts of the list, by the word of the address (``vue``)."""
+
 
 SHOWN = 50
 """Removals listed in full on the page of confirmation."""
 
+
 AS_SHOWN: Final = "ligne"
 """Chosen instead of one outcome for all: each was done as its line said (R49)."""
+
 
 _CHANGED_LINE: Final = Reason(
     "changed_line", "R49", "Ce qu'il y a à faire a changé depuis que la liste a été montrée",
     "Relire la ligne, puis confirmer ce qui a été fait.",
 )  # fmt: skip
 
+
 _WHY_REOPEN: Final = (
     Field(name="why", label="Pourquoi ?", shape=Shape.AREA, hint="La même raison pour tous, sans nommer personne."),
 )
 
+
 _SHOWN_LINE: Final = re.compile(rf"({REFERENCE.pattern})(?::({'|'.join(RemovalOutcome)}))?")
 """A reference of the form, with the outcome of who does what its line said."""
+
 
 router = APIRouter(prefix=REMOVALS_PATH, include_in_schema=False)
 
@@ -187,7 +206,7 @@ def show_removals_to_confirm(
         except ValueError:
             return RedirectResponse(query.address(), status_code=303)
         if tout and not filters.confirmed:
-            references = open_references(connection, filters, MOST)
+            references = open_references(connection, filters, MOST_TASKS)
             counts = count_removals(connection, filters)
             matching = sum(counts.values()) if filters.kind is None else counts[filters.kind]
         lines = removals_of(connection, references, context.app.policy, context.app.mailer)
@@ -223,9 +242,9 @@ def _confirmation(shown: Mapping[str, str]) -> tuple[Field, ...]:
 
 def _lines_sent(data: FormData) -> dict[str, str]:
     """The references that a form carries, each with the outcome that its line said; anything else is ignored."""
-    words = str(data.get("references") or "")[: MOST * 40].split()
+    words = str(data.get("references") or "")[: MOST_TASKS * 40].split()
     matches = [match for word in words if (match := _SHOWN_LINE.fullmatch(word))]
-    return {match[1]: match[2] or "" for match in sorted(matches, key=lambda match: match[1])[:MOST]}
+    return {match[1]: match[2] or "" for match in sorted(matches, key=lambda match: match[1])[:MOST_TASKS]}
 
 
 @router.post("/confirmer")
@@ -357,3 +376,162 @@ async def export_removals(
         )  # fmt: skip
 
     return await made_in_turn(make)
+
+
+# Removals confirmed from a file or from pasted lines: first what was understood, then a result a line (R49, R83).
+#
+# No file is kept: between the two pages, the form carries the lines.
+
+
+MOST_LINES: Final = 5000
+"""Lines at once; the command takes more."""
+
+
+MOST_BYTES: Final = 500_000
+
+
+SHOWN_LINES: Final = 200
+"""Lines of each list that a page shows."""
+
+
+_COMPLETE: Final = "Le fichier est entier, bien qu'il ait l'air coupé"
+
+
+_READING: Final = (
+    Field(
+        name="outcome", label="Ce qui a été fait, pour les lignes qui ne le disent pas", shape=Shape.SELECT,
+        options=tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome), required=False,
+    ),
+    Field(
+        name="entier", label=_COMPLETE, shape=Shape.CHECK, required=False,
+        hint="À cocher seulement si la lecture a été refusée pour cela, et que toutes les lignes y sont.",
+    ),
+)  # fmt: skip
+
+
+file_router = APIRouter(prefix=f"{REMOVALS_PATH}/fichier", include_in_schema=False)
+
+
+@file_router.get("")
+def show_file_form(request: Request, context: Context, visitor: ProvenOperator) -> Response:
+    """Ask for a file, or for lines."""
+    return _render_file_form(request, context, visitor, blank(_READING))
+
+
+@file_router.post("")
+def read_file(request: Request, context: Context, visitor: ProvenOperator, upload: Uploaded) -> Response:
+    """Show what was understood, line by line; nothing is done yet."""
+    form = filled(_READING, upload.fields)
+    pasted, outcome = upload.text("lignes"), form.values.get("outcome")
+    if upload.is_given_back:
+        return _render_file_form(request, context, visitor, form, pasted=pasted)
+    rows, problems = [], [state.error for state in form.errors]
+    try:
+        rows = read_removals(
+            _content_of(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST_LINES,
+            most_bytes=MOST_BYTES,
+            is_complete=bool(form.values.get("entier")) or not upload.content,
+        )  # fmt: skip
+    except FileRefused as refused:
+        remedy = f" S'il est déjà entier, cocher « {_COMPLETE} »." if isinstance(refused, FileLooksCut) else ""
+        problems.insert(0, f"{refused}{remedy}")
+    if problems:
+        return _render_file_form(request, context, visitor, form, pasted=pasted, problems=problems)
+    return _render_understood(request, context, visitor, rows)
+
+
+def _show_again(request: Request, context: WebContext, visitor: Visitor, upload: Upload) -> Response:
+    """Show anew what was about to be confirmed when the session ended: it is judged again, and nothing is done."""
+    try:
+        return _render_understood(request, context, visitor, load_lines(upload.text("lignes")))
+    except (ValueError, RecursionError):
+        return _render_file_form(request, context, visitor, blank(_READING))
+
+
+def _render_understood(request: Request, context: WebContext, visitor: Visitor, rows: Sequence[FileRow]) -> Response:
+    with context.app.database.read() as connection:
+        understood = check_rows(connection, rows, visitor.actor, context.app.engine, context.app.mailer)
+    lines = [line.row for line in understood.ready]
+    counts = Counter(line.outcome for line in lines)
+    return context.pages.page(
+        request, "rectorat/removals_file_read.html", visitor, form=blank(()), understood=understood, shown=SHOWN_LINES,
+        counts=[(outcome, counts[outcome]) for outcome in RemovalOutcome if counts[outcome]], lines=dump_lines(lines),
+    )  # fmt: skip
+
+
+@file_router.post("/confirmer")
+def confirm_lines(request: Request, context: Context, visitor: ProvenOperator, upload: Uploaded) -> Response:
+    """Confirm them, each refused or done by itself; a form sent twice has the same results (R10)."""
+    form, app = filled((), upload.fields), context.app
+    if upload.is_given_back:
+        return _show_again(request, context, visitor, upload)
+    try:
+        lines = load_lines(upload.text("lignes"))
+    except (ValueError, RecursionError):
+        problem = "Ces lignes n'ont pas été reçues entières, et rien n'est fait : donner le fichier de nouveau."
+        return _render_file_form(request, context, visitor, blank(_READING), problems=[problem])
+    results = list(confirm_rows(app.engine, lines, visitor.actor, key=f"web:{form.key}"))
+    with app.database.read() as connection:
+        tasks = removals_of(connection, [result.row.reference for result in results], app.policy, app.mailer)
+    aside = upload.text("ecartees")  # lines set aside, as the form says; it is only shown
+    return context.pages.page(
+        request, "rectorat/removals_file_done.html", visitor, shown=SHOWN_LINES,
+        aside=int(aside) if aside.isascii() and aside.isdigit() and len(aside) <= 4 else 0,
+        tasks={task.request.reference: task for task in tasks},
+        refused=[result for result in results if isinstance(result.result, Refused)],
+        accepted=[result for result in results if not isinstance(result.result, Refused)],
+        warned=[result for result in results if not isinstance(result.result, Refused) and result.result.warnings],
+    )  # fmt: skip
+
+
+def dump_lines(lines: Sequence[RemovalRow]) -> str:
+    """The lines as JSON for a hidden field of the form."""
+    return json.dumps(
+        [[line.number, line.reference, line.outcome.value, line.note] for line in lines], ensure_ascii=False
+    )
+
+
+def load_lines(text: str) -> list[RemovalRow]:
+    """The lines of a hidden field. Raises ValueError when they are not as ``dump_lines`` wrote them."""
+    rows: Any = json.loads(text[: 2 * MOST_BYTES])
+    if not isinstance(rows, list) or not 0 < len(rows) <= MOST_LINES:
+        raise ValueError("not the lines of a file")
+    lines = []
+    for row in rows:
+        match row:
+            case [int(number), str(reference), str(outcome), str(note)] if number > 0:
+                lines.append(
+                    RemovalRow(number=number, reference=reference[:40], outcome=RemovalOutcome.of(outcome), note=note)
+                )
+            case _:
+                raise ValueError("not a line of a file")
+    return lines
+
+
+def _content_of(upload: Upload) -> bytes:
+    """The file, or the pasted lines; one of the two. Raises FileRefused."""
+    if upload.too_large:
+        raise FileRefused("Ce fichier dépasse 500 ko : le couper en plusieurs, et les donner l'un après l'autre.")
+    pasted = upload.text("lignes")
+    if upload.content and pasted.strip():
+        raise FileRefused("Un fichier et des lignes collées à la fois : ne garder que l'un des deux.")
+    content = upload.content or pasted.encode("utf-8", "replace")
+    if not content.strip():
+        raise FileRefused("Choisir un fichier qui n'est pas vide, ou coller des lignes.")
+    return content
+
+
+def _render_file_form(
+    request: Request,
+    context: WebContext,
+    visitor: Visitor,
+    form: Form,
+    *,
+    pasted: str = "",
+    problems: Sequence[str] = (),
+) -> Response:
+    return context.pages.page(
+        request, "rectorat/removals_file.html", visitor, status=422 if problems else 200, form=form,
+        typed=storable(pasted), problems=problems, most=f"{MOST_LINES:,}".replace(",", NBSP),
+        examples=[(word, outcome.label) for outcome, word in EXAMPLES.items()],
+    )  # fmt: skip

@@ -3,39 +3,46 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import Mail
 from notifications.outbox.admin import list_outbox
+from notifications.sql import batches
 from notifications.vocabulary import CODE_KINDS, Stage
 from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
+from portal.exports.lists import READ_TOGETHER, search_workbook
+from portal.exports.spreadsheet_files import Workbook
 from portal.texts import happened
 from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
-from portal.web.forms import Field, Form, Shape, blank, filled
+from portal.web.download import ChosenFormat, download_list
+from portal.web.forms import Field, Form, Shape, address, blank, filled
 from portal.web.rectorat.checks import row_value
 from portal.web.rectorat.removals import load_calls
 from portal.web.step_up import is_fresh
 from portal.web.worklist.filters import WorklistCriteria, origin_of
-from states.rules.drane import changed_for_drane
+from states.rules.verification import changed_for_drane
+from states.validation import fold, has_uai_form, normalise_uai
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.database.file_tables import ListKind
-from workflow.evidence.claimed_delegations import ClaimedDelegation, claimed_delegations
-from workflow.evidence.comparison import ListComparison, Match, Matches
-from workflow.mail.queries import show_mail
-from workflow.requests.checks_to_make import ChecksToMake
-from workflow.requests.collaboration import LONGEST, Assignment, PrivateNote, assignments_of, notes_of
+from workflow.directory.service import MOST_EXPORTED, EstablishmentFilters, list_establishments
+from workflow.evidence.delegation_attribute import ClaimedDelegation, claimed_delegations
+from workflow.evidence.matching import ListComparison, Match, Matches
+from workflow.journal.security_log import ExportedList
+from workflow.mail import show_mail
+from workflow.requests.collaboration import LONGEST_NOTE, Assignment, PrivateNote, assignments_of, notes_of
 from workflow.requests.detail import CheckView, EventView, RequestView
-from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
+from workflow.requests.filters import MOST, search
+from workflow.requests.worklist import ChecksToMake, HandledRequest, Worklist, next_of_list, next_ready
 
 CODE_STATUSES: Final = {
     CodeStatus.NONE: "Aucun code en cours.",
@@ -53,6 +60,7 @@ CODE_STATUSES: Final = {
 }
 """Sentence on the status of the code (R58)."""
 
+
 _BADGES: Final = {
     Stage.SENT: "success",
     Stage.DEAD: "error",
@@ -62,14 +70,19 @@ _BADGES: Final = {
     Stage.SENDING: "info",
 }
 
+
 INLINE: Final = (Trigger.ISSUE_CODE, Trigger.SETTLE_CHANGE, Trigger.CONFIRM_REMOVAL)
 """The next steps whose form stands on the page itself; the checks have their own, smaller."""
 
+
 CHECKS: Final = (Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION)
+
 
 LAST_MAILS: Final = 50
 
+
 _OPERATOR_TRIGGERS: Final = frozenset(action.trigger for action in OPERATOR_ACTIONS.values())
+
 
 ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
     {slug: action for slug, action in CHEF_ACTIONS.items() if action.trigger not in _OPERATOR_TRIGGERS}
@@ -77,9 +90,12 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 )
 """An operator's actions by slug: in their own name, and for an establishment that asked (R5)."""
 
+
 _BY_TRIGGER: Final = {action.trigger: action for action in reversed(tuple(ACTIONS.values()))}
 
+
 InlineForm = tuple[Action, Form]
+
 
 router = APIRouter(prefix="/rectorat/demandes", include_in_schema=False)
 """Its papers come before its actions, whose addresses are as wide."""
@@ -87,7 +103,8 @@ router = APIRouter(prefix="/rectorat/demandes", include_in_schema=False)
 
 NOTE: Final = Field(
     name="private_note", label="Note pour vos collègues", shape=Shape.AREA,
-    hint=f"{LONGEST} caractères au plus. Ni santé ni vie privée. Seuls les opérateurs la lisent, et peuvent l'effacer.",
+    hint=f"{LONGEST_NOTE} caractères au plus. Ni santé ni vie privée. Seuls les opérateurs la lisent, et"
+    " peuvent l'effacer.",
     missing="Écrire la note.",
 )  # fmt: skip
 
@@ -390,3 +407,61 @@ def _handled(view: RequestView) -> HandledRequest:
     """The request's place in the lists: the instant at which it last came to the rectorat."""
     arrivals = (e.at for e in reversed(view.history) if e.target is State.REQUESTED and e.source is not e.target)
     return HandledRequest(reference=view.request.reference, since=next(arrivals, view.created_at))
+
+
+# /rectorat/recherche: requests and establishments of every state and year, by whatever one has at hand (R89).
+
+
+SEARCH_PATH: Final = "/rectorat/recherche"
+
+
+LONGEST_SEARCH: Final = 100
+"""Characters that are looked for."""
+
+
+search_router = APIRouter(include_in_schema=False)
+
+
+@search_router.get(f"{SEARCH_PATH}/export")
+async def export_search(
+    context: Context, visitor: Rectorat, file_format: ChosenFormat, mots: Annotated[str, Query()] = ""
+) -> Response:
+    """All that the words name, as a file: the requests, then the establishments (R92)."""
+    app, words = context.app, _words(mots)
+
+    def workbook(connection: Connection) -> Workbook:
+        references = search(connection, visitor.actor, words, limit=None).references
+        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
+        lines = (line for some in batches(references, READ_TOGETHER) for line in worklist.lines(some))
+        named = EstablishmentFilters(text=words, is_open=None)
+        places = list_establishments(connection, visitor.actor, named, MOST_EXPORTED) if fold(words) else []
+        return search_workbook(lines, places, app.settings.zoneinfo)
+
+    return await download_list(
+        context.export_of(visitor, ExportedList.SEARCH), file_format, workbook, address(SEARCH_PATH, mots=words)
+    )
+
+
+def _words(typed: str) -> str:
+    return " ".join(typed.split())[:LONGEST_SEARCH]
+
+
+@search_router.get(SEARCH_PATH)
+def show_search(request: Request, context: Context, visitor: Rectorat, mots: Annotated[str, Query()] = "") -> Response:
+    """What the words name. A whole reference leads to its request, a UAI of the directory to its establishment."""
+    app, words = context.app, _words(mots)
+    with app.database.read() as connection:
+        result = search(connection, visitor.actor, words)
+        lines = Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(result.references)
+    if result.exact:
+        return RedirectResponse(f"/rectorat/demandes/{result.exact}", status_code=303)
+    named = EstablishmentFilters(text=words, is_open=None)
+    places = app.directory.establishments(visitor.actor, named, limit=MOST + 1) if fold(words) else []
+    uai = normalise_uai(words)
+    if has_uai_form(uai) and [place.uai for place in places] == [uai]:
+        return RedirectResponse(f"/rectorat/etablissements/{uai}", status_code=303)
+    return context.pages.page(
+        request, "rectorat/search.html", visitor, search_words=words, result=result, lines=lines, most=MOST,
+        places=places[:MOST], has_more_places=len(places) > MOST,
+        export=address(f"{SEARCH_PATH}/export", mots=words),
+    )  # fmt: skip

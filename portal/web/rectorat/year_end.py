@@ -11,10 +11,9 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
-from notifications.rendering.papers import PaperUnmakeable
-from notifications.rendering.pdf import compile_paper, stored_year_end_report
+from notifications.rendering.papers import PaperUnmakeable, compile_paper, stored_year_end_report
 from portal.exports.lists import keys_to_extend_workbook, not_renewed_workbook, preview_workbook
-from portal.exports.workbook import Workbook
+from portal.exports.spreadsheet_files import Workbook
 from portal.texts import how_found
 from portal.web.context import Context, Posted, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, Download, download_list
@@ -40,8 +39,8 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.database.clock import ClockRefused
 from workflow.engine.engine import Result
-from workflow.journal import installation
-from workflow.journal.exports import ExportedList
+from workflow.journal import chain as installation
+from workflow.journal.security_log import ExportedList
 from workflow.settings.sections import spellings
 from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
 from workflow.year_end.renewals import (

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -12,36 +12,102 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
-from portal.web.code_batches import CODES_PATH, BatchResult, render_batch
 from portal.web.context import Context, Posted, Typed, WebContext, operator
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled, without_spaces
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenOperator
-from portal.web.worklist.bulk_actions import BATCH, BULK, DRAW, ISSUE, BulkAction
 from portal.web.worklist.filters import MOST, ListPosition, references_among
-from portal.web.worklist.page import render_worklist
+from portal.web.worklist.page import BATCH, BULK, DRAW, ISSUE, BulkAction, render_worklist
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
 from states.validation import is_storable
-from workflow.codes.batches import Drawing, draw_codes
-from workflow.engine.engine import Done, Result
+from states.vocabulary import CodeStatus
+from workflow.codes.batches import MOST_DRAWN, BatchView, Drawing, UnknownBatch, batch_state, draw_codes, load_batch
+from workflow.engine.engine import Done, Result, execute_in_batches
 from workflow.engine.idempotency import key_of
-from workflow.engine.sequence import execute_in_batches
-from workflow.requests.worklist import Count, WorkLine, Worklist
+from workflow.requests.filters import Count
+from workflow.requests.worklist import WorkLine, Worklist
+
+# One batch of drawn codes as a page, below what was just done of it (R97).
+
+
+CODES_PATH: Final = "/rectorat/codes"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """The results of some requests of a batch; ``done`` is said of those that were accepted."""
+
+    done: str
+    results: Mapping[str, Result]
+
+    @property
+    def accepted(self) -> int:
+        return sum(isinstance(result, Done) for result in self.results.values())
+
+    @property
+    def on_the_way(self) -> Mapping[str, int]:
+        """The version of each request whose mail was let go, for who takes it back (R62)."""
+        return {ref: x.version for ref, x in self.results.items() if isinstance(x, Done) and not x.replayed}
+
+    @property
+    def refused(self) -> Mapping[str, tuple[Reason, ...]]:
+        return {ref: result.reasons for ref, result in self.results.items() if isinstance(result, Refused)}
+
+    @property
+    def warned(self) -> Mapping[str, tuple[Reason, ...]]:
+        return {r: x.warnings for r, x in self.results.items() if isinstance(x, Done) and x.warnings}
+
+
+def render_batch(
+    request: Request, context: WebContext, visitor: Visitor, number: int, *, result: BatchResult | None = None,
+    reasons: Sequence[Reason] = (), problem: str = "", ticked: Sequence[str] = (), status: int = 200,
+) -> Response:  # fmt: skip
+    """The batch as it is now, below what was just done of it. Raises HTTPException (404)."""
+    app = context.app
+    with app.database.read() as connection:
+        try:
+            batch = load_batch(connection, number)
+        except UnknownBatch:
+            raise HTTPException(404) from None
+        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
+        lines = worklist.lines(batch.references[:MOST_DRAWN])
+    waiting, others = _parted(lines, batch)
+    hold = app.policy.code_hold
+    return context.pages.page(
+        request, "rectorat/code_batch.html", visitor, status=status, batch=batch, waiting=waiting, others=others,
+        result=result, reasons=reasons, problem=problem, ticked=ticked, state=batch_state(batch), form=blank(()),
+        file_form=blank(()), leaves_at=app.clock.now() + hold if hold else None, hold_key=blank(()).key,
+        HELD=CodeStatus.HELD,
+    )  # fmt: skip
+
+
+def _parted(lines: Iterable[WorkLine], batch: BatchView) -> tuple[list[WorkLine], list[WorkLine]]:
+    """The requests whose code waits in this batch, and the others that it was drawn for."""
+    waiting, others = list[WorkLine](), list[WorkLine]()
+    for line in lines:
+        (waiting if line.line.reference in batch.waiting else others).append(line)
+    return waiting, others
+
 
 router = APIRouter(prefix=BATCH, include_in_schema=False)
+
 
 LONGEST_WAY_BACK: Final = 8000
 """Characters of the list's address that a form carries: its filters, and as many ticks as there can be."""
 
+
 LONGEST_CODE: Final = 64
+
 
 LONGEST_TYPED: Final = 200
 """Of a code, the spaces that came with it included."""
 
+
 SURE: Final = "sure"
 """The field that confirms an action that cannot be taken back."""
+
 
 _VERSION: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}})")
 
@@ -56,6 +122,7 @@ _SAME_CODE: Final = Reason(
     "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
     "Relire ces codes sur le serveur ODA et les ressaisir : chaque clé a le sien.",
 )  # fmt: skip
+
 
 _NO_CODE: Final = Reason("no_code", "R41", "Aucun code n'est saisi", "Saisir au moins un code.")
 
@@ -123,7 +190,7 @@ def show_bulk_action(request: Request, context: Context, visitor: ProvenOperator
     if action is None:
         problem = "Aucune action n'est choisie : choisissez-en une dans la barre au bas de la liste."
         return render_worklist(request, context, visitor, position, problem)
-    batch = load_batch(context, visitor, action, position, query)
+    batch = load_chosen(context, visitor, action, position, query)
     form = blank(_fields(action, context, len(batch.lines)))
     return _render_batch(request, context, visitor, action, batch, form, position)
 
@@ -195,7 +262,7 @@ def execute_bulk_action(
     return _render_results(request, context, visitor, action, lines, results, position)
 
 
-def load_batch(
+def load_chosen(
     context: WebContext, visitor: Visitor, action: BulkAction, position: ListPosition, query: QueryParams
 ) -> Batch:
     """The requests of the address, as they are now."""

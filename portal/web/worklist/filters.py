@@ -12,10 +12,9 @@ from starlette.datastructures import QueryParams
 
 from portal.web.actions.base import ORIGIN
 from portal.web.forms import REFERENCE
-from states.departements import departement_name
 from states.model import Actor
 from states.school_calendar import SchoolYear
-from states.validation import has_uai_form, normalise_uai
+from states.validation import departement_name, has_uai_form, normalise_uai
 from states.vocabulary import Labelled, State
 from workflow.app import App
 from workflow.requests.filters import CODE_LATE, Checks, Filters

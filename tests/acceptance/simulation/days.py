@@ -14,7 +14,7 @@ from tests.acceptance.simulation.notices_due import planned_day
 from tests.acceptance.simulation.people import Cast
 from tests.acceptance.simulation.record import Record
 from tests.acceptance.simulation.ticks import Ticks
-from workflow.journal import installation
+from workflow.journal import chain as installation
 
 Moment = tuple[datetime, str]
 CHANGES_OF_HOUR = {

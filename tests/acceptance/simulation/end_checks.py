@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from tests.acceptance.simulation.calendars import OFF
 from tests.acceptance.simulation.days import Story
 from workflow.database.journal_tables import EVENT

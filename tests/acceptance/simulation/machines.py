@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import event, select, update
 
 from notifications.outbox import queue
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from tests.acceptance.simulation.academie import Place
 from tests.kit.clock import FakeClock
 from workflow.app import App, bootstrap, install

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from workflow.database.connection import Database
 from workflow.database.tables import IS_LIVE, REQUEST
 

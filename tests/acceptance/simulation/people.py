@@ -16,7 +16,7 @@ from tests.acceptance.simulation.record import AT_THE_SCHOOL, Life, Record
 from workflow.app import App
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
-from workflow.journal import installation
+from workflow.journal import chain as installation
 
 PEOPLE = 4
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"

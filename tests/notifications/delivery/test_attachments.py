@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
-from notifications.delivery.attachments import (
+from notifications.delivery.message import (
     JOINED_TO,
     MAX_BYTES,
     Attachment,

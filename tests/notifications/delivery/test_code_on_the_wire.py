@@ -3,8 +3,8 @@
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import Sealer
+from notifications import encryption as seals
+from notifications.encryption import Sealer
 from notifications.ports import set_crash_hook
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import Trigger

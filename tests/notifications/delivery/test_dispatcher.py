@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.kit.factories import MAILBOX, NOW
 from tests.notifications.office import CENTRE, Office, draft

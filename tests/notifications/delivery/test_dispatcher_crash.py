@@ -3,7 +3,7 @@
 import pytest
 
 from notifications.delivery.smtp import RelayConnection
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import Mail
 from notifications.ports import set_crash_hook
 from notifications.vocabulary import Stage
 from tests.notifications.office import Office, draft, mail_settings

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifications.delivery.attachments import Attachment
-from notifications.delivery.message import WIRE, compose, new_message_id
-from notifications.messages.mail import Mail
+from notifications.delivery.message import WIRE, Attachment, compose, new_message_id
+from notifications.messages.catalogue import Mail
 from notifications.rendering.markup import HTML_SLOT, MASK, SLOT
 from notifications.vocabulary import Audience, Kind, Stage
 from tests.notifications.office import CENTRE, mail_settings

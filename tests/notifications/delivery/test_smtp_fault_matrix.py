@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from notifications.encryption import seals
-from notifications.messages.mail import Mail
+from notifications import encryption as seals
+from notifications.messages.catalogue import Mail
 from notifications.settings import MailSettings
 from notifications.vocabulary import Erasure, Kind, Stage
 from tests.kit import certificates

@@ -7,12 +7,11 @@ import pytest
 from sqlalchemy import Connection, select
 
 from notifications.delivery.transactions import Begin, Finish, MailStore
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import CATALOGUE, Mail
 from notifications.outbox import queue
 from notifications.outbox.queue import Claim
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.notifications.office import Office, draft, mail_settings
 

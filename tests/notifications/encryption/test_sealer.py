@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications.encryption.sealer import BadSealingKey, CodeUnreadable, Sealer
+from notifications.encryption import BadSealingKey, CodeUnreadable, Sealer
 from tests.kit.factories import CODE, REFERENCE
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))

@@ -8,9 +8,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import BadSealingKey, CodeUnreadable, Sealer
-from notifications.outbox.tables import MAILS, SEALS
+from notifications import encryption as seals
+from notifications.encryption import BadSealingKey, CodeUnreadable, Sealer
+from notifications.outbox.store import MAILS, SEALS
 from notifications.ports import CodeLeaving
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.commands import Code

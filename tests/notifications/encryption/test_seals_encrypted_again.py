@@ -7,9 +7,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
-from notifications.encryption import seals
-from notifications.encryption.sealer import Sealer
-from notifications.outbox.tables import SEALS
+from notifications import encryption as seals
+from notifications.encryption import Sealer
+from notifications.outbox.store import SEALS
 from notifications.ports import set_crash_hook
 from notifications.vocabulary import Erasure, Kind, Stage
 from tests.kit.factories import CODE
@@ -127,7 +127,7 @@ def test_reseal__a_mail_that_waits_leaves_with_its_code(office: Office) -> None:
 def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody has read the old keys and not yet committed: that code is seen before any key goes."""
     sealed, tried = threading.Event(), threading.Event()
-    monkeypatch.setattr("notifications.encryption.seals.time.sleep", lambda _: tried.set())
+    monkeypatch.setattr("notifications.encryption.time.sleep", lambda _: tried.set())
 
     def issue() -> None:
         with office.database.write() as connection:
@@ -148,7 +148,7 @@ def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pyt
 @pytest.mark.rule("R71")
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_quiet__gives_up_rather_than_wait_for_ever(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifications.encryption.seals.time.sleep", lambda _: None)
+    monkeypatch.setattr("notifications.encryption.time.sleep", lambda _: None)
     with office.database.write() as connection:
         seals.block_rotation(connection)
         with pytest.raises(seals.CodesBusy), seals.exclusive_seals(office.database, lambda _: None):

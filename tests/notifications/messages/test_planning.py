@@ -9,11 +9,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 from notifications.authoring.examples import MAIL_CONTEXT
-from notifications.encryption.sealer import Sealer
+from notifications.encryption import Sealer
 from notifications.mailer import Mailer
 from notifications.messages import facts as c
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Draft
+from notifications.messages.catalogue import CATALOGUE, Draft
 from notifications.vocabulary import Audience, Kind
 from states.decision import RequestEvent
 from states.school_calendar import SchoolYear

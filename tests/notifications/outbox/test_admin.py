@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from notifications.encryption import seals
-from notifications.messages.mail import Mail
+from notifications import encryption as seals
+from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
 from notifications.outbox.admin import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import CodeStatus, State, Trigger
 from tests.kit import factories as f

@@ -6,8 +6,8 @@ from threading import Barrier
 
 import pytest
 
-from notifications.outbox import circuit_breaker
-from notifications.outbox.circuit_breaker import Pause
+from notifications.outbox import retry as circuit_breaker
+from notifications.outbox.retry import Pause
 from notifications.vocabulary import RelayFault
 from tests.kit.factories import NOW
 from workflow.database.connection import Database

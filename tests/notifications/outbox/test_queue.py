@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from notifications.outbox import queue
 from notifications.outbox.queue import Claim
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.notifications.office import Office, draft
 

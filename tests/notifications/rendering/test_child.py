@@ -9,8 +9,7 @@ from notifications.authoring.checks import try_templates
 from notifications.authoring.examples import MAIL_CONTEXT
 from notifications.rendering import child
 from notifications.rendering.environment import OWN, TemplateLoader
-from notifications.rendering.papers import Paper, PaperUnmakeable
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import Paper, PaperUnmakeable, compile_paper
 from tests.notifications.papers import AT, paper, rewritten
 from tests.notifications.templates import folder_of, mail
 

@@ -13,8 +13,8 @@ from notifications.authoring.examples import DAY, MAIL_CONTEXT
 from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
 from notifications.authoring.reference import EXPORT, export_variables, members
 from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.exports import Removal, Unexportable, removals
-from notifications.rendering.typography import csv_cell
+from notifications.rendering.markup import csv_cell
+from notifications.rendering.renderer import Removal, Unexportable, removals
 from tests.notifications.templates import Told, folder_of, told
 
 __all__ = ["told"]

@@ -21,9 +21,9 @@ from notifications.rendering.markup import (
     as_html,
     as_text,
     inline,
+    one_line,
     parse,
 )
-from notifications.rendering.typography import one_line
 from tests.notifications.pages import Page
 
 LONG = "mot " * 40

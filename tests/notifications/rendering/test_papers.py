@@ -18,11 +18,11 @@ from notifications.rendering.papers import (
     PaperName,
     blank_charter,
     blank_first_connection,
+    compile_paper,
     from_json,
     papers_of,
     to_json,
 )
-from notifications.rendering.pdf import compile_paper
 from notifications.vocabulary import Kind
 from tests.notifications.papers import AT, WITH_PAPER, paper, reader, rewritten, text_of
 

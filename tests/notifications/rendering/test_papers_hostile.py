@@ -7,8 +7,7 @@ import pytest
 
 from notifications.authoring.examples import CLAIRE, EXAMPLES, MAIL_CONTEXT, PLACE
 from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.papers import charter
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import charter, compile_paper
 from tests.notifications.papers import AT, WITH_PAPER, of_person, paper, reader, text_of
 
 HOSTILE = (

@@ -9,8 +9,7 @@ import pytest
 import typst
 
 from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.papers import PaperUnmakeable, charter_version, check_charter
-from notifications.rendering.pdf import compile_paper
+from notifications.rendering.papers import PaperUnmakeable, charter_version, check_charter, compile_paper
 from tests.notifications.papers import AT, WITH_PAPER, paper, rewritten, text_of
 
 CHARTER = "papers/charter.typ"
@@ -130,5 +129,5 @@ def test_check_charter__names_the_file_and_both_versions(tmp_path: Path) -> None
 
 
 def test_typst__is_loaded_only_to_make_a_paper() -> None:
-    script = "import sys, notifications.rendering.pdf, workflow.app; assert 'typst' not in sys.modules"
+    script = "import sys, notifications.rendering.papers, workflow.app; assert 'typst' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -9,9 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifications.authoring.examples import CLAIRE, EXAMPLES, MAIL_CONTEXT
-from notifications.rendering.markup import HTML_SLOT, MASK, SLOT
+from notifications.rendering.markup import HTML_SLOT, MASK, SLOT, one_line
 from notifications.rendering.renderer import html_with_code, with_code
-from notifications.rendering.typography import one_line
 from tests.notifications.pages import Page
 from tests.notifications.templates import render
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Stage
 from portal.api.problems import MEDIA_TYPE
 from tests.kit.portal import STAFF, Portal, open_portal

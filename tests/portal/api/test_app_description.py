@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import make_url
 
 from portal.api.actions import OPEN
-from portal.api.answer_texts import ANSWERS
+from portal.api.description import ANSWERS
 from states.transitions import BY_TRIGGER
 from states.vocabulary import Role, Trigger
 from tests.kit.databases import fresh_url

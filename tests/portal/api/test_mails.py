@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Stage
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF
 from tests.portal.api.conftest import Api

@@ -8,10 +8,10 @@ from httpx2 import Response
 
 from portal.api.actions import OPEN, body_of, example_of
 from portal.api.establishments import EstablishmentParameters
-from portal.api.field_types import RequestModel
 from portal.api.mails import MailParameters
 from portal.api.removals import RemovalListParameters
 from portal.api.requests import RequestParameters, path_of
+from portal.api.schemas import RequestModel
 from portal.api.year_end import PreviewParameters
 from states.vocabulary import Trigger
 from tests.kit.portal import STAFF

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from portal.cli.click_french import error_lines
+from portal.cli.errors import error_lines
 
 _ENGLISH = re.compile(
     r"\b(Usage|Error|Missing|Try|Invalid|Did you|No such|Got unexpected|Show th|required|default:|env var|COMMAND|ARGS"

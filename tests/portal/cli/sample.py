@@ -6,11 +6,20 @@ from typing import Any
 
 import click
 
-from portal.cli.click_french import CommandGroup
-from portal.cli.context import ActorSpec, ActorSpecType, CliContext, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.context import (
+    ROW_NUMBER,
+    ActorSpec,
+    ActorSpecType,
+    CliContext,
+    Day,
+    FilePath,
+    Uai,
+    Year,
+    labelled_option,
+    pass_cli_context,
+)
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode
 from portal.cli.main import Oda
-from portal.cli.parameters import ROW_NUMBER, Day, FilePath, Uai, Year, labelled_option
 from states.vocabulary import ReissueReason, State
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 import pytest
 
-from portal.cli.parameters import FilePath
+from portal.cli.context import FilePath
 from tests.portal.cli.conftest import Run
 from tests.portal.cli.english import english, refusals, walk
 from tests.portal.cli.sample import tree

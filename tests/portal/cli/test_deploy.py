@@ -32,5 +32,5 @@ def test_show__another_name_says_where_the_list_is() -> None:
 
 def test_show__the_wheel_s_files_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "only.conf").write_text("# Un essai\n", encoding="utf-8")
-    monkeypatch.setattr("portal.cli.deploy._PACKAGED", tmp_path)
+    monkeypatch.setattr("portal.cli.install._PACKAGED", tmp_path)
     assert CliRunner().invoke(oda, ["deploy", "list"]).stdout == "only.conf  Un essai\n"

@@ -14,7 +14,7 @@ from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.year_end_scene import FULL
 from workflow.app import App
-from workflow.database.figure_tables import DAILY_FIGURE
+from workflow.database.journal_tables import DAILY_FIGURE
 
 pytestmark = pytest.mark.rule("R99")
 

@@ -18,7 +18,7 @@ from states.transitions import definition_fingerprint
 from tests.kit.factories import NOW
 from workflow.database import schema
 from workflow.database.connection import Database
-from workflow.settings.schema import schema_text
+from workflow.settings.model import schema_text
 
 
 @pytest.fixture(autouse=True)
@@ -306,7 +306,7 @@ def test_check_config__strict_refuses_a_posture_that_is_only_a_warning_otherwise
 def test_check_config__strict_refuses_a_secret_that_cannot_be_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workflow.settings.posture.check_posture", lambda *_: [])
+    monkeypatch.setattr("workflow.settings.warnings.check_posture", lambda *_: [])
     assert on(folder, "check-config", "--strict").exit_code == 0
     (folder / "secrets/seal-key").unlink()
     assert on(folder, "check-config").exit_code == 0

@@ -13,7 +13,7 @@ from tests.portal.cli.sample import nested
 UNNEEDED = {
     "alembic", "aiosmtplib", "apscheduler", "cryptography", "fastapi", "jinja2", "psycopg", "rich", "typst",
     "notifications.mailer", "notifications.messages.catalogue", "workflow.engine.engine",
-    "notifications.delivery.dispatcher", "notifications.rendering.renderer", "notifications.rendering.pdf",
+    "notifications.delivery.dispatcher", "notifications.rendering.renderer", "notifications.rendering.papers",
     "workflow.directory.service", "workflow.schedule.tick", "workflow.year_end.service",
     "workflow.removals.connector.service",
 }  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from notifications.outbox import circuit_breaker
-from notifications.outbox.tables import MAILS
+from notifications.outbox import retry as circuit_breaker
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import RelayFault, Stage
 from states.vocabulary import State
 from tests.kit import certificates

@@ -11,11 +11,10 @@ from pypdf import PdfReader
 from sqlalchemy import update
 
 from notifications.messages.facts import DepartementCount
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.rendering.child import run_in_child
 from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.papers import to_json
-from notifications.rendering.pdf import compile_paper, stored_year_end_report
+from notifications.rendering.papers import compile_paper, stored_year_end_report, to_json
 from states import commands as c
 from states.vocabulary import CheckOutcome, ReissueReason, State
 from tests.kit import factories as make

@@ -12,7 +12,7 @@ from states.vocabulary import RemovalOutcome, RevokeReason, State
 from tests.kit import factories as make
 from tests.kit.installation import OPERATOR
 from tests.portal.cli.desk import AS_READER, Desk, open_desk
-from workflow.auth.chefs import remember_chef
+from workflow.auth.actors import remember_chef
 
 
 @pytest.fixture

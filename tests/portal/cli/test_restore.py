@@ -13,8 +13,7 @@ from tests.portal.cli.installation import Installation
 from tests.workflow.retention import scene
 from workflow.database.connection import Database
 from workflow.database.journal_tables import NOTE
-from workflow.database.schedule_tables import RESTORATION
-from workflow.database.webhook_tables import DELIVERY
+from workflow.database.schedule_tables import DELIVERY, RESTORATION
 
 pytestmark = pytest.mark.rule("R116")
 

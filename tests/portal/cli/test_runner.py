@@ -179,7 +179,7 @@ def test_database__a_statement_of_ours_that_is_wrong_is_an_incident() -> None:
 
 @pytest.mark.rule("R60")
 def test_seal_key__damaged_is_a_matter_of_settings() -> None:
-    from notifications.encryption.sealer import BadSealingKey
+    from notifications.encryption import BadSealingKey
 
     failure = as_failure(BadSealingKey())
     assert failure is not None

@@ -207,7 +207,7 @@ def test_rotate__gives_up_on_a_machine_that_keeps_the_old_key_first(
         walks.append(1)
         return 1
 
-    monkeypatch.setattr("notifications.encryption.seals.count_under_other_keys", one_more)
+    monkeypatch.setattr("notifications.encryption.count_under_other_keys", one_more)
     with pytest.raises(StillSealedElsewhere):
         keys.rotate(operator)
     app.close()

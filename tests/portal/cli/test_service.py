@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import insert, update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from portal.cli.service import FrenchFormatter

@@ -20,7 +20,7 @@ from tests.kit.installation import OPERATOR, READER
 from tests.kit.year_end_scene import FULL, LAST_DAY, OVER, REFERENCES
 from workflow.app import App
 from workflow.database.schedule_tables import OCCURRENCE
-from workflow.journal.installation import schedule_actor
+from workflow.journal.chain import schedule_actor
 from workflow.spreadsheets.reader import read_table
 
 Run = Callable[..., Result]
@@ -151,7 +151,7 @@ def test_progress__followed_after_a_kill_goes_on_from_where_it_was_and_ends_by_i
         if next(looks):
             app.year_ends.run(end, schedule_actor(app.database))
 
-    monkeypatch.setattr("portal.cli.year_end_report.pause", pause)
+    monkeypatch.setattr("portal.cli.year_end.pause", pause)
     lines = run(*AS, "year-end", "progress", "--follow").stdout.splitlines()
     assert lines == [  # one line a change, though it looked three times
         "Année 2026-2027 : en cours, 2 sur 6 demandes révoquées.",

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from portal.cli.main import oda
-from portal.demo import check, scenario
+from portal.demo import runtime as check
+from portal.demo import scenario
 from portal.demo.runtime import play_season
 from tests.kit.demo_season import season_cache
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
 ROOT = Path(__file__).parents[3]
 ADDRESSES = ("/demonstration", "/demonstration/boite", "/demonstration/boite/1", "/demonstration/boite/1/html",
              "/demonstration/boite/1/pieces/0", "/demonstration/barre.css")  # fmt: skip
-ALLOWED = {"portal/cli/demo.py"}
+ALLOWED = {"portal/cli/install.py"}
 
 
 @pytest.fixture

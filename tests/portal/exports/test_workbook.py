@@ -9,9 +9,8 @@ from zipfile import ZIP_STORED, ZipFile
 import pytest
 from python_calamine import CalamineWorkbook
 
-from portal.exports import sheet as module
-from portal.exports.sheet import Ratio, Sheet, TooManyRows
-from portal.exports.workbook import FileFormat, Workbook
+from portal.exports import spreadsheet_files as module
+from portal.exports.spreadsheet_files import FileFormat, Ratio, Sheet, TooManyRows, Workbook
 
 DAY, INSTANT = date(9999, 12, 31), datetime(2026, 11, 2, 9, 5, tzinfo=UTC)
 

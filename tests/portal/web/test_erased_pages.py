@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from tests.kit.databases import fresh_url
 from tests.kit.portal import DRANE, STAFF, Portal, open_portal
 from tests.workflow.retention import scene
-from workflow.journal.installation import schedule_actor
+from workflow.journal.chain import schedule_actor
 
 YEAR = "2026-2027"
 FILES = (

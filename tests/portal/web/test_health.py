@@ -11,8 +11,8 @@ from httpx2 import Response
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import OperationalError
 
-from notifications.outbox.circuit_breaker import lift, trip
-from notifications.outbox.tables import MAILS
+from notifications.outbox.retry import lift, trip
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, RelayFault, Stage
 from tests.kit.portal import Portal
 from workflow.database.connection import Database

@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
-from portal.web.kept_forms import PLACE
+from portal.web.step_up import PLACE
 from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.portal import CHEF, DEPUTY, STAFF, Portal
 from workflow.auth.kept_forms import LARGEST

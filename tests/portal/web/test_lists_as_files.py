@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from python_calamine import CalamineWorkbook
 
-from portal.exports import sheet as sheet_module
-from portal.exports.workbook import FileFormat
+from portal.exports import spreadsheet_files as sheet_module
+from portal.exports.spreadsheet_files import FileFormat
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.portal.web.rectorat.test_removals import revoked

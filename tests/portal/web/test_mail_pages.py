@@ -19,7 +19,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, PARIS, STAFF, Portal, open_portal
 from tests.notifications.pages import Page
 from tests.notifications.templates import render
-from workflow.mail.queries import MailFilters, list_mails
+from workflow.mail import MailFilters, list_mails
 
 BUTTON: Final = re.compile(r"(?m)^.+\u00a0:\n(https?://\S+)$")
 

@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from states import commands as c
 from states.vocabulary import Change, RevokeReason, Role, Settlement, SignInMethod, WithdrawReason

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tests.kit.portal import Portal
 from workflow.settings.monitoring import SecurityContactSettings
-from workflow.settings.posture import check_posture
+from workflow.settings.warnings import check_posture
 
 PLACE = "/.well-known/security.txt"
 

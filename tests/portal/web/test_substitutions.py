@@ -12,7 +12,7 @@ from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.portal.web.test_access_of_every_address import CHEFS_SEE, READERS_SEE, Town, addresses
 from tests.workflow.auth.test_substitutions import IN_A_WEEK, TODAY, given
-from workflow.auth.chefs import remember_chef
+from workflow.auth.actors import remember_chef
 from workflow.auth.sessions import SessionUser
 
 pytestmark = pytest.mark.rule("R114")

@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.types import Receive, Scope, Send
 
 from portal.server import behind_proxies
-from portal.web.trusted_headers import GateIdentity, TrustedHeaders, gate_identity
+from portal.web.security import GateIdentity, TrustedHeaders, gate_identity
 from workflow.settings.sign_in import TrustedHeadersSettings
 
 pytestmark = pytest.mark.rule("R102")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from states.decide import decide
 from states.decision import Refused
+from states.transitions import decide
 from states.vocabulary import RequestedBy, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused

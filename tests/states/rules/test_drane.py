@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from states.rules.drane import changed_for_drane, drane_digest, drane_standing
+from states.rules.verification import changed_for_drane, drane_digest, drane_standing
 from states.vocabulary import DraneStanding, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, usual

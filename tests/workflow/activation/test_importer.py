@@ -10,7 +10,7 @@ from workflow.activation.importer import COLUMNS, Academie, ReadRows, SchoolOfAc
 from workflow.activation.rates import AccountCount, percent_text, usual_days
 from workflow.spreadsheets.columns import recognise
 from workflow.spreadsheets.reader import read_table
-from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.workbook import UnusableFile
 
 ACADEMIE = Academie(
     establishments={

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from notifications.messages.mail import Mail
+from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
 from notifications.vocabulary import Kind
 from states.vocabulary import Role, SignInMethod

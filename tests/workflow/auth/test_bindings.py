@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, SCHOOLS, STAFF, Portal
 from tests.kit.sign_in import told

@@ -10,8 +10,8 @@ from cryptography.fernet import Fernet
 from pyotp import TOTP
 from sqlalchemy import select, update
 
-from notifications.encryption.sealer import Sealer
-from notifications.messages.mail import Mail
+from notifications.encryption import Sealer
+from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
 from notifications.vocabulary import Kind
 from states.vocabulary import Role, SignInMethod

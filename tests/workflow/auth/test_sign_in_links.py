@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from notifications.messages.operator_reports import is_to_report
 from notifications.outbox.admin import LinkNotResent
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.store import MAILS, SEALS
 from notifications.vocabulary import Erasure, Kind, Priority, Stage
 from states.vocabulary import Role
 from tests.kit.installation import OPERATOR, READER

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from notifications.messages.catalogue import CATALOGUE
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from states import commands as c
 from states.decision import Refused
@@ -17,8 +17,7 @@ from states.model import Actor, OnBehalf
 from states.vocabulary import Channel, CheckOutcome, RequestedBy, Role
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal, open_portal
 from tests.kit.sign_in import told
-from workflow.auth.actors import NotAllowed
-from workflow.auth.chefs import remember_chef
+from workflow.auth.actors import NotAllowed, remember_chef
 from workflow.auth.sessions import SessionUser
 from workflow.auth.substitutions import Substitution, SubstitutionRefused
 from workflow.database.tables import ESTABLISHMENT, REQUEST

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.kit.system import System
-from workflow.backup.maker import BackupResult, make_backup
+from workflow.backup.archive import BackupResult, make_backup
 from workflow.database.connection import Database
 
 NOW = datetime(2027, 3, 2, 9, tzinfo=UTC)

@@ -14,7 +14,7 @@ from tests.kit.killed_process import kill_at
 from tests.kit.system import KEY, System
 from tests.workflow.backup.scene import NOW, lively
 from tests.workflow.backup.test_restorer import nothing_there
-from workflow.backup.loader import MoveResult, move_database
+from workflow.backup.restore import MoveResult, move_database
 from workflow.backup.rows import BackupRefused
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import NODE

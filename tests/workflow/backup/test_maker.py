@@ -17,7 +17,7 @@ from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import kill_at
 from tests.kit.system import System
 from tests.workflow.backup.scene import CODE, NOW, backed_up, lively
-from workflow.backup.folder import read_verified, whole_backups
+from workflow.backup.archive import read_verified, whole_backups
 from workflow.backup.rows import BackupRefused
 from workflow.database.schedule_tables import last_backup_at
 

@@ -15,7 +15,7 @@ from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
 from notifications.delivery.dispatcher import Dispatcher
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Stage
 from states.vocabulary import Role
 from tests.kit.clock import FakeClock
@@ -24,17 +24,16 @@ from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import kill_at
 from tests.kit.system import KEY, System
 from tests.workflow.backup.scene import NOW, backed_up, lively
-from workflow.backup.maker import make_backup
-from workflow.backup.restorer import RestoreResult, release_restoration, restore_backup
+from workflow.backup.archive import make_backup
+from workflow.backup.restore import RestoreResult, release_restoration, restore_backup
 from workflow.backup.rows import BackupRefused, chain_ends
 from workflow.database import schema
 from workflow.database.access_tables import LINKS, SESSIONS
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import is_held
-from workflow.journal import installation
-from workflow.journal.chain import JournalHasher
-from workflow.journal.installation import OtherInstallation
+from workflow.journal import chain as installation
+from workflow.journal.chain import JournalHasher, OtherInstallation
 
 pytestmark = pytest.mark.rule("R116")
 

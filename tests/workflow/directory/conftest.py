@@ -21,7 +21,7 @@ from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.model import ImportReport
 from workflow.directory.service import Directory, MailboxChange
 from workflow.engine.engine import Done, Engine
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 
 Row = Mapping[str, str]

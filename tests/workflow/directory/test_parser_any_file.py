@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from states.characters import is_wrongly_decoded
+from states.validation import is_wrongly_decoded
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import file_of, row, uai_of
 

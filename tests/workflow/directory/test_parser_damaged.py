@@ -6,7 +6,7 @@ from tests.kit.damaged_files import damaged
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import row, rows, text_of, uai_of
 from workflow.directory.model import DirectoryRefused
-from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.workbook import UnusableFile
 
 GOOD = [
     *rows(6, nom="Collège Éluard", commune="Cahors", departement="046"),

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.workflow.directory.files import cell, entry, read, read_bytes, row, rows, text_of, uai_of
-from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.workbook import UnusableFile
 
 FIRST = "0310001H"
 

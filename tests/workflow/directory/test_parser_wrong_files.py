@@ -5,7 +5,7 @@ import pytest
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import HEADING, file_of, read_bytes, row, rows, text_of
 from workflow.directory.parser import MAX_LINE, DirectoryFile
-from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.workbook import UnusableFile
 
 GOOD = text_of(row())
 ASCII = text_of(*rows(1_000, nom="X", kind="EREA"))

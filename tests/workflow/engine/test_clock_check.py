@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from notifications.outbox import queue
-from notifications.outbox.tables import MAILS, PAUSE
+from notifications.outbox.store import MAILS, PAUSE
 from states import commands as c
 from states.decision import Refused
 from states.rules.schedule import ClockFault, Hold
@@ -20,7 +20,7 @@ from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import CLOCK_HOLD, NODE, OCCURRENCE, RECORD
 from workflow.database.tables import IdempotencyKey, table_of
 from workflow.engine.clock_check import ClockCheck, confirm_clock
-from workflow.engine.sequence import execute_sequence
+from workflow.engine.engine import execute_sequence
 from workflow.schedule.tick import Ticker, TickResult
 
 AUTUMN = datetime(2026, 9, 14, 8, 0, tzinfo=UTC)

@@ -12,8 +12,7 @@ from states.decision import Refused
 from states.vocabulary import CheckOutcome
 from tests.kit.system import System
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
-from workflow.engine.engine import Done, Engine
-from workflow.engine.sequence import execute_in_batches
+from workflow.engine.engine import Done, Engine, execute_in_batches
 
 
 @pytest.fixture

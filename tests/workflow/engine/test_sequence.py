@@ -11,8 +11,7 @@ from states import commands as c
 from states.decision import Refused
 from states.vocabulary import State
 from tests.kit.system import System
-from workflow.engine.engine import Done
-from workflow.engine.sequence import Step, execute_sequence
+from workflow.engine.engine import Done, Step, execute_sequence
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)
 TODAY = date(2026, 9, 10)

@@ -13,7 +13,7 @@ from tests.workflow.requests.office import Office
 from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import ESTABLISHMENT, REPORT
 from workflow.evidence.list_checks import ListChecks
-from workflow.journal.installation import schedule_actor
+from workflow.journal.chain import schedule_actor
 
 CHEF = "Bernard Castaing"
 

@@ -16,10 +16,9 @@ from workflow.database.connection import Database
 from workflow.database.file_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT
-from workflow.evidence.columns import columns_of
-from workflow.evidence.importer import ListReport, Lists
-from workflow.evidence.parser import ReadList, read_list, with_titles
-from workflow.journal import installation
+from workflow.evidence.lists import ListReport, Lists
+from workflow.evidence.parser import ReadList, columns_of, read_list, with_titles
+from workflow.journal import chain as installation
 from workflow.journal.chain import JournalHasher
 from workflow.spreadsheets.columns import recognise
 from workflow.spreadsheets.reader import read_table

@@ -10,8 +10,7 @@ from tests.kit.factories import TODAY, reader
 from tests.workflow.evidence.shelf import DAY, DELEGATION_TITLES, UAIS, Shelf, line, lines, read, text_of
 from workflow.auth.actors import NotAllowed
 from workflow.database.file_tables import ListKind
-from workflow.evidence.importer import MASSIVE_LOSS, SAME_FILE, ListRefused
-from workflow.evidence.lists import entries_by_id, entries_of, list_in_force
+from workflow.evidence.lists import MASSIVE_LOSS, SAME_FILE, ListRefused, entries_by_id, entries_of, list_in_force
 from workflow.journal.verification import Verifier
 
 

@@ -12,9 +12,8 @@ from tests.kit import factories as make
 from tests.workflow.evidence.rows import ListedOffice
 from workflow.database.connection import Database
 from workflow.database.file_tables import ListKind
-from workflow.evidence.comparison import ListComparison, Match
 from workflow.evidence.list_checks import ComparisonResult, ListCheckResult
-from workflow.evidence.matching import Certainty
+from workflow.evidence.matching import Certainty, ListComparison, Match
 
 LISTING, DELEGATION = ListKind.LISTING, ListKind.DELEGATION
 OTHER: dict[str, Any] = {"nom": "Roy", "prenom": "Paul", "mail": "paul.roy@ac-toulouse.fr"}

@@ -18,8 +18,7 @@ from tests.workflow.requests.office import Office
 from workflow.database.connection import Database
 from workflow.database.file_tables import ListKind
 from workflow.database.schedule_tables import OCCURRENCE
-from workflow.evidence.importer import Lists
-from workflow.evidence.lists import erase_unneeded_rows
+from workflow.evidence.lists import Lists, erase_unneeded_rows
 
 
 def erase(shelf: Shelf, days: int) -> int:

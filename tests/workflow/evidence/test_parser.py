@@ -9,7 +9,7 @@ from tests.workflow.spreadsheets.files import ods_of, xlsx_of
 from workflow.database.file_tables import ListKind
 from workflow.evidence.lists import NO_END
 from workflow.evidence.parser import ListRow, split_name
-from workflow.spreadsheets.unusable import UnusableFile
+from workflow.spreadsheets.workbook import UnusableFile
 
 pytestmark = pytest.mark.rule("R93")
 

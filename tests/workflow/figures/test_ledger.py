@@ -12,13 +12,12 @@ from states.decision import Scalar
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, ReissueReason, RevokeReason, State
 from tests.kit.system import KEY, PARIS, System
-from workflow.database.figure_tables import DAILY_FIGURE, FIGURE_PROGRESS, HANDOVER_DELAY
-from workflow.database.journal_tables import NOTE
+from workflow.database.journal_tables import DAILY_FIGURE, FIGURE_PROGRESS, HANDOVER_DELAY, NOTE
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.figures.account import FiguresAt, FiguresReader, PlaceFigures, year_of
 from workflow.figures.counting import CountingRules
 from workflow.figures.ledger import CountingUnderWay, FigureLedger
-from workflow.journal import installation
+from workflow.journal import chain as installation
 
 pytestmark = pytest.mark.rule("R99")
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tests.kit.databases import fresh_url
 from tests.kit.portal import open_portal
-from workflow.health.supervisor import SupervisorCall
+from workflow.health.report import SupervisorCall
 from workflow.schedule.tick import StepFailure, TickResult
 from workflow.settings.monitoring import MonitoringSettings
 from workflow.worker import Worker

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.portal import START
-from workflow.identity.entry import BINDING_LASTS, PendingBinding, PendingBindings
+from workflow.identity.claims import BINDING_LASTS, PendingBinding, PendingBindings
 from workflow.journal.chain import JournalHasher
 
 PENDING = PendingBinding(

@@ -16,8 +16,13 @@ from tests.kit.clock import FakeClock
 from tests.kit.identity_provider import CLIENT_ID, ISSUER, KEY, OTHER_KEY, RSA, SECRET, Claims, StrictProvider
 from workflow.identity import provider as provider_module
 from workflow.identity.provider import IdentityProvider, ProvenIdentity, SignInAttempt
-from workflow.identity.signed_tokens import check_audience
-from workflow.identity.transport import MOST_BYTES, ProviderFailure, ProviderProblem, ProviderTransport
+from workflow.identity.signed_tokens import (
+    MOST_BYTES,
+    ProviderFailure,
+    ProviderProblem,
+    ProviderTransport,
+    check_audience,
+)
 from workflow.settings.sign_in import ProviderSettings
 
 pytestmark = pytest.mark.rule("R101")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.kit.identity_provider import CLIENT_ID, ISSUER, KEY
 from tests.workflow.identity.test_provider import ATTEMPT, Meeting
-from workflow.identity.transport import ProviderFailure
+from workflow.identity.signed_tokens import ProviderFailure
 
 pytestmark = pytest.mark.rule("R101")
 

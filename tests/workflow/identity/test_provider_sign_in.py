@@ -10,7 +10,7 @@ from workflow.database import schema
 from workflow.database.connection import Database
 from workflow.identity.provider import SignInAttempt
 from workflow.identity.provider_sign_in import LARGEST_HINT, ProviderSession, SealedCookies
-from workflow.identity.transport import ProviderFailure, ProviderProblem
+from workflow.identity.signed_tokens import ProviderFailure, ProviderProblem
 from workflow.journal.chain import JournalHasher
 
 

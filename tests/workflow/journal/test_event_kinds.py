@@ -9,8 +9,8 @@ import pytest
 
 from states.decision import Scalar
 from workflow.auth.rate_limit import _MOST
+from workflow.journal.chain import ACTOR_NAMED
 from workflow.journal.event_kinds import EventGroup, EventKind, is_from_somewhere, kind_label, kinds_of
-from workflow.journal.installation import ACTOR_NAMED
 from workflow.journal.security_log import LimitName, event_data
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,7 @@ from tests.kit.portal import STAFF, Portal
 from tests.kit.sign_in import told
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseBusy
-from workflow.journal.exports import Export, ExportedList, criteria_codes, filter_codes
+from workflow.journal.security_log import Export, ExportedList, criteria_codes, filter_codes
 
 pytestmark = pytest.mark.rule("R108")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.kit.portal import STAFF, Portal
-from workflow.journal import installation
-from workflow.journal.exports import Export, ExportedList
-from workflow.journal.stream import Origin, close_stream, coming_from, open_stream, write_line
+from workflow.journal import chain as installation
+from workflow.journal.chain import Origin, close_stream, coming_from, open_stream, write_line
+from workflow.journal.security_log import Export, ExportedList
 
 pytestmark = pytest.mark.rule("R108")
 

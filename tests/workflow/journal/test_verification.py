@@ -20,7 +20,7 @@ from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Done, Engine
-from workflow.journal import installation
+from workflow.journal import chain as installation
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_text, hash_of
 from workflow.journal.verification import BLIND_SPOTS, JournalError, Verifier, count_events
 

@@ -21,7 +21,7 @@ from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.service import Directory
 from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.journal.verification import Verifier
-from workflow.mail.admin import MailActionRefused, MailJournal, RetryRefusal, RetryResult
+from workflow.mail import MailActionRefused, MailJournal, RetryRefusal, RetryResult
 
 NEW = "nouvelle@ac-toulouse.fr"
 

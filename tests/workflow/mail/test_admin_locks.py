@@ -11,11 +11,11 @@ from sqlalchemy import select, text, update
 
 from notifications.delivery.transactions import Begin, Finish, MailStore
 from notifications.outbox.retry import SendOutcome, SendResult
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Stage
 from tests.kit.mail_processes import MailProcesses
 from tests.kit.smtp import ScriptedRelay
-from workflow.journal import installation
+from workflow.journal import chain as installation
 
 pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 

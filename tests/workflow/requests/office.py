@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, update
 
-from notifications.encryption.sealer import Sealer
+from notifications.encryption import Sealer
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import MailContext
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.settings import MailSettings
 from notifications.vocabulary import CODE_KINDS, Fault, Stage
 from states import commands as c
@@ -22,8 +22,7 @@ from workflow.app import install
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done, Engine
-from workflow.journal.chain import JournalHasher
-from workflow.journal.installation import actor_number
+from workflow.journal.chain import JournalHasher, actor_number
 from workflow.requests.detail import RequestView, show_request
 from workflow.requests.filters import Filters
 from workflow.requests.lists import list_requests

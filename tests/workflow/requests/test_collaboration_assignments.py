@@ -8,7 +8,7 @@ from states import commands as c
 from states.model import Actor
 from states.vocabulary import RevokeReason, Role, State
 from tests.workflow.requests.office import Office
-from workflow.journal.installation import actor_number
+from workflow.journal.chain import actor_number
 from workflow.requests.collaboration import Assignment, Assignments, assignments_of
 from workflow.requests.filters import Filters
 from workflow.requests.worklist import Order, Worklist

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.workflow.requests.office import Office
-from workflow.requests.collaboration import LONGEST, MOST, PrivateNote, PrivateNotes, notes_of
+from workflow.requests.collaboration import LONGEST_NOTE, MOST, PrivateNote, PrivateNotes, notes_of
 
 
 def notes(office: Office, reference: str) -> tuple[PrivateNote, ...]:
@@ -25,7 +25,7 @@ def test_private_notes__are_read_latest_first_and_erased(office: Office) -> None
 
 @pytest.mark.rule("R88")
 @pytest.mark.parametrize(
-    ("text", "code"), [("", "bad_field"), ("x" * (LONGEST + 1), "note_too_long")], ids=["empty", "long"]
+    ("text", "code"), [("", "bad_field"), ("x" * (LONGEST_NOTE + 1), "note_too_long")], ids=["empty", "long"]
 )
 def test_private_notes__a_wrong_one_is_refused(office: Office, text: str, code: str) -> None:
     reference = office.request()

@@ -3,10 +3,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from states.decide import decide
 from states.decision import Decision
 from states.model import Facts, Removal
 from states.rules.verification import Standing, standing
+from states.transitions import decide
 from states.vocabulary import (
     Change,
     CheckOutcome,

@@ -9,7 +9,7 @@ from tests.kit import factories as make
 from tests.workflow.requests.office import OTHER, Office
 from workflow.database.mapping import search_words
 from workflow.database.tables import REQUEST, WORD
-from workflow.requests.search import SearchResult, count_named, search
+from workflow.requests.filters import SearchResult, count_named, search
 
 NADEGE = {"nom": "Lasserre-D'Étienne", "prenom": "Nadège", "mail": "nlasserre@ac-toulouse.fr"}
 

@@ -15,8 +15,8 @@ from tests.kit import factories as make
 from tests.workflow.requests.office import LYCEE, OTHER, UAI, Office
 from workflow.database.mapping import REQUEST_COLUMNS, request_from
 from workflow.database.tables import ESTABLISHMENT, REQUEST
-from workflow.requests.filters import Checks, Filters
-from workflow.requests.worklist import COUNTED, Count, Mark, Order, Worklist, WorkPage
+from workflow.requests.filters import COUNTED, Checks, Count, Filters
+from workflow.requests.worklist import Mark, Order, Worklist, WorkPage
 
 EVERYTHING = Filters()
 
@@ -190,7 +190,7 @@ def test_counts__one_query_says_them_all_and_stops_counting(office: Office, monk
         event.listen(office.database.engine, "before_cursor_execute", lambda *event_args: queries.append(event_args[2]))
         assert worklist.counts(wanted) == {state.value: Count(2) for state in State}
         assert len(queries) == 1
-        monkeypatch.setattr("workflow.requests.worklist.COUNTED", 1)
+        monkeypatch.setattr("workflow.requests.filters.COUNTED", 1)
         assert worklist.counts({"": EVERYTHING})[""].number == 2
     assert not Count(COUNTED + 1).is_exact
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from notifications.outbox.store import COLUMNS, mail_from
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import COLUMNS, MAILS, mail_from
 from notifications.vocabulary import Stage
 from states import commands as c
 from states.model import OnBehalf
@@ -18,9 +17,9 @@ from tests.workflow.evidence.shelf import TITLES, read
 from workflow.auth.sessions import SessionUser
 from workflow.database.connection import Database
 from workflow.database.tables import CALL
-from workflow.drane.transmissions import prepare
+from workflow.drane import prepare
 from workflow.journal.verification import Verifier
-from workflow.mail.queries import words_of
+from workflow.mail import words_of
 
 NOM, PRENOM, MAIL = "Zyxalandre", "Quirinus", "quirinus.zyxalandre@ac-toulouse.fr"
 CHEF_NAME = "Ottilie Wrzesniak"

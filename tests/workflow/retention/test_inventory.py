@@ -9,8 +9,7 @@ from sqlmodel import SQLModel
 
 import workflow.database
 from notifications.sql import UtcDateTime
-from workflow.retention.erasure import BLANK_MAIL, BLANK_REQUEST
-from workflow.retention.inventory import IMPERSONAL, PERSONAL, Fate
+from workflow.retention.erasure import BLANK_MAIL, BLANK_REQUEST, IMPERSONAL, PERSONAL, Fate
 
 NUMBERS = (Boolean, Date, Float, Integer, UtcDateTime)
 

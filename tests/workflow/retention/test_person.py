@@ -12,12 +12,11 @@ from states.vocabulary import Channel, RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.portal import DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.workflow.retention import scene
-from workflow.auth.actors import NotAllowed
-from workflow.auth.chefs import remember_chef
+from workflow.auth.actors import NotAllowed, remember_chef
 from workflow.database.access_tables import SUBSTITUTION
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE
 from workflow.database.tables import ESTABLISHMENT, PRIVATE_NOTE
-from workflow.journal.installation import schedule_actor
+from workflow.journal.chain import schedule_actor
 from workflow.retention.person import known_addresses
 
 

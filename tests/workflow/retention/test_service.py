@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
 from notifications.outbox.admin import MailErased, dead_mails, stuck_for
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.ports import set_crash_hook
 from notifications.vocabulary import Fault, Stage
 from states import commands as c
@@ -23,14 +23,13 @@ from tests.acceptance.database_dump import rows
 from tests.kit import factories as make
 from tests.kit.portal import STAFF, Portal, open_portal
 from tests.workflow.retention import scene
-from workflow.database.figure_tables import DAILY_FIGURE, HANDOVER_DELAY
-from workflow.database.journal_tables import EVENT
+from workflow.database.journal_tables import DAILY_FIGURE, EVENT, HANDOVER_DELAY
 from workflow.database.tables import REQUEST
-from workflow.journal import installation
-from workflow.requests.search import search
+from workflow.journal import chain as installation
+from workflow.requests.filters import search
 from workflow.retention.erasure import ERASED_NAME, Counts
-from workflow.schedule.daily_job import JobDay
 from workflow.schedule.digest import late_digest
+from workflow.schedule.nodes import JobDay
 
 
 @pytest.fixture

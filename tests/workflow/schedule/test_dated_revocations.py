@@ -12,7 +12,7 @@ from states.vocabulary import Change, Settlement
 from tests.kit.system import System
 from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, YEAR, live_until
 from workflow.database.schedule_tables import OCCURRENCE
-from workflow.schedule.dated_revocations import dated_revocation_key, revoke_dated
+from workflow.schedule.tick import dated_revocation_key, revoke_dated
 
 DAY = date(2026, 9, 20)
 MIDNIGHT = datetime(2026, 9, 19, 22, tzinfo=UTC)

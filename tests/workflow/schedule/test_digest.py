@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import SecurityWaves
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from states import commands as c
 from states.decision import Scalar
@@ -20,7 +20,7 @@ from tests.kit.system import System
 from tests.workflow.schedule.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
 from workflow.database.schedule_tables import NODE, RECORD
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import installation
+from workflow.journal import chain as installation
 
 DIGEST = "late_digest"
 BORN = date(2026, 9, 7)

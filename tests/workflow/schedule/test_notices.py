@@ -24,7 +24,7 @@ from tests.workflow.schedule.scene import (
     run,
     settle,
 )
-from workflow.schedule import notices
+from workflow.schedule import reminders as notices
 from workflow.schedule.tick import DailyMails
 
 NOTICE = "year_end_notice"

@@ -19,7 +19,7 @@ from tests.workflow.schedule.scene import (
     run,
     settle,
 )
-from workflow.schedule import notices as invitations
+from workflow.schedule import reminders as invitations
 
 INVITATION = "renewal_invitation"
 JUNE = date(2027, 6, 8)

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from notifications.messages.pages import renew, renewals
+from notifications.messages.catalogue import renew, renewals
 from states import commands as c
 from tests.kit.system import System
 from tests.workflow.schedule.scene import at, each_day, facts, run, settle

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.installation import make_installation

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from tests.workflow.settings.calendars import CORSICA, REUNION, academie, days_of
-from workflow.settings.holidays import SchoolHolidays, public_holidays, zone_periods, zone_years
+from workflow.settings.school_calendar import SchoolHolidays, public_holidays, zone_periods, zone_years
 
 pytestmark = pytest.mark.rule("R77")
 SCHOOL, OFF, UNKNOWN = DayKind.SCHOOL, DayKind.SCHOOL_HOLIDAY, DayKind.UNKNOWN
@@ -82,7 +82,7 @@ def test_half_a_calendar__is_not_known(monkeypatch: pytest.MonkeyPatch, missing:
     assert len(five) == 5
     left = tuple(p for n, p in enumerate(five) if n != missing)
     for periods, known in ((tuple(five), True), (left, False)):
-        monkeypatch.setattr("workflow.settings.holidays.zone_periods", lambda _zone, found=periods: found)
+        monkeypatch.setattr("workflow.settings.school_calendar.zone_periods", lambda _zone, found=periods: found)
         zone_years.cache_clear()
         assert (SchoolYear(2026) in zone_years("C")) == known
     zone_years.cache_clear()

@@ -9,7 +9,7 @@ import pytest
 from tests.workflow.settings.files import loaded
 from workflow.settings.loader import load_settings
 from workflow.settings.model import Settings
-from workflow.settings.posture import POINTS, check_posture
+from workflow.settings.warnings import POINTS, check_posture
 
 PORTAL = {
     "address": "https://oda.ac-toulouse.fr", "publisher": "Académie", "hosting": "DSI, 1 rue, 05",

@@ -11,7 +11,7 @@ import yaml
 
 from tests.workflow.settings.files import MINIMAL, written
 from workflow.settings.loader import load_settings
-from workflow.settings.schema import schema_text, starter_text
+from workflow.settings.model import schema_text, starter_text
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,7 +37,7 @@ def schema() -> Any:
 
 def test_published_schema__is_the_models() -> None:
     published = (ROOT / "docs" / "config.schema.json").read_text(encoding="utf-8")
-    assert published == schema_text(), "refaire : python -m workflow.settings.schema > docs/config.schema.json"
+    assert published == schema_text(), "refaire : python -m workflow.settings.model > docs/config.schema.json"
 
 
 def test_repository_file__fits_the_schema(schema: Any) -> None:
@@ -91,5 +91,5 @@ def test_starter__loads_and_finds_its_schema_beside_it(tmp_path: Path) -> None:
 def test_starter__of_a_wheel_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packaged = tmp_path / "starter.yaml"
     packaged.write_text("# celui du paquet\n")
-    monkeypatch.setattr("workflow.settings.schema._PACKAGED", packaged)
+    monkeypatch.setattr("workflow.settings.model._PACKAGED", packaged)
     assert starter_text() == "# celui du paquet\n"

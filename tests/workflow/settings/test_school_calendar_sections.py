@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from states.policy import Timetable
+from states.model import Timetable
 from states.school_calendar import SchoolYear
 from tests.workflow.settings.calendars import CORSICA, REUNION, academie
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications.encryption.sealer import Sealer
+from notifications.encryption import Sealer
 from notifications.ports import set_crash_hook
 from workflow.settings.secrets import Keyring, KeyringFixed, SecretMissing, SecretRefused, Secrets
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from notifications.delivery.attachments import MAX_BYTES
+from notifications.delivery.message import MAX_BYTES
 from notifications.messages.catalogue import Document
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
 from workflow.app import mail_context

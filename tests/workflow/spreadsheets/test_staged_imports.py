@@ -10,10 +10,15 @@ from tests.kit.factories import NOW, operator
 from workflow.database.connection import Database
 from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.journal_tables import ACTOR
-from workflow.spreadsheets import staged_imports
-from workflow.spreadsheets.columns import ColumnChoices, ColumnSpec
+from workflow.spreadsheets import columns as staged_imports
+from workflow.spreadsheets.columns import (
+    ColumnChoices,
+    ColumnSpec,
+    StagedFile,
+    StagedImports,
+    delete_old_staged_imports,
+)
 from workflow.spreadsheets.reader import Table, UnusableFile, read_table
-from workflow.spreadsheets.staged_imports import StagedFile, StagedImports, delete_old_staged_imports
 
 SPECS = (ColumnSpec("uai", "UAI"), ColumnSpec("until", "Fin", required=False))
 TEXT = "Établissement;Fin\n0310001H;31/12/9999"

@@ -10,11 +10,10 @@ from sqlalchemy import select
 from states import commands as c
 from tests.kit.system import KEY, System, nom_of
 from tests.kit.webhook_receiver import NAME, WebhookReceiver, trusting
-from workflow.database.webhook_tables import DELIVERY, ENDPOINT_STATE
+from workflow.database.schedule_tables import DELIVERY, ENDPOINT_STATE
 from workflow.engine.engine import Engine
-from workflow.settings.webhooks import WebhookEndpoint, WebhooksSettings
-from workflow.webhooks.messages import SigningSecrets
-from workflow.webhooks.queue import enqueue
+from workflow.settings.monitoring import WebhookEndpoint, WebhooksSettings
+from workflow.webhooks.queue import SigningSecrets, enqueue
 from workflow.webhooks.sender import WebhookSender
 
 START = datetime(2026, 10, 12, 9, 0, tzinfo=UTC)

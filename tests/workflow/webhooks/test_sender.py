@@ -32,10 +32,9 @@ from tests.workflow.webhooks.scene import SECRET, START, Telling, settings_of
 from workflow.auth.actors import NotAllowed
 from workflow.database.schedule_tables import RESTORATION
 from workflow.database.tables import REQUEST
-from workflow.engine.sequence import execute_sequence
+from workflow.engine.engine import execute_sequence
 from workflow.retention.erasure import BLANK_REQUEST
-from workflow.webhooks.messages import Verdict
-from workflow.webhooks.queue import forget_old, list_deliveries
+from workflow.webhooks.queue import Verdict, forget_old, list_deliveries
 from workflow.webhooks.sender import send_again
 
 pytestmark = pytest.mark.rule("R118")

@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.mail import Draft
-from notifications.outbox.tables import MAILS
+from notifications.messages.catalogue import CATALOGUE, Draft
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from states.rules.schedule import Hold
 from states.vocabulary import Channel, RemovalKind
@@ -22,7 +21,7 @@ from tests.kit.installation import OPERATOR
 from tests.kit.year_end_scene import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
 from workflow.app import App
 from workflow.database.tables import REMOVAL, REQUEST
-from workflow.journal.installation import schedule_actor
+from workflow.journal.chain import schedule_actor
 from workflow.journal.verification import Verifier
 from workflow.year_end import service
 from workflow.year_end.figures import Anomaly, EstablishmentEnd, Summary, YearSummary

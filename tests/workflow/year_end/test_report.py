@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, update
 
 from notifications.outbox import admin as outbox
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Stage
 from states import commands as c
 from states.rules.schedule import Hold

@@ -2,17 +2,25 @@
 
 import hashlib
 import hmac
+import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Final
 
 from pydantic import SecretStr
+from pydantic_core import from_json, to_json
 
-from workflow.http_post import HttpPost, NoAnswer, Reply
-from workflow.settings.addresses import Resolver, resolve_host
-from workflow.settings.removals import ALLOW, ConnectorSettings
+from states.rules.revocation import Action
+from states.validation import is_invisible
+from states.vocabulary import RemovalOutcome
+from workflow.http_post import HttpPost, NoAnswer, Reply, retry_after
+from workflow.journal.chain import JournalHasher
+from workflow.removals.tasks import RemovalLine
+from workflow.settings.codes import ALLOW, ConnectorSettings
+from workflow.settings.infrastructure import Resolver, resolve_host
 from workflow.settings.secrets import CONNECTOR_KEY, SecretRefused, Secrets
 
 SHORTEST: Final = 32
@@ -85,3 +93,180 @@ class Caller:
             url=settings.url or "", allowed=settings.allowed, setting=ALLOW, timeout_seconds=settings.timeout_seconds,
             resolver=self.resolver, tls_context=self.tls_context,
         )  # fmt: skip
+
+
+# The questions put to the ODA server about one task, and what its answers mean (R48, R84).
+#
+# A question holds as few personal data as name one key, never a code.
+
+
+ACTIONS: Final = {
+    Action.REMOVE_KEY: "remove_key", Action.REMOVE_RIGHTS: "remove_rights", Action.KEEP_KEY: "remove_rights",
+    Action.CHANGE_EXPIRY: "set_expiry",
+}  # fmt: skip
+"""Our actions by the name that the contract gives them."""
+
+
+_GONE: Final = (RemovalOutcome.ABSENT, RemovalOutcome.EXPIRED)
+
+
+ANSWERS: Final[dict[Action, frozenset[RemovalOutcome]]] = {
+    Action.REMOVE_KEY: frozenset({RemovalOutcome.REMOVED, *_GONE}),
+    Action.REMOVE_RIGHTS: frozenset({RemovalOutcome.KEPT, *_GONE}),
+    Action.KEEP_KEY: frozenset({RemovalOutcome.KEPT}),
+    Action.CHANGE_EXPIRY: frozenset({RemovalOutcome.KEPT}),
+}
+"""The outcomes that answer each question; another one is left to a person."""
+
+
+PING: Final = "ping"
+
+
+_DIGITS: Final = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """One question to the server. ``digest`` is the same as long as the question is.
+
+    ``answers``: the outcomes that do not contradict it; ``to_verify``: nobody knows whether a namesake's key is meant,
+    so that no program may ask (R48).
+    """
+
+    reference: str
+    body: bytes
+    digest: str
+    answers: frozenset[RemovalOutcome]
+    to_verify: bool
+
+
+def question_of(line: RemovalLine, hasher: JournalHasher) -> Question | None:
+    """Return the question of an open task today; None once it is confirmed.
+
+    The same question has the same bytes, whenever and by whichever machine it is asked: its instant is in a header.
+    """
+    if line.todo is None:
+        return None
+    request, todo = line.request, line.todo
+    body = to_json({
+        "reference": request.reference,
+        "action": ACTIONS[todo.action],
+        "kind": line.kind.value,
+        "uai": request.uai,
+        "person": {"nom": request.nom, "prenom": request.prenom, "mail": request.mail},
+        "school_year": str(request.school_year),
+        "expires_on": todo.expires_on,
+        "kept_for": list(todo.kept_for),
+        "opened_at": line.opened_at,
+    })  # fmt: skip
+    return Question(
+        reference=request.reference, body=body, digest=hasher.digest(body.decode())[:_DIGITS],
+        answers=ANSWERS[todo.action], to_verify=todo.to_verify,
+    )  # fmt: skip
+
+
+def ping() -> bytes:
+    """A question that asks for nothing: whether the server is there and takes our signature."""
+    return to_json({"action": PING})
+
+
+MAX_WORDS: Final = 300
+
+
+USUAL: Final = timedelta(minutes=5)
+"""How long we wait for a server that does not say for how long."""
+
+
+OF_ALL: Final = (401, 403, 404, 405, 407)
+"""Refusals that say more of our settings than of one task."""
+
+
+class CallOutcome(Enum):
+    """The outcome of a call."""
+
+    ANSWERED = "answered"
+    LATER = "later"
+    RETRY = "retry"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The outcome of one call.
+
+    ``after``: the wait that the server asks for; ``of_all``: the next calls would end in the same way, for the server
+    is in trouble or we are misconfigured; ``words`` are the server's, or ours about it.
+    """
+
+    verdict: CallOutcome
+    words: str = ""
+    status: int | None = None
+    outcome: RemovalOutcome | None = None
+    after: timedelta | None = None
+    of_all: bool = False
+
+
+def without(reason: str) -> Answer:
+    """No answer came: it is asked again under the same key."""
+    return Answer(verdict=CallOutcome.RETRY, words=cleaned(reason), of_all=True)
+
+
+def meaning(reply: Reply, now: datetime) -> Answer:
+    """Return what the server's reply means for the call."""
+    status, body = reply.status, body_of(reply)
+    words = cleaned(body.get("message") or body.get("detail")) or f"réponse {status}"
+    after = retry_after(reply, now)
+    if not reply.is_whole:
+        return _odd(status, "réponse de plus de 64 Ko")
+    if status == 200:
+        return _done(body, status)
+    if status == 202:
+        return Answer(verdict=CallOutcome.LATER, words=words, status=status, after=after or USUAL)
+    if status in (429, 503) and after:
+        return Answer(verdict=CallOutcome.LATER, words=words, status=status, after=after, of_all=True)
+    if status == 429 or status >= 500:
+        return Answer(verdict=CallOutcome.RETRY, words=words, status=status, of_all=True)
+    if 300 <= status < 400:
+        return _odd(status, f"le serveur renvoie à une autre adresse (réponse {status}), qui n'est pas suivie")
+    if 400 <= status < 500:
+        return Answer(verdict=CallOutcome.REFUSED, words=words, status=status, of_all=status in OF_ALL)
+    return _odd(status, f"réponse {status} inattendue")
+
+
+def _done(body: Mapping[str, Any], status: int) -> Answer:
+    outcome = body.get("outcome")
+    if not isinstance(outcome, str) or outcome not in set(RemovalOutcome):
+        return _odd(status, "la réponse ne dit pas ce qui a été fait (outcome)")
+    words = cleaned(body.get("message"))
+    return Answer(verdict=CallOutcome.ANSWERED, words=words, status=status, outcome=RemovalOutcome.of(outcome))
+
+
+def _odd(status: int, words: str) -> Answer:
+    """An answer that no server of the contract gives: something else is there."""
+    return Answer(verdict=CallOutcome.REFUSED, words=words, status=status, of_all=True)
+
+
+def body_of(reply: Reply) -> dict[str, Any]:
+    """Decode the body, a JSON object; empty when it is none, or gives a key twice: which one was meant is unknown."""
+    try:
+        from_json(reply.body, allow_inf_nan=False)  # bounds the depth, as json does not
+        body = json.loads(reply.body, object_pairs_hook=_without_double)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _without_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs (RFC 8259, 4). Raises ValueError on a key given twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("key given twice")
+    return values
+
+
+def cleaned(text: object) -> str:
+    """A server's words as kept and shown: printable, on one line, 300 characters at most; empty for no words."""
+    if not isinstance(text, str):
+        return ""
+    line = " ".join("".join(" " if is_invisible(c) else c for c in text).split())
+    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"

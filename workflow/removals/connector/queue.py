@@ -23,9 +23,9 @@ from states.model import Actor
 from states.vocabulary import CallStage, RemovalKind, RemovalOutcome
 from workflow.database.tables import CALL, REMOVAL
 from workflow.engine.engine import Engine
-from workflow.removals.connector.protocol import Answer, CallOutcome, Question, cleaned, question_of
+from workflow.removals.connector.client import Answer, CallOutcome, Question, cleaned, question_of
 from workflow.removals.tasks import removals_of
-from workflow.settings.removals import ConnectorSettings
+from workflow.settings.codes import ConnectorSettings
 
 PAGE: Final = 500
 """Calls that a round creates at most."""

@@ -16,23 +16,25 @@ from states.vocabulary import CallStage, Channel, Role
 from workflow.auth.actors import require_operator
 from workflow.engine.engine import Engine
 from workflow.http_post import NoAnswer
-from workflow.journal import installation
-from workflow.journal.installation import actor_number
-from workflow.removals.connector.client import Call, Caller, secret_of
-from workflow.removals.connector.protocol import (
+from workflow.journal import chain as installation
+from workflow.journal.chain import actor_number
+from workflow.removals.connector.client import (
     PING,
     Answer,
+    Call,
+    Caller,
     CallOutcome,
     Question,
     body_of,
     meaning,
     ping,
     question_of,
+    secret_of,
     without,
 )
 from workflow.removals.connector.queue import ClaimedCall, Recorder, again, claim, take_in
 from workflow.removals.tasks import removals_of
-from workflow.settings.addresses import AddressRefused
+from workflow.settings.infrastructure import AddressRefused
 from workflow.settings.model import Settings
 from workflow.settings.secrets import Secrets
 

@@ -7,7 +7,7 @@ from states.vocabulary import State
 from tests.kit.installation import OPERATOR, OTHER_OPERATOR
 from tests.portal.cli.desk import AS_CHEF, AS_READER, Desk, open_desk
 from tests.portal.cli.english import english
-from workflow.requests.collaboration import LONGEST
+from workflow.requests.collaboration import LONGEST_NOTE
 
 NOTE = "le chef rappelle jeudi"
 
@@ -50,7 +50,7 @@ def test_colleagues__are_operators_and_refusals_change_nothing(desk: Desk) -> No
         for who in (AS_READER, AS_CHEF):
             assert "(R2). Que faire : " in desk.refused(name, reference, *args, who=who)
         assert "« ODA-2027-99999 »" in desk.refused(name, "ODA-2027-99999", *args)
-    assert "(R88). Que faire : " in desk.refused("note", reference, "--text", "x" * (LONGEST + 1))
+    assert "(R88). Que faire : " in desk.refused("note", reference, "--text", "x" * (LONGEST_NOTE + 1))
     assert "n'a pas de note n° 1, rien n'a changé" in desk.refused("erase-note", reference, "1")
     assert "Entre opérateurs" not in desk.did("show", reference)
     assert [line for output in desk.outputs for line in english(output)] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.store import MAILS, SEALS
 from notifications.vocabulary import Kind, Stage
 from states import commands as c
 from states.vocabulary import CodeStatus, ReissueReason, SignInMethod

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from notifications.delivery.transactions import MailStore
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.rendering.markup import MASK
 from states import commands as c
 from states.vocabulary import Role, Step

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.html_forms import HtmlForm, form_to, send

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import select
 
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.store import MAILS, SEALS
 from states import commands as c
 from states.vocabulary import Change, ReissueReason, Settlement
 from tests.kit.html_forms import HtmlForm, form_to, send

@@ -16,10 +16,10 @@ from states.vocabulary import DraneStanding, RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, forms_of
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
+from workflow import drane
 from workflow.database.file_tables import TRANSMISSION_LINE
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import REQUEST
-from workflow.drane import transmissions as drane
 from workflow.requests.filters import years_with_requests
 
 PLACE = "/rectorat/drane"

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import insert, select, update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
 from workflow.database.tables import ESTABLISHMENT, REQUEST

@@ -12,7 +12,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import delete, text, update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from states import commands as c
 from states.vocabulary import ReissueReason, RevokeReason, Role, WithdrawReason
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal

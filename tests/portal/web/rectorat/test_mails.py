@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from notifications.outbox.tables import MAILS, PAUSE, SEALS
+from notifications.outbox.store import MAILS, PAUSE, SEALS
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
+from workflow import mail as mail_lists
 from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import RESTORATION
 from workflow.journal.chain import INSTALLATION
-from workflow.mail import queries as mail_lists
 
 PLACE = "/rectorat/courriels"
 WORDS = "550 5.1.1 <boîte> User unknown"

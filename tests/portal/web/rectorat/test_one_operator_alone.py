@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from notifications.messages.mail import Mail
-from notifications.outbox.tables import MAILS
+from notifications.messages.catalogue import Mail
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import CODE_KINDS, Fault, Kind, Stage
 from states import commands as c
 from states.model import OnBehalf
@@ -20,8 +20,7 @@ from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import Scope
 from workflow.directory.model import DirectoryRefused
 from workflow.engine.engine import Done
-from workflow.mail.admin import CodeWithheld
-from workflow.mail.queries import MailFilters, list_mails
+from workflow.mail import CodeWithheld, MailFilters, list_mails
 
 UAI = "0310001H"
 PLACE = f"/rectorat/etablissements/{UAI}"

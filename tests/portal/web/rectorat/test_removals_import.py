@@ -8,9 +8,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import event
 
-from notifications.rendering import exports
+from notifications.rendering import renderer as exports
 from portal.web import context as web_context
-from portal.web.rectorat import removals_import
+from portal.web.rectorat import removals as removals_import
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.databases import fresh_url
@@ -18,7 +18,7 @@ from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.notifications.templates import folder_of
 from tests.portal.web.rectorat.test_removals import PLACE, outcomes, revoked
-from workflow.removals import export as removal_export
+from workflow.removals import tasks as removal_export
 from workflow.removals.tasks import RemovalFilters
 
 FILE = f"{PLACE}/fichier"

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from sqlalchemy import update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from states import commands as c
 from states.vocabulary import Change, CheckOutcome, RevokeReason

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.store import MAILS, SEALS
 from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.html_forms import form_to, forms_of, send

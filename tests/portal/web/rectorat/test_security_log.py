@@ -116,7 +116,7 @@ def test_page__goes_on_page_after_page_by_few_queries(portal: Portal) -> None:
 
 
 def _an_export() -> Any:
-    from workflow.journal.exports import Export, ExportedList
+    from workflow.journal.security_log import Export, ExportedList
 
     return Export(what=ExportedList.REQUESTS, format="csv", rows=1)
 

@@ -10,7 +10,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
 from tests.workflow.webhooks.scene import SECRET
-from workflow.database.webhook_tables import DELIVERY, ENDPOINT_STATE
+from workflow.database.schedule_tables import DELIVERY, ENDPOINT_STATE
 
 pytestmark = pytest.mark.rule("R118")
 PLACE = "/rectorat/webhooks"

@@ -5,14 +5,14 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, text
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from portal.web.rectorat import year_end
 from states.school_calendar import SchoolYear
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import REQUEST
-from workflow.journal import installation
+from workflow.journal import chain as installation
 
 PLACE = "/rectorat/fin-d-annee"
 YEAR = "2026-2027"

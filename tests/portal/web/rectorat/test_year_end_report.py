@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from portal.web.rectorat import year_end
 from states import commands as c
 from states.school_calendar import SchoolYear

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, update
 
-from notifications.outbox.tables import MAILS
+from notifications.outbox.store import MAILS
 from states import commands as c
 from states.vocabulary import Change, CheckOutcome, RevokeReason
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from workflow.settings.addresses import AddressRefused, AllowedHosts, check_addresses, destination, is_public
-from workflow.settings.removals import ALLOW, ConnectorSettings
+from workflow.settings.codes import ALLOW, ConnectorSettings
+from workflow.settings.infrastructure import AddressRefused, AllowedHosts, check_addresses, destination, is_public
 
 PRIVATE = (
     "10.1.2.3", "127.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1", "172.16.0.1", "0.0.0.0", "224.0.0.1",

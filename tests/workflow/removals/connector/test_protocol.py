@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from states.vocabulary import RemovalOutcome
 from workflow.http_post import LATEST, Reply
-from workflow.removals.connector.protocol import MAX_WORDS, USUAL, Answer, CallOutcome, cleaned, meaning
+from workflow.removals.connector.client import MAX_WORDS, USUAL, Answer, CallOutcome, cleaned, meaning
 
 NOW = datetime(2027, 9, 1, 8, 0, tzinfo=UTC)
 V = CallOutcome

@@ -22,9 +22,8 @@ from sqlalchemy import (
 from notifications.sql import batches
 from states.commands import SendToDrane
 from states.decision import Refused
-from states.model import Actor, Request
-from states.policy import Policy
-from states.rules.drane import changed_for_drane, drane_digest, drane_standing
+from states.model import Actor, Policy, Request
+from states.rules.verification import changed_for_drane, drane_digest, drane_standing
 from states.school_calendar import SchoolYear
 from states.vocabulary import DRANE_MOVEMENTS, DraneStanding
 from workflow.database.file_tables import TRANSMISSION as T
@@ -32,18 +31,20 @@ from workflow.database.file_tables import TRANSMISSION_LINE as L
 from workflow.database.journal_tables import ACTOR
 from workflow.database.mapping import REQUEST_COLUMNS, request_from
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REQUEST
-from workflow.engine.engine import Engine, Result
-from workflow.engine.sequence import BATCH
-from workflow.journal.installation import lock, record
+from workflow.engine.engine import BATCH, Engine, Result
+from workflow.journal.chain import lock, record
 from workflow.requests.filters import years_with_requests
 
 MOST: Final = 5000
 """Lines of one transmission; those beyond are prepared in the next one."""
 
+
 MOST_SHOWN: Final = 20
 """Transmissions that a list shows, the last ones."""
 
+
 _SAID: Final = "nothing_for_drane"
+
 
 _LATER = REQUEST.alias("later_request")
 

@@ -1,4 +1,4 @@
-"""/compte/suppleances: who stands in for whom, given, ended, and the choice to act in another's stead (R114)."""
+"""The open sessions of who is signed in, each ended by a button of the account's page (R107)."""
 
 from typing import Final
 
@@ -9,23 +9,53 @@ from portal.web.context import AnyVisitor, Context, Posted, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenVisitor
+from states.french import plural
 from states.validation import clean
 from states.vocabulary import Role
+from workflow.auth.access import SessionUnknown
 from workflow.auth.actors import NotAllowed
 from workflow.auth.substitutions import LONGEST, SubstitutionRefused
 
+router = APIRouter(prefix="/compte/connexions", include_in_schema=False)
+
+
+NO_OTHER: Final = "il n'y avait pas d'autre connexion ouverte"
+
+
+@router.post("/autres/fin")
+def end_others(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
+    """End all of one's sessions but this one."""
+    ended = context.app.open_sessions.end_others(visitor.session_user, visitor.secret, visitor.actor)
+    sentence = plural(ended, "autre connexion a pris fin", "autres connexions ont pris fin") if ended else NO_OTHER
+    return context.success_messages.redirect(visitor, "/compte", sentence)
+
+
+@router.post("/{number}/fin")
+def end_session(context: Context, visitor: AnyVisitor, number: int, _: Posted) -> Response:
+    """End one of one's own sessions; one that is over already is over."""
+    try:
+        context.app.open_sessions.end_own(visitor.session_user, number, visitor.actor)
+    except SessionUnknown:
+        return RedirectResponse("/compte", status_code=303)
+    return context.success_messages.redirect(visitor, "/compte", "cette connexion a pris fin")
+
+
+# /compte/suppleances: who stands in for whom, given, ended, and the choice to act in another's stead (R114).
+
+
 PLACE: Final = "/compte/suppleances"
 
-router = APIRouter(prefix=PLACE, include_in_schema=False)
+
+substitutions_router = APIRouter(prefix=PLACE, include_in_schema=False)
 
 
-@router.get("")
+@substitutions_router.get("")
 def show_substitutions(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
     """One's own, those of all for an operator, and the form that gives one."""
     return _render(request, context, visitor, blank(_fields(context, visitor)))
 
 
-@router.post("")
+@substitutions_router.post("")
 def give(request: Request, context: Context, visitor: ProvenVisitor, data: Typed) -> Response:
     """Give a substitution of one's own role."""
     form = filled(_fields(context, visitor), data)
@@ -44,7 +74,7 @@ def give(request: Request, context: Context, visitor: ProvenVisitor, data: Typed
     return context.success_messages.redirect(visitor, PLACE, f"{given.by} peut agir en suppléance de {given.of}")
 
 
-@router.post("/revenir")
+@substitutions_router.post("/revenir")
 def come_back(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
     """Act in one's own role again."""
     response = context.success_messages.redirect(visitor, PLACE, "vous agissez de nouveau en votre seul nom")
@@ -54,7 +84,7 @@ def come_back(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
     return response
 
 
-@router.post("/{number}/agir")
+@substitutions_router.post("/{number}/agir")
 def act(context: Context, visitor: AnyVisitor, number: int, _: Posted) -> Response:
     """Choose to act by a substitution; one that does not hold leads back to the list."""
     one = context.app.substitutions.in_force(visitor.session_user, number)
@@ -67,7 +97,7 @@ def act(context: Context, visitor: AnyVisitor, number: int, _: Posted) -> Respon
     return response
 
 
-@router.post("/{number}/fin")
+@substitutions_router.post("/{number}/fin")
 def end(context: Context, visitor: AnyVisitor, number: int, _: Posted) -> Response:
     """End a substitution: its giver, its substitute, or an operator; one that is over is over."""
     if not context.app.substitutions.end(number, visitor.actor, visitor.session_user):

@@ -1,1 +1,0 @@
-"""Codes and links encrypted at rest"""

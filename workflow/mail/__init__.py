@@ -1,1 +1,0 @@
-"""Mails as operators and establishments see them"""
