@@ -11,7 +11,6 @@ from states.validation import mail_problem, text_problem
 
 _SENDER = re.compile(r"(?:(?P<name>[^<>]*?)\s*<(?P<mail>[^<>]+)>|(?P<bare>[^<>\s]+))")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+")
 
 SENDER_EXAMPLE = "ODA <oda@ac-toulouse.fr>"
 
@@ -34,6 +33,17 @@ def refusals(errors: Iterable[tuple[str | tuple[str | int, ...], PydanticCustomE
     return ValidationError.from_exception_data("settings", lines, hide_input=True)
 
 
+def matching(pattern: str, problem: str, allowed: str) -> AfterValidator:
+    """The check that a text has this form; ``problem`` says « {text} » where it is quoted."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise refusal(problem.format(text=text), allowed)
+        return text
+
+    return AfterValidator(check)
+
+
 def _one_line(text: str) -> str:
     problem = "doit tenir sur une seule ligne" if re.search(r"[\r\n\t]", text) else text_problem(text)
     if problem:
@@ -47,12 +57,6 @@ def _mail_address(text: str) -> str:
     return text
 
 
-def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise refusal(f"« {text} » n'est pas un nom de serveur", "un nom ou une adresse IP, sans https:// ni port")
-    return text
-
-
 def _sender(text: str) -> str:
     match = _SENDER.fullmatch(_one_line(text))
     if not match:
@@ -63,7 +67,14 @@ def _sender(text: str) -> str:
 
 OneLine = Annotated[str, AfterValidator(_one_line), Field(json_schema_extra={"minLength": 1})]
 MailAddress = Annotated[str, AfterValidator(_mail_address), Field(json_schema_extra={"format": "email"})]
-Host = Annotated[str, AfterValidator(_host)]
+Host = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+",
+        "« {text} » n'est pas un nom de serveur",
+        "un nom ou une adresse IP, sans https:// ni port",
+    ),
+]
 Seconds = Annotated[int, Field(ge=1, le=86400)]
 
 

@@ -18,13 +18,19 @@ from urllib.parse import urlsplit
 import httpx2
 
 from states import french
-from workflow.settings.infrastructure import AllowedHosts, Resolver, check_addresses, resolve_host
+from workflow.settings.services import AllowedHosts, Resolver, check_addresses, resolve_host
 
 _CERTIFICATE: Final = {
     9: "il n'est pas encore valable", 10: "il a expiré", 18: "il n'est signé que par lui-même",
     62: "il est au nom d'un autre serveur", 64: "il est pour une autre adresse",
 }  # fmt: skip
 """Reasons for refusing a certificate, by OpenSSL's number (X509_V_ERR)."""
+
+MAX_BYTES: Final = 65536
+"""Of an answer; more is not read."""
+
+SOONEST, LATEST = timedelta(minutes=1), timedelta(hours=24)
+"""Bounds of what a server may ask us to wait."""
 
 
 def describe_error(error: BaseException, host: str, seconds: int) -> str:
@@ -61,13 +67,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _is(error: OSError, *numbers: int) -> bool:
     """True if the error has one of these numbers; after several attempts asyncio keeps them as text only."""
     return error.errno in numbers or any(f"[Errno {number}]" in str(error) for number in numbers)
-
-
-MAX_BYTES: Final = 65536
-"""Of an answer; more is not read."""
-
-SOONEST, LATEST = timedelta(minutes=1), timedelta(hours=24)
-"""Bounds of what a server may ask us to wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ from workflow.database.connection import refuse_other_machine, this_host
 from workflow.health.report import TickFailure
 from workflow.schedule.nodes import refusal
 from workflow.schedule.tick import TickResult
-from workflow.settings.monitoring import WebhookEndpoint
+from workflow.settings.services import WebhookEndpoint
 
 LONGEST_TURN_S: Final = 60
 """Seconds after which a loop that has not turned is stuck: the portal's turns each second, the worker's every ten."""

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from workflow.app import App
     from workflow.removals.connector.service import RoundResult
     from workflow.schedule.tick import TickResult
-    from workflow.settings.infrastructure import PortalSettings
-    from workflow.settings.monitoring import LogForm
+    from workflow.settings.infrastructure import LogForm, PortalSettings
     from workflow.year_end.service import HeldYear
 
 
@@ -272,7 +271,7 @@ def open_socket(host: str, port: int) -> "socket.socket":
 
 def warnings(settings: "PortalSettings", host: str) -> Iterator[str]:
     """The settings that expose people, in French."""
-    from workflow.settings.infrastructure import is_this_machine
+    from workflow.settings.services import is_this_machine
 
     if not settings.address.startswith("https://") and not is_this_machine(host):
         yield (

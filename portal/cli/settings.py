@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from workflow.app import App
     from workflow.key_rotation import SealKeys
     from workflow.settings.model import Settings
-    from workflow.settings.monitoring import WebhookEndpoint
     from workflow.settings.secrets import Keyring
+    from workflow.settings.services import WebhookEndpoint
 
 
 @click.command(

@@ -13,7 +13,7 @@ from workflow.database.schedule_tables import DeliveryStage
 
 if TYPE_CHECKING:
     from workflow.settings.model import Settings
-    from workflow.settings.monitoring import WebhookEndpoint
+    from workflow.settings.services import WebhookEndpoint
 
 _ENDPOINTS = {
     "name": "Logiciel", "host": "Serveur", "standing": "État", "waiting": "À envoyer", "given_up": "Abandonnés",

@@ -29,7 +29,7 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.public_texts import PublicFacts
 from portal.web.rendering import A_YEAR, THEMES, safe, theme_of
 from portal.web.security import Visitor
-from workflow.settings.monitoring import DAYS_AHEAD
+from workflow.settings.infrastructure import DAYS_AHEAD
 
 router = APIRouter(include_in_schema=False)
 

@@ -25,8 +25,8 @@ from workflow.auth.rate_limit import derived, network_of
 from workflow.auth.sessions import SessionUser
 from workflow.auth.sign_in_links import describe_browser
 from workflow.journal.chain import Origin, coming_from
-from workflow.settings.infrastructure import is_this_machine
 from workflow.settings.secrets import GATE_SECRET, Secrets, gate_secrets_of
+from workflow.settings.services import is_this_machine
 from workflow.settings.sign_in import ClaimNamesSettings, TrustedHeadersSettings, canonical_header
 
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from tests.kit.certificates import Certificate, certificate
 from workflow.removals.connector.client import Caller, signature
-from workflow.settings.codes import ConnectorSettings
+from workflow.settings.services import ConnectorSettings
 
 NAME = "oda.example"
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -13,7 +13,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
 from tests.workflow.webhooks.scene import SECRET
 from workflow.database.schedule_tables import NODE
-from workflow.settings.monitoring import WebhookEndpoint
+from workflow.settings.services import WebhookEndpoint
 from workflow.worker import TICK_SECONDS, EveryMinute, Worker, keep_due
 
 

@@ -51,6 +51,8 @@ _OF_THE_REPORT: Final = {
 }  # fmt: skip
 """Titles of the report that a DRANE publishes."""
 
+_CODES: Final = {fold(name): code for code, name in NAMES.items()}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GoneCount:
@@ -319,9 +321,6 @@ def _stored(row: ActivationRow) -> dict[str, Any]:
     return {
         "counted_on": row.counted_on, "place": row.place, "departement": row.departement, **row.numbers
     }  # fmt: skip
-
-
-_CODES: Final = {fold(name): code for code, name in NAMES.items()}
 
 
 def _departement(written: str) -> str | None:

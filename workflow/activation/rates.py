@@ -19,6 +19,9 @@ from workflow.requests.filters import UNDELIVERABLE
 
 _RATE_SPACE: Final = "\u00a0"
 
+_HAS_KEY: Final = and_(REQUEST.c.state == literal_column("'code_issued'"), ~UNDELIVERABLE)
+"""A RUPN who has a key today: a code that did not arrive does not count (R58)."""
+
 
 class Measure(Labelled):
     """The accounts that are counted; the value names their columns."""
@@ -196,9 +199,6 @@ def _establishment(row: Any, has_key: bool) -> EstablishmentActivation:
 
 
 _COLUMNS: Final = tuple(f"{measure}_{part}" for measure in Measure for part in ("accounts", "activated"))
-
-_HAS_KEY: Final = and_(REQUEST.c.state == literal_column("'code_issued'"), ~UNDELIVERABLE)
-"""A RUPN who has a key today: a code that did not arrive does not count (R58)."""
 
 
 def _counts(connection: Connection, day: date) -> dict[str, dict[str, int | None]]:

@@ -24,9 +24,28 @@ from workflow.settings.loader import CurrentPeople
 
 _KNOWN_UAIS: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
 
-
 _RUPN: Final = "le RUPN"
 """Every RUPN is called so: whose request it is tells who."""
+
+# The chef of an establishment, the last one known or a new one (R37), and who can act in its stead (R6).
+
+_OF_REQUESTS: Final = (
+    select(REQUEST.c.chef_name)
+    .where(REQUEST.c.uai == ESTABLISHMENT.c.uai, REQUEST.c.chef_name != "")
+    .order_by(REQUEST.c.changed_at.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+
+_KNOWN: Final = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.chef_name, _OF_REQUESTS.label("of_requests")).where(
+    ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True))
+)
+
+_NAMED: Final = (
+    select(REQUEST.c.uai, REQUEST.c.chef_name)
+    .where(REQUEST.c.uai.in_(bindparam("uais", expanding=True)), REQUEST.c.chef_name != "")
+    .distinct()
+)
 
 
 class NotAllowed(Exception):
@@ -226,30 +245,6 @@ class People:
 
     def _new_number(self, key: str, label: str) -> int:
         return actor_number(self._database, self._hasher, self._clock, key, label)
-
-
-# The chef of an establishment, the last one known or a new one (R37), and who can act in its stead (R6).
-
-
-_OF_REQUESTS: Final = (
-    select(REQUEST.c.chef_name)
-    .where(REQUEST.c.uai == ESTABLISHMENT.c.uai, REQUEST.c.chef_name != "")
-    .order_by(REQUEST.c.changed_at.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-
-
-_KNOWN: Final = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.chef_name, _OF_REQUESTS.label("of_requests")).where(
-    ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True))
-)
-
-
-_NAMED: Final = (
-    select(REQUEST.c.uai, REQUEST.c.chef_name)
-    .where(REQUEST.c.uai.in_(bindparam("uais", expanding=True)), REQUEST.c.chef_name != "")
-    .distinct()
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ BINDING_ENDED: Final = "binding_ended"
 GATE: Final = "gate"
 """The issuer of the identities that come by trusted headers (R102)."""
 
+_WITH_PLACE: Final = select(BINDING, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune).join(
+    ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai
+)
+
 
 class BindingEnd(Enum):
     """The reason for which a binding has ended, in the journal."""
@@ -250,11 +254,6 @@ class Bindings:
             if row is None or not _end(connection, self._hasher, [row], actor, why, now):
                 return None
         return _binding_of(row)
-
-
-_WITH_PLACE: Final = select(BINDING, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune).join(
-    ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai
-)
 
 
 def _binding_of(row: Row[Any]) -> IdentityBinding:

@@ -28,6 +28,19 @@ DAY: Final = timedelta(days=1)
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
+KNOWN_FOR: Final = timedelta(days=60)
+"""A network from which somebody signed in to a mailbox stays known to it for this long."""
+
+_KNOWN: Final = "known-network"
+
+BROWSER_KNOWN_FOR: Final = timedelta(days=365)
+"""A browser in which somebody signed in stays known for them for this long, counted anew each time."""
+
+_KNOWN_BROWSER: Final = "known-browser"
+
+MOST_COUNTS: Final = 50_000
+"""Counts of networks that are kept. Beyond, the lowest are forgotten first: a subject's own counts never are."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
@@ -121,19 +134,6 @@ _OF_FACTORS: Final = (FACTOR_TRIES, FACTOR_TRIES_A_DAY)
 _OTHERS: Final = (COMMANDS_OF_TOKEN, WRONG_CODES_OF_SUBJECT, WRONG_CODES_FROM_STRANGERS, *_OF_FACTORS)
 
 _MOST: Final = {limit.name: limit.most for limit in (*_OF_VISITORS, *_OF_SUBJECTS, *_OTHERS)}
-
-KNOWN_FOR: Final = timedelta(days=60)
-"""A network from which somebody signed in to a mailbox stays known to it for this long."""
-
-_KNOWN: Final = "known-network"
-
-BROWSER_KNOWN_FOR: Final = timedelta(days=365)
-"""A browser in which somebody signed in stays known for them for this long, counted anew each time."""
-
-_KNOWN_BROWSER: Final = "known-browser"
-
-MOST_COUNTS: Final = 50_000
-"""Counts of networks that are kept. Beyond, the lowest are forgotten first: a subject's own counts never are."""
 
 
 class RateLimiter:

@@ -40,7 +40,6 @@ from workflow.journal.chain import JournalHasher
 SEEN_EVERY: Final = timedelta(minutes=5)
 """The use of a session or a token is written down once in this time, not at each page."""
 
-
 REMEMBERED: Final = timedelta(days=1)
 """The time for which it is still known whose a session was, so that what they typed is given back to them alone."""
 

@@ -33,6 +33,13 @@ _AFTER_COMMIT: Final = "oda_after_commit"
 
 _in_background: Final[ContextVar[bool]] = ContextVar("in_background", default=False)
 
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs", "lustre", "ocfs2", "gfs2"}
+)
+
+OTHER_MACHINE: Final = timedelta(minutes=2)
+"""After its last tick another machine holds a SQLite file for this long."""
+
 
 class Database:
     """Transactions on one database; the same code for both engines.
@@ -183,15 +190,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("oda_write", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs", "lustre", "ocfs2", "gfs2"}
-)
-
-
-OTHER_MACHINE: Final = timedelta(minutes=2)
-"""After its last tick another machine holds a SQLite file for this long."""
 
 
 class SharedFile(Exception):

@@ -9,6 +9,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from notifications.ports import DatabaseTrouble
 
+LOST_RACES: Final = ("40001", "40P01")
+"""What a second attempt of the whole transaction settles, which sees what the other one wrote (R9)."""
+
 
 class DatabaseFault(Enum):
     """A reason why a database does not serve now, what to do, and whether to come back is enough."""
@@ -119,7 +122,6 @@ _SQLITE: Final = {
 }
 """By the beginning of its error names."""
 
-
 _POSTGRESQL: Final = {
     "40001": DatabaseFault.BUSY,  # serialization failure
     "40P01": DatabaseFault.BUSY,  # deadlock
@@ -146,7 +148,6 @@ _POSTGRESQL: Final = {
 }
 """By its SQLSTATE codes."""
 
-
 _OF_CONNECTION: Final = tuple(
     (re.compile(words, re.I), fault)
     for words, fault in (
@@ -164,10 +165,6 @@ _OF_CONNECTION: Final = tuple(
     )
 )
 """A connection that is refused bears no code: these words only choose between several reasons to say."""
-
-
-LOST_RACES: Final = ("40001", "40P01")
-"""What a second attempt of the whole transaction settles, which sees what the other one wrote (R9)."""
 
 
 def fault_of(driver_error: object) -> DatabaseFault | None:

@@ -9,6 +9,9 @@ from sqlmodel import Field, SQLModel
 from notifications.sql import UtcDateTime
 from workflow.database.tables import partial_index, table_of
 
+ACCOUNTS: Final = ("college", "lycee", "pupil", "parent")
+"""The accounts that are counted: pupils of collèges, of lycées, all pupils, responsables."""
+
 
 class Event(SQLModel, table=True):
     """One link of a chain (R63). ``canonical`` is what is hashed; the other columns are read from it."""
@@ -228,10 +231,6 @@ class FigureProgress(SQLModel, table=True):
 
 
 FIGURE_PROGRESS: Final = table_of(FigureProgress)
-
-
-ACCOUNTS: Final = ("college", "lycee", "pupil", "parent")
-"""The accounts that are counted: pupils of collèges, of lycées, all pupils, responsables."""
 
 
 class ActivationCount(SQLModel, table=True):

@@ -22,21 +22,34 @@ from states.vocabulary import (
 )
 from workflow.database.tables import REQUEST
 
-
-def reference_of(year: SchoolYear, number: int) -> str:
-    return f"ODA-{year.end_year}-{number:05d}"
-
-
 _CHECK_PARTS = ("outcome", "source", "checked_on", "seen", "entry", "automatic")
-
 
 _CHECK_COLUMNS = tuple(f"{check}_{part}" for check in ("listing", "delegation") for part in _CHECK_PARTS)
 
-
 _TRANSLATED = frozenset({"school_year", "state", "listing", "delegation", "acted_on_behalf"})
 
-
 school_year = lru_cache(maxsize=64)(SchoolYear.stored)
+
+_PLAIN = tuple(f.name for f in fields(Request) if f.name not in _TRANSLATED)
+
+_OTHERS = ("school_year", "state", "acted_on_behalf", *_CHECK_COLUMNS)
+
+_SPECIAL = slice(len(_PLAIN), len(_PLAIN) + len(_OTHERS))
+
+REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS, "chain_head", "chain_length"))
+"""Columns to select, first and in this order, for ``request_from``."""
+
+_SEEN_BY_CHECKS = frozenset(
+    {"listing", "delegation", "nom", "prenom", "mail", "school_year", "delegated_on", "delegation_why", "chef_name"}
+)
+"""Fields on which the two checks depend (R35, R37)."""
+
+_SEEN_BY_DRANE = frozenset({"nom", "prenom", "mail", "uai", "school_year", "drane_seen"})
+"""Fields on which what is to be sent to the DRANE depends, besides the end of the request (R96)."""
+
+
+def reference_of(year: SchoolYear, number: int) -> str:
+    return f"ODA-{year.end_year}-{number:05d}"
 
 
 def is_readable_year(text: str) -> bool:
@@ -65,19 +78,6 @@ def stand_in_from(row: Any) -> StandIn:
         kind=StandInKind.of(row.kind), operator=row.operator, label=row.label or f"l'opérateur n° {row.operator}",
         since=row.since, until=row.until, confirmed_at=row.confirmed_at,
     )  # fmt: skip
-
-
-_PLAIN = tuple(f.name for f in fields(Request) if f.name not in _TRANSLATED)
-
-
-_OTHERS = ("school_year", "state", "acted_on_behalf", *_CHECK_COLUMNS)
-
-
-_SPECIAL = slice(len(_PLAIN), len(_PLAIN) + len(_OTHERS))
-
-
-REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS, "chain_head", "chain_length"))
-"""Columns to select, first and in this order, for ``request_from``."""
 
 
 def request_from(row: Any) -> Request:
@@ -137,16 +137,6 @@ _COLUMNS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "delegation": _check_columns("delegation"),
     "acted_on_behalf": lambda value: {"acted_on_behalf": " ".join(map(str, sorted(value)))},
 }
-
-
-_SEEN_BY_CHECKS = frozenset(
-    {"listing", "delegation", "nom", "prenom", "mail", "school_year", "delegated_on", "delegation_why", "chef_name"}
-)
-"""Fields on which the two checks depend (R35, R37)."""
-
-
-_SEEN_BY_DRANE = frozenset({"nom", "prenom", "mail", "uai", "school_year", "drane_seen"})
-"""Fields on which what is to be sent to the DRANE depends, besides the end of the request (R96)."""
 
 
 def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:

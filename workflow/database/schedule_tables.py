@@ -212,5 +212,4 @@ class WebhookEndpointState(SQLModel, table=True):
 
 DELIVERY: Final[Table] = table_of(WebhookDelivery)
 
-
 ENDPOINT_STATE: Final[Table] = table_of(WebhookEndpointState)

@@ -16,6 +16,8 @@ from workflow.database.tables import CLAIM, REQUEST
 if TYPE_CHECKING:
     from alembic.config import Config
 
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
 
 class SchemaBehind(Exception):
     """La base n'est pas à la version de ce logiciel : lancer « oda database upgrade »."""
@@ -28,9 +30,6 @@ class SchemaAhead(Exception):
 class ForeignDatabase(Exception):
     """La base a déjà des tables, sans numéro de version : elle n'est pas à ce logiciel, ou elle est abîmée. Donner une
     base vide (database.url), ou restaurer une sauvegarde."""
-
-
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 def revisions() -> list[str]:

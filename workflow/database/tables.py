@@ -13,14 +13,13 @@ from sqlmodel import Field, SQLModel
 from notifications.sql import UtcDateTime, one_of
 from states.vocabulary import CallStage, Change, RemovalKind, RemovalOutcome, Settlement, StandInKind, State
 
+LONG_AGO = "'2000-01-01 00:00:00'"
+"""The instant of a row that the write path did not write: none but in a test."""
+
 
 def table_of(model: type[Any]) -> Table:
     """Return the SQLAlchemy table behind a class."""
     return model.__table__  # type: ignore[no-any-return]
-
-
-LONG_AGO = "'2000-01-01 00:00:00'"
-"""The instant of a row that the write path did not write: none but in a test."""
 
 
 def _instant(*, nullable: bool = False) -> Column[datetime]:
@@ -210,7 +209,6 @@ class DelegationRequest(SQLModel, table=True):
 
 
 REQUEST: Final = table_of(DelegationRequest)
-
 
 IS_LIVE = REQUEST.c.state != literal_column("'revoked'")
 """Written out, never bound: a partial index serves only a condition that it can recognise."""

@@ -30,9 +30,19 @@ from workflow.settings.yaml_reader import quote
 
 FIELDS: Final = 8
 
-
 ESTABLISHMENTS: Final = "fredurneresp="
 """How the field of the establishments begins, whatever its case."""
+
+_DAY: Final = r"(?:\d{1,2}/\d{1,2}/\d{4}|X|)"
+
+_DATES: Final = re.compile(r"\|\d{1,2}/\d{1,2}/\d{4}\|")
+
+_NEXT_VALUE: Final = re.compile(rf"(\s*,\s*|(?<=\|)\s+)(?=[^|,]*\|[^|]*\|{_DAY}\|{_DAY}\|)")
+"""What parts two values: a comma, or the space of a line's end, where name, url and two dates follow."""
+
+_ENDLESS = 9999
+
+_BEFORE_A_CODE = (State.DELEGATED, State.CHARTER_SIGNED, State.REQUESTED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,16 +67,6 @@ def parse_attribute(text: str) -> list[DelegatedResource]:
     Raises ValueError with what is wrong, in French, without a full stop.
     """
     return [_parse_value(value) for value in _values(text)]
-
-
-_DAY: Final = r"(?:\d{1,2}/\d{1,2}/\d{4}|X|)"
-
-
-_DATES: Final = re.compile(r"\|\d{1,2}/\d{1,2}/\d{4}\|")
-
-
-_NEXT_VALUE: Final = re.compile(rf"(\s*,\s*|(?<=\|)\s+)(?=[^|,]*\|[^|]*\|{_DAY}\|{_DAY}\|)")
-"""What parts two values: a comma, or the space of a line's end, where name, url and two dates follow."""
 
 
 def _values(text: str) -> list[str]:
@@ -178,9 +178,6 @@ class ClaimedDelegation:
         )  # fmt: skip
 
 
-_ENDLESS = 9999
-
-
 class ClaimedDelegations:
     """Keeps what identities say, and forgets it in time."""
 
@@ -233,9 +230,6 @@ def forget_claims(connection: Connection, policy: Policy, today: date) -> int:
     waits = select(REQUEST.c.reference).where(REQUEST.c.state.in_([state.value for state in _BEFORE_A_CODE]))
     gone = or_(CLAIM.c.ends < today, CLAIM.c.said_on < oldest, CLAIM.c.reference.not_in(waits))
     return connection.execute(delete(CLAIM).where(gone)).rowcount
-
-
-_BEFORE_A_CODE = (State.DELEGATED, State.CHARTER_SIGNED, State.REQUESTED)
 
 
 def _awaiting(address: str) -> Select[Any]:

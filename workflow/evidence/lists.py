@@ -46,16 +46,31 @@ from workflow.journal.chain import JournalHasher
 MOST_EXPORTED: Final = 50_000
 """Rows of a file: as many as a list may have."""
 
-
 NO_END: Final = date(9999, 12, 31)
 """The end that DelegCE gives to a delegation without end: an ordinary one (R93)."""
 
-
 _NAMES: Final = {ListKind.LISTING: "liste de la DRANE", ListKind.DELEGATION: "liste des délégations de DelegCE"}
-
 
 MOST_BATCHES: Final = 50
 """Batches of one call: the rest is for the next one."""
+
+# The two lists: imported by operators, compared with those in force, read by the rectorat (R93).
+
+MASSIVE_SHARE = 5
+"""An import by which more than one row in five disappears is massive (R93)."""
+
+MASSIVE_COUNT = 5
+"""Rows gone from which an import may be massive."""
+
+SAME_FILE = "same_list_file"
+"""Code of the refusal of the file of the list in force under another date: it is accepted by that code (R93)."""
+
+MASSIVE_LOSS = "massive_list_loss"
+"""Code of the refusal of a massive loss: it is accepted by that code (R93)."""
+
+_ROW: Final = tuple(field.name for field in fields(ListRow))
+
+_IMPORT_LOCK: Final = 0x0DA_2  # any number: the imports of lists alone take this lock of PostgreSQL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +127,6 @@ class ListEntry:
 
 
 _ENTRY_NAMES: Final = tuple(field.name for field in fields(ListEntry))
-
 
 ENTRY_COLUMNS: Final = tuple(E.c[name] for name in _ENTRY_NAMES)
 """The columns to select, first and in this order, for ``entry_from``."""
@@ -253,31 +267,6 @@ def _is_unneeded(before: datetime) -> ColumnElement[bool]:
     is_needed = exists().where(R.c.uai == E.c.uai, IS_LIVE, or_(R.c.state != State.CODE_ISSUED.value, of_person))
     old = select(I.c.number).where(I.c.imported_at < before)
     return and_(E.c.last_import.in_(old), ~is_needed)
-
-
-# The two lists: imported by operators, compared with those in force, read by the rectorat (R93).
-
-
-MASSIVE_SHARE = 5
-"""An import by which more than one row in five disappears is massive (R93)."""
-
-
-MASSIVE_COUNT = 5
-"""Rows gone from which an import may be massive."""
-
-
-SAME_FILE = "same_list_file"
-"""Code of the refusal of the file of the list in force under another date: it is accepted by that code (R93)."""
-
-
-MASSIVE_LOSS = "massive_list_loss"
-"""Code of the refusal of a massive loss: it is accepted by that code (R93)."""
-
-
-_ROW: Final = tuple(field.name for field in fields(ListRow))
-
-
-_IMPORT_LOCK: Final = 0x0DA_2  # any number: the imports of lists alone take this lock of PostgreSQL
 
 
 class ListRefused(Exception):

@@ -30,25 +30,27 @@ from workflow.evidence.lists import ENTRY_COLUMNS, ListEntry, ListImport, entry_
 WHOLE: Final = 100
 """The score of a row that agrees in everything."""
 
-
 CONFIDENT: Final = 90
 """The score from which a proposal may be ticked with others, by one button."""
-
 
 LEAST: Final = 60
 """The score under which a row is of somebody else."""
 
-
 MOST: Final = 3
 """Rows shown of a list for one request."""
-
 
 _ALIKE: Final = 84
 """The likeness from which two names may be one with a letter changed."""
 
-
 _MAIL_WEIGHT: Final = 0.75
 """An address that only looks alike counts for less than a name: it may well be a colleague's."""
+
+_MOST_WITH_A_DIFFERENCE, _MOST_WITH_A_DOUBT, _MOST_WITH_AN_OBSTACLE = WHOLE - 1, CONFIDENT - 5, LEAST - 10
+
+# Requests compared with the lists in force, many at once (R94).
+
+_OF_IDENTITY: Final = (Trigger.DECLARE.value, Trigger.RENEW.value, Trigger.AMEND.value)
+"""The events that give a request its person."""
 
 
 class Discrepancy(Labelled):
@@ -77,7 +79,6 @@ class Discrepancy(Labelled):
 _DOUBTS: Final = frozenset({Discrepancy.SAME_NAME, Discrepancy.SHARED_MAIL, Discrepancy.CONTRADICTED})
 """What makes two answers possible."""
 
-
 OBSTACLES: Final = frozenset(
     {
         Discrepancy.FORMER_CHEF, Discrepancy.OTHER_APPLICATION, Discrepancy.NOT_BEGUN, Discrepancy.ENDED,
@@ -85,9 +86,6 @@ OBSTACLES: Final = frozenset(
     }
 )  # fmt: skip
 """What the list says against the request, however well the person agrees."""
-
-
-_MOST_WITH_A_DIFFERENCE, _MOST_WITH_A_DOUBT, _MOST_WITH_AN_OBSTACLE = WHOLE - 1, CONFIDENT - 5, LEAST - 10
 
 
 class Certainty(Labelled):
@@ -357,13 +355,6 @@ def _contradictions(candidate: Candidate, obstructed: Sequence[Candidate], today
             against = next(difference for difference in other.differences if difference.is_obstacle)
             yield Difference(Discrepancy.CONTRADICTED, theirs=against.sentence)
             return
-
-
-# Requests compared with the lists in force, many at once (R94).
-
-
-_OF_IDENTITY: Final = (Trigger.DECLARE.value, Trigger.RENEW.value, Trigger.AMEND.value)
-"""The events that give a request its person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,7 +29,6 @@ from workflow.spreadsheets.workbook import UnusableFile, unusable
 
 # The columns of the two lists, by the titles that people give them (R91, R93).
 
-
 _UAI: Final = ColumnSpec(
     "uai", "UAI",
     (
@@ -40,7 +39,6 @@ _UAI: Final = ColumnSpec(
     ),
 )  # fmt: skip
 
-
 _PRENOM: Final = ColumnSpec(
     "prenom", "Prénom",
     (
@@ -49,7 +47,6 @@ _PRENOM: Final = ColumnSpec(
     ),
     required=False,
 )  # fmt: skip
-
 
 _NOM: Final = ColumnSpec(
     "nom", "Nom",
@@ -63,11 +60,9 @@ _NOM: Final = ColumnSpec(
     ),
 )  # fmt: skip
 
-
 _USAGE_NAME: Final = ColumnSpec(
     "usage_name", "Nom d'usage", ("nom usuel", "nom marital", "nom d'epouse", "nom d'usage du rupn"), required=False
 )
-
 
 _MAIL: Final = ColumnSpec(
     "mail", "Adresse électronique",
@@ -81,7 +76,6 @@ _MAIL: Final = ColumnSpec(
     ),
 )  # fmt: skip
 
-
 _OTHER_MAILS: Final = ColumnSpec(
     "other_mails", "Autre adresse",
     (
@@ -92,9 +86,7 @@ _OTHER_MAILS: Final = ColumnSpec(
     required=False,
 )  # fmt: skip
 
-
 _PERSON: Final = (_NOM, _PRENOM, _USAGE_NAME, _MAIL, _OTHER_MAILS)
-
 
 _LISTING: Final = (
     _UAI,
@@ -109,7 +101,6 @@ _LISTING: Final = (
         required=False,
     ),
 )  # fmt: skip
-
 
 _DELEGATION: Final = (
     _UAI,
@@ -164,17 +155,43 @@ _DELEGATION: Final = (
     ),
 )  # fmt: skip
 
-
 _ATTRIBUTE: Final = ColumnSpec(
     "attribute", "FrEduResDel", ("attribut freduresdel", "attribut", "valeur", "ressources deleguees")
 )
 
-
 _OF_ATTRIBUTE: Final = (_ATTRIBUTE, *(replace(spec, required=False) for spec in (_UAI, *_PERSON)))
-
 
 ATTRIBUTE_TITLES: Final = (_MAIL.title, _ATTRIBUTE.title)
 """The titles given to a file of values of the attribute alone."""
+
+_WHAT: Final = ("application", "module", "attribute")
+
+_WHEN: Final = ("begins", "ends", "author")
+
+ADVICE: Final = "désigner la colonne, ou corriger son titre dans le fichier"
+
+_OLDEST: Final = timedelta(days=366)
+"""Before that, a date in a file's name is hardly the day on which the list was drawn."""
+
+_LONGEST_TEXT: Final = 200
+"""Characters of an application's or an author's name, and of all the addresses of a row."""
+
+Values = Mapping[str, str]
+"""What a row says, by the key of its column; a column that the file has not is absent or empty."""
+
+_MAIL_BEFORE: Final = re.compile(r"\s*([^\s|;,@]+@[^\s|;,@]+)[\s;,]+")
+
+_CIVILITY: Final = re.compile(r"(?:m|mr|mme|mlle|monsieur|madame|mademoiselle)\.?\s+(?=\S)", re.IGNORECASE)
+
+_DAY: Final = re.compile(
+    r"(?<!\d)(?:\d{4}[-_.]\d{2}[-_.]\d{2}|\d{1,2}[-_./]\d{1,2}[-_./]\d{4}|20\d{6})(?!\d)"
+    r"|(?<!\d)\d{1,2}(?:er)?\s[a-zéû]+\s\d{4}(?!\d)",
+    re.IGNORECASE,
+)
+
+_BETWEEN_MAILS: Final = re.compile(r"[\s;,|<>()]+")
+
+_UAI_WITHIN: Final = re.compile(r"(?<![0-9A-Z])[0-9]{7} ?[A-Z](?![0-9A-Z])", re.IGNORECASE | re.ASCII)
 
 
 def choice_kind(kind: ListKind) -> str:
@@ -196,12 +213,6 @@ def columns_of(kind: ListKind, table: Table) -> Sequence[ColumnSpec]:
     return _OF_ATTRIBUTE if has_attribute else usual_columns(kind)
 
 
-_WHAT: Final = ("application", "module", "attribute")
-
-
-_WHEN: Final = ("begins", "ends", "author")
-
-
 def delegation_titles(columns: Columns) -> list[str]:
     """The titles of a table that a list of delegations has, chosen by hand or not."""
     return [*_titles_of(columns, _WHAT), *_titles_of(columns, _WHEN)]
@@ -217,21 +228,6 @@ def _titles_of(columns: Columns, keys: Sequence[str]) -> list[str]:
     chosen = {columns.places[spec.key] for spec in specs if spec.key in columns.places}
     named = frozenset().union(*(spec.folded for spec in specs))
     return [title for place, title in enumerate(columns.titles.cells) if place in chosen or fold(title) in named]
-
-
-ADVICE: Final = "désigner la colonne, ou corriger son titre dans le fichier"
-
-
-_OLDEST: Final = timedelta(days=366)
-"""Before that, a date in a file's name is hardly the day on which the list was drawn."""
-
-
-_LONGEST_TEXT: Final = 200
-"""Characters of an application's or an author's name, and of all the addresses of a row."""
-
-
-Values = Mapping[str, str]
-"""What a row says, by the key of its column; a column that the file has not is absent or empty."""
 
 
 def with_titles(kind: ListKind, table: Table) -> Table:
@@ -311,9 +307,6 @@ def likely_date(table: Table, columns: Columns, filename: str, today: date) -> d
     return days.pop() if len(days) == 1 and today - _OLDEST <= min(days) <= today else None
 
 
-_MAIL_BEFORE: Final = re.compile(r"\s*([^\s|;,@]+@[^\s|;,@]+)[\s;,]+")
-
-
 @dataclass
 class _Reader:
     kind: ListKind
@@ -373,9 +366,6 @@ class _Reader:
         return [] if problems else rows
 
 
-_CIVILITY: Final = re.compile(r"(?:m|mr|mme|mlle|monsieur|madame|mademoiselle)\.?\s+(?=\S)", re.IGNORECASE)
-
-
 def split_name(text: str) -> tuple[str, str]:
     """Part a whole name into nom and prénom, by its comma or its capitals; all of it is the nom when neither tells.
 
@@ -409,13 +399,6 @@ def _refuse_other_list(kind: ListKind, columns: Columns) -> None:
             "aucune colonne ne dit l'application, le début, la fin ni l'auteur d'une délégation", columns.titles.line,
             advice="donner la liste des délégations, ou désigner une de ces colonnes",
         )  # fmt: skip
-
-
-_DAY: Final = re.compile(
-    r"(?<!\d)(?:\d{4}[-_.]\d{2}[-_.]\d{2}|\d{1,2}[-_./]\d{1,2}[-_./]\d{4}|20\d{6})(?!\d)"
-    r"|(?<!\d)\d{1,2}(?:er)?\s[a-zéû]+\s\d{4}(?!\d)",
-    re.IGNORECASE,
-)
 
 
 def _days_of(text: str) -> Iterable[date]:
@@ -485,9 +468,6 @@ def _name(text: str) -> str:
     return _CIVILITY.sub("", clean(without_invisible(text)), count=1) if text else ""
 
 
-_BETWEEN_MAILS: Final = re.compile(r"[\s;,|<>()]+")
-
-
 def _mails(text: str) -> list[str]:
     """The addresses of a cell, once each, in their order; what has no « @ » is left out."""
     mails: dict[str, str] = {}
@@ -496,9 +476,6 @@ def _mails(text: str) -> list[str]:
             mail = clean_mail(part.removeprefix("mailto:"))
             mails.setdefault(fold_mail(mail), mail)
     return list(mails.values())
-
-
-_UAI_WITHIN: Final = re.compile(r"(?<![0-9A-Z])[0-9]{7} ?[A-Z](?![0-9A-Z])", re.IGNORECASE | re.ASCII)
 
 
 def _uais(text: str, problems: list[str]) -> list[str]:

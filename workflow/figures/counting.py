@@ -38,6 +38,8 @@ WITH_DATA: Final = (Trigger.RENEW.value, Trigger.ISSUE_CODE.value, Trigger.CONFI
 
 _STEPS: Final = (State.DECLARED.value, State.DELEGATED.value, State.CHARTER_SIGNED.value)
 
+Key = TypeVar("Key")
+
 
 @dataclass(frozen=True, kw_only=True)
 class CountingRules:
@@ -282,9 +284,6 @@ def data_of(canonical: str | None) -> Mapping[str, Any]:
 def is_of_code(data: Mapping[str, Any]) -> bool:
     """True for the data of an event about a mail that carries a request's code."""
     return bool(data.get("reference")) and data.get("mail_kind") in {kind.value for kind in CODE_KINDS}
-
-
-Key = TypeVar("Key")
 
 
 def added(target: dict[Key, int], key: Key, number: int) -> None:

@@ -50,6 +50,8 @@ DelayKey = tuple[str, str, date, int]
 _MAIL_EVENT: Final = EVENT.c.kind.in_([literal_column(f"'{kind}'") for kind in MAIL_EVENTS])
 """Written out, never bound: a partial index serves only a condition that it can recognise."""
 
+Advance = Callable[[int], None]
+
 
 class CountingUnderWay(Exception):
     """Les chiffres se comptent d'après le journal, et ce n'est pas fini : revenir dans une minute, ou lancer « oda
@@ -92,9 +94,6 @@ class FigureDifference:
     count: str
     stored: int
     counted: int
-
-
-Advance = Callable[[int], None]
 
 
 class FigureLedger:

@@ -38,43 +38,44 @@ from workflow.database.faults import DatabaseFault
 from workflow.database.schedule_tables import is_held, last_backup_at
 from workflow.http_post import describe_error
 from workflow.schedule.nodes import refused_count
-from workflow.settings.infrastructure import AddressRefused, Resolver, check_addresses, resolve_host
-from workflow.settings.monitoring import ALLOW, MonitoringSettings, WebhookEndpoint
+from workflow.settings.infrastructure import ALLOW_SUPERVISOR, MonitoringSettings
+from workflow.settings.services import AddressRefused, Resolver, WebhookEndpoint, check_addresses, resolve_host
 from workflow.webhooks.queue import load_states
 from workflow.year_end.service import held_in
 
 KEPT: Final = timedelta(seconds=5)
 """For how long what was read serves every other visitor."""
 
-
 LATE: Final = timedelta(minutes=2)
 """The schedule runs every minute: after this long without it, somebody is needed."""
-
 
 RELAY_PATIENCE: Final = timedelta(minutes=1)
 """A relay that restarts is back by then."""
 
-
 MAIL_PATIENCE: Final = timedelta(minutes=10)
 """A mail that is due leaves within seconds, or in the order of a long queue."""
-
 
 MANY_DEAD: Final = 10
 """Mails that did not arrive because of their addresses: one is an operator's affair, who is told; many are not."""
 
-
 WEBHOOK_PATIENCE: Final = timedelta(hours=1)
 """Another system that is being upgraded is back by then; what it is told waits for days."""
 
-
 LOW_SPACE: Final = 100 * 1024 * 1024
-
 
 LOW_SHARE: Final = 0.05
 """Of a small disk, which never had ``LOW_SPACE``."""
 
-
 _CLOCKS_OFF: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
+
+# The call that each good tick makes: a supervisor that hears it no more rings (R115).
+#
+# It delays no tick and fails none; what keeps it from arriving is told once, and once more when it arrives again.
+
+CALL_S: Final = 5
+"""Seconds of a whole call, once its name is resolved."""
+
+_log: Final = logging.getLogger("oda")
 
 
 class HealthState(Enum):
@@ -318,18 +319,6 @@ def _duration(ago: timedelta) -> str:
     return span(ago) if ago >= timedelta(seconds=1) else "0 seconde"
 
 
-# The call that each good tick makes: a supervisor that hears it no more rings (R115).
-#
-# It delays no tick and fails none; what keeps it from arriving is told once, and once more when it arrives again.
-
-
-CALL_S: Final = 5
-"""Seconds of a whole call, once its name is resolved."""
-
-
-_log: Final = logging.getLogger("oda")
-
-
 class _Unwelcome(Exception):
     """The supervisor answered something else than that it has heard."""
 
@@ -382,7 +371,7 @@ class SupervisorCall:
         parts = urlsplit(url)
         is_secure = parts.scheme == "https"
         texts = self.resolver(host, parts.port or (443 if is_secure else 80))
-        address = check_addresses(host, texts, self.settings.allowed, is_secure=is_secure, setting=ALLOW)[0]
+        address = check_addresses(host, texts, self.settings.allowed, is_secure=is_secure, setting=ALLOW_SUPERVISOR)[0]
         options: dict[str, Any] = {"transport": self.transport} if self.transport else {"verify": self._context()}
         async with (
             asyncio.timeout(CALL_S),

@@ -38,19 +38,36 @@ from workflow.settings.sign_in import ClaimNamesSettings, IdentityMappingSetting
 RESPONSIBILITY_FIELDS: Final = 7
 """Fields of a value of FrEduRneResp, by ``$``: eight are those of FrEduRne, a place of work without responsibility."""
 
-
 MOST_VALUES: Final = 200
 """Values of one claim that are read; no person is responsible for so many establishments."""
 
-
 LONGEST_VALUE: Final = 2000
-
 
 _NONE: Final = "X"
 """A value that says « none »."""
 
-
 _SIRET_DIGITS: Final = 14
+
+FindMember = Callable[[str], tuple[Role, str] | None]
+"""The operator or the reader of an address, as the settings write it: ``People.find_member``."""
+
+# From an identity to a session: whom its claims sign in today, and one on its way to be bound (R101 to R103).
+#
+# The latter is kept in a sealed cookie of its browser, until a mailbox vouches for it.
+
+BINDING_LASTS: Final = timedelta(minutes=60)
+"""The time in which the mailbox's link must have been opened, in the same browser."""
+
+_NAMED: Final = (
+    select(E.c.uai, E.c.siret, E.c.is_open)
+    .where(
+        or_(
+            E.c.uai.in_(bindparam("uais", expanding=True)),
+            and_(E.c.siret != "", E.c.siret.in_(bindparam("sirets", expanding=True))),
+        )
+    )
+    .order_by(E.c.uai)
+)
 
 
 class IdentityRefusal(Enum):
@@ -131,11 +148,6 @@ class IdentityRefused:
 
 
 Resolution = IdentityUser | BindingNeeded | IdentityRefused
-
-
-FindMember = Callable[[str], tuple[Role, str] | None]
-"""The operator or the reader of an address, as the settings write it: ``People.find_member``."""
-
 
 FindEstablishments = Callable[[Collection[str], Collection[str]], Sequence[KnownEstablishment]]
 """The establishments of the directory that bear one of these UAI, or one of these SIRET."""
@@ -307,27 +319,6 @@ def _texts(value: object) -> Iterator[str]:
     return (
         text for text in values[:MOST_VALUES] if isinstance(text, str) and text.strip() and len(text) <= LONGEST_VALUE
     )
-
-
-# From an identity to a session: whom its claims sign in today, and one on its way to be bound (R101 to R103).
-#
-# The latter is kept in a sealed cookie of its browser, until a mailbox vouches for it.
-
-
-BINDING_LASTS: Final = timedelta(minutes=60)
-"""The time in which the mailbox's link must have been opened, in the same browser."""
-
-
-_NAMED: Final = (
-    select(E.c.uai, E.c.siret, E.c.is_open)
-    .where(
-        or_(
-            E.c.uai.in_(bindparam("uais", expanding=True)),
-            and_(E.c.siret != "", E.c.siret.in_(bindparam("sirets", expanding=True))),
-        )
-    )
-    .order_by(E.c.uai)
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,17 +21,34 @@ from workflow.settings.sign_in import is_secure_address
 
 # Calls to an identity provider, bounded in time and in size and led nowhere else, and why a sign-in fails (R101).
 
-
 CALL_S: Final = 8
 """Seconds of a whole call, however slowly its answer comes."""
-
 
 STEP_S: Final = 4
 """Seconds of a connection, or of a silence."""
 
-
 MOST_BYTES: Final = 200_000
 """Of an answer: a configuration, a set of keys, a token."""
+
+LEEWAY: Final = timedelta(seconds=60)
+"""What the clocks of two servers may differ by."""
+
+OLDEST: Final = timedelta(minutes=10)
+"""Age of an identity token: it was made for this very exchange."""
+
+LONGEST_SUBJECT: Final = 255
+"""Characters of a subject (OpenID Connect Core, 2)."""
+
+SHORTEST_RSA: Final = 2048
+"""Bits of a key that is believed."""
+
+_UNREADABLE: Final = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What a token or a key that is not one may raise while it is read."""
+
+_KEY_KINDS: Final = {"R": RSAKey, "P": RSAKey, "E": ECKey}
+"""By the first letter of an algorithm."""
+
+Keys = Sequence[RSAKey | ECKey]
 
 
 class ProviderProblem(Enum):
@@ -138,33 +155,6 @@ class ProviderTransport:
         if not self._tls:
             self._tls.append(ssl.create_default_context())
         return httpx2.Client(verify=self._tls[0], timeout=STEP_S)
-
-
-LEEWAY: Final = timedelta(seconds=60)
-"""What the clocks of two servers may differ by."""
-
-
-OLDEST: Final = timedelta(minutes=10)
-"""Age of an identity token: it was made for this very exchange."""
-
-
-LONGEST_SUBJECT: Final = 255
-"""Characters of a subject (OpenID Connect Core, 2)."""
-
-
-SHORTEST_RSA: Final = 2048
-"""Bits of a key that is believed."""
-
-
-_UNREADABLE: Final = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""What a token or a key that is not one may raise while it is read."""
-
-
-_KEY_KINDS: Final = {"R": RSAKey, "P": RSAKey, "E": ECKey}
-"""By the first letter of an algorithm."""
-
-
-Keys = Sequence[RSAKey | ECKey]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

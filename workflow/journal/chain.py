@@ -32,11 +32,51 @@ from workflow.journal.event_kinds import is_from_somewhere
 
 INSTALLATION = "installation"
 
-
 GENESIS = "0" * 64
 
-
 FORMAT = 1
+
+# The place from which the person of this call acts, and the security journal's lines for the system's log (R108).
+#
+# The origin belongs to a request of the portal: a web server sets it once, and whatever is recorded for the request
+# finds
+# it, without each service having to pass it on. A command and the schedule have none. The addresses kept of it stand
+# apart from the chains, for a time.
+#
+# A line is written after the commit, never in its way. It holds codes and numbers: no name, no mail address, no secret.
+# Its receiver is set by ``security_log``.
+
+MOST_NETWORKS: Final = 20
+"""Networks kept of one event of refused tries, those of most tries first: a crowd of them fills no table."""
+
+LONGEST_BROWSER: Final = 100
+"""Characters of a browser's description."""
+
+LOGGER: Final = logging.getLogger("oda.security")
+
+SYSTEM_LOG: Final = "/dev/log"
+"""The socket of syslog and of journald."""
+
+_TAG: Final = "oda-security: "
+
+_log: Final = logging.getLogger("oda")
+
+# The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64).
+#
+#
+# Who stands behind a number is committed to in the chain when the number is given (R109).
+
+SCHEDULE_KEY = "schedule"
+
+SCHEDULE_LABEL = "l'échéancier"
+
+ACTOR_NAMED: Final = "actor_named"
+"""The event that commits to who stands behind a number: ``number``, and ``who``, the keyed digest."""
+
+UNDER_ANY_CLOCK: Final = frozenset(
+    {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "exported", "clock_confirmed"}
+)
+"""The events of a person under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,38 +166,6 @@ def canonical_instant(at: datetime) -> str:
 
 def hash_of(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-# The place from which the person of this call acts, and the security journal's lines for the system's log (R108).
-#
-# The origin belongs to a request of the portal: a web server sets it once, and whatever is recorded for the request
-# finds
-# it, without each service having to pass it on. A command and the schedule have none. The addresses kept of it stand
-# apart from the chains, for a time.
-#
-# A line is written after the commit, never in its way. It holds codes and numbers: no name, no mail address, no secret.
-# Its receiver is set by ``security_log``.
-
-
-MOST_NETWORKS: Final = 20
-"""Networks kept of one event of refused tries, those of most tries first: a crowd of them fills no table."""
-
-
-LONGEST_BROWSER: Final = 100
-"""Characters of a browser's description."""
-
-
-LOGGER: Final = logging.getLogger("oda.security")
-
-
-SYSTEM_LOG: Final = "/dev/log"
-"""The socket of syslog and of journald."""
-
-
-_TAG: Final = "oda-security: "
-
-
-_log: Final = logging.getLogger("oda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,28 +292,6 @@ def write_event(kind: str, seq: int, actor: int, role: str, at: datetime, data: 
     """Write the line of an event of the installation's chain, by whose number it is found there."""
     outcome = "refused" if kind.endswith("_refused") else "done"
     write_line(kind, outcome, at, actor=actor, role=role, seq=seq, data=dict(data) or None)
-
-
-# The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64).
-#
-#
-# Who stands behind a number is committed to in the chain when the number is given (R109).
-
-
-SCHEDULE_KEY = "schedule"
-
-
-SCHEDULE_LABEL = "l'échéancier"
-
-
-ACTOR_NAMED: Final = "actor_named"
-"""The event that commits to who stands behind a number: ``number``, and ``who``, the keyed digest."""
-
-
-UNDER_ANY_CLOCK: Final = frozenset(
-    {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "exported", "clock_confirmed"}
-)
-"""The events of a person under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
 
 
 class NotInstalled(Exception):

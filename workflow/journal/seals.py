@@ -42,6 +42,9 @@ _SENT: Final = re.compile(rf"(?P<text>{_TEXT.pattern})signature (?P<first>{_HEX}
 
 _LINE: Final = re.compile(rf"(?P<stream>\S+) (?P<length>[1-9]\d{{0,8}}) (?P<hash>{_HEX})")
 
+FIRST: Final = GENESIS
+"""The hash that the first seal bears of the one before it."""
+
 
 class SealedLine(NamedTuple):
     """The head of a chain: the number of its events, and the hash of the last."""
@@ -138,10 +141,6 @@ class SealContent:
         if content.text != text:
             raise ValueError("not the canonical text of a seal")
         return content
-
-
-FIRST: Final = GENESIS
-"""The hash that the first seal bears of the one before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,80 @@ from workflow.journal.event_kinds import EventGroup, EventKind, kind_label, kind
 
 # Lists that leave as files: each is an event of the installation's chain, without a name (R92, R108).
 
-
 _log: Final = logging.getLogger("oda")
-
 
 MOST_WAITING: Final = 1000
 """Exports that wait in memory for a database which answers no more."""
+
+_WORD: Final = re.compile(r"[a-z0-9_-]{1,40}")
+
+_DAY_EXPORTS: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}")
+
+_YEAR: Final = re.compile(r"\d{4}-\d{4}|toutes")
+
+_CODED: Final[Mapping[str, re.Pattern[str]]] = {
+    **dict.fromkeys(
+        ("etat", "verifications", "age", "a", "tri", "etape", "motif", "genre", "vue", "surprises", "ordre", "sujet",
+         "mesure", "ouverts", "ouvert", "statut", "quoi"), _WORD
+    ),
+    **dict.fromkeys(("annee", "year"), _YEAR),
+    **dict.fromkeys(("jour", "du", "au", "avant", "apres", "date"), _DAY_EXPORTS),
+    "departement": re.compile(r"[0-9][0-9AB][0-9]?"),
+    "etablissement": re.compile(r"[0-9]{7}[A-Za-z]"), "uai": re.compile(r"[0-9]{7}[A-Za-z]"),
+    "demande": re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}"), "qui": re.compile(r"\d{1,9}"),
+}  # fmt: skip
+"""The filters whose values are codes, with the form of their values; of any other its name alone is kept."""
+
+_NOT_FILTERS: Final = ("format", "suite", "lettres")
+
+_NAMES_OF_DATA: Final[dict[str, str]] = {
+    "list": "liste", "limit": "quoi", "refused": "refus", "rows": "lignes", "format": "format", "filters": "filtres",
+    "subjects": "réseaux ou boîtes en cause", "establishments": "établissements", "sessions": "connexions",
+    "links": "liens", "tokens": "jetons", "token": "jeton n°", "scope": "portée", "days": "jours",
+    "of": "pour l'acteur n°", "uai": "établissement", "cleared": "rendue à l'annuaire", "batch": "lot n°",
+    "codes": "codes", "again": "de nouveau", "transmission": "transmission n°", "lines": "lignes",
+    "list_date": "date de la liste", "new": "nouvelles", "changed": "changées", "gone": "disparues",
+    "unchanged": "inchangées", "outside": "hors annuaire", "warnings": "avertissements",
+    "without_mailbox": "sans boîte", "lost": "perdues", "keys": "clés", "resealed": "codes chiffrés de nouveau",
+    "removed": "clés retirées", "unreadable": "illisibles", "school_year": "année scolaire",
+    "first_day": "premier jour", "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
+    "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
+    "calls": "appels", "deliveries": "messages", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
+    "awaits_factor": "second facteur attendu",
+    "number": "n°", "first_seal": "à partir du sceau n°",
+    "why": "raison", "reason": "raison",
+}  # fmt: skip
+"""The name of each datum, in the order of a sentence. One that is not here is for who reads the chain itself."""
+
+_NAMES_OF_FILTERS: Final[dict[str, str]] = {
+    "etat": "état", "verifications": "vérifications", "age": "depuis", "a": "à faire", "tri": "ordre",
+    "annee": "année", "departement": "département", "etablissement": "établissement", "uai": "établissement",
+    "demande": "demande", "etape": "étape", "motif": "motif", "genre": "genre", "vue": "vue", "jour": "jour",
+    "du": "depuis le", "au": "jusqu'au", "nom": "nom", "mots": "mots",
+    "type": "type", "surprises": "surprises seules", "sujet": "sujet", "personne": "personne", "n": "n°",
+    "states": "état", "name": "nom", "late": "en retard", "year": "année", "who": "personne", "about": "sujet",
+    "kind": "genre", "since": "depuis le", "until": "jusqu'au", "search": "mots", "on": "jour", "from": "du",
+    "to": "au", "stage": "étape", "reference": "demande", "pupils": "élèves", "closed": "fermés", "all": "tous",
+}  # fmt: skip
+
+_TOLD_AT_ZERO: Final = ("rows", "lines", "refused", "token")
+"""The numbers that say something at 0; the others are left out, as what was not the case is."""
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Shown = tuple[str, str]
+"""The French name of a datum, and its value in words."""
+
+READ_TOGETHER: Final = 500
+"""Events that are read together for a file."""
+
+OF_THE_PROOF: Final = (EventKind.ACTOR_NAMED,)
+"""The kinds that come with others and say nothing by themselves: shown to who asks for them (R109)."""
+
+A: Final = SECURITY_ADDRESSES
+
+_NOTES: Final = {"why": "raison", "address": "adresse fixée"}
+"""The French names of the free texts beside these events."""
 
 
 class ExportedList(Labelled):
@@ -67,32 +135,6 @@ class ExportedList(Labelled):
     ACTIVATION_PLACES = "activation_places", "les comptes activés par établissement"
     SECURITY = "security", "le journal de sécurité"
     JOURNAL = "journal", "le journal entier, sans personne"
-
-
-_WORD: Final = re.compile(r"[a-z0-9_-]{1,40}")
-
-
-_DAY_EXPORTS: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}")
-
-
-_YEAR: Final = re.compile(r"\d{4}-\d{4}|toutes")
-
-
-_CODED: Final[Mapping[str, re.Pattern[str]]] = {
-    **dict.fromkeys(
-        ("etat", "verifications", "age", "a", "tri", "etape", "motif", "genre", "vue", "surprises", "ordre", "sujet",
-         "mesure", "ouverts", "ouvert", "statut", "quoi"), _WORD
-    ),
-    **dict.fromkeys(("annee", "year"), _YEAR),
-    **dict.fromkeys(("jour", "du", "au", "avant", "apres", "date"), _DAY_EXPORTS),
-    "departement": re.compile(r"[0-9][0-9AB][0-9]?"),
-    "etablissement": re.compile(r"[0-9]{7}[A-Za-z]"), "uai": re.compile(r"[0-9]{7}[A-Za-z]"),
-    "demande": re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}"), "qui": re.compile(r"\d{1,9}"),
-}  # fmt: skip
-"""The filters whose values are codes, with the form of their values; of any other its name alone is kept."""
-
-
-_NOT_FILTERS: Final = ("format", "suite", "lettres")
 
 
 def filter_codes(page: str) -> str:
@@ -203,64 +245,6 @@ class ExportJournal:
             installation.record(
                 connection, self._hasher, "exported", waiting.actor, waiting.at, waiting.export.data,
             )  # fmt: skip
-
-
-_NAMES_OF_DATA: Final[dict[str, str]] = {
-    "list": "liste", "limit": "quoi", "refused": "refus", "rows": "lignes", "format": "format", "filters": "filtres",
-    "subjects": "réseaux ou boîtes en cause", "establishments": "établissements", "sessions": "connexions",
-    "links": "liens", "tokens": "jetons", "token": "jeton n°", "scope": "portée", "days": "jours",
-    "of": "pour l'acteur n°", "uai": "établissement", "cleared": "rendue à l'annuaire", "batch": "lot n°",
-    "codes": "codes", "again": "de nouveau", "transmission": "transmission n°", "lines": "lignes",
-    "list_date": "date de la liste", "new": "nouvelles", "changed": "changées", "gone": "disparues",
-    "unchanged": "inchangées", "outside": "hors annuaire", "warnings": "avertissements",
-    "without_mailbox": "sans boîte", "lost": "perdues", "keys": "clés", "resealed": "codes chiffrés de nouveau",
-    "removed": "clés retirées", "unreadable": "illisibles", "school_year": "année scolaire",
-    "first_day": "premier jour", "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
-    "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
-    "calls": "appels", "deliveries": "messages", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
-    "awaits_factor": "second facteur attendu",
-    "number": "n°", "first_seal": "à partir du sceau n°",
-    "why": "raison", "reason": "raison",
-}  # fmt: skip
-"""The name of each datum, in the order of a sentence. One that is not here is for who reads the chain itself."""
-
-
-_NAMES_OF_FILTERS: Final[dict[str, str]] = {
-    "etat": "état", "verifications": "vérifications", "age": "depuis", "a": "à faire", "tri": "ordre",
-    "annee": "année", "departement": "département", "etablissement": "établissement", "uai": "établissement",
-    "demande": "demande", "etape": "étape", "motif": "motif", "genre": "genre", "vue": "vue", "jour": "jour",
-    "du": "depuis le", "au": "jusqu'au", "nom": "nom", "mots": "mots",
-    "type": "type", "surprises": "surprises seules", "sujet": "sujet", "personne": "personne", "n": "n°",
-    "states": "état", "name": "nom", "late": "en retard", "year": "année", "who": "personne", "about": "sujet",
-    "kind": "genre", "since": "depuis le", "until": "jusqu'au", "search": "mots", "on": "jour", "from": "du",
-    "to": "au", "stage": "étape", "reference": "demande", "pupils": "élèves", "closed": "fermés", "all": "tous",
-}  # fmt: skip
-
-
-_TOLD_AT_ZERO: Final = ("rows", "lines", "refused", "token")
-"""The numbers that say something at 0; the others are left out, as what was not the case is."""
-
-
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-Shown = tuple[str, str]
-"""The French name of a datum, and its value in words."""
-
-
-READ_TOGETHER: Final = 500
-"""Events that are read together for a file."""
-
-
-OF_THE_PROOF: Final = (EventKind.ACTOR_NAMED,)
-"""The kinds that come with others and say nothing by themselves: shown to who asks for them (R109)."""
-
-
-A: Final = SECURITY_ADDRESSES
-
-
-_NOTES: Final = {"why": "raison", "address": "adresse fixée"}
-"""The French names of the free texts beside these events."""
 
 
 class LimitName(Labelled):

@@ -28,8 +28,8 @@ from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REQUEST
 from workflow.engine.engine import Engine
 from workflow.engine.loader import Loader
-from workflow.settings.codes import ExportSettings
 from workflow.settings.sections import spellings
+from workflow.settings.services import ExportSettings
 
 _DONE: Final = {
     RemovalOutcome.REMOVED: "Clé supprimée le {at} par {by}",

@@ -49,9 +49,7 @@ from workflow.settings.sections import RetentionSettings
 ERASED_NAME: Final = "Identité effacée"
 """The nom of an erased request, which every page, list and file shows in its place."""
 
-
 ERASED_TEXT: Final = "(effacé)"
-
 
 BLANK_REQUEST: Final[dict[str, Any]] = {
     "nom": ERASED_NAME, "drane": "nothing",
@@ -62,29 +60,87 @@ BLANK_REQUEST: Final[dict[str, Any]] = {
 }  # fmt: skip
 """The values that an erased request bears instead of what was personal."""
 
-
 BLANK_MAIL: Final[dict[str, Any]] = {
     "recipient": ERASED_TEXT, "subject": ERASED_TEXT, "body": ERASED_TEXT, "context": "",
     **dict.fromkeys(("html", "papers", "last_reply", "disputed"), None),
 }  # fmt: skip
 
-
 _REVOKED: Final[ColumnElement[str]] = literal_column("'revoked'")
 """Written out, never bound: a partial index serves only a condition that it can recognise."""
-
 
 REQUESTS_AT_ONCE: Final = 200
 """Requests erased in one transaction."""
 
-
 _OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader", "rupn")
 """The roles in the key of an actor that is a person: ``chef:UAI:name``, ``operator:address``, ``rupn:`` a digest."""
 
-
 _NOTE_KEY: Final = (NOTE.c.stream, NOTE.c.seq, NOTE.c.field)
 
-
 _STREAMED: Final = {"yield_per": 2000}
+
+IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
+    # a code of this software, a state, a number, a date in words
+    "delegation_request": frozenset(
+        ("reference", "uai", "school_year", "state", "charter_version", "listing_outcome", "delegation_outcome",
+         "extends", "renews", "acted_on_behalf", "checks", "drane", "last_trigger", "written_by",
+         "chain_head")
+    ),
+    "request_word": frozenset(("reference",)),
+    "event": frozenset(("stream", "kind", "from_state", "to_state", "role", "canonical", "hash")),  # R64
+    "event_note": frozenset(("stream", "field")),
+    "private_note": frozenset(("reference",)),
+    "assignment": frozenset(("reference",)),
+    "removal_task": frozenset(("reference", "kind", "outcome")),
+    "removal_call": frozenset(("reference", "stage")),
+    "change_report": frozenset(("reference", "change", "settlement")),
+    "drane_transmission_line": frozenset(("reference", "what")),
+    "outgoing_mail": frozenset(("kind", "audience", "uai", "reference", "stage", "lease_token", "message_id", "fault",
+                                "seal_id")),
+    "mail_request": frozenset(("reference",)),
+    # codes and numbers: a RUPN whom an endpoint is told of is read when the message leaves
+    "webhook_delivery": frozenset(("endpoint", "webhook_id", "kind", "reference", "payload", "stage", "answer")),
+    "webhook_endpoint": frozenset(("name", "gone_setting", "answer")),
+    "evidence_entry": frozenset(("kind", "uai", "application")),
+    "evidence_import": frozenset(("kind", "digest")),  # of a whole file
+    # the open directory's data on a public establishment
+    "establishment": frozenset(("uai", "nom", "kind", "commune", "departement", "mailbox", "set_mailbox", "telephone",
+                                "departement_name", "nature", "chef_civility", "siret")),
+    "stand_in": frozenset(("uai", "kind")),
+    "access_token": frozenset(("digest", "role", "scope")),  # digests of random secrets
+    "sign_in_link": frozenset(("digest", "role", "joins", "code_digest")),
+    "web_session": frozenset(("digest", "role", "method", "provider", "ended_by")),
+    "recovery_code": frozenset(("digest",)),
+    "substitution": frozenset(("role", "ended_by")),
+    "identity_binding": frozenset(("uai", "provider", "role")),
+    "kept_form": frozenset(("digest", "session")),
+    "delegation_claim": frozenset(("reference", "application")),
+    "staged_import": frozenset(("digest", "kind")),
+    "idempotency_key": frozenset(("trigger", "key", "reference")),
+    "try_count": frozenset(("limit_name",)),
+    "security_address": frozenset(("stream",)),
+    "seal": frozenset(("id", "reference", "erased_why")),
+    "relay_pause": frozenset(("fault",)),
+    "code_batch": frozenset(("key", "download_key")),
+    "code_batch_request": frozenset(("reference", "reason")),
+    "column_choice": frozenset(("kind", "titles", "places")),
+    # what the installation knows of itself, and numbers
+    "installation": frozenset(("key_check", "chain_head")),
+    "journal_seal": frozenset(("text", "signature")),
+    "journal_seal_head": frozenset(("stream", "hash")),
+    "journal_signing_key": frozenset(("public",)),
+    "counter": frozenset(("school_year",)),
+    "occurrence": frozenset(("key",)),
+    "year_end": frozenset(("school_year", "held_why")),
+    "node": frozenset(("host",)),
+    "machine_counter": frozenset(("host", "boot")),
+    "clock_hold": frozenset(("fault",)),
+    "activation_count": frozenset(("place", "departement")),
+    "daily_figure": frozenset(("school_year", "departement")),
+    "handover_delay": frozenset(("school_year", "departement")),
+    "figure_place": frozenset(("uai", "departement")),
+    "figure_progress": frozenset(("rules",)),
+}  # fmt: skip
+"""The columns that say nothing of a person, by table."""
 
 
 class Erased(Labelled):
@@ -460,68 +516,3 @@ PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
     "relay_pause": {"reply": Fate.BY_ITSELF},
 }  # fmt: skip
 """The columns that say something of a person, by table."""
-
-
-IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
-    # a code of this software, a state, a number, a date in words
-    "delegation_request": frozenset(
-        ("reference", "uai", "school_year", "state", "charter_version", "listing_outcome", "delegation_outcome",
-         "extends", "renews", "acted_on_behalf", "checks", "drane", "last_trigger", "written_by",
-         "chain_head")
-    ),
-    "request_word": frozenset(("reference",)),
-    "event": frozenset(("stream", "kind", "from_state", "to_state", "role", "canonical", "hash")),  # R64
-    "event_note": frozenset(("stream", "field")),
-    "private_note": frozenset(("reference",)),
-    "assignment": frozenset(("reference",)),
-    "removal_task": frozenset(("reference", "kind", "outcome")),
-    "removal_call": frozenset(("reference", "stage")),
-    "change_report": frozenset(("reference", "change", "settlement")),
-    "drane_transmission_line": frozenset(("reference", "what")),
-    "outgoing_mail": frozenset(("kind", "audience", "uai", "reference", "stage", "lease_token", "message_id", "fault",
-                                "seal_id")),
-    "mail_request": frozenset(("reference",)),
-    # codes and numbers: a RUPN whom an endpoint is told of is read when the message leaves
-    "webhook_delivery": frozenset(("endpoint", "webhook_id", "kind", "reference", "payload", "stage", "answer")),
-    "webhook_endpoint": frozenset(("name", "gone_setting", "answer")),
-    "evidence_entry": frozenset(("kind", "uai", "application")),
-    "evidence_import": frozenset(("kind", "digest")),  # of a whole file
-    # the open directory's data on a public establishment
-    "establishment": frozenset(("uai", "nom", "kind", "commune", "departement", "mailbox", "set_mailbox", "telephone",
-                                "departement_name", "nature", "chef_civility", "siret")),
-    "stand_in": frozenset(("uai", "kind")),
-    "access_token": frozenset(("digest", "role", "scope")),  # digests of random secrets
-    "sign_in_link": frozenset(("digest", "role", "joins", "code_digest")),
-    "web_session": frozenset(("digest", "role", "method", "provider", "ended_by")),
-    "recovery_code": frozenset(("digest",)),
-    "substitution": frozenset(("role", "ended_by")),
-    "identity_binding": frozenset(("uai", "provider", "role")),
-    "kept_form": frozenset(("digest", "session")),
-    "delegation_claim": frozenset(("reference", "application")),
-    "staged_import": frozenset(("digest", "kind")),
-    "idempotency_key": frozenset(("trigger", "key", "reference")),
-    "try_count": frozenset(("limit_name",)),
-    "security_address": frozenset(("stream",)),
-    "seal": frozenset(("id", "reference", "erased_why")),
-    "relay_pause": frozenset(("fault",)),
-    "code_batch": frozenset(("key", "download_key")),
-    "code_batch_request": frozenset(("reference", "reason")),
-    "column_choice": frozenset(("kind", "titles", "places")),
-    # what the installation knows of itself, and numbers
-    "installation": frozenset(("key_check", "chain_head")),
-    "journal_seal": frozenset(("text", "signature")),
-    "journal_seal_head": frozenset(("stream", "hash")),
-    "journal_signing_key": frozenset(("public",)),
-    "counter": frozenset(("school_year",)),
-    "occurrence": frozenset(("key",)),
-    "year_end": frozenset(("school_year", "held_why")),
-    "node": frozenset(("host",)),
-    "machine_counter": frozenset(("host", "boot")),
-    "clock_hold": frozenset(("fault",)),
-    "activation_count": frozenset(("place", "departement")),
-    "daily_figure": frozenset(("school_year", "departement")),
-    "handover_delay": frozenset(("school_year", "departement")),
-    "figure_place": frozenset(("uai", "departement")),
-    "figure_progress": frozenset(("rules",)),
-}  # fmt: skip
-"""The columns that say nothing of a person, by table."""

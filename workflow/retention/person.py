@@ -38,11 +38,31 @@ from workflow.retention.erasure import (
 
 _HAS_ENDED: Final = SUBSTITUTION.c.ended_at.is_not(None)
 
-
 _CHEF_ROLES: Final = ("chef", "deputy")
 
-
 _SUBSTITUTION_SIDES: Final = (("giver", "giver_name"), ("substitute", "substitute_name"))
+
+# All that is kept on one person, as they may ask to be told (R111).
+
+Fact = tuple[str, object]
+"""A label in French, and what is kept under it."""
+
+_OF_REQUEST: Final = {
+    "uai": "établissement", "school_year": "année scolaire", "nom": "nom", "prenom": "prénom", "mail": "adresse",
+    "created_at": "déclarée le", "changed_at": "dernière action le", "chef_name": "chef d'établissement",
+    "drane_declared_on": "déclaré à la DRANE le", "drane_sent_on": "transmis à la DRANE le",
+    "delegation_why": "raison de la délégation", "delegated_on": "délégué le", "charter_signed_on": "charte signée le",
+    "charter_version": "version de la charte", "listing_source": "source de la vérification de la liste",
+    "listing_checked_on": "liste vérifiée le", "delegation_source": "source de la vérification de la délégation",
+    "delegation_checked_on": "délégation vérifiée le", "code_issued_at": "code émis, ou clé étendue, le",
+    "handed_on": "code remis le", "expires_on": "expiration de la clé le", "last_actor": "dernière action par",
+}  # fmt: skip
+
+_OF_ENTRY: Final = {
+    "uai": "établissement", "nom": "nom", "prenom": "prénom", "usage_name": "nom d'usage", "mail": "adresse",
+    "other_mails": "autres adresses", "application": "application", "author": "délégué par", "begins": "du",
+    "ends": "au", "recorded_on": "déclaré ou délégué le",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -397,32 +417,6 @@ def _chef_actors(connection: Connection) -> Iterator[tuple[int, list[str], set[s
         uais, _, names = rest.partition(":")
         if role in _CHEF_ROLES and names:
             yield number, uais.split(","), {chef_key(name) for name in names.split(">")}
-
-
-# All that is kept on one person, as they may ask to be told (R111).
-
-
-Fact = tuple[str, object]
-"""A label in French, and what is kept under it."""
-
-
-_OF_REQUEST: Final = {
-    "uai": "établissement", "school_year": "année scolaire", "nom": "nom", "prenom": "prénom", "mail": "adresse",
-    "created_at": "déclarée le", "changed_at": "dernière action le", "chef_name": "chef d'établissement",
-    "drane_declared_on": "déclaré à la DRANE le", "drane_sent_on": "transmis à la DRANE le",
-    "delegation_why": "raison de la délégation", "delegated_on": "délégué le", "charter_signed_on": "charte signée le",
-    "charter_version": "version de la charte", "listing_source": "source de la vérification de la liste",
-    "listing_checked_on": "liste vérifiée le", "delegation_source": "source de la vérification de la délégation",
-    "delegation_checked_on": "délégation vérifiée le", "code_issued_at": "code émis, ou clé étendue, le",
-    "handed_on": "code remis le", "expires_on": "expiration de la clé le", "last_actor": "dernière action par",
-}  # fmt: skip
-
-
-_OF_ENTRY: Final = {
-    "uai": "établissement", "nom": "nom", "prenom": "prénom", "usage_name": "nom d'usage", "mail": "adresse",
-    "other_mails": "autres adresses", "application": "application", "author": "délégué par", "begins": "du",
-    "ends": "au", "recorded_on": "déclaré ou délégué le",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

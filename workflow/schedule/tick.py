@@ -61,7 +61,7 @@ from workflow.schedule.reminders import (
     reminders_key,
     reminders_page,
 )
-from workflow.settings.monitoring import WebhooksSettings
+from workflow.settings.services import WebhooksSettings
 from workflow.spreadsheets.columns import delete_old_staged_imports
 from workflow.webhooks.queue import forget_old as forget_old_deliveries
 from workflow.year_end.service import YearEnds, YearEndStatus

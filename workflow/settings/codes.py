@@ -9,158 +9,44 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from itertools import islice
 from math import log2
 from string import ascii_letters, digits, printable
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from notifications.settings import OneLine, Section, refusal
 from states.model import LONGEST_CODE
-from states.vocabulary import RemovalKind
-from workflow.settings.infrastructure import AllowedHosts, HostOrNetwork, checked_url, require_callable, url_parts
-
-# The settings of the removals: their export, and the calls of the connector (R48, R80, R83, R84).
-
-
-def _signed_url(text: str) -> str:
-    parts = url_parts(text)
-    if parts.username is not None or parts.password is not None:
-        raise refusal("un mot de passe n'a pas sa place dans l'adresse : l'appel est signé par le secret connector-key")
-    return checked_url(text)
-
-
-SignedUrl = Annotated[str, AfterValidator(_signed_url), Field(json_schema_extra={"pattern": "^https?://"})]
-
-
-ALLOW: Final = "removals.connector.allow"
-
-
-class ConnectorSettings(Section):
-    """The calls to the ODA server; none is made while ``url`` is null."""
-
-    allow: tuple[HostOrNetwork, ...] = Field(
-        (), description="Serveurs privés que l'on peut appeler : noms, adresses ou réseaux, comme 10.1.2.0/24."
-    )
-    url: SignedUrl | None = Field(
-        None,
-        description="L'adresse, en https, à laquelle chaque retrait est demandé au serveur ODA ; null : aucun appel."
-        " La clé qui signe est le secret connector-key.",
-    )
-    timeout_seconds: int = Field(20, ge=1, le=120, description="Durée la plus longue d'un appel, en secondes.")
-    max_attempts: int = Field(8, ge=1, le=50, description="Essais avant de rendre un retrait aux opérateurs.")
-    kinds: tuple[RemovalKind, ...] = Field(
-        tuple(RemovalKind),
-        min_length=1,
-        description="Les retraits demandés : remove_rights (une clé existe), key_enabled (une clé a pu être activée).",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _may_be_called(cls, url: str | None, info: ValidationInfo) -> str | None:
-        if url is not None and "allow" in info.data:
-            require_callable(url, AllowedHosts(info.data["allow"]), ALLOW)
-        return url
-
-    @property
-    def allowed(self) -> AllowedHosts:
-        """The private hosts that are listed."""
-        return AllowedHosts(self.allow)
-
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-
-
-_MEDIA = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*/[A-Za-z0-9][A-Za-z0-9.+-]*")
-
-
-def _filename(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise refusal(
-            f"« {text} » n'est pas un nom de fichier simple",
-            "des lettres sans accent, des chiffres, des points, des tirets : retraits.csv",
-        )
-    return text
-
-
-def _media_type(text: str) -> str:
-    if not _MEDIA.fullmatch(text):
-        raise refusal(f"« {text} » n'est pas un type de fichier", "text/csv, application/json ou application/xml")
-    return text.lower()
-
-
-Filename = Annotated[str, AfterValidator(_filename)]
-
-
-class ExportSettings(Section):
-    """The name and the form of the export of the removals to do (R83)."""
-
-    filename: Filename = Field("retraits.csv", description="Nom du fichier que l'on télécharge (R83).")
-    media_type: Annotated[str, AfterValidator(_media_type)] = Field(
-        "text/csv", description="Type du fichier, dit au navigateur (R83)."
-    )
-    encoding: Literal["utf-8-sig", "utf-8", "windows-1252"] = Field(
-        "utf-8-sig",
-        description="Codage du fichier : utf-8-sig commence par la marque que les tableurs attendent ; en windows-1252,"
-        " un caractère qui n'y est pas devient le plus proche (ł devient l), à défaut « ? », et c'est dit (R83).",
-    )
-    line_ends: Literal["crlf", "lf"] = Field(
-        "crlf", description="Fins de ligne du fichier : celles de Windows (crlf) ou d'Unix (lf) (R83)."
-    )
-
-
-class RemovalsSettings(Section):
-    """The follow-up of the removals of rights."""
-
-    late_after_days: int = Field(
-        15, ge=1, le=365, description="Jours après lesquels un retrait encore ouvert est dit en retard (R80)."
-    )
-    export: ExportSettings = Field(
-        default_factory=ExportSettings, description="Le fichier des retraits à faire ; sa forme est un modèle (R83)."
-    )
-    connector: ConnectorSettings = Field(
-        default_factory=ConnectorSettings, description="Le connecteur, qui demande les retraits au serveur ODA (R84)."
-    )
-
+from workflow.settings.services import ExportSettings, Filename
 
 MOST_TRIES: Final = 10_000
 """Texts that are written before a code is given up: a form that the settings accepted needs a few hundred at most."""
 
-
 SHORTEST: Final = 4
 
-
 _TRIED: Final = 2_000
-
 
 _ENOUGH: Final = 3
 """Texts tried for one length and one alphabet when the settings are read, and how many must have the form."""
 
-
 _SAMPLE: Final = 200
-
 
 CAPITALS: Final = "ACDEFHJKLMNPRTUVWXY"
 
-
 SMALL: Final = "acdefhjkmnprtuvwxy"
-
 
 DIGITS: Final = "34679"
 """Without 0 (O), 1 (l, I), 2 (Z), 5 (S), 8 (B), nor the letters for which they are taken; b and G look like 6, g and q
 like 9, Q like O."""
 
-
 _CLEAR: Final = CAPITALS + SMALL + DIGITS
-
 
 _ALPHABETS: Final = (CAPITALS + DIGITS, SMALL + DIGITS, _CLEAR, ascii_letters + digits)
 """From the best: one case alone first, for c and C are told apart by their size only."""
 
-
 _SIGNS: Final = printable[:94]
 """The signs of a keyboard, less the spaces."""
-
 
 _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
     "CATEGORY_DIGIT": str.isdigit, "CATEGORY_NOT_DIGIT": lambda sign: not sign.isdigit(),
@@ -169,13 +55,10 @@ _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
     "CATEGORY_SPACE": str.isspace, "CATEGORY_NOT_SPACE": lambda sign: not sign.isspace(),
 }  # fmt: skip
 
-
 _parser: Final = import_module("re._parser")  # the tree of an expression, which re itself compiles
-
 
 Part = str | list[str] | tuple[str, Any]
 """A text as it is, the signs among which one is drawn, or a ``branch`` or ``repeat`` with its own parts."""
-
 
 MOST_WAYS: Final = 10_000
 """Ways to read one text that an expression may leave: each is tried before a text is refused."""
@@ -200,7 +83,8 @@ class CodeDrawer:
         for self.length in range(min(length, longest), max(SHORTEST, shortest) - 1, -1):
             for alphabet in _ALPHABETS if has_letters else (digits,):
                 self._parts = _compiled(tree, alphabet, self.length)
-                if self._is_drawable():
+                written = (attempt for _ in range(_TRIED) if (attempt := self._attempt()))
+                if len(list(islice(written, _ENOUGH))) == _ENOUGH:
                     return
         raise NothingToDraw(f"aucun code de {SHORTEST} à {length} signes, tirés au hasard, n'a cette forme")
 
@@ -219,14 +103,6 @@ class CodeDrawer:
             if attempt := self._attempt():
                 sample.append(attempt[1])
         return int(sum(sample) / len(sample) + log2(len(sample) / tries)) if sample else 0
-
-    def _is_drawable(self) -> bool:
-        count = 0
-        for _ in range(_TRIED):
-            count += self._attempt() is not None
-            if count == _ENOUGH:
-                return True
-        return False
 
     def _attempt(self) -> tuple[str, float] | None:
         """A text written along the form, with the bits of its drawing; None when it has not the form."""
@@ -263,12 +139,6 @@ def expression_problem(text: str, longest: int) -> str | None:
     return "cette expression accepte un code vide" if pattern.fullmatch("") else None
 
 
-def _regular_expression(text: str) -> str:
-    if problem := expression_problem(text, LONGEST_CODE):
-        raise refusal(problem, "^[A-Za-z0-9]{4,16}$")
-    return text
-
-
 class CodeFileSettings(ExportSettings):
     """The name and the form of the file of drawn codes, for the ODA server's console (R97)."""
 
@@ -299,7 +169,7 @@ class CodeSettings(Section):
         default_factory=CodeFileSettings,
         description="Le fichier des codes tirés ; sa forme est le modèle exports/codes.j2 (R97).",
     )
-    format: Annotated[str, AfterValidator(_regular_expression)] = Field(
+    format: str = Field(
         "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
     )
     example: OneLine = Field(
@@ -316,6 +186,13 @@ class CodeSettings(Section):
     keep_days: int = Field(30, ge=1, le=366, description="Jours après lesquels un code est effacé (R61).")
 
     _drawer: CodeDrawer | None = PrivateAttr(default=None)
+
+    @field_validator("format")
+    @classmethod
+    def _is_an_expression(cls, text: str) -> str:
+        if problem := expression_problem(text, LONGEST_CODE):
+            raise refusal(problem, "^[A-Za-z0-9]{4,16}$")
+        return text
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Self:
@@ -416,26 +293,22 @@ def _is_in(sign: str, item: str, content: Any) -> bool:
 
 
 def _ways(tree: Any, longest: int) -> int:
-    """In how many ways the parts of an expression can share a text; never less, and no more than it takes to refuse."""
+    """Count the ways in which the parts of an expression can share a text; never less, and no more than refuses it."""
     ways = 1
     for operation, value in tree:
-        ways = min(ways * _ways_of(str(operation), value, longest), MOST_WAYS + 1)
+        match str(operation):
+            case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN" | "AT" | "GROUPREF":
+                of_part = 1
+            case "BRANCH":
+                of_part = sum(_ways(branch, longest) for branch in value[1])
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                least, most, repeated = value
+                once = _ways(repeated, longest)
+                times = range(min(int(least), longest), min(int(most), longest) + 1)
+                of_part = sum(min(once**count, MOST_WAYS + 1) for count in times)
+            case "SUBPATTERN" | "ASSERT" | "ASSERT_NOT":
+                of_part = _ways(value[-1], longest)
+            case _:  # what few know is easily mistaken
+                of_part = MOST_WAYS + 1
+        ways = min(ways * of_part, MOST_WAYS + 1)
     return ways
-
-
-def _ways_of(operation: str, value: Any, longest: int) -> int:
-    match operation:
-        case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN" | "AT" | "GROUPREF":
-            return 1
-        case "BRANCH":
-            return sum(_ways(branch, longest) for branch in value[1])
-        case "MAX_REPEAT" | "MIN_REPEAT":
-            least, most, repeated = value
-            ways, total = _ways(repeated, longest), 0
-            for times in range(min(int(least), longest), min(int(most), longest) + 1):
-                total += min(ways**times, MOST_WAYS + 1)
-            return total
-        case "SUBPATTERN" | "ASSERT" | "ASSERT_NOT":
-            return _ways(value[-1], longest)
-        case _:  # what few know is easily mistaken
-            return MOST_WAYS + 1

@@ -1,4 +1,4 @@
-"""The whole of ``config.yaml``, section by section."""
+"""The whole of ``config.yaml``, section by section; its JSON Schema, with which an editor completes and checks it."""
 
 import json
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from notifications.settings import MailSettings, Section, refusal
 from states.school_calendar import EndRule, SchoolCalendar, SchoolDays
-from workflow.settings.codes import CodeSettings, RemovalsSettings
-from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
-from workflow.settings.monitoring import (
+from workflow.settings.codes import CodeSettings
+from workflow.settings.infrastructure import (
+    DatabaseSettings,
     MonitoringSettings,
+    PortalSettings,
     SealSettings,
     SecurityContactSettings,
     SecurityLog,
-    WebhooksSettings,
 )
 from workflow.settings.school_calendar import (
     END_RULES,
@@ -26,7 +26,6 @@ from workflow.settings.school_calendar import (
     HolidaysSettings,
     RemindersSettings,
     SchoolYearSettings,
-    Timezone,
     month_day,
     school_days,
     summer_starts,
@@ -51,14 +50,27 @@ from workflow.settings.sections import (
     SecretsSettings,
     TemplatesSettings,
 )
+from workflow.settings.services import RemovalsSettings, WebhooksSettings
 from workflow.settings.sign_in import SignInSettings
+
+TITLE = "Réglages d'ODA délégations"
+
+DESCRIPTION = "Le fichier config.yaml d'une académie. Produit à partir du code : ne pas le modifier à la main."
+
+_HERE = Path(__file__).resolve()
+
+_PACKAGED = _HERE.with_name("starter.yaml")
+
+_CHECKOUT = _HERE.parents[2] / "config.yaml"
+
+SCHEMA_NAME = "config.schema.json"
 
 
 class Settings(Section):
     """The decisions of an académie; immutable. Made by ``load_settings``, or from plain values in a test."""
 
     academie: AcademieSettings = Field(description="L'académie que ce service dessert.")
-    timezone: Timezone = Field("Europe/Paris", description="Fuseau dans lequel une journée finit (R23).")
+    timezone: str = Field("Europe/Paris", description="Fuseau dans lequel une journée finit (R23).")
     database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="La base de données.")
     secrets: SecretsSettings = Field(
         default_factory=SecretsSettings, description="Où sont les secrets ; aucun n'est dans ce fichier."
@@ -138,6 +150,16 @@ class Settings(Section):
 
     _source: Path | None = PrivateAttr(default=None)
     _overrides: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, LookupError):
+            message = f"« {name} » n'est pas un fuseau horaire"
+            raise refusal(message, "par exemple Europe/Paris ou Indian/Reunion") from None
+        return name
 
     @field_validator("school_year")
     @classmethod
@@ -226,27 +248,6 @@ class Settings(Section):
         """The académie's days off under these settings (R77)."""
         academie = self.academie
         return school_days(self.holidays, academie.departements, academie.zone, self.school_year.rentree_dates)
-
-
-# The JSON Schema of ``config.yaml``: an editor completes and checks the file with it.
-
-
-TITLE = "Réglages d'ODA délégations"
-
-
-DESCRIPTION = "Le fichier config.yaml d'une académie. Produit à partir du code : ne pas le modifier à la main."
-
-
-_HERE = Path(__file__).resolve()
-
-
-_PACKAGED = _HERE.with_name("starter.yaml")
-
-
-_CHECKOUT = _HERE.parents[2] / "config.yaml"
-
-
-SCHEMA_NAME = "config.schema.json"
 
 
 class _WithoutTitles(GenerateJsonSchema):

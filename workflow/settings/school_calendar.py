@@ -1,4 +1,7 @@
-"""The settings of the school year: campaign, end, holidays and reminders (R20, R22, R77 to R79, R81)."""
+"""The settings of the school year: campaign, end, holidays and reminders (R20, R22, R77 to R79, R81).
+
+School and public holidays come from two packages, which are read only when a day is asked about.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +9,6 @@ from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Annotated, Final, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -24,14 +26,43 @@ from states.french import day as french_day
 from states.model import MonthDay
 from states.school_calendar import EndRule, Period, SchoolDays, SchoolYear, year_around
 
-# School and public holidays, from two packages that are read only when a day is asked about (R22, R77).
-
-
 _SUBDIVISIONS: Final = {
     "57": "57", "67": "6AE", "68": "6AE", "971": "971", "972": "972", "973": "973", "974": "974", "975": "PM",
     "976": "976", "977": "BL", "978": "MF", "984": "TF", "986": "WF", "987": "PF", "988": "NC",
 }  # fmt: skip
 """The départements whose public holidays are not those of all France, as the package holidays calls them."""
+
+Zone = Literal["A", "B", "C"]
+
+_DAY: Final = timedelta(days=1)
+
+_FULL_SUMMER: Final = timedelta(days=28)
+
+_SEASONS: Final = (
+    ((10, 1), (11, 5)), ((12, 10), (12, 31)), ((1, 25), (3, 14)), ((3, 15), (5, 10)), ((6, 15), (7, 31)),
+)  # fmt: skip
+"""The days between which the holidays of autumn, Christmas, winter, spring and summer begin, in every zone."""
+
+_SHORTEST: Final = timedelta(days=8)
+
+DAY_PATTERN = "(0[1-9]|[12][0-9]|3[01])"
+
+MAX_DELAYS: Final = 10
+
+Delays = tuple[int, ...]
+
+RENTREE_BETWEEN: tuple[MonthDay, MonthDay] = ((8, 1), (10, 15))
+
+END_BETWEEN: tuple[MonthDay, MonthDay] = ((5, 1), (10, 31))
+
+END_RULES = {"eve_of_rentree": EndRule.EVE_OF_RENTREE, "summer_start": EndRule.SUMMER_START}
+
+Notice = Annotated[int, Field(ge=1, le=120)]
+
+_FIRST, _LAST = (8, 1), (9, 30)
+"""A year's holidays lie from 1 August before its first day to 30 September after its last: overseas included."""
+
+Delay = Annotated[int, Field(ge=1, le=365)]
 
 
 @lru_cache
@@ -56,24 +87,6 @@ def ascension(calendar_year: int) -> date:
     from holidays import country_holidays
 
     return country_holidays("FR", years=calendar_year).get_named("Ascension")[0]
-
-
-Zone = Literal["A", "B", "C"]
-
-
-_DAY: Final = timedelta(days=1)
-
-
-_FULL_SUMMER: Final = timedelta(days=28)
-
-
-_SEASONS: Final = (
-    ((10, 1), (11, 5)), ((12, 10), (12, 31)), ((1, 25), (3, 14)), ((3, 15), (5, 10)), ((6, 15), (7, 31)),
-)  # fmt: skip
-"""The days between which the holidays of autumn, Christmas, winter, spring and summer begin, in every zone."""
-
-
-_SHORTEST: Final = timedelta(days=8)
 
 
 @lru_cache
@@ -166,17 +179,6 @@ class SchoolHolidays(Mapping[SchoolYear, tuple[Period, ...]]):
         return len({*self.from_settings, *self._zone})
 
 
-DAY_PATTERN = "(0[1-9]|[12][0-9]|3[01])"
-
-
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise refusal(f"« {name} » n'est pas un fuseau horaire", "par exemple Europe/Paris ou Indian/Reunion") from None
-    return name
-
-
 def month_day(text: str) -> MonthDay:
     """Read ``09-30`` as (9, 30). Raises ValueError when no such day comes every year."""
     read = datetime.strptime(f"2001-{text}", "%Y-%m-%d")  # noqa: DTZ007  2001 has no 29 February
@@ -226,17 +228,7 @@ Year = Annotated[
     PlainSerializer(str),
 ]
 
-
 Day = Annotated[date, BeforeValidator(_day)]
-
-
-Timezone = Annotated[str, AfterValidator(_timezone)]
-
-
-MAX_DELAYS: Final = 10
-
-
-Delays = tuple[int, ...]
 
 
 def _in_order(*, descending: bool, example: str) -> Callable[[Delays], Delays]:
@@ -251,27 +243,7 @@ def _in_order(*, descending: bool, example: str) -> Callable[[Delays], Delays]:
 
 Ascending: Final = AfterValidator(_in_order(descending=False, example="[7, 14, 30], ou [] pour aucun rappel"))
 
-
 Descending: Final = AfterValidator(_in_order(descending=True, example="[30, 7], ou [] pour aucune annonce"))
-
-
-RENTREE_BETWEEN: tuple[MonthDay, MonthDay] = ((8, 1), (10, 15))
-
-
-END_BETWEEN: tuple[MonthDay, MonthDay] = ((5, 1), (10, 31))
-
-
-END_RULES = {"eve_of_rentree": EndRule.EVE_OF_RENTREE, "summer_start": EndRule.SUMMER_START}
-
-
-def _end_rule(text: str) -> str:
-    if text in END_RULES:
-        return text
-    try:
-        return month_day_within("06-01", "10-31")(text)
-    except PydanticCustomError as error:
-        allowed = f"eve_of_rentree, summer_start, ou {(error.context or {})['allowed']}"
-        raise refusal(error.message(), allowed) from None
 
 
 def _outside(
@@ -288,16 +260,6 @@ CampaignDay = Annotated[
     str,
     AfterValidator(month_day_within("03-01", "10-31")),
     Field(json_schema_extra={"pattern": f"^(0[3-9]|10)-{DAY_PATTERN}$"}),
-]
-
-
-Notice = Annotated[int, Field(ge=1, le=120)]
-
-
-End = Annotated[
-    str,
-    AfterValidator(_end_rule),
-    Field(json_schema_extra={"pattern": f"^(eve_of_rentree|summer_start|(0[6-9]|10)-{DAY_PATTERN})$"}),
 ]
 
 
@@ -326,7 +288,9 @@ class CampaignSettings(Section):
 class SchoolYearSettings(Section):
     """The rule that ends a school year (R22), and its notices beforehand (R78)."""
 
-    end: End = Field(
+    end: Annotated[
+        str, Field(json_schema_extra={"pattern": f"^(eve_of_rentree|summer_start|(0[6-9]|10)-{DAY_PATTERN})$"})
+    ] = Field(
         "eve_of_rentree",
         description="Fin de l'année : eve_of_rentree (veille de la rentrée des élèves), summer_start (début des"
         " vacances d'été de la zone) ou un jour « mois-jour » comme 09-30 (R22).",
@@ -346,6 +310,17 @@ class SchoolYearSettings(Section):
         " [] : jamais (R78).",
     )
 
+    @field_validator("end")
+    @classmethod
+    def _is_an_end(cls, text: str) -> str:
+        if text in END_RULES:
+            return text
+        try:
+            return month_day_within("06-01", "10-31")(text)
+        except PydanticCustomError as error:
+            allowed = f"eve_of_rentree, summer_start, ou {(error.context or {})['allowed']}"
+            raise refusal(error.message(), allowed) from None
+
     @field_validator("rentree_dates")
     @classmethod
     def _rentrees_in_season(cls, days: dict[SchoolYear, date]) -> dict[SchoolYear, date]:
@@ -359,10 +334,6 @@ class SchoolYearSettings(Section):
         if problems := list(_outside(days, END_BETWEEN, "la fin de", shift=1)):
             raise refusals(problems)
         return days
-
-
-_FIRST, _LAST = (8, 1), (9, 30)
-"""A year's holidays lie from 1 August before its first day to 30 September after its last: overseas included."""
 
 
 class PeriodSettings(Section):
@@ -440,23 +411,6 @@ def school_days(
     )
 
 
-_HOURS = "de 0 à 20, sauf 2"
-
-
-def _hour_of_every_day(hour: int) -> int:
-    if hour == 2:
-        raise refusal("cette heure n'existe pas une nuit de mars, et revient deux fois une nuit d'octobre", _HOURS)
-    return hour
-
-
-Delay = Annotated[int, Field(ge=1, le=365)]
-
-
-Hour = Annotated[
-    int, Field(ge=0, le=20), AfterValidator(_hour_of_every_day), Field(json_schema_extra={"not": {"const": 2}})
-]
-
-
 class RemindersSettings(Section):
     """One reminder for each delay, in days, on school days only (R79)."""
 
@@ -471,8 +425,19 @@ class RemindersSettings(Section):
         max_length=MAX_DELAYS,
         description="Jours après lesquels un code dont la remise n'est pas confirmée est rappelé ; [] : jamais (R79).",
     )
-    hour: Hour = Field(
+    hour: int = Field(
         8,
+        ge=0,
+        le=20,
+        json_schema_extra={"not": {"const": 2}},
         description="Heure de l'académie à partir de laquelle partent annonces, rappels, invitations et récapitulatifs,"
         " de 0 à 20, sauf 2.",
     )
+
+    @field_validator("hour")
+    @classmethod
+    def _comes_every_day(cls, hour: int) -> int:
+        if hour == 2:
+            message = "cette heure n'existe pas une nuit de mars, et revient deux fois une nuit d'octobre"
+            raise refusal(message, "de 0 à 20, sauf 2")
+        return hour

@@ -34,6 +34,9 @@ SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SIGNING_KEY, SMTP_PASSWORD, DATABASE_PASS
 
 MAX_BYTES = 65536
 
+SHORTEST_GATE_SECRET = 24
+"""Characters of the secret shared with the gate: whoever reaches the portal may try as many as they want."""
+
 
 class SecretError(Exception):
     """A secret cannot be used; the message says why and what to do, in French, and never quotes it."""
@@ -89,10 +92,6 @@ class Secrets:
         if variable in self.environ:
             return None
         return Path(self.environ.get(f"{variable}_FILE") or self.directory / name)
-
-
-SHORTEST_GATE_SECRET = 24
-"""Characters of the secret shared with the gate: whoever reaches the portal may try as many as they want."""
 
 
 def gate_secrets_of(secret: SecretStr) -> tuple[bytes, ...]:

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from notifications.delivery.message import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
-from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
+from notifications.settings import MailAddress, OneLine, Section, matching, refusal, refusals
 from states.validation import MailDomains, code_of_departement, fold, fold_mail
 
 _DRANE_COLUMNS = (
@@ -21,8 +20,6 @@ _DRANE_COLUMNS = (
 ResourceKind = Literal["affiche", "flyer", "diaporama", "vidéo", "infographie", "courrier", "guide"]
 
 _CORSICA_AND_OVERSEAS = re.compile(r"2[AB]|620|720|9[78]\d")
-
-_DOMAIN = re.compile(r"[a-z0-9*](?:[a-z0-9*.-]*[a-z0-9*])?\.[a-z]{2,}")
 
 
 def spellings(departement: str) -> list[str]:
@@ -167,6 +164,8 @@ class FileSettings(Section):
     @field_validator("file")
     @classmethod
     def _can_be_joined(cls, value: str, info: ValidationInfo) -> str:
+        from notifications.delivery.message import MAX_BYTES, document_problem, megabytes
+
         if problem := document_problem(str(_folder(info) / value)):
             raise refusal(problem, f"le chemin d'un PDF lisible, de {megabytes(MAX_BYTES)} au plus")
         return value
@@ -184,6 +183,8 @@ class DocumentationSettings(Section):
     @field_validator("files")
     @classmethod
     def _can_go_in_one_mail(cls, value: tuple[FileSettings, ...], info: ValidationInfo) -> tuple[FileSettings, ...]:
+        from notifications.delivery.message import MAX_ALL_BYTES, megabytes
+
         names = [Path(document.file).name.casefold() for document in value]
         if twice := next(
             (document for document in value if names.count(Path(document.file).name.casefold()) > 1), None
@@ -308,20 +309,8 @@ def _departement(value: object) -> object:
         raise refusal(str(error), "par exemple 09, 31, 2A ou 974") from None
 
 
-def _academie_code(value: object) -> object:
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        return value
-    code = str(value).strip().zfill(2)
-    if not re.fullmatch("[0-9]{2}", code):
-        raise refusal(f"« {value} » n'est pas un code d'académie", "un nombre à deux chiffres, 16 pour Toulouse")
-    return code
-
-
 def _text_or_number(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 1}]})
-
-
-AcademieCode = Annotated[str, BeforeValidator(_academie_code), _text_or_number("^[0-9]{1,2}$")]
 
 
 Departement = Annotated[str, BeforeValidator(_departement), _text_or_number("^0{0,2}([0-9]{1,3}|2[ABab])$")]
@@ -331,7 +320,9 @@ class AcademieSettings(Section):
     """The académie that this installation serves."""
 
     nom: OneLine = Field(description="Nom de l'académie, tel qu'il est affiché.")
-    code: AcademieCode = Field(description="Code de l'académie dans l'annuaire, par exemple 16 pour Toulouse.")
+    code: Annotated[str, _text_or_number("^[0-9]{1,2}$")] = Field(
+        description="Code de l'académie dans l'annuaire, par exemple 16 pour Toulouse."
+    )
     zone: Literal["A", "B", "C"] | None = Field(
         None, description="Zone de vacances : A, B ou C ; null hors des zones (Corse, outre-mer)."
     )
@@ -339,24 +330,34 @@ class AcademieSettings(Section):
         min_length=1, description="Codes des départements de l'académie, comme 09, 31, 2A ou 974."
     )
 
-
-def _each_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple({fold_mail(address): address for address in reversed(addresses)}.values())[::-1]
-
-
-Addresses = Annotated[tuple[MailAddress, ...], AfterValidator(_each_once)]
-
-
-def _mail_domain(text: str) -> str:
-    domain = text.strip().casefold()
-    if not _DOMAIN.fullmatch(domain):
-        raise refusal(
-            f"« {text} » n'est pas un domaine d'adresses", "ac-toulouse.fr, ou ac-*.fr pour toutes les académies"
-        )
-    return domain
+    @field_validator("code", mode="before")
+    @classmethod
+    def _in_two_digits(cls, value: object) -> object:
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            return value
+        code = str(value).strip().zfill(2)
+        if not re.fullmatch("[0-9]{2}", code):
+            raise refusal(f"« {value} » n'est pas un code d'académie", "un nombre à deux chiffres, 16 pour Toulouse")
+        return code
 
 
-MailDomain = Annotated[str, AfterValidator(_mail_domain)]
+Addresses = Annotated[
+    tuple[MailAddress, ...],
+    AfterValidator(
+        lambda addresses: tuple({fold_mail(address): address for address in addresses[::-1]}.values())[::-1]
+    ),
+]
+"""Each once, as it was written first."""
+
+MailDomain = Annotated[
+    str,
+    matching(
+        r"(?ai)[a-z0-9*](?:[a-z0-9*.-]*[a-z0-9*])?\.[a-z]{2,}",
+        "« {text} » n'est pas un domaine d'adresses",
+        "ac-toulouse.fr, ou ac-*.fr pour toutes les académies",
+    ),
+    AfterValidator(str.lower),
+]
 
 
 class PeopleSettings(Section):

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from notifications.settings import OneLine, Section, refusal
+from notifications.settings import OneLine, Section, matching, refusal
 from states.vocabulary import Role
-from workflow.settings.infrastructure import ProxyAddress, has_hidden, is_this_machine
+from workflow.settings.infrastructure import ProxyAddress
 from workflow.settings.secrets import OF_PROVIDER
 from workflow.settings.sections import WebAddress
+from workflow.settings.services import has_hidden, is_this_machine
 
 ClaimNames = Annotated[tuple[OneLine, ...], Field(min_length=1, max_length=20)]
 
@@ -38,10 +39,7 @@ RoleName = Literal["chef", "operator", "reader"]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """The signatures that a provider's published key checks: never none, nor one made with the shared secret."""
 
-_PROVIDER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
-
-_SCOPE_WORD = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
-"""The signs of a scope or of an ``acr`` (RFC 6749, 3.3): no space, no quote."""
+_PROVIDER_NAME = "[a-z][a-z0-9-]{0,29}"
 
 ISSUER_EXAMPLE = "par exemple https://auth.agentconnect.gouv.fr/api/v2"
 
@@ -116,7 +114,6 @@ def _gate(text: str) -> str:
 
 HeaderName = Annotated[str, AfterValidator(_header)]
 
-
 GateAddress = Annotated[ProxyAddress, AfterValidator(_gate)]
 
 
@@ -179,18 +176,6 @@ class TrustedHeadersSettings(Section):
         return (self.secret, *self.claim_headers.values(), *self.others)
 
 
-def _provider_name(text: str) -> str:
-    if not _PROVIDER_NAME.fullmatch(text):
-        raise refusal(f"« {text} » ne peut pas être un nom d'adresse", "des minuscules et tirets : proconnect")
-    return text
-
-
-def _scope_word(text: str) -> str:
-    if not _SCOPE_WORD.fullmatch(text):
-        raise refusal(f"« {text} » contient un espace ou un signe inattendu", "un mot, par exemple eidas2")
-    return text
-
-
 def is_secure_address(text: str) -> bool:
     """Return True for an address in https, or in http of this machine alone, without password nor fragment."""
     try:
@@ -203,21 +188,21 @@ def is_secure_address(text: str) -> bool:
     return is_plain and bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(host)))
 
 
-def _issuer(text: str) -> str:
-    if not is_secure_address(text) or urlsplit(text).query:
-        raise refusal(f"« {text} » n'est pas l'adresse d'un fournisseur, en https", ISSUER_EXAMPLE)
-    return text
-
-
 ProviderName = Annotated[
-    str, AfterValidator(_provider_name), Field(json_schema_extra={"pattern": f"^{_PROVIDER_NAME.pattern}$"})
+    str,
+    matching(_PROVIDER_NAME, "« {text} » ne peut pas être un nom d'adresse", "des minuscules et tirets : proconnect"),
+    Field(json_schema_extra={"pattern": f"^{_PROVIDER_NAME}$"}),
 ]
 
-
-Word = Annotated[str, AfterValidator(_scope_word)]
-
-
-Issuer = Annotated[str, AfterValidator(_issuer), Field(json_schema_extra={"format": "uri"})]
+Word = Annotated[
+    str,
+    matching(
+        r"[\x21\x23-\x5B\x5D-\x7E]{1,200}",
+        "« {text} » contient un espace ou un signe inattendu",
+        "un mot, par exemple eidas2",
+    ),
+]
+"""A scope or an ``acr``, in its signs (RFC 6749, 3.3): no space, no quote."""
 
 
 class ProviderSettings(Section):
@@ -227,7 +212,10 @@ class ProviderSettings(Section):
         description="Son nom court, dans les adresses et le nom de son secret (provider-NOM) : proconnect."
     )
     label: OneLine = Field(max_length=60, description="Son nom sur le bouton « S'identifier avec … ».")
-    issuer: Issuer = Field(description="Son adresse (issuer), sous laquelle il publie sa configuration.")
+    issuer: str = Field(
+        description="Son adresse (issuer), sous laquelle il publie sa configuration.",
+        json_schema_extra={"format": "uri"},
+    )
     client_id: OneLine = Field(max_length=200, description="L'identifiant qu'il a donné à ce service.")
     scopes: tuple[Word, ...] = Field(
         ("openid", "profile", "email"), description="Ce qui lui est demandé (scopes) ; openid en est toujours."
@@ -259,6 +247,13 @@ class ProviderSettings(Section):
         None, description="Adresse de la page qui le présente, pour « Qu'est-ce que … ? » sous son bouton, ou null."
     )
     logout: bool = Field(True, description="Se déconnecter ici déconnecte aussi chez lui.")
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_an_issuer(cls, text: str) -> str:
+        if not is_secure_address(text) or urlsplit(text).query:
+            raise refusal(f"« {text} » n'est pas l'adresse d'un fournisseur, en https", ISSUER_EXAMPLE)
+        return text
 
     @field_validator("scopes")
     @classmethod

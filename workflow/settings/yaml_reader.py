@@ -4,6 +4,9 @@ YAML's own guesses (09 in octal, 12:30 in base 60, « no » as false, dates) nev
 typed, every key keeps its line, the models decide the types. A variable ``ODA__PORTAL__ADDRESS`` is ``portal.address``:
 it comes before the file, and is read as the file is. Its value is a text, unless it begins as a list or a section of
 YAML does (``[a, b]``, ``{key: value}``); an empty one counts as not given.
+
+A value of the wrong form is told in French, by pydantic's kind of error, whether a file or a program gives it: whoever
+reports it names the field its own way, and decides whether to quote it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +19,7 @@ from yaml.reader import ReaderError
 
 from states.validation import is_invisible
 
-# French sentences for values of the wrong form, whether a settings file or a program gives them.
-#
-# The kinds of error are pydantic's. Whoever reports one names the field its own way, and decides whether to quote it.
-
-
 OTHER_ERROR: Final = "cette valeur n'est pas admise"
-
 
 _MESSAGES: Final = {
     "string_type": "un texte est attendu",
@@ -39,7 +36,6 @@ _MESSAGES: Final = {
     "less_than_equal": "{input} est trop grand",
 }
 
-
 _ALLOWED: Final = {
     "bool_type": "true ou false",
     "bool_parsing": "true ou false",
@@ -49,6 +45,23 @@ _ALLOWED: Final = {
     "greater_than_equal": "{ge} ou plus",
     "less_than_equal": "{le} ou moins",
 }
+
+MAX_PROBLEMS: Final = 50
+"""Problems that a SettingsError prints."""
+
+MAX_DEPTH: Final = 12
+
+KeyPath = tuple[str | int, ...]
+
+_STANDARD_TAGS: Final = "tag:yaml.org,2002:"
+
+_NULL: Final = f"{_STANDARD_TAGS}null"
+
+_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"}
+
+PREFIX: Final = "ODA__"
+
+SEPARATOR: Final = "__"
 
 
 def error_message(kind: str, quoted: str | None = None) -> str:
@@ -71,31 +84,6 @@ def quote(value: object, width: int = 60) -> str:
     text = " ".join(str(value).split())
     text = "".join("·" if is_invisible(character) else character for character in text)
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-MAX_PROBLEMS: Final = 50
-"""Problems that a SettingsError prints."""
-
-
-MAX_DEPTH: Final = 12
-
-
-KeyPath = tuple[str | int, ...]
-
-
-_STANDARD_TAGS: Final = "tag:yaml.org,2002:"
-
-
-_NULL: Final = f"{_STANDARD_TAGS}null"
-
-
-_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"}
-
-
-PREFIX: Final = "ODA__"
-
-
-SEPARATOR: Final = "__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +113,13 @@ class SettingsError(Exception):
         super().__init__(path, self.problems)
 
     def __str__(self) -> str:
-        lines = [f"{self._place(problem)} : {problem}" for problem in self.problems[:MAX_PROBLEMS]]
+        lines = []
+        for problem in self.problems[:MAX_PROBLEMS]:
+            place = f"{self.path}, ligne {problem.line}" if problem.line else str(self.path)
+            lines.append(f"variable {problem.variable} : {problem}" if problem.variable else f"{place} : {problem}")
         if (others := len(self.problems) - MAX_PROBLEMS) > 0:
             lines.append(f"{self.path} : et {others} autres problèmes")
         return "\n".join(lines)
-
-    def _place(self, problem: SettingsProblem) -> str:
-        if problem.variable:
-            return f"variable {problem.variable}"
-        return f"{self.path}, ligne {problem.line}" if problem.line else str(self.path)
 
 
 @dataclass

@@ -29,6 +29,19 @@ from workflow.spreadsheets.workbook import UnusableFile, unusable
 TITLES_WITHIN: Final = 20
 """The first rows among which the titles are looked for: a title of the sheet, a date, a logo may stand above them."""
 
+Choice = Mapping[str, int | None]
+"""The place (from 0) of each column by its key, as a person chose it; None: the file has not this column."""
+
+# What was read in a file waits for its confirmation: an hour at most, encrypted, for the person who gave it (R91).
+#
+# The file itself is not kept. The secret that opens what waits is in the form of the page alone, so that nothing of it
+# can be read on a disk or in a backup.
+
+KEPT: Final = timedelta(hours=1)
+
+LARGEST: Final = 8_000_000
+"""Bytes of what waits, compressed: some 60 MB of text."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
@@ -46,10 +59,6 @@ class ColumnSpec:
     @property
     def folded(self) -> frozenset[str]:
         return frozenset(map(fold, (self.key, self.title, *self.names)))
-
-
-Choice = Mapping[str, int | None]
-"""The place (from 0) of each column by its key, as a person chose it; None: the file has not this column."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -238,19 +247,6 @@ def _checked(choice: Choice, titles: TableRow, specs: Sequence[ColumnSpec]) -> d
 
 def _wrong_choice(why: str) -> UnusableFile:
     return unusable(why, advice="désigner une colonne du fichier pour chaque donnée, une fois chacune")
-
-
-# What was read in a file waits for its confirmation: an hour at most, encrypted, for the person who gave it (R91).
-#
-# The file itself is not kept. The secret that opens what waits is in the form of the page alone, so that nothing of it
-# can be read on a disk or in a backup.
-
-
-KEPT: Final = timedelta(hours=1)
-
-
-LARGEST: Final = 8_000_000
-"""Bytes of what waits, compressed: some 60 MB of text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,11 +30,63 @@ from workflow.spreadsheets.workbook import (
 
 # A table in a file of text: its encoding, its separator, its records (R91).
 
-
 SEPARATORS: Final = (";", "\t", "|", ",")
 
-
 MOST_COLUMNS: Final = 1_000
+
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+_SIGNATURES: Final = (
+    (b"\x1f\x8b", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
+    (b"7z\xbc\xaf", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
+    (b"Rar!", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
+    (b"%PDF", "c'est un PDF", ADVICE),
+    (b"<", "c'est une page web, peut-être une page d'erreur ou de connexion",
+     "l'ouvrir dans un tableur et l'enregistrer au format .xlsx, ou refaire l'export"),
+    (b"{", "c'est du JSON", ADVICE),
+    (b"[", "c'est du JSON", ADVICE),
+)  # fmt: skip
+
+_NOT_TEXT: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+
+_NOT_FRENCH: Final = re.compile(r"[^\x00-\x7fÀ-ÖØ-öø-ÿœŒŸ€«»‘’°²\u00a0]")
+"""What the accents of another encoding of eight bits become, among what a French text hardly needs."""
+
+_SAID_SEPARATOR: Final = re.compile(r'"?sep=([;,\t|])"?[;,\t|]*\s*', re.IGNORECASE)
+
+_TEXT_FORMULA: Final = re.compile(r'="((?:[^"]|"")*)"')
+
+_FORMULA: Final = re.compile(r"=\s*[-+@(\"'\w]")
+
+_SAMPLE: Final = 65_536
+"""Characters of the file's start from which the separator is read."""
+
+_SAMPLE_ROWS: Final = 200
+
+_ENCODE: Final = "refaire l'export, ou l'enregistrer de nouveau au format « CSV UTF-8 » ou .xlsx"
+
+__all__ = [
+    "MOST_BYTES", "MOST_ROWS", "OpenTable", "Table", "TableRow", "UnusableFile", "open_table", "parse_day",
+    "read_table",
+]  # fmt: skip
+
+MOST_BYTES: Final = 20_000_000
+"""Bytes of a file, unless the caller says otherwise: the open directory of one académie takes 2 MB."""
+
+MOST_ROWS: Final = 50_000
+"""Rows of a file, titles included, unless the caller says otherwise."""
+
+_HOUR: Final = re.compile(r"(?<=\d)[T ]\d{1,2}[:h]\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?$")
+
+_IN_WORDS: Final = re.compile(r"(\d{1,2})(?:er)?\s+([a-zéû]+)\.?\s+(\d{4})")
+
+_MONTHS: Final = {name.replace("é", "e").replace("û", "u"): number for number, name in enumerate(french.MONTHS, 1)}
+
+_SERIAL_ZERO: Final = date(1899, 12, 30)
+
+_FIRST_SERIAL: Final = 20_000  # 1954: a smaller number is a count or a year
+
+_LAST_SERIAL: Final = 2_958_465  # 31/12/9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,44 +129,6 @@ def unescaped(cell: str) -> str:
     return match[1].replace('""', '"') if match else cell
 
 
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
-
-
-_SIGNATURES: Final = (
-    (b"\x1f\x8b", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
-    (b"7z\xbc\xaf", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
-    (b"Rar!", "c'est un fichier compressé", "le décompresser, et donner le fichier qu'il contient"),
-    (b"%PDF", "c'est un PDF", ADVICE),
-    (b"<", "c'est une page web, peut-être une page d'erreur ou de connexion",
-     "l'ouvrir dans un tableur et l'enregistrer au format .xlsx, ou refaire l'export"),
-    (b"{", "c'est du JSON", ADVICE),
-    (b"[", "c'est du JSON", ADVICE),
-)  # fmt: skip
-
-
-_NOT_TEXT: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-
-
-_NOT_FRENCH: Final = re.compile(r"[^\x00-\x7fÀ-ÖØ-öø-ÿœŒŸ€«»‘’°²\u00a0]")
-"""What the accents of another encoding of eight bits become, among what a French text hardly needs."""
-
-
-_SAID_SEPARATOR: Final = re.compile(r'"?sep=([;,\t|])"?[;,\t|]*\s*', re.IGNORECASE)
-
-
-_TEXT_FORMULA: Final = re.compile(r'="((?:[^"]|"")*)"')
-
-
-_FORMULA: Final = re.compile(r"=\s*[-+@(\"'\w]")
-
-
-_SAMPLE: Final = 65_536
-"""Characters of the file's start from which the separator is read."""
-
-
-_SAMPLE_ROWS: Final = 200
-
-
 def _refuse_other_formats(content: bytes) -> None:
     start = content[:256].removeprefix(b"\xef\xbb\xbf").lstrip()
     for signature, what, advice in _SIGNATURES:
@@ -130,9 +144,6 @@ def _refuse_wrongly_decoded(text: str) -> None:
     for number, line in enumerate(text.splitlines(), 1):
         if is_wrongly_decoded(line):
             raise unusable(f"les accents sont abîmés (« {quote(line)} »)", number, advice=_ENCODE)
-
-
-_ENCODE: Final = "refaire l'export, ou l'enregistrer de nouveau au format « CSV UTF-8 » ou .xlsx"
 
 
 def _spoilt(text: str, place: int) -> UnusableFile:
@@ -187,20 +198,6 @@ def _value(cell: str, line: int) -> str:
     if plain is cell and _FORMULA.match(cell):
         raise formula(line, quote(cell, 30))
     return plain
-
-
-__all__ = [
-    "MOST_BYTES", "MOST_ROWS", "OpenTable", "Table", "TableRow", "UnusableFile", "open_table", "parse_day",
-    "read_table",
-]  # fmt: skip
-
-
-MOST_BYTES: Final = 20_000_000
-"""Bytes of a file, unless the caller says otherwise: the open directory of one académie takes 2 MB."""
-
-
-MOST_ROWS: Final = 50_000
-"""Rows of a file, titles included, unless the caller says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,24 +314,6 @@ def parse_day(cell: str) -> date:
         if month:
             written = f"{match[1]}/{month}/{match[3]}"
     return french.parse_day(written)
-
-
-_HOUR: Final = re.compile(r"(?<=\d)[T ]\d{1,2}[:h]\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?$")
-
-
-_IN_WORDS: Final = re.compile(r"(\d{1,2})(?:er)?\s+([a-zéû]+)\.?\s+(\d{4})")
-
-
-_MONTHS: Final = {name.replace("é", "e").replace("û", "u"): number for number, name in enumerate(french.MONTHS, 1)}
-
-
-_SERIAL_ZERO: Final = date(1899, 12, 30)
-
-
-_FIRST_SERIAL: Final = 20_000  # 1954: a smaller number is a count or a year
-
-
-_LAST_SERIAL: Final = 2_958_465  # 31/12/9999
 
 
 def _rows(records: Iterable[tuple[int, list[str]]], most_rows: int) -> Iterator[TableRow]:

@@ -40,15 +40,33 @@ from workflow.spreadsheets.workbook import (
 #
 # Runs in the child process, before calamine: ``olefile`` opens the container, and refuses one whose parts do not stand.
 
-
 _STREAMS: Final = ("Workbook", "Book")
 """Of Excel 97 to 2003, of Excel 95."""
 
-
 _BEGIN, _END, _SHEET, _ENCRYPTED = 0x0809, 0x000A, 0x0085, 0x002F
 
-
 _FORMULAS: Final = (0x0006, 0x0206, 0x0406)
+
+MOST_COLUMNS: Final = 1_000
+
+TALLEST: Final = 10_000
+"""Rows of a merged cell that are filled; beyond, the rest is left empty."""
+
+_BROKEN: Final = (
+    CalamineError, ElementTree.ParseError, expat.ExpatError, zipfile.BadZipFile, struct.error, LookupError, ValueError,
+    OSError,
+)  # fmt: skip
+
+_Place = tuple[int, int]
+"""A row and a column, from 0."""
+
+_XLSX_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")
+
+_XLSX_CELL: Final = re.compile(rb'\br="([A-Z]{1,3}[0-9]{1,7})"')
+
+_ODS_REMARKABLE: Final = re.compile(rb'\w:formula="|number-rows-spanned="0*(?:[2-9]|1[0-9])')
+
+_ODS_TABLE: Final = "urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 
 
 def records_of(content: bytes) -> bytes:
@@ -90,13 +108,6 @@ def _records(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
     raise broken_workbook()
 
 
-MOST_COLUMNS: Final = 1_000
-
-
-TALLEST: Final = 10_000
-"""Rows of a merged cell that are filled; beyond, the rest is left empty."""
-
-
 def sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
     """The name of the first sheet that holds something, those of the others, its rows as CSV.
 
@@ -116,12 +127,6 @@ def sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
         if type(error).__name__ == "PanicException":  # of Rust, which is no Exception
             raise broken_workbook() from None
         raise
-
-
-_BROKEN: Final = (
-    CalamineError, ElementTree.ParseError, expat.ExpatError, zipfile.BadZipFile, struct.error, LookupError, ValueError,
-    OSError,
-)  # fmt: skip
 
 
 def _sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
@@ -157,10 +162,6 @@ def _as_csv(rows: Iterator[list[str]], most_rows: int) -> str:
         if count > most_rows:
             break
     return text.getvalue()
-
-
-_Place = tuple[int, int]
-"""A row and a column, from 0."""
 
 
 def _rows(sheet: CalamineSheet, merged: Mapping[_Place, int]) -> Iterator[list[str]]:
@@ -228,19 +229,10 @@ def _part_of(archive: zipfile.ZipFile, name: str) -> str:
     return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
-_XLSX_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")
-
-
-_XLSX_CELL: Final = re.compile(rb'\br="([A-Z]{1,3}[0-9]{1,7})"')
-
-
 def _refuse_formula(xml: bytes) -> None:
     if found := _XLSX_FORMULA.search(xml):
         cells = _XLSX_CELL.findall(xml, max(found.start() - 1_000, 0), found.start())
         raise formula(None, cells[-1].decode() if cells else "feuille lue")
-
-
-_ODS_REMARKABLE: Final = re.compile(rb'\w:formula="|number-rows-spanned="0*(?:[2-9]|1[0-9])')
 
 
 class _OpenDocumentSheet:
@@ -275,9 +267,6 @@ class _OpenDocumentSheet:
     def _end(self, name: str) -> None:
         if name.rpartition("}")[2] == "table-row":
             self._row += self._rows
-
-
-_ODS_TABLE: Final = "urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 
 
 def _lowest(top: int, bottom: int) -> int:

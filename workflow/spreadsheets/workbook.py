@@ -15,8 +15,29 @@ from notifications.rendering.child import ChildStopped, run_in_child
 
 # The refusal of a whole file: why, at which line, what to do (R67, R91).
 
-
 ADVICE: Final = "donner un fichier CSV, XLSX, XLS ou ODS"
+
+ARCHIVES: Final = (b"PK\x03\x04", b"PK\x05\x06")
+
+OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""The container of a workbook of Excel before 2007, of any protected one, and of other documents."""
+
+WORKBOOKS: Final = (*ARCHIVES, OLD_EXCEL)
+"""How a file begins that is read as a workbook."""
+
+MOST_ENTRIES: Final = 1_000
+"""Files in the archive of a workbook: a sheet of pictures has some hundreds."""
+
+MOST_UNCOMPRESSED: Final = 400_000_000
+"""Bytes of the archive once uncompressed."""
+
+READ_S: Final = 30
+"""Seconds of processor that the child may use: a workbook of the académie takes one. The open directory of the whole
+country, 70,000 rows of 72 columns, takes more as a workbook: its CSV is read instead."""
+
+_LOCAL_HEADER: Final = 30
+
+_PIECE: Final = 1_000_000
 
 
 class UnusableFile(Exception):
@@ -47,30 +68,6 @@ def broken_workbook() -> UnusableFile:
 
 def too_many_columns(most: int, line: int | None = None) -> UnusableFile:
     return unusable(f"plus de {most} colonnes", line, advice="n'exporter que les colonnes utiles")
-
-
-ARCHIVES: Final = (b"PK\x03\x04", b"PK\x05\x06")
-
-
-OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""The container of a workbook of Excel before 2007, of any protected one, and of other documents."""
-
-
-WORKBOOKS: Final = (*ARCHIVES, OLD_EXCEL)
-"""How a file begins that is read as a workbook."""
-
-
-MOST_ENTRIES: Final = 1_000
-"""Files in the archive of a workbook: a sheet of pictures has some hundreds."""
-
-
-MOST_UNCOMPRESSED: Final = 400_000_000
-"""Bytes of the archive once uncompressed."""
-
-
-READ_S: Final = 30
-"""Seconds of processor that the child may use: a workbook of the académie takes one. The open directory of the whole
-country, 70,000 rows of 72 columns, takes more as a workbook: its CSV is read instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +150,6 @@ def _refuse_lies(content: bytes, entries: list[zipfile.ZipInfo]) -> None:
             raise _out_of_measure()
         if size < entry.file_size:
             raise broken_workbook()
-
-
-_LOCAL_HEADER: Final = 30
-
-
-_PIECE: Final = 1_000_000
 
 
 def _uncompressed_size(packed: memoryview, declared: int) -> int:

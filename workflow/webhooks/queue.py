@@ -23,23 +23,47 @@ from states.vocabulary import Trigger
 from workflow.database.schedule_tables import DELIVERY, ENDPOINT_STATE, DeliveryStage
 from workflow.database.tables import REQUEST
 from workflow.http_post import NoAnswer, Reply, retry_after
-from workflow.settings.monitoring import WebhookEndpoint, WebhooksSettings
 from workflow.settings.secrets import SecretRefused, Secrets
+from workflow.settings.services import WebhookEndpoint, WebhooksSettings
 
 # What another system is told of an event, how it is signed (Standard Webhooks), what its answer means (R118).
 #
 # Codes of this software, never a wording; no free text, no code; a person only where a setting says so.
 
-
 PING: Final = "ping"
 """The type of a message that tells of nothing: it tries the line and the secret."""
 
-
 PREFIX: Final = "whsec_"
-
 
 SHORTEST, LONGEST = 24, 64
 """Bytes of a secret, as Standard Webhooks bounds them."""
+
+_SAID: Final[Mapping[int, str]] = {
+    401: "la signature ou l'accès est refusé (réponse 401)",
+    403: "la signature ou l'accès est refusé (réponse 403)",
+    404: "rien n'est à cette adresse (réponse 404)",
+    410: "l'autre logiciel ne veut plus être prévenu (réponse 410)",
+    429: "l'autre logiciel demande d'attendre (réponse 429)",
+    503: "l'autre logiciel est indisponible (réponse 503)",
+}
+
+RETRIES: Final = RetryRules(
+    max_attempts=10,
+    delays=(
+        timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30),
+        *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
+    ),
+    retry_uncertain=True,
+)  # fmt: skip
+"""The attempts of one delivery, over three days and some hours."""
+
+TOO_OLD: Final = timedelta(days=4)
+"""A delivery is given up after this long, however few its attempts: its endpoint was left alone meanwhile."""
+
+RESTS: Final = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5))
+"""How long an endpoint that fails is left alone, the last wait repeating itself; then one delivery tries it."""
+
+_WAITS: Final = DELIVERY.c.stage == DeliveryStage.WAITING.value
 
 
 def kind_of(trigger: Trigger) -> str:
@@ -153,16 +177,6 @@ class Judgement:
     after: timedelta | None = None
 
 
-_SAID: Final[Mapping[int, str]] = {
-    401: "la signature ou l'accès est refusé (réponse 401)",
-    403: "la signature ou l'accès est refusé (réponse 403)",
-    404: "rien n'est à cette adresse (réponse 404)",
-    410: "l'autre logiciel ne veut plus être prévenu (réponse 410)",
-    429: "l'autre logiciel demande d'attendre (réponse 429)",
-    503: "l'autre logiciel est indisponible (réponse 503)",
-}
-
-
 def judge(reply: Reply | NoAnswer, now: datetime) -> Judgement:
     """Return what an answer means: 2xx received, 410 gone for good, anything else to be tried again."""
     if isinstance(reply, NoAnswer):
@@ -183,28 +197,6 @@ def judge(reply: Reply | NoAnswer, now: datetime) -> Judgement:
 def best(judgements: Sequence[Judgement]) -> Judgement:
     """Return the one that says the most of the endpoint: received by any, else the last."""
     return next((each for each in judgements if each.verdict is Verdict.RECEIVED), judgements[-1])
-
-
-RETRIES: Final = RetryRules(
-    max_attempts=10,
-    delays=(
-        timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30),
-        *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
-    ),
-    retry_uncertain=True,
-)  # fmt: skip
-"""The attempts of one delivery, over three days and some hours."""
-
-
-TOO_OLD: Final = timedelta(days=4)
-"""A delivery is given up after this long, however few its attempts: its endpoint was left alone meanwhile."""
-
-
-RESTS: Final = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5))
-"""How long an endpoint that fails is left alone, the last wait repeating itself; then one delivery tries it."""
-
-
-_WAITS: Final = DELIVERY.c.stage == DeliveryStage.WAITING.value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,10 +18,15 @@ from workflow.database.schedule_tables import is_held
 from workflow.engine.engine import Engine
 from workflow.http_post import HttpPost, NoAnswer
 from workflow.journal import chain as installation
-from workflow.settings.infrastructure import AddressRefused, Resolver, resolve_host
-from workflow.settings.monitoring import ALLOW_WEBHOOKS as ALLOW
-from workflow.settings.monitoring import WebhookEndpoint, WebhooksSettings
 from workflow.settings.secrets import Secrets
+from workflow.settings.services import (
+    ALLOW_WEBHOOKS,
+    AddressRefused,
+    Resolver,
+    WebhookEndpoint,
+    WebhooksSettings,
+    resolve_host,
+)
 from workflow.webhooks import queue
 from workflow.webhooks.queue import (
     ClaimedDelivery,
@@ -163,7 +168,7 @@ def _http(
     tls_context: ssl.SSLContext | None = None,
 ) -> HttpPost:  # fmt: skip
     return HttpPost(
-        url=endpoint.url, allowed=settings.allowed, setting=ALLOW, timeout_seconds=endpoint.timeout_seconds,
+        url=endpoint.url, allowed=settings.allowed, setting=ALLOW_WEBHOOKS, timeout_seconds=endpoint.timeout_seconds,
         max_bytes=0, resolver=resolver, tls_context=tls_context or ssl.create_default_context(),
     )  # fmt: skip
 

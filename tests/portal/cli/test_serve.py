@@ -23,7 +23,8 @@ from tests.kit.browser import free_port
 from tests.kit.installation import make_installation
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import NODE
-from workflow.settings.infrastructure import PortalSettings, is_this_machine
+from workflow.settings.infrastructure import PortalSettings
+from workflow.settings.services import is_this_machine
 
 SECRET = "kX3vQ9wErT5yUiOpAsDfGhJkLzXcVbNm0123456789a"
 

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.kit.portal import Portal
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseUnreachable
-from workflow.settings.monitoring import MonitoringSettings
+from workflow.settings.infrastructure import MonitoringSettings
 from workflow.worker import Worker
 
 pytestmark = pytest.mark.rule("R115")

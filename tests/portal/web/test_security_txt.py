@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.kit.portal import Portal
-from workflow.settings.monitoring import SecurityContactSettings
+from workflow.settings.infrastructure import SecurityContactSettings
 from workflow.settings.warnings import check_posture
 
 PLACE = "/.well-known/security.txt"

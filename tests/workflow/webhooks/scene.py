@@ -12,7 +12,7 @@ from tests.kit.system import KEY, System, nom_of
 from tests.kit.webhook_receiver import NAME, WebhookReceiver, trusting
 from workflow.database.schedule_tables import DELIVERY, ENDPOINT_STATE
 from workflow.engine.engine import Engine
-from workflow.settings.monitoring import WebhookEndpoint, WebhooksSettings
+from workflow.settings.services import WebhookEndpoint, WebhooksSettings
 from workflow.webhooks.queue import SigningSecrets, enqueue
 from workflow.webhooks.sender import WebhookSender
 

@@ -19,9 +19,8 @@ from states.vocabulary import RemovalOutcome
 from workflow.http_post import HttpPost, NoAnswer, Reply, retry_after
 from workflow.journal.chain import JournalHasher
 from workflow.removals.tasks import RemovalLine
-from workflow.settings.codes import ALLOW, ConnectorSettings
-from workflow.settings.infrastructure import Resolver, resolve_host
 from workflow.settings.secrets import CONNECTOR_KEY, SecretRefused, Secrets
+from workflow.settings.services import ALLOW_CONNECTOR, ConnectorSettings, Resolver, resolve_host
 
 SHORTEST: Final = 32
 """Characters of the secret."""
@@ -90,8 +89,8 @@ class Caller:
     def _http(self) -> HttpPost:
         settings = self.settings
         return HttpPost(
-            url=settings.url or "", allowed=settings.allowed, setting=ALLOW, timeout_seconds=settings.timeout_seconds,
-            resolver=self.resolver, tls_context=self.tls_context,
+            url=settings.url or "", allowed=settings.allowed, setting=ALLOW_CONNECTOR,
+            timeout_seconds=settings.timeout_seconds, resolver=self.resolver, tls_context=self.tls_context,
         )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from workflow.database.tables import CALL, REMOVAL
 from workflow.engine.engine import Engine
 from workflow.removals.connector.client import Answer, CallOutcome, Question, cleaned, question_of
 from workflow.removals.tasks import removals_of
-from workflow.settings.codes import ConnectorSettings
+from workflow.settings.services import ConnectorSettings
 
 PAGE: Final = 500
 """Calls that a round creates at most."""

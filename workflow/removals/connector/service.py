@@ -34,9 +34,9 @@ from workflow.removals.connector.client import (
 )
 from workflow.removals.connector.queue import ClaimedCall, Recorder, again, claim, take_in
 from workflow.removals.tasks import removals_of
-from workflow.settings.infrastructure import AddressRefused
 from workflow.settings.model import Settings
 from workflow.settings.secrets import Secrets
+from workflow.settings.services import AddressRefused
 
 REST, LONGEST = timedelta(minutes=1), timedelta(hours=1)
 """Bounds of the pause after a trouble: a minute, or as the server asks, up to an hour."""

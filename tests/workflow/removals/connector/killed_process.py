@@ -10,7 +10,7 @@ from tests.kit.oda_server import NAME, SECRET
 from tests.kit.system import System
 from workflow.removals.connector.client import Caller
 from workflow.removals.connector.service import Connector
-from workflow.settings.codes import ConnectorSettings
+from workflow.settings.services import ConnectorSettings
 
 
 def play_round(url: str, now: datetime, point: str, pem: str, port: int) -> None:

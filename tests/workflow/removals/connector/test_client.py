@@ -12,8 +12,7 @@ from pydantic import SecretStr
 from tests.kit.oda_server import NAME, SECRET, does_then_drops, drips, oda_server, says
 from workflow.http_post import NoAnswer, Reply
 from workflow.removals.connector.client import Call, Caller
-from workflow.settings.codes import ConnectorSettings
-from workflow.settings.infrastructure import AddressRefused
+from workflow.settings.services import AddressRefused, ConnectorSettings
 
 NOW = datetime(2027, 9, 1, 8, 0, tzinfo=UTC)
 CALL = Call(body=b'{"action":"remove_key"}', key="ODA-2027-00001.abc.1")

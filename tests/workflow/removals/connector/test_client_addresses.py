@@ -5,8 +5,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from workflow.settings.codes import ALLOW, ConnectorSettings
-from workflow.settings.infrastructure import AddressRefused, AllowedHosts, check_addresses, destination, is_public
+from workflow.settings.services import (
+    ALLOW_CONNECTOR,
+    AddressRefused,
+    AllowedHosts,
+    ConnectorSettings,
+    check_addresses,
+    destination,
+    is_public,
+)
 
 PRIVATE = (
     "10.1.2.3", "127.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1", "172.16.0.1", "0.0.0.0", "224.0.0.1",
@@ -23,38 +30,42 @@ HOST = "oda.example"
 def test_private__is_never_called_unlisted(text: str) -> None:
     assert not is_public(destination(text))
     with pytest.raises(AddressRefused, match=r"l'ajouter à removals\.connector\.allow"):
-        check_addresses(HOST, ["8.8.8.8", text], AllowedHosts(), is_secure=True, setting=ALLOW)
+        check_addresses(HOST, ["8.8.8.8", text], AllowedHosts(), is_secure=True, setting=ALLOW_CONNECTOR)
 
 
 @pytest.mark.rule("R84")
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public__may_be_called_but_not_in_clear(text: str) -> None:
-    assert check_addresses(HOST, [text], AllowedHosts(), is_secure=True, setting=ALLOW) == (text,)
+    assert check_addresses(HOST, [text], AllowedHosts(), is_secure=True, setting=ALLOW_CONNECTOR) == (text,)
     with pytest.raises(AddressRefused, match="par https://"):
-        check_addresses(HOST, [text], AllowedHosts((HOST, "0.0.0.0/0", "::/0")), is_secure=False, setting=ALLOW)
+        check_addresses(
+            HOST, [text], AllowedHosts((HOST, "0.0.0.0/0", "::/0")), is_secure=False, setting=ALLOW_CONNECTOR
+        )
 
 
 @pytest.mark.rule("R84")
 def test_allowed__by_name_by_address_or_by_network() -> None:
     for entry in (HOST, HOST.upper(), "10.1.2.3", "10.1.0.0/16"):
-        assert check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=True, setting=ALLOW)
-        assert check_addresses(HOST, ["::ffff:10.1.2.3"], AllowedHosts((entry,)), is_secure=True, setting=ALLOW)
+        assert check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=True, setting=ALLOW_CONNECTOR)
+        assert check_addresses(
+            HOST, ["::ffff:10.1.2.3"], AllowedHosts((entry,)), is_secure=True, setting=ALLOW_CONNECTOR
+        )
     for entry in ("autre.example", "10.1.2.4", "10.2.0.0/16", "::/0"):
         with pytest.raises(AddressRefused):
-            check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=True, setting=ALLOW)
+            check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=True, setting=ALLOW_CONNECTOR)
 
 
 @pytest.mark.rule("R84")
 @pytest.mark.parametrize("text", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "240.0.0.1", "::"])
 def test_allowed__a_listed_name_does_not_lead_to_the_machine_s_own_link(text: str) -> None:
     with pytest.raises(AddressRefused):
-        check_addresses(HOST, [text], AllowedHosts((HOST,)), is_secure=True, setting=ALLOW)
+        check_addresses(HOST, [text], AllowedHosts((HOST,)), is_secure=True, setting=ALLOW_CONNECTOR)
 
 
 @pytest.mark.rule("R84")
 def test_judged__a_name_that_leads_nowhere() -> None:
     with pytest.raises(AddressRefused, match="aucune adresse"):
-        check_addresses(HOST, [], AllowedHosts((HOST,)), is_secure=True, setting=ALLOW)
+        check_addresses(HOST, [], AllowedHosts((HOST,)), is_secure=True, setting=ALLOW_CONNECTOR)
 
 
 @pytest.mark.rule("R84")

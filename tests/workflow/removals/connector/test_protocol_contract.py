@@ -16,7 +16,7 @@ from tests.kit.oda_server import SECRET
 from workflow.removals.connector import client as signing
 from workflow.removals.connector.client import ACTIONS, PING, ping
 from workflow.removals.connector.service import PONG
-from workflow.settings.codes import ConnectorSettings
+from workflow.settings.services import ConnectorSettings
 
 pytestmark = pytest.mark.rule("R84")
 PAPER = (Path(__file__).parents[4] / "docs" / "connecteur.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.portal import open_portal
 from workflow.health.report import SupervisorCall
 from workflow.schedule.tick import StepFailure, TickResult
-from workflow.settings.monitoring import MonitoringSettings
+from workflow.settings.infrastructure import MonitoringSettings
 from workflow.worker import Worker
 
 pytestmark = pytest.mark.rule("R115")

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from tests.workflow.settings.files import loaded
 from workflow.settings.loader import load_settings
 from workflow.settings.model import Settings
-from workflow.settings.warnings import POINTS, check_posture
+from workflow.settings.warnings import Point, check_posture
 
 PORTAL = {
     "address": "https://oda.ac-toulouse.fr", "publisher": "Académie", "hosting": "DSI, 1 rue, 05",
@@ -163,4 +163,4 @@ def test_relay_in_clear__tells_of_its_password(tmp_path: Path) -> None:
 
 
 def test_posture__every_point_has_its_test() -> None:
-    assert {point for point, _, _ in CASES} | {"droits des fichiers"} == {name for name, _ in POINTS}
+    assert {point for point, _, _ in CASES} | {"droits des fichiers"} == set(get_args(Point))

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from workflow.settings.codes import ExportSettings
+from workflow.settings.services import ExportSettings
 
 
 def test_default__is_what_a_spreadsheet_opens() -> None:
