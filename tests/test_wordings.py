@@ -51,3 +51,17 @@ def test_no_template_compares_a_wording() -> None:
     templates = [path for package in PACKAGES for path in (ROOT / package).rglob("*.html")]
     assert templates
     assert [str(path.relative_to(ROOT)) for path in templates if compared.search(path.read_text())] == []
+
+
+def test_no_template_writes_que_or_de_before_a_name() -> None:
+    """« Nous vérifions que Élodie… », « la demande de Anne »: ``de`` is a filter, ``que`` is avoided."""
+    names = r"(full|nom|prenom|who|of|in_stead_of|browser|reference|recipient|address|label|(?<!file)name)"
+    unelided = re.compile(rf"\b([Qq]ue|[Dd]e|[Ll]orsque|[Pp]uisque) \{{\{{ ?[\w.]*\b{names} ?\}}\}}")
+    templates = [
+        path for package in PACKAGES for kind in ("html", "j2") for path in (ROOT / package).rglob(f"*.{kind}")
+    ]
+    assert templates
+    assert [
+        f"{path.relative_to(ROOT)}: {found[0]}" for path in templates for found in unelided.finditer(path.read_text())
+        if found[2] != "label"  # « Qu'est-ce que ProConnect »: a name that the settings choose
+    ] == []  # fmt: skip

@@ -9,6 +9,7 @@ from portal.web.context import AnyVisitor, Context, Posted, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.step_up import ProvenVisitor
+from states import french
 from states.french import plural
 from states.validation import clean
 from states.vocabulary import Role
@@ -71,7 +72,9 @@ def give(request: Request, context: Context, visitor: ProvenVisitor, data: Typed
         return _render(request, context, visitor, form.refused(refused.reasons), status=422)
     except NotAllowed:
         return RedirectResponse(PLACE, status_code=303)
-    return context.success_messages.redirect(visitor, PLACE, f"{given.by} peut agir en suppléance de {given.of}")
+    return context.success_messages.redirect(
+        visitor, PLACE, f"{given.by} peut agir en suppléance {french.de(given.of)}"
+    )
 
 
 @substitutions_router.post("/revenir")

@@ -2,12 +2,14 @@
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import update
 
 from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.page_widths import fits
 from tests.kit.portal import STAFF
+from workflow.database.tables import ESTABLISHMENT
 
 MANY = 50
 CLICKS, KEYS_A_CODE = 60, 10
@@ -127,6 +129,9 @@ def test_worklist__ticked_lines_and_an_action(site: Site) -> None:
 
 
 def test_worklist__stands_on_the_first_screen_in_short_rows(site: Site) -> None:
+    long_names = {"nom": "Lycée professionnel de la Forge-Vieille", "commune": "Villefranche-de-Rouergue"}
+    with site.portal.app.database.write() as connection:
+        connection.execute(update(ESTABLISHMENT).values(long_names))
     for number in range(1, 13):
         site.portal.checked(number)
     page = site.window(STAFF, size=DESK, script=False).new_page()
@@ -167,7 +172,7 @@ def test_print__has_the_tables_and_nothing_to_click_or_type(site: Site) -> None:
     ):  # fmt: skip
         page.goto(address)
         expect(page.get_by_text(text).locator("visible=true").first).to_be_visible()
-        for clickable in page.locator("main :is(input, select, textarea, button, .fr-btn)").all():
+        for clickable in page.locator("main :is(input, select, textarea, button, .fr-btn, a[download])").all():
             expect(clickable).to_be_hidden()
     page.set_viewport_size({"width": 700, "height": 1000})  # of a sheet
     page.goto("/rectorat/retraits")

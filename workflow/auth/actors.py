@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from notifications.ports import Clock
 from notifications.sql import batches
+from states import french
 from states.model import Actor, StandIn
 from states.refusals import Reason
 from states.validation import chef_key, clean, fold, fold_mail, name_problem, normalise_uai
@@ -156,7 +157,7 @@ class People:
             if not self.has(role, address):
                 raise NotAllowed(f"« {address} » n'est plus dans le réglage people.{role.value}s : rien n'a changé.")
         own, of = fold_mail(reader), fold_mail(operator)
-        label = f"{own} ({Role.OPERATOR.label}, en suppléance de {of})"
+        label = f"{own} ({Role.OPERATOR.label}, en suppléance {french.de(of)})"
         number = self._number(f"operator:{own}>{of}", label, None)
         persons = [self._number(f"operator:{one}", f"{one} ({Role.OPERATOR.label})", None) for one in (own, of)]
         counts_as = frozenset(persons) | self._substitution_numbers(own) | self._substitution_numbers(of)
@@ -173,7 +174,7 @@ class People:
         """
         own = self.chef(own_uais, channel, name=own_name)
         self.chef([uai], channel, name=name)  # raises NotAllowed when the directory knows it no more
-        label = f"{own.label}, en suppléance de {name} ({uai})"
+        label = f"{own.label}, en suppléance {french.de(name)} ({uai})"
         number = self._number(f"chef:{uai}:{fold(own_name)}>{fold(name)}", label, None)
         with self._database.read() as connection:
             in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until > now)

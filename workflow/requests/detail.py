@@ -181,6 +181,18 @@ class RequestView:
         return next_step(self._facts, self._policy, self._now)
 
     @property
+    def sent_back(self) -> EventView | None:
+        """The event by which the rectorat sent the request back, while it has not been submitted again (R38)."""
+        events = [event for event in self.history if event.trigger in (Trigger.SEND_BACK, Trigger.SUBMIT)]
+        is_waiting = self.request.is_live and bool(events) and events[-1].trigger is Trigger.SEND_BACK
+        return events[-1] if is_waiting else None
+
+    @property
+    def step_to_redo(self) -> Step | None:
+        """The step for which it was sent back; None when it was not."""
+        return Step.of(str(self.sent_back.data["step"])) if self.sent_back else None
+
+    @property
     def set_mailbox(self) -> StandIn | None:
         """The mailbox as an operator set it; None when the directory gives it, and for a chef (R3, R14)."""
         return None if self._reader.is_establishment else set_mailbox_of(self.establishment, self._now)

@@ -15,7 +15,7 @@ from states.model import Request
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
 from states.validation import clean, proposed_name
 from states.vocabulary import CODE_CHANGES, KEY_CHANGES, Change, Step, Trigger, WithdrawReason
-from workflow.requests.detail import EventView, RequestView
+from workflow.requests.detail import RequestView
 
 _REASONS: Final = {
     "outside_network": "Les comptes sont aussi administrés hors du réseau administratif.",
@@ -276,25 +276,16 @@ class Proposals:
     signed_on: date | None = None
 
 
-def last_send_back(view: RequestView) -> EventView | None:
-    """The event by which the rectorat sent the request back, while it has not been submitted again (R38)."""
-    if not view.request.is_live:
-        return None
-    events = [event for event in view.history if event.trigger in (Trigger.SEND_BACK, Trigger.SUBMIT)]
-    return events[-1] if events and events[-1].trigger is Trigger.SEND_BACK else None
-
-
 def proposals(view: RequestView, charter_version: str) -> Proposals:
     """The dates of the steps that come after the one to redo.
 
     A charter signed under another name, or in another version, is to be signed again (R27, R29).
     """
-    event, request = last_send_back(view), view.request
-    if event is None:
+    request, step = view.request, view.step_to_redo
+    if step is None:
         return Proposals()
-    step = event.data.get("step")
-    is_delegation_kept = step == Step.DECLARATION.value
-    is_charter_kept = is_delegation_kept or step == Step.DELEGATION.value
+    is_delegation_kept = step is Step.DECLARATION
+    is_charter_kept = is_delegation_kept or step is Step.DELEGATION
     is_same = request.charter_version == charter_version and not _renamed_since_signed(view)
     return Proposals(
         made_on=request.delegated_on if is_delegation_kept else None,

@@ -13,7 +13,7 @@ from notifications.rendering.papers import Paper, blank_charter, compile_paper
 from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
 from portal.texts import happened
 from portal.web.actions.base import ActionContext, execute_action, load_request, show_action, version_of, with_refusal
-from portal.web.actions.chef import CHEF_ACTIONS, NEW_CODE, RETURN_KEY, SLUGS, has_key_in_use, last_send_back
+from portal.web.actions.chef import CHEF_ACTIONS, NEW_CODE, RETURN_KEY, SLUGS, has_key_in_use
 from portal.web.chef.declare import REMAINING
 from portal.web.chef.home import (
     Schools,
@@ -32,7 +32,7 @@ from portal.web.step_up import ProvenChef, is_fresh
 from states.commands import OpenCode
 from states.decision import Refused
 from states.validation import chef_key
-from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, SignInMethod, State, Step, Trigger
+from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, SignInMethod, State, Trigger
 from workflow.codes.reading import open_code
 from workflow.mail import list_received_mails
 from workflow.requests.detail import ERASED, EventView, RequestView, event_details
@@ -78,11 +78,10 @@ def show_requests(request: Request, context: Context, visitor: Chef, schools: Sc
 def show_chef_request(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """One request: where it stands, what comes next, its actions, papers, mails and history."""
     view = load_request(context, visitor, reference)
-    send_back = last_send_back(view)
     submitted_at = max((event.at for event in view.history if event.trigger is Trigger.SUBMIT), default=None)
     situation = Situation(
         request=view.request, code_fate=view.code_fate, next_step=view.next_step, actions=view.actions,
-        sent_back=send_back is not None,
+        sent_back=view.sent_back is not None,
         sent_on=context.app.policy.calendar.today(submitted_at) if submitted_at else None,
     )  # fmt: skip
     with context.app.database.read() as connection:
@@ -91,8 +90,7 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
     state = view.request.state
     waits_for_chef = view.next_step is not None and view.next_step.who is Role.CHEF  # not once the year is over
     return context.pages.page(
-        request, "chef/request.html", visitor, view=view, situation=situation, task=task, send_back=send_back,
-        step_to_redo=Step.of(str(send_back.data["step"])) if send_back else None, mails=mails,
+        request, "chef/request.html", visitor, view=view, situation=situation, task=task, mails=mails,
         place=f"/etablissement/demandes/{reference}", may_act=may_act(context, visitor),
         waiting=waiting_sentence(situation, context.app.settings.handling.expected_days, context.pages.today()),
         others=_other_actions(view, situation), key_pages=_key_pages(view),

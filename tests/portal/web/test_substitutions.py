@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from states import french
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
@@ -45,13 +46,13 @@ def test_operator__from_the_form_to_the_end(portal: Portal) -> None:
     bad = send(operator, form, suppleant=DRANE.subject, du="2026-09-14", au="2026-09-01")
     assert bad.status_code == 422
     done = send(operator, form, suppleant=DRANE.subject, du=TODAY.isoformat(), au=IN_A_WEEK.isoformat())
-    assert f"{DRANE.subject} peut agir en suppléance de {STAFF.subject}" in done.text
+    assert f"{DRANE.subject} peut agir en suppléance {french.de(STAFF.subject)}" in done.text.replace("&#39;", "'")
     reader = portal.client(DRANE)
     assert reader.get(OPERATORS_ONLY).status_code == 403
     reader = acting(portal, STAFF)
     page = reader.get(OPERATORS_ONLY)
     assert page.status_code == 200
-    assert f"en suppléance de {STAFF.subject}" in page.text
+    assert f"en suppléance {french.de(STAFF.subject)}" in page.text.replace("&#39;", "'")
     assert "lecture seule" not in page.text
     own = reader.get("/compte")
     assert "(lecture seule)" in own.text, "the account stays one's own"

@@ -12,6 +12,7 @@ from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from states import commands as c
+from states import french
 from states.decision import Refused
 from states.model import Actor, OnBehalf
 from states.vocabulary import Channel, CheckOutcome, RequestedBy, Role
@@ -62,7 +63,7 @@ def acting(portal: Portal, one: Substitution) -> Actor:
 def test_give__an_operator_to_a_reader_who_acts_in_their_own_name(portal: Portal) -> None:
     actor = acting(portal, given(portal))
     assert (actor.role, actor.in_stead_of) == (Role.OPERATOR, STAFF.subject)
-    assert actor.label == f"{DRANE.subject} (opérateur du rectorat, en suppléance de {STAFF.subject})"
+    assert actor.label == f"{DRANE.subject} (opérateur du rectorat, en suppléance {french.de(STAFF.subject)})"
     assert actor.number not in {portal.actor(STAFF).number, portal.actor(DRANE).number}
     assert portal.actor(STAFF).number in actor.numbers
     (_, data), *_ = told(portal.app, "substitution_given")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from notifications.outbox.store import MAILS
 from states import commands as c
-from states.vocabulary import RevokeReason
+from states.vocabulary import RevokeReason, Step
 from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal
 from tests.portal.web.chef.test_pages import PLACE, plain, relayed
@@ -210,3 +210,15 @@ def test_forms__what_no_database_can_hold_is_refused_and_never_an_error(portal: 
     answer = send(client, form, made_on="2026-09-10", signed_on="2026-09-11", **odd)
     assert answer.status_code == 422
     assert client.get("/etablissement/demandes?apres=%00").status_code == 422
+
+
+@pytest.mark.rule("R38")
+@pytest.mark.parametrize("slug", ["charte", "terminer", "correction"])
+def test_sent_back__its_reason_is_read_on_the_form_that_repairs_it(portal: Portal, slug: str) -> None:
+    reference = portal.submitted()
+    client = portal.client(CHEF)
+    portal.do(c.SendBack(reference=reference, step=Step.CHARTER, why="date illisible"), STAFF)
+    page = client.get(f"{PLACE}{reference}/{slug}")
+    assert page.url.path.endswith(slug)
+    assert "date illisible" in page.text
+    assert "date illisible" not in client.get(f"{PLACE}{reference}/abandon").text
