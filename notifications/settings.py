@@ -1,5 +1,6 @@
 """The mail settings, and the base that every section of ``config.yaml`` shares."""
 
+import os
 import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -11,6 +12,13 @@ from states.validation import mail_problem, text_problem
 
 _SENDER = re.compile(r"(?:(?P<name>[^<>]*?)\s*<(?P<mail>[^<>]+)>|(?P<bare>[^<>\s]+))")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+_PDF = b"%PDF"
+
+MAX_BYTES = 5_000_000
+"""The largest size of one file, in bytes."""
+MAX_ALL_BYTES = 8_000_000
+"""The largest size of all together, in bytes: encoded they weigh a third more, and relays have limits."""
 
 SENDER_EXAMPLE = "ODA <oda@ac-toulouse.fr>"
 
@@ -174,3 +182,33 @@ class MailSettings(Section):
     def id_domain(self) -> str:
         """The domain of the Message-IDs."""
         return self.message_id_domain or self.sender_address.rpartition("@")[2]
+
+
+def document_problem(path: str) -> str | None:
+    """Say in French why this file cannot be joined to a mail, and what to do; None when it can."""
+    if not os.path.exists(path):  # which, unlike Path's, never raises
+        return f"le fichier {path} n'existe pas : l'y mettre, ou corriger le chemin"
+    if not os.path.isfile(path):
+        return f"{path} n'est pas un fichier : donner le chemin d'un PDF"
+    try:
+        with open(path, "rb") as file:
+            start, size = file.read(len(_PDF)), os.fstat(file.fileno()).st_size
+    except OSError:
+        return f"le fichier {path} ne peut pas être lu : en donner le droit au compte du service"
+    return document_content_problem(path, start, size)
+
+
+def document_content_problem(path: str, start: bytes, size: int) -> str | None:
+    """Say in French why a file that begins so and has this size in bytes cannot be joined; None when it can."""
+    if not start.startswith(_PDF):
+        return f"le fichier {path} n'est pas un PDF : l'enregistrer dans ce format"
+    if size > MAX_BYTES:
+        return f"le fichier {path} pèse {megabytes(size)}, et {megabytes(MAX_BYTES)} au plus sont admis : l'alléger"
+    return None
+
+
+def megabytes(size: int) -> str:
+    """Write a size in bytes for a reader: ``5,2 Mo``; rounded up, so that too much is never shown as enough."""
+    tenths = -(-size // 100_000)
+    whole, rest = divmod(tenths, 10)
+    return f"{whole},{rest} Mo" if rest else f"{whole} Mo"

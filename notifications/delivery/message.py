@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 from notifications.messages.catalogue import Mail
 from notifications.rendering.markup import MASK
 from notifications.rendering.renderer import html_with_code, with_code
-from notifications.settings import MailSettings
+from notifications.settings import MailSettings, document_content_problem, document_problem
 from notifications.vocabulary import CODE_MAILS, Kind
 
 if TYPE_CHECKING:
@@ -38,19 +38,8 @@ if TYPE_CHECKING:
 # Files joined to mails: papers and the académie's documentation, whose fitness is checked here (R59).
 
 
-MAX_BYTES: Final = 5_000_000
-"""The largest size of one file, in bytes."""
-
-
-MAX_ALL_BYTES: Final = 8_000_000
-"""The largest size of all together, in bytes: encoded they weigh a third more, and relays have limits."""
-
-
 JOINED_TO: Final = (*CODE_MAILS, Kind.KEY_EXTENDED)
 """The mails that documentation goes with: those after which somebody uses a key."""
-
-
-_SIGNATURE: Final = b"%PDF"
 
 
 _cache: dict[str, tuple[tuple[int, int], bytes]] = {}
@@ -67,35 +56,6 @@ class Attachment:
 
 class DocumentMissing(Exception):
     """A documentation file can no longer be joined; ``str()`` says in French which one, why, and what to do."""
-
-
-def document_problem(path: str) -> str | None:
-    """Say in French why this file cannot be joined to a mail, and what to do; None when it can."""
-    if not os.path.exists(path):  # which, unlike Path's, never raises
-        return f"le fichier {path} n'existe pas : l'y mettre, ou corriger le chemin"
-    if not os.path.isfile(path):
-        return f"{path} n'est pas un fichier : donner le chemin d'un PDF"
-    try:
-        with open(path, "rb") as file:
-            start, size = file.read(len(_SIGNATURE)), os.fstat(file.fileno()).st_size
-    except OSError:
-        return f"le fichier {path} ne peut pas être lu : en donner le droit au compte du service"
-    return _content_problem(path, start, size)
-
-
-def _content_problem(path: str, start: bytes, size: int) -> str | None:
-    if not start.startswith(_SIGNATURE):
-        return f"le fichier {path} n'est pas un PDF : l'enregistrer dans ce format"
-    if size > MAX_BYTES:
-        return f"le fichier {path} pèse {megabytes(size)}, et {megabytes(MAX_BYTES)} au plus sont admis : l'alléger"
-    return None
-
-
-def megabytes(size: int) -> str:
-    """Write a size in bytes for a reader: ``5,2 Mo``; rounded up, so that too much is never shown as enough."""
-    tenths = -(-size // 100_000)
-    whole, rest = divmod(tenths, 10)
-    return f"{whole},{rest} Mo" if rest else f"{whole} Mo"
 
 
 def has_attachments(kind: Kind, context: MailContext) -> bool:
@@ -126,7 +86,7 @@ def _content(document: Document) -> bytes:
         content = b"" if document_problem(path) else Path(path).read_bytes()
     except OSError:
         content = b""
-    if problem := document_problem(path) or _content_problem(path, content[: len(_SIGNATURE)], len(content)):
+    if problem := document_problem(path) or document_content_problem(path, content, len(content)):
         _cache.pop(path, None)
         raise DocumentMissing(f"documentation « {document.title} » : {problem}")
     _cache[path] = stamp, content

@@ -8,7 +8,18 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from notifications.settings import MailAddress, OneLine, Section, matching, refusal, refusals
+from notifications.settings import (
+    MAX_ALL_BYTES,
+    MAX_BYTES,
+    MailAddress,
+    OneLine,
+    Section,
+    document_problem,
+    matching,
+    megabytes,
+    refusal,
+    refusals,
+)
 from states.validation import MailDomains, code_of_departement, fold, fold_mail
 
 _DRANE_COLUMNS = (
@@ -164,8 +175,6 @@ class FileSettings(Section):
     @field_validator("file")
     @classmethod
     def _can_be_joined(cls, value: str, info: ValidationInfo) -> str:
-        from notifications.delivery.message import MAX_BYTES, document_problem, megabytes
-
         if problem := document_problem(str(_folder(info) / value)):
             raise refusal(problem, f"le chemin d'un PDF lisible, de {megabytes(MAX_BYTES)} au plus")
         return value
@@ -183,8 +192,6 @@ class DocumentationSettings(Section):
     @field_validator("files")
     @classmethod
     def _can_go_in_one_mail(cls, value: tuple[FileSettings, ...], info: ValidationInfo) -> tuple[FileSettings, ...]:
-        from notifications.delivery.message import MAX_ALL_BYTES, megabytes
-
         names = [Path(document.file).name.casefold() for document in value]
         if twice := next(
             (document for document in value if names.count(Path(document.file).name.casefold()) > 1), None

@@ -9,15 +9,13 @@ import pytest
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.message import (
     JOINED_TO,
-    MAX_BYTES,
     Attachment,
     DocumentMissing,
     attachments_of,
-    document_problem,
     has_attachments,
-    megabytes,
 )
 from notifications.messages.catalogue import Document, MailContext
+from notifications.settings import MAX_BYTES, document_problem, megabytes
 from notifications.vocabulary import Kind
 from tests.notifications.templates import render
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from notifications.delivery.message import MAX_BYTES
 from notifications.messages.catalogue import Document
+from notifications.settings import MAX_BYTES
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
 from workflow.app import mail_context
 from workflow.settings.model import Settings
