@@ -25,12 +25,12 @@ from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.delivery.message import compose
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import CATALOGUE, Draft
+from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.admin import list_outbox
 from notifications.ports import SystemClock
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings, RelaySettings
-from notifications.vocabulary import Stage
+from notifications.vocabulary import Draft, Stage
 from tests.kit.databases import BACKENDS, fresh_database
 from workflow.database.connection import Database
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from notifications import encryption as seals
 from notifications.encryption import Sealer
-from notifications.messages.catalogue import Draft, Mail, MailContext
+from notifications.messages.catalogue import MailContext
 from notifications.messages.operator_reports import OperatorReports
 from notifications.messages.planning import Planner
 from notifications.outbox import queue, store
@@ -17,7 +17,7 @@ from notifications.outbox.retry import RetryRules
 from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
-from notifications.vocabulary import Erasure, Kind
+from notifications.vocabulary import Draft, Erasure, Kind, Mail
 from states.decision import DrawAndSeal, EraseCode, RequestEvent, SealCode, SendDrawn
 from states.vocabulary import Trigger
 

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select
 
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import CATALOGUE, Mail
+from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.admin import (
     DISCARDABLE,
     RETRYABLE,
@@ -25,7 +25,7 @@ from notifications.outbox.admin import (
 from notifications.outbox.retry import Pause
 from notifications.outbox.store import COLUMNS, MAILS, SEALS, is_about, mail_from
 from notifications.rendering.renderer import Rendered, Unrenderable
-from notifications.vocabulary import CODE_KINDS, CODE_MAILS, LINK_KINDS, Audience, Fault, Kind, Priority, Stage
+from notifications.vocabulary import CODE_KINDS, CODE_MAILS, LINK_KINDS, Audience, Fault, Kind, Mail, Priority, Stage
 from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, bad_field, unknown_establishment

@@ -25,11 +25,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from notifications.messages.catalogue import Mail
 from notifications.rendering.markup import MASK
 from notifications.rendering.renderer import html_with_code, with_code
 from notifications.settings import MailSettings, document_content_problem, document_problem
-from notifications.vocabulary import CODE_MAILS, Kind
+from notifications.vocabulary import CODE_MAILS, Kind, Mail
 
 if TYPE_CHECKING:
     from notifications.messages.catalogue import Document, MailContext

@@ -25,7 +25,6 @@ from notifications.delivery.smtp import (
     describe_error,
 )
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Mail
 from notifications.messages.facts import RelayCheck
 from notifications.outbox.retry import (
     ASKS_LOGIN,
@@ -37,7 +36,7 @@ from notifications.outbox.retry import (
     relay_fault,
 )
 from notifications.settings import MailSettings, RelaySettings
-from notifications.vocabulary import Audience, Fault, Kind, Priority, RelayFault, Stage
+from notifications.vocabulary import Audience, Fault, Kind, Mail, Priority, RelayFault, Stage
 from states.vocabulary import Labelled
 
 _ASK: Final = "montrer ces mots au responsable du relais"

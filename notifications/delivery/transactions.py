@@ -13,7 +13,7 @@ from notifications.delivery.message import Attachment, DocumentMissing, attachme
 from notifications.delivery.smtp import RelayTrouble
 from notifications.encryption import CodeUnreadable
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import CATALOGUE, Mail
+from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.operator_reports import is_to_report
 from notifications.outbox import queue
 from notifications.outbox import retry as circuit_breaker
@@ -23,7 +23,7 @@ from notifications.ports import Clock, Transactions, crash_point
 from notifications.rendering.papers import PaperUnmakeable, compile_paper, from_json, papers_of, to_json
 from notifications.rendering.renderer import Unrenderable
 from notifications.settings import MailSettings
-from notifications.vocabulary import Fault, RelayFault, Stage
+from notifications.vocabulary import Fault, Mail, RelayFault, Stage
 from states.commands import Code
 
 RETRY_SECONDS: Final = (0.5, 2.0, 5.0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from notifications.messages.catalogue import CATALOGUE, Draft, Mail
+from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import (
     UNKNOWN_UAI,
     BrakeAlert,
@@ -21,7 +21,7 @@ from notifications.messages.facts import (
     Year,
     YearEndReport,
 )
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Draft, Fault, Kind, Mail
 from states import french
 from states.model import Establishment
 from states.school_calendar import YearEnd

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from notifications.messages.catalogue import Draft, MailContext
+from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import (
     ChangeReported,
     ChangeToHandle,
@@ -32,7 +32,7 @@ from notifications.messages.facts import (
     YearEnded,
 )
 from notifications.messages.operator_reports import OperatorReports
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import Audience, Draft, Kind
 from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent, SealCode, SendDrawn
 from states.model import Report
 from states.rules.revocation import key_holders

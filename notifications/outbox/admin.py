@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal, null, select, update
 
-from notifications.messages.catalogue import Mail
 from notifications.outbox.store import COLUMNS, MAILS, SEALS, is_about, mail_from
-from notifications.vocabulary import LINK_KINDS, Audience, Fault, Kind, Stage
+from notifications.vocabulary import LINK_KINDS, Audience, Fault, Kind, Mail, Stage
 
 if TYPE_CHECKING:
     from notifications.messages.catalogue import MailContext

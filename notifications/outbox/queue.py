@@ -13,11 +13,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, select, text, true, update
 
-from notifications.messages.catalogue import Mail
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
 from notifications.outbox.store import COLUMNS, MAILS, load_mails, mail_from
 from notifications.sql import UtcDateTime, batches, update_rows
-from notifications.vocabulary import CODE_MAILS, Fault, Kind, Stage
+from notifications.vocabulary import CODE_MAILS, Fault, Kind, Mail, Stage
 
 GRACE: Final = timedelta(seconds=5)
 """The time past its end during which a lease is left alone, so that its sender may still record."""

@@ -26,9 +26,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from notifications.messages.catalogue import Draft, Mail
 from notifications.sql import UtcDateTime, batches, insert_new, insert_rows, one_of
-from notifications.vocabulary import CODE_MAILS, Audience, Erasure, Fault, Kind, RelayFault, Stage
+from notifications.vocabulary import CODE_MAILS, Audience, Draft, Erasure, Fault, Kind, Mail, RelayFault, Stage
 from states.model import Request
 from states.vocabulary import ON_ITS_WAY, CodeStatus, State
 

@@ -20,8 +20,17 @@ from portal.api.schemas import ReasonOut, Reference, RequestModel, ResponseModel
 from states.decision import Refused
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.journal.security_log import ExportedList
-from workflow.removals.file_import import FileLooksCut, FileRefused, RemovalRow, check_rows, confirm_rows, read_removals
-from workflow.removals.tasks import MOST_TASKS, RemovalFilters, Replacements, list_removals, removals_file
+from workflow.removals.files import (
+    FileLooksCut,
+    FileRefused,
+    RemovalRow,
+    Replacements,
+    check_rows,
+    confirm_rows,
+    read_removals,
+    removals_file,
+)
+from workflow.removals.tasks import MOST_TASKS, RemovalFilters, list_removals
 
 MOST_BYTES: Final = 500_000
 """Bytes of a file of confirmations, as on the page."""

@@ -308,7 +308,7 @@ def _example(context: CliContext) -> bytes:
     from notifications.authoring.examples import CODE_LINES, DAY
     from notifications.rendering.renderer import codes
     from workflow.app import load_templates, mail_context
-    from workflow.removals.tasks import encoded
+    from workflow.removals.files import encoded
 
     settings = context.settings()
     pieces = codes(load_templates(settings), CODE_LINES, DAY, mail_context(settings))

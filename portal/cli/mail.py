@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from notifications.delivery.probe import StepResult
-    from notifications.messages.catalogue import Mail
     from notifications.outbox.admin import OutboxPage
     from notifications.outbox.retry import Pause
     from notifications.rendering.renderer import Rendered
+    from notifications.vocabulary import Mail
     from states.model import Actor
     from workflow.app import App
     from workflow.mail import RetryRefusal, RetryResult

@@ -30,7 +30,7 @@ from states.vocabulary import CallStage, RemovalKind, RemovalOutcome
 
 if TYPE_CHECKING:
     from states.model import Actor
-    from workflow.removals.file_import import CheckedRows, RowFault, RowResult
+    from workflow.removals.files import CheckedRows, RowFault, RowResult
     from workflow.removals.tasks import RemovalFilters, RemovalLine
     from workflow.settings.model import Settings
 
@@ -44,12 +44,12 @@ _COLUMNS = {
 _EMPTY = "Aucun retrait ne correspond."
 
 
-@failure_for("workflow.removals.file_import.FileRefused")
+@failure_for("workflow.removals.files.FileRefused")
 def _file_refused(error: Exception) -> CliFailure:
     return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error)])
 
 
-@failure_for("workflow.removals.file_import.FileLooksCut")
+@failure_for("workflow.removals.files.FileLooksCut")
 def _file_looks_cut(error: Exception) -> CliFailure:
     remedy = "S'il est déjà entier : ajouter --file-is-complete."
     return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error), remedy])
@@ -134,7 +134,7 @@ def export_file(context: CliContext, /, output: Path | None, force: bool, exampl
         write_file(lambda file: file.writelines(pieces), output, force=force)
         return
     with opened(context) as (app, actor):
-        from workflow.removals.tasks import Replacements, removals_file
+        from workflow.removals.files import Replacements, removals_file
 
         _rectorat_only(actor)
         settings, replacements = app.settings.removals.export, Replacements()
@@ -183,7 +183,7 @@ def _example_export(settings: "Settings") -> Iterator[bytes]:
     from notifications.authoring.examples import DAY, REMOVAL_LINES
     from notifications.rendering.renderer import removals
     from workflow.app import load_templates, mail_context
-    from workflow.removals.tasks import encoded
+    from workflow.removals.files import encoded
 
     pieces = removals(load_templates(settings), REMOVAL_LINES, DAY, mail_context(settings))
     return encoded(pieces, settings.removals.export)
@@ -220,7 +220,7 @@ def confirm_removals(
 
     Raises CliFailure when a line was set aside or refused, the others being done.
     """
-    from workflow.removals.file_import import check_rows, confirm_rows, read_removals
+    from workflow.removals.files import check_rows, confirm_rows, read_removals
 
     with click.open_file(str(file), "rb") as source:
         content = source.read(MOST_BYTES + 1)  # one byte more is enough to tell that there is too much

@@ -17,7 +17,7 @@ from states import french
 from states.french import plural
 
 if TYPE_CHECKING:
-    from notifications.messages.catalogue import Draft
+    from notifications.vocabulary import Draft
     from states.model import Actor
     from states.school_calendar import SchoolYear
     from workflow.app import App

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from notifications.delivery.dispatcher import Dispatcher
-from notifications.messages.catalogue import Mail
-from notifications.vocabulary import Fault, Kind, RelayFault, Stage
+from notifications.vocabulary import Fault, Kind, Mail, RelayFault, Stage
 from portal.demo.mail_server import ReceivedMail
 from tests.kit import certificates
 from tests.kit.clock import FakeClock

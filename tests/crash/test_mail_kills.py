@@ -20,8 +20,7 @@ from typing import Any
 
 import pytest
 
-from notifications.messages.catalogue import Mail
-from notifications.vocabulary import Fault, Stage
+from notifications.vocabulary import Fault, Mail, Stage
 from tests.kit.mail_processes import LEASE, MailProcesses, ended, frozen, thaw
 from tests.kit.smtp import ScriptedRelay
 

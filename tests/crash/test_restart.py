@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from notifications.messages.catalogue import Draft
 from notifications.outbox.store import MAILS, enqueue
-from notifications.vocabulary import Audience
+from notifications.vocabulary import Audience, Draft
 from tests.kit.browser import free_port
 from tests.kit.postgresql_server import PrivateServer, private_server
 from tests.kit.smtp import ScriptedRelay

@@ -13,11 +13,11 @@ from sqlalchemy import func, or_, select
 
 from notifications import encryption as seals
 from notifications.authoring.examples import EXAMPLES
-from notifications.messages.catalogue import CATALOGUE, Draft, Mail
+from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox import admin as outbox
 from notifications.outbox import store as enqueue
 from notifications.outbox.store import MAILS
-from notifications.vocabulary import Audience, Erasure, Kind, Stage
+from notifications.vocabulary import Audience, Draft, Erasure, Kind, Mail, Stage
 from tests.kit.factories import NOW, UAI
 from tests.kit.installation import make_installation
 from tests.kit.sender_process import Orders, SharedClock, born

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from notifications.messages.catalogue import CATALOGUE, Mail
-from notifications.vocabulary import CODE_MAILS, Audience, Fault, Kind, Stage
+from notifications.messages.catalogue import CATALOGUE
+from notifications.vocabulary import CODE_MAILS, Audience, Fault, Kind, Mail, Stage
 from tests.kit.mail_processes import LEASE, MailProcesses
 from tests.kit.send_attempts import late_send_attempts, send_attempts_of
 from tests.kit.smtp import ScriptedRelay

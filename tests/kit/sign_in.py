@@ -6,10 +6,9 @@ from typing import Any
 from sqlalchemy import select
 
 from notifications.encryption import FOR_LINK
-from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
 from notifications.outbox.store import SEALS
-from notifications.vocabulary import LINK_KINDS
+from notifications.vocabulary import LINK_KINDS, Mail
 from workflow.app import App
 from workflow.database.journal_tables import EVENT
 from workflow.journal.chain import INSTALLATION

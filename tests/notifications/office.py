@@ -10,10 +10,10 @@ from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.encryption import Sealer
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import CATALOGUE, Draft, Mail
+from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox import admin as outbox
 from notifications.settings import MailSettings
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import Audience, Draft, Kind, Mail
 from states.decision import RequestEvent
 from states.vocabulary import Trigger
 from tests.kit.clock import FakeClock

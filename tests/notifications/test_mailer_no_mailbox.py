@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
-from notifications.messages.catalogue import CATALOGUE, Mail
-from notifications.vocabulary import Fault, Kind, Stage
+from notifications.messages.catalogue import CATALOGUE
+from notifications.vocabulary import Fault, Kind, Mail, Stage
 from states.decision import RequestEvent
 from states.vocabulary import Trigger
 from tests.kit import factories as f

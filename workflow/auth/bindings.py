@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from notifications.messages.catalogue import Draft
 from notifications.messages.facts import IdentityBound, Place
 from notifications.ports import Clock
 from notifications.sql import batches, insert_new
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import Audience, Draft, Kind
 from states import french
 from states.model import Actor
 from states.school_calendar import SchoolCalendar, SchoolYear

@@ -14,11 +14,10 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from notifications import encryption as seals
 from notifications.encryption import CodeUnreadable, Sealer
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Draft
 from notifications.messages.facts import FactorChanged
 from notifications.ports import Clock
 from notifications.sql import batches
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import Audience, Draft, Kind
 from states import french
 from states.decision import Scalar
 from states.model import Actor

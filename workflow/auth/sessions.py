@@ -8,11 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Draft
 from notifications.messages.facts import NewSignIn
 from notifications.ports import Clock
 from notifications.sql import batches
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import Audience, Draft, Kind
 from states import french
 from states.decision import Scalar
 from states.model import Actor

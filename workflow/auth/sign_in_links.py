@@ -14,11 +14,10 @@ from sqlalchemy import Connection, Row, Update, func, insert, or_, select, updat
 
 from notifications import encryption as seals
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Draft
 from notifications.messages.facts import Place, SignIn, SignInRectorat, SignInRupn
 from notifications.ports import Clock
 from notifications.sql import batches
-from notifications.vocabulary import Audience, Erasure, Kind
+from notifications.vocabulary import Audience, Draft, Erasure, Kind
 from states import french
 from states.validation import fold_mail, normalise_uai
 from states.vocabulary import Role

@@ -12,10 +12,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Draft
 from notifications.messages.facts import Place, Substituted, SubstitutedChef
 from notifications.ports import Clock
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import Audience, Draft, Kind
 from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, bad_field

@@ -36,7 +36,7 @@ from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.engine.loader import Loader
 from workflow.journal import chain as installation
-from workflow.removals.tasks import encoded
+from workflow.removals.files import encoded
 from workflow.settings.codes import CodeFileSettings
 
 _SHOWN_AGAIN: Final = timedelta(seconds=60)

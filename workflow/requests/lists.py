@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from notifications.mailer import Mailer
 from notifications.outbox.store import code_statuses
 from states.commands import Renew
 from states.model import Actor, Establishment, Facts, Policy, Report, Request
@@ -20,6 +19,9 @@ from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, RE
 from workflow.engine.loader import Loader
 from workflow.requests.filters import UNDELIVERABLE, Filters, conditions, visible_to
 from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions
+
+if TYPE_CHECKING:  # a list of requests needs no mail
+    from notifications.mailer import Mailer
 
 REQUEST_QUERY: Final = select(
     *REQUEST_COLUMNS,
@@ -269,20 +271,20 @@ class RupnRequest:
         return self.request.expires_on or self.year_end.last_day
 
 
-def list_rupn_requests(connection: Connection, actor: Actor, policy: Policy, mailer: Mailer) -> list[RupnRequest]:
+def list_rupn_requests(connection: Connection, actor: Actor, policy: Policy, mailer: "Mailer") -> list[RupnRequest]:
     """The requests that bear this RUPN's address, the live ones first; none for anybody else."""
     return _rupn_requests(connection, actor, policy, mailer)
 
 
 def find_rupn_request(
-    connection: Connection, actor: Actor, reference: str, policy: Policy, mailer: Mailer
+    connection: Connection, actor: Actor, reference: str, policy: Policy, mailer: "Mailer"
 ) -> RupnRequest | None:
     """One of them; None alike for an unknown one and for somebody else's (R3)."""
     return next(iter(_rupn_requests(connection, actor, policy, mailer, REQUEST.c.reference == reference)), None)
 
 
 def _rupn_requests(
-    connection: Connection, actor: Actor, policy: Policy, mailer: Mailer, *where: Any
+    connection: Connection, actor: Actor, policy: Policy, mailer: "Mailer", *where: Any
 ) -> list[RupnRequest]:
     if actor.role is not Role.RUPN or not actor.address:
         return []

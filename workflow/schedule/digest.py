@@ -13,7 +13,6 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, union, update
 
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Draft
 from notifications.messages.facts import (
     ChangeDue,
     HeldEnd,
@@ -25,7 +24,7 @@ from notifications.messages.facts import (
     SecurityWaves,
     Year,
 )
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import Audience, Draft, Kind
 from states.model import Policy
 from states.school_calendar import months_before
 from states.vocabulary import Change, State

@@ -8,9 +8,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Draft
 from notifications.ports import crash_point
 from notifications.sql import insert_new
+from notifications.vocabulary import Draft
 from states.decision import Scalar
 from states.french import plural, span
 from states.model import Actor, Policy

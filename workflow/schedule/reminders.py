@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select, union, union_all
 
-from notifications.messages.catalogue import CATALOGUE, Draft
+from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import (
     Ended,
     HandoverReminder,
@@ -25,7 +25,7 @@ from notifications.messages.facts import (
     YearEndNotice,
 )
 from notifications.outbox.store import MAIL_REQUESTS, MAILS
-from notifications.vocabulary import CODE_MAILS, Audience, Kind, Stage
+from notifications.vocabulary import CODE_MAILS, Audience, Draft, Kind, Stage
 from states.model import Establishment, Request, Timetable
 from states.rules.schedule import (
     INVITED_AFTER,

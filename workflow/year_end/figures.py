@@ -4,8 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notifications.messages.catalogue import Draft
-from notifications.vocabulary import Kind
+from notifications.vocabulary import Draft, Kind
 from states.model import Establishment, Request
 from states.rules.schedule import Hold
 from states.school_calendar import SchoolYear, YearEnd

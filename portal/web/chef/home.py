@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from notifications.messages.catalogue import Mail
-from notifications.vocabulary import CODE_KINDS, Kind, Stage
+from notifications.vocabulary import CODE_KINDS, Kind, Mail, Stage
 from portal.web.actions.chef import SLUGS
 from portal.web.context import Chef, Context, Posted, WebContext
 from portal.web.security import Visitor

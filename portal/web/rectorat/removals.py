@@ -41,26 +41,26 @@ from workflow.engine.idempotency import key_of
 from workflow.journal.security_log import ExportedList
 from workflow.removals.connector.queue import CallView, calls_of
 from workflow.removals.connector.service import ask_again
-from workflow.removals.file_import import (
+from workflow.removals.files import (
     EXAMPLES,
     FileLooksCut,
     FileRefused,
     FileRow,
     RemovalRow,
+    Replacements,
     check_rows,
     confirm_rows,
     read_removals,
+    removals_file,
 )
 from workflow.removals.tasks import (
     MOST_TASKS,
     RemovalFilters,
     RemovalLine,
     RemovalPage,
-    Replacements,
     count_removals,
     list_removals,
     open_references,
-    removals_file,
     removals_of,
     walk_removals,
     years_with_open,

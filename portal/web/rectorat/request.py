@@ -11,10 +11,9 @@ from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
-from notifications.messages.catalogue import Mail
 from notifications.outbox.admin import list_outbox
 from notifications.sql import batches
-from notifications.vocabulary import CODE_KINDS, Stage
+from notifications.vocabulary import CODE_KINDS, Mail, Stage
 from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
 from portal.exports.lists import READ_TOGETHER, search_workbook
 from portal.exports.spreadsheet_files import Workbook

@@ -3,9 +3,8 @@
 import pytest
 
 from notifications.delivery.smtp import RelayConnection
-from notifications.messages.catalogue import Mail
 from notifications.ports import set_crash_hook
-from notifications.vocabulary import Stage
+from notifications.vocabulary import Mail, Stage
 from tests.notifications.office import Office, draft, mail_settings
 
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.messages.catalogue import Mail
-from notifications.vocabulary import Fault, Kind, RelayFault, Stage
+from notifications.vocabulary import Fault, Kind, Mail, RelayFault, Stage
 from tests.kit.factories import MAILBOX
 from tests.kit.smtp import Answer
 from tests.kit.smtp import Fault as SmtpClient

@@ -13,9 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifications.delivery.message import WIRE, Attachment, compose, new_message_id
-from notifications.messages.catalogue import Mail
 from notifications.rendering.markup import HTML_SLOT, MASK, SLOT
-from notifications.vocabulary import Audience, Kind, Stage
+from notifications.vocabulary import Audience, Kind, Mail, Stage
 from tests.notifications.office import CENTRE, mail_settings
 
 SETTINGS = mail_settings(25)

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from notifications import encryption as seals
-from notifications.messages.catalogue import Mail
 from notifications.settings import MailSettings
-from notifications.vocabulary import Erasure, Kind, Stage
+from notifications.vocabulary import Erasure, Kind, Mail, Stage
 from tests.kit import certificates
 from tests.kit.factories import REFERENCE
 from tests.kit.smtp import ACCEPT, Answer, Fault, Late, ScriptedRelay, Slow

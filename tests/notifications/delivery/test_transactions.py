@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import Connection, select
 
 from notifications.delivery.transactions import Begin, Finish, MailStore
-from notifications.messages.catalogue import CATALOGUE, Mail
+from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox import queue
 from notifications.outbox.queue import Claim
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.store import MAILS
-from notifications.vocabulary import Fault, Kind, Stage
+from notifications.vocabulary import Fault, Kind, Mail, Stage
 from tests.notifications.office import Office, draft, mail_settings
 
 LOST = SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY)

@@ -12,8 +12,8 @@ from notifications.authoring.examples import MAIL_CONTEXT
 from notifications.encryption import Sealer
 from notifications.mailer import Mailer
 from notifications.messages import facts as c
-from notifications.messages.catalogue import CATALOGUE, Draft
-from notifications.vocabulary import Audience, Kind
+from notifications.messages.catalogue import CATALOGUE
+from notifications.vocabulary import Audience, Draft, Kind
 from states.decision import RequestEvent
 from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RemovalKind, RemovalOutcome, RevokeReason, Settlement, State, Step, Trigger

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 
 from notifications import encryption as seals
-from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
 from notifications.outbox.admin import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
 from notifications.outbox.store import MAILS
-from notifications.vocabulary import Erasure, Fault, Kind, Stage
+from notifications.vocabulary import Erasure, Fault, Kind, Mail, Stage
 from states.vocabulary import CodeStatus, State, Trigger
 from tests.kit import factories as f
 from tests.notifications.events import request_event

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
-from notifications.vocabulary import Kind
+from notifications.vocabulary import Kind, Mail
 from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.sign_in import secrets_of, told

@@ -11,9 +11,8 @@ from pyotp import TOTP
 from sqlalchemy import select, update
 
 from notifications.encryption import Sealer
-from notifications.messages.catalogue import Mail
 from notifications.outbox import admin as outbox
-from notifications.vocabulary import Kind
+from notifications.vocabulary import Kind, Mail
 from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
 from tests.kit.sign_in import told

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from notifications.messages.catalogue import CATALOGUE, Draft
+from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.store import MAILS
-from notifications.vocabulary import Kind
+from notifications.vocabulary import Draft, Kind
 from states.rules.schedule import Hold
 from states.vocabulary import Channel, RemovalKind
 from tests.kit import year_end_scene as year_end_scene

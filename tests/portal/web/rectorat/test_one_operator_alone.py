@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from notifications.messages.catalogue import Mail
 from notifications.outbox.store import MAILS
-from notifications.vocabulary import CODE_KINDS, Fault, Kind, Stage
+from notifications.vocabulary import CODE_KINDS, Fault, Kind, Mail, Stage
 from states import commands as c
 from states.model import OnBehalf
 from states.vocabulary import CheckOutcome, ReissueReason, RequestedBy, Role, Step

@@ -7,7 +7,7 @@ import pytest
 
 from states.vocabulary import RemovalOutcome
 from tests.workflow.spreadsheets.files import OLD_EXCEL, ods_of, xlsx_of
-from workflow.removals.file_import import (
+from workflow.removals.files import (
     EXAMPLES,
     FileRefused,
     FileRow,

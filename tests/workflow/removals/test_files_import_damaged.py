@@ -6,7 +6,7 @@ import pytest
 
 from states.vocabulary import RemovalOutcome
 from tests.kit.damaged_files import damaged
-from workflow.removals.file_import import EXAMPLES, FileRefused, RemovalRow, read_removals
+from workflow.removals.files import EXAMPLES, FileRefused, RemovalRow, read_removals
 
 REFERENCES = [f"ODA-2027-{number:05d}" for number in range(1, 13)]
 OUTCOMES = list(RemovalOutcome)
