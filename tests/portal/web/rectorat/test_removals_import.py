@@ -268,7 +268,7 @@ def test_file__the_export_comes_back_as_it_left(portal: Portal) -> None:
 
 
 def test_file__a_long_one_is_shown_in_part_and_confirmed_whole(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removals_import, "SHOWN", 1)
+    monkeypatch.setattr(removals_import, "SHOWN_LINES", 1)
     references = [revoked(portal, number) for number in (1, 2, 3)]
     client = portal.client(STAFF)
     read = given(client, lignes="\n".join([*references, "x", "y"]), outcome="expired")
