@@ -20,7 +20,6 @@ from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REQUEST
 from workflow.engine.loader import Loader
 from workflow.settings.sections import spellings
-from workflow.settings.services import ExportSettings
 
 if TYPE_CHECKING:  # a list needs no mail
     from notifications.mailer import Mailer
