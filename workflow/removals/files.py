@@ -33,7 +33,7 @@ from states.vocabulary import RemovalOutcome
 from workflow.engine.engine import Engine, Result, execute_in_batches
 from workflow.engine.loader import Loader
 from workflow.removals.tasks import RemovalFilters, RemovalLine, list_removals, removals_of
-from workflow.settings.codes import ExportSettings
+from workflow.settings.services import ExportSettings
 from workflow.spreadsheets.reader import decode, open_table, read_bounded
 from workflow.spreadsheets.workbook import WORKBOOKS, UnusableFile
 
