@@ -1,4 +1,7 @@
-"""Case (input of a rule), Outcome, Decision, Refused, effects, and the event told to subscribers."""
+"""Case (input of a rule), Outcome, Decision, Refused, effects, and the event told to subscribers.
+
+Beside them, the checks of fields that several commands share: bounded days and free texts.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +17,11 @@ from states.validation import text_problem
 from states.vocabulary import RemovalKind, RemovalOutcome, Settlement, State, Trigger
 
 C_co = TypeVar("C_co", bound=Command, covariant=True)
+
+Scalar = str | int | bool | None
+
+EARLIEST: Final = refusals.LONG_PAST
+"""The first day that people may give."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +105,6 @@ Effect = (
 )
 
 
-Scalar = str | int | bool | None
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """A rule's answer to an accepted command.
@@ -167,13 +172,6 @@ class RequestEvent:
     @property
     def request(self) -> Request:
         return self.decision.request
-
-
-# Fields that several commands share: bounded days and free texts.
-
-
-EARLIEST: Final = refusals.LONG_PAST
-"""The first day that people may give."""
 
 
 def day_problems(field: str, label: str, rule: str, day: date, *, after: date | None = None,

@@ -1,4 +1,7 @@
-"""Plain values of the domain: facts of a decision, loaded and locked by the engine, and who acts (R2 to R6)."""
+"""Plain values of the domain: facts of a decision, loaded and locked by the engine, and who acts (R2 to R6).
+
+``Policy`` holds the settings on which the rules depend.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -22,6 +25,25 @@ from states.vocabulary import (
     State,
     Trigger,
 )
+
+_NAMES_FOR_ESTABLISHMENTS = {
+    Role.SCHEDULE: "le logiciel",
+    Role.CONNECTOR: "le logiciel",
+    Role.OPERATOR: "le rectorat",
+    Role.READER: "le rectorat",
+    Role.RUPN: "le RUPN",
+}
+
+_NAMES_FOR_RUPN = _NAMES_FOR_ESTABLISHMENTS | {
+    Role.CHEF: "l'établissement",
+    Role.DEPUTY: "l'établissement",
+    Role.RUPN: "vous",
+}
+
+MonthDay = tuple[int, int]
+
+LONGEST_CODE: Final = 64
+"""Characters; a longer text is matched against no form (R41)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -283,22 +305,6 @@ class Facts:
     extended_reports: tuple[Report, ...] = ()
 
 
-_NAMES_FOR_ESTABLISHMENTS = {
-    Role.SCHEDULE: "le logiciel",
-    Role.CONNECTOR: "le logiciel",
-    Role.OPERATOR: "le rectorat",
-    Role.READER: "le rectorat",
-    Role.RUPN: "le RUPN",
-}
-
-
-_NAMES_FOR_RUPN = _NAMES_FOR_ESTABLISHMENTS | {
-    Role.CHEF: "l'établissement",
-    Role.DEPUTY: "l'établissement",
-    Role.RUPN: "vous",
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """A person, the schedule or the connector, in one capacity.
@@ -366,12 +372,6 @@ class OnBehalf:
     when: str
 
 
-# The settings on which the rules depend, as plain values.
-
-
-MonthDay = tuple[int, int]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timetable:
     """Times at which the software writes of its own accord (R78 to R81); delays are in days.
@@ -389,10 +389,6 @@ class Timetable:
     handover: tuple[int, ...] = (5, 12, 25)
     invite_on: MonthDay | None = None
     removals_late: int = 15
-
-
-LONGEST_CODE: Final = 64
-"""Characters; a longer text is matched against no form (R41)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -150,7 +150,7 @@ _STOOD_IN: Final = {
 
 
 def stands_in(kind: StandInKind) -> Reason:
-    """Who can act in the establishment's stead would get a code that he alone wanted."""
+    """An operator who can act in the establishment's stead would get a code that he alone wanted."""
     return Reason("stands_in", "R6", _STOOD_IN[kind], "Un autre opérateur doit envoyer le code.")
 
 

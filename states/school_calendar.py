@@ -21,6 +21,14 @@ LATE_DECLARATION_DAYS = 30
 FIRST_DATE_YEAR, LAST_DATE_YEAR = 2, 9997
 """Between these, a date and those around it can be computed."""
 
+Period = tuple[date, date]
+"""The first and the last day without school."""
+
+_DAY: Final = timedelta(days=1)
+
+_FARTHEST: Final = 200
+"""Days looked at around a day before giving up: more than a summer and the months beside it."""
+
 
 def months_before(day: date, months: int) -> date:
     """The same day some months before, or the last one of a month that is shorter."""
@@ -173,17 +181,6 @@ class SchoolCalendar:
         if running:
             return tuple(running)
         return (next(y for y in around if not self.has_ended(y, now)),)
-
-
-Period = tuple[date, date]
-"""The first and the last day without school."""
-
-
-_DAY: Final = timedelta(days=1)
-
-
-_FARTHEST: Final = 200
-"""Days looked at around a day before giving up: more than a summer and the months beside it."""
 
 
 class DayKind(Labelled):

@@ -1,4 +1,7 @@
-"""The transition table: for each trigger, from where, to where, who, and under which rules (R1, R2, R24).
+"""The transition table, and the one decision that follows it (R1, R2, R7, R24).
+
+The table says for each trigger from where, to where, who, and under which rules; a command is accepted with all that
+follows from it, or refused with every reason.
 
 The graph of the table is also declared with the ``transitions`` library, which draws it, and compiled once to a set of
 arrows: deciding looks up a dictionary, a hundred times quicker than a machine's model. No model is ever attached:
@@ -96,38 +99,30 @@ from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
 CHEF: Final = frozenset({Role.CHEF})
 
-
 OPERATOR: Final = frozenset({Role.OPERATOR})
-
 
 _BOTH: Final = CHEF | OPERATOR
 
-
 IN_PERSON: Final = frozenset({Role.CHEF, Role.DEPUTY})
-
 
 _REMOVERS: Final = frozenset({Role.OPERATOR, Role.CONNECTOR})
 
-
 SCHEDULE: Final = frozenset({Role.SCHEDULE})
 
-
 _REPORTERS: Final = _BOTH | SCHEDULE | {Role.RUPN}
-
 
 BEFORE = None
 """The source of a trigger that creates a request."""
 
-
 UNBORN: Final = "unborn"
 """The name of the same in the graph."""
-
 
 Arrow = tuple[State | None, State]
 """A source and a target."""
 
-
 FINGERPRINT_LENGTH = 12
+
+S, T = State, Trigger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +158,6 @@ def same(*states: State) -> tuple[Arrow, ...]:
 def to(target: State, *sources: State) -> tuple[Arrow, ...]:
     """Arrows from several states to one."""
     return tuple((source, target) for source in sources)
-
-
-S, T = State, Trigger
 
 
 TABLE: Final[tuple[Transition, ...]] = (
@@ -229,7 +221,6 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=check_send_to_drane, apply=apply_send_to_drane),
 )  # fmt: skip
 
-
 BY_TRIGGER: Final = {transition.trigger: transition for transition in TABLE}
 
 
@@ -277,7 +268,7 @@ def definition_fingerprint(table: Sequence[Transition] = TABLE) -> str:
 
 
 def _definition_text(table: Sequence[Transition] = TABLE) -> str:
-    """What the fingerprint is of, a line a state and a trigger; the order of rows, arrows and roles does not count."""
+    """The text of the fingerprint, a line a state and a trigger: the order of rows, arrows and roles does not count."""
     return "\n".join([f"states {' '.join(state.value for state in State)}", *sorted(map(_definition_line, table))])
 
 
@@ -287,9 +278,6 @@ def _definition_line(transition: Transition) -> str:
         transition.trigger.value, ",".join(arrows), ",".join(sorted(role.value for role in transition.roles)),
         transition.check.__name__, transition.apply.__name__, "after_end" if transition.after_end else "within_year",
     ])  # fmt: skip
-
-
-# The one decision: a command is accepted with all that follows from it, or refused with every reason (R1, R7).
 
 
 def decide(facts: Facts, command: Command, actor: Actor, now: datetime, policy: Policy) -> Decision | Refused:

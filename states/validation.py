@@ -1,6 +1,9 @@
-"""Names, mail addresses and UAI as people type them: cleaned, checked, compared (R11, R16, R17).
+"""Names, mail addresses, UAI and texts as people type them: cleaned, checked, compared (R11, R16, R17).
 
-A name's usual writing and the domain that an address probably means are proposed, and never imposed.
+Every room asks this module: a name, a mail, a terminal and a paper must not each have a list of their own of the
+characters that nobody sees, those of a name and the plain letter of each, which Unicode's properties give. A name's
+usual writing and the domain that an address probably means are proposed, and never imposed. The départements, and the
+collectivities that have a code, go by the code that people write.
 """
 
 import re
@@ -11,54 +14,91 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
-# Characters by their Unicode properties: those that nobody sees, those of a name, the plain letter of each (R16, R17).
-#
-# Every room asks here: a name, a mail, a terminal and a paper must not each have a list of their own.
-
-
 _NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 """General categories without a picture: control, format, private, unassigned, surrogate, line and paragraph ends."""
-
 
 _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
 """``Other_Default_Ignorable_Code_Point`` and ``Variation_Selector``, which Python does not know (PropList.txt)."""
 
-
 _LETTERS_OF_A_STYLE: Final = ("<font>", "<wide>", "<narrow>", "<circle>", "<square>")
 """Compatibility decompositions of letters that only look otherwise: 𝐌, Ｍ."""
-
 
 _HARMLESS: Final = frozenset({"BN", "L", "R", "AL"})
 """Bidirectional classes of the format characters that turn nothing round."""
 
-
 _APOSTROPHES: Final = "'’‘ʼʻʽʾʿ"
 
-
 _HYPHENS: Final = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
-
 
 _MOST_MARKS: Final = 4
 """Marks upon one letter: Hebrew and Vietnamese need three."""
 
-
 _EAST_ASIAN: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"})
 """Scripts that stand together in one name, by the first word of their letters' names."""
 
-
 _OF_NO_SCRIPT: Final = frozenset({"COMBINING", "MODIFIER", "FEMININE", "MASCULINE"})
 
-
 _WITH_SOMETHING: Final = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH .+")
-
 
 _PLAIN: Final = {
     "ı": "i", "ȷ": "j", "œ": "oe", "æ": "ae", "ð": "d", "þ": "th", "ŋ": "n", "ĸ": "k", "ə": "e", "ǝ": "e", "ɛ": "e",
     "ɔ": "o",
 }  # fmt: skip
 """Letters whose name does not tell the plain one."""
+
+MAX_NAME = 100
+
+_MAX_TEXT = 1000
+
+UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+
+_UAI = re.compile(r"[0-9]{7}[A-Z]")
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+_SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+
+_LINE_ENDS = str.maketrans("\n\r\t", "   ")
+
+_PARTICLES: Final = frozenset({"de", "du", "des", "d", "dit", "dite", "y", "von", "der", "den"})
+"""Words that begin with a small letter inside a name, and before one."""
+
+_WORDS: Final = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f][^\W\d_]*)*")
+
+_MC: Final = re.compile(r"mc[^\W\d_]{3,}")
+
+_SLIPS: Final = 2
+"""Letters added, lost, changed or swapped between two domains that are told apart by a slip of the keyboard."""
+
+_ANY: Final = "*"
+
+_CIVILITIES: Final = frozenset({"m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle"})
+
+_DEPARTEMENT_LINES: Final = """
+01 Ain|02 Aisne|03 Allier|04 Alpes-de-Haute-Provence|05 Hautes-Alpes|06 Alpes-Maritimes|07 Ardèche|08 Ardennes
+09 Ariège|10 Aube|11 Aude|12 Aveyron|13 Bouches-du-Rhône|14 Calvados|15 Cantal|16 Charente
+17 Charente-Maritime|18 Cher|19 Corrèze|2A Corse-du-Sud|2B Haute-Corse|21 Côte-d'Or|22 Côtes-d'Armor|23 Creuse
+24 Dordogne|25 Doubs|26 Drôme|27 Eure|28 Eure-et-Loir|29 Finistère|30 Gard|31 Haute-Garonne|32 Gers|33 Gironde
+34 Hérault|35 Ille-et-Vilaine|36 Indre|37 Indre-et-Loire|38 Isère|39 Jura|40 Landes|41 Loir-et-Cher|42 Loire
+43 Haute-Loire|44 Loire-Atlantique|45 Loiret|46 Lot|47 Lot-et-Garonne|48 Lozère|49 Maine-et-Loire|50 Manche
+51 Marne|52 Haute-Marne|53 Mayenne|54 Meurthe-et-Moselle|55 Meuse|56 Morbihan|57 Moselle|58 Nièvre|59 Nord
+60 Oise|61 Orne|62 Pas-de-Calais|63 Puy-de-Dôme|64 Pyrénées-Atlantiques|65 Hautes-Pyrénées
+66 Pyrénées-Orientales|67 Bas-Rhin|68 Haut-Rhin|69 Rhône|70 Haute-Saône|71 Saône-et-Loire|72 Sarthe|73 Savoie
+74 Haute-Savoie|75 Paris|76 Seine-Maritime|77 Seine-et-Marne|78 Yvelines|79 Deux-Sèvres|80 Somme|81 Tarn
+82 Tarn-et-Garonne|83 Var|84 Vaucluse|85 Vendée|86 Vienne|87 Haute-Vienne|88 Vosges|89 Yonne
+90 Territoire de Belfort|91 Essonne|92 Hauts-de-Seine|93 Seine-Saint-Denis|94 Val-de-Marne|95 Val-d'Oise
+971 Guadeloupe|972 Martinique|973 Guyane|974 La Réunion|975 Saint-Pierre-et-Miquelon|976 Mayotte
+977 Saint-Barthélemy|978 Saint-Martin|986 Wallis-et-Futuna|987 Polynésie française|988 Nouvelle-Calédonie
+"""
+
+DEPARTEMENTS: Final = dict(entry.split(" ", 1) for entry in _DEPARTEMENT_LINES.strip().replace("\n", "|").split("|"))
+
+_OLD_CODES: Final = {"620": "2A", "720": "2B"}
+"""The codes of Corsica in the numbers of establishments."""
+
+UNKNOWN_DEPARTEMENT: Final = "Département inconnu"
 
 
 def is_invisible(character: str) -> bool:
@@ -106,7 +146,7 @@ def name_flaw(name: str) -> str | None:
     """
     if has_invisible(name):
         return "contient un retour à la ligne ou un caractère invisible"
-    for character in _without_catalan_points(name):
+    for character in re.sub("(?<=[lL])·(?=[lL])", "", name):  # without Catalan points
         if not _is_of_a_name(character):
             return f"contient « {character} », qui n'est pas d'un nom"
     if not any(map(str.isalpha, name)):
@@ -118,10 +158,6 @@ def name_flaw(name: str) -> str | None:
     if len(_scripts(name)) > 1:
         return "mêle des lettres de plusieurs alphabets : tout taper dans le même"
     return None
-
-
-def _without_catalan_points(name: str) -> str:
-    return re.sub("(?<=[lL])·(?=[lL])", "", name)
 
 
 def _is_of_a_name(character: str) -> bool:
@@ -205,44 +241,6 @@ def is_wrongly_decoded(text: str) -> bool:
     return False
 
 
-MAX_NAME = 100
-
-
-_MAX_TEXT = 1000
-
-
-UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
-
-
-_UAI = re.compile(r"[0-9]{7}[A-Z]")
-
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-_SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-
-
-_LINE_ENDS = str.maketrans("\n\r\t", "   ")
-
-
-_PARTICLES: Final = frozenset({"de", "du", "des", "d", "dit", "dite", "y", "von", "der", "den"})
-"""Words that begin with a small letter inside a name, and before one."""
-
-
-_WORDS: Final = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f][^\W\d_]*)*")
-
-
-_MC: Final = re.compile(r"mc[^\W\d_]{3,}")
-
-
-_SLIPS: Final = 2
-"""Letters added, lost, changed or swapped between two domains that are told apart by a slip of the keyboard."""
-
-
-_ANY: Final = "*"
-
-
 def is_storable(text: str) -> bool:
     """Return True when a database can store this text (R7).
 
@@ -264,9 +262,6 @@ def clean(text: str) -> str:
 def person_key(nom: str, prenom: str) -> str:
     """Nom and prénom folded, whatever their order: equal for who is presumed the same person (R17)."""
     return " ".join(sorted(f"{fold(nom)} {fold(prenom)}".split()))
-
-
-_CIVILITIES: Final = frozenset({"m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle"})
 
 
 def chef_key(name: str) -> str:
@@ -320,6 +315,17 @@ def mail_problem(text: str) -> str | None:
     except EmailNotValidError:
         pass
     return "n'a pas la forme d'une adresse électronique"
+
+
+def _mail_slip(text: str) -> str | None:
+    """The slip of the keyboard in an address, in French, with what to write instead."""
+    if "," in text:
+        return "contient une virgule : écrire un point à la place"
+    if "@" not in text:
+        return "n'a pas de « @ »"
+    if "." not in text.rpartition("@")[2]:
+        return "n'a pas de point après « @ »"
+    return None
 
 
 def clean_text(text: str) -> str:
@@ -379,6 +385,26 @@ def proposed_name(typed: str) -> str:
     return "".join(_pieces(typed, words))
 
 
+def _pieces(typed: str, words: list[re.Match[str]]) -> Iterator[str]:
+    end = 0
+    for match in words:
+        yield typed[end : match.start()]
+        yield _proposed_word(match[0], is_last=match is words[-1])
+        end = match.end()
+    yield typed[end:]
+
+
+def _proposed_word(word: str, *, is_last: bool) -> str:
+    lowered = word.lower()
+    if not (word.isupper() or word.islower()) or lowered.upper() != word.upper() or len(lowered) != len(word):
+        return word
+    if lowered in _PARTICLES and not is_last:
+        return lowered
+    if _MC.fullmatch(lowered):
+        return f"Mc{lowered[2:].capitalize()}"
+    return lowered.capitalize()
+
+
 @dataclass(frozen=True, slots=True)
 class MailDomains:
     """The domains in which the académie's people have their addresses; ``*`` stands for any letters.
@@ -429,83 +455,21 @@ def slips(typed: str, known: str) -> int:
     return row[-1]
 
 
-def _mail_slip(text: str) -> str | None:
-    """The slip of the keyboard in an address, in French, with what to write instead."""
-    if "," in text:
-        return "contient une virgule : écrire un point à la place"
-    if "@" not in text:
-        return "n'a pas de « @ »"
-    if "." not in text.rpartition("@")[2]:
-        return "n'a pas de point après « @ »"
-    return None
-
-
-def _pieces(typed: str, words: list[re.Match[str]]) -> Iterator[str]:
-    end = 0
-    for match in words:
-        yield typed[end : match.start()]
-        yield _proposed_word(match[0], is_last=match is words[-1])
-        end = match.end()
-    yield typed[end:]
-
-
-def _proposed_word(word: str, *, is_last: bool) -> str:
-    lowered = word.lower()
-    if not (word.isupper() or word.islower()) or lowered.upper() != word.upper() or len(lowered) != len(word):
-        return word
-    if lowered in _PARTICLES and not is_last:
-        return lowered
-    if _MC.fullmatch(lowered):
-        return f"Mc{lowered[2:].capitalize()}"
-    return lowered.capitalize()
-
-
 def _domain_of(mail: str) -> str:
     return mail.rpartition("@")[2].strip().casefold()
 
 
-# The names of the départements, by the code that people write; and of the collectivities that have a code.
-
-
-_NAMES: Final = """
-01 Ain|02 Aisne|03 Allier|04 Alpes-de-Haute-Provence|05 Hautes-Alpes|06 Alpes-Maritimes|07 Ardèche|08 Ardennes
-09 Ariège|10 Aube|11 Aude|12 Aveyron|13 Bouches-du-Rhône|14 Calvados|15 Cantal|16 Charente
-17 Charente-Maritime|18 Cher|19 Corrèze|2A Corse-du-Sud|2B Haute-Corse|21 Côte-d'Or|22 Côtes-d'Armor|23 Creuse
-24 Dordogne|25 Doubs|26 Drôme|27 Eure|28 Eure-et-Loir|29 Finistère|30 Gard|31 Haute-Garonne|32 Gers|33 Gironde
-34 Hérault|35 Ille-et-Vilaine|36 Indre|37 Indre-et-Loire|38 Isère|39 Jura|40 Landes|41 Loir-et-Cher|42 Loire
-43 Haute-Loire|44 Loire-Atlantique|45 Loiret|46 Lot|47 Lot-et-Garonne|48 Lozère|49 Maine-et-Loire|50 Manche
-51 Marne|52 Haute-Marne|53 Mayenne|54 Meurthe-et-Moselle|55 Meuse|56 Morbihan|57 Moselle|58 Nièvre|59 Nord
-60 Oise|61 Orne|62 Pas-de-Calais|63 Puy-de-Dôme|64 Pyrénées-Atlantiques|65 Hautes-Pyrénées
-66 Pyrénées-Orientales|67 Bas-Rhin|68 Haut-Rhin|69 Rhône|70 Haute-Saône|71 Saône-et-Loire|72 Sarthe|73 Savoie
-74 Haute-Savoie|75 Paris|76 Seine-Maritime|77 Seine-et-Marne|78 Yvelines|79 Deux-Sèvres|80 Somme|81 Tarn
-82 Tarn-et-Garonne|83 Var|84 Vaucluse|85 Vendée|86 Vienne|87 Haute-Vienne|88 Vosges|89 Yonne
-90 Territoire de Belfort|91 Essonne|92 Hauts-de-Seine|93 Seine-Saint-Denis|94 Val-de-Marne|95 Val-d'Oise
-971 Guadeloupe|972 Martinique|973 Guyane|974 La Réunion|975 Saint-Pierre-et-Miquelon|976 Mayotte
-977 Saint-Barthélemy|978 Saint-Martin|986 Wallis-et-Futuna|987 Polynésie française|988 Nouvelle-Calédonie
-"""
-
-
-NAMES: Final = dict(entry.split(" ", 1) for entry in _NAMES.strip().replace("\n", "|").split("|"))
-
-
-_OLD_CODES: Final = {"620": "2A", "720": "2B"}
-"""The codes of Corsica in the numbers of establishments."""
-
-
-UNKNOWN: Final = "Département inconnu"
-
-
-_CODES: Final = {fold(name): code for code, name in NAMES.items()}
+_DEPARTEMENT_CODES: Final = {fold(name): code for code, name in DEPARTEMENTS.items()}
 
 
 def code_of_departement(name: str) -> str | None:
     """``09`` for « Ariège », whatever the accents, the case and the hyphens; None for what is no département's name."""
-    return _CODES.get(fold(name))
+    return _DEPARTEMENT_CODES.get(fold(name))
 
 
 def departement_name(code: str) -> str:
-    """``Ariège`` for ``09``, ``9`` or ``009``; the code itself when it is nobody's, ``UNKNOWN`` when there is none."""
+    """``Ariège`` for ``09``, ``9`` or ``009``; the code itself when nobody's, ``UNKNOWN_DEPARTEMENT`` for none."""
     bare = code.strip().upper().lstrip("0").zfill(2)
     if bare == "00":
-        return UNKNOWN
-    return NAMES.get(_OLD_CODES.get(bare, bare), code.strip())
+        return UNKNOWN_DEPARTEMENT
+    return DEPARTEMENTS.get(_OLD_CODES.get(bare, bare), code.strip())

@@ -1,4 +1,7 @@
-"""Reports of a change, and what was done of each: settled by itself, or by the action that answers it (R32, R46)."""
+"""Reports of a change, and their settlement: by itself, or by the action that answers the report (R32, R46).
+
+Beside them, the rectorat's question to the establishment and its answer, which change no state (R90).
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
@@ -38,7 +41,6 @@ from states.vocabulary import (
 FURTHEST: Final = timedelta(days=730)
 """How far ahead a change may take effect."""
 
-
 REISSUE_REASONS: Final = {
     Change.CODE_NOT_RECEIVED: ReissueReason.NOT_RECEIVED,
     Change.CODE_REFUSED: ReissueReason.REFUSED,
@@ -47,7 +49,6 @@ REISSUE_REASONS: Final = {
     Change.KEY_COMPROMISED: ReissueReason.COMPROMISED,
 }
 """The reason of a new code that answers a report (R44)."""
-
 
 REVOKE_REASONS: Final = {
     Change.MISSION: RevokeReason.MISSION,
@@ -203,9 +204,6 @@ def apply_settle(case: Case[SettleChange]) -> Outcome:
         notes={"why": clean_text(command.why)},
         effects=(CloseReport(report, command.settlement, command.revoke_on),),
     )
-
-
-# A question to the establishment, and its answer: they change no state (R90).
 
 
 def check_ask(case: Case[AskQuestion]) -> Iterator[Reason]:

@@ -1,4 +1,8 @@
-"""Birth of a request: declared (R25), or renewed from another (R33); identity and duplicates (R12 to R19)."""
+"""A request from its birth to the hand-over of its code: the steps of the establishment (R12 to R19, R25 to R31, R33).
+
+It is declared, or renewed from another; identity and duplicates are checked; then the delegation, the charter, the
+sending to the rectorat, and giving up.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -54,7 +58,7 @@ def identity_problems(case: Case[Any], identity: Identity) -> Iterator[Reason]:
 
 
 def mail_doubts(facts: Facts, request: Request, domains: MailDomains) -> Iterator[Reason]:
-    """What the operator who checks a request has to know of its address, confirmed or not (R16)."""
+    """Doubts on the address, for the operator who checks a request, whether it was confirmed or not (R16)."""
     if request.folded_mail in facts.shared_mailboxes:
         yield refusals.shared_mailbox(domains.example)
     elif not domains.is_usual(request.mail):
@@ -79,6 +83,14 @@ def duplicate_problems(case: Case[Any], identity: Identity, uai: str, year: Scho
         yield refusals.same_person(same_mail[0])
     if homonyms and not homonym_confirmed:
         yield refusals.homonym(homonyms[0])
+
+
+def drane_problems(case: Case[Any]) -> Iterator[Reason]:
+    """The day on which the RUPN was declared to the DRANE, when it is given (R25)."""
+    if day := case.command.drane_declared_on:
+        yield from day_problems(
+            "drane_declared_on", "La déclaration à la DRANE", "R25", day, after=EARLIEST, before=case.today
+        )
 
 
 def establishment_problems(case: Case[Any]) -> Iterator[Reason]:
@@ -136,16 +148,23 @@ def check_declare(case: Case[Declare]) -> Iterator[Reason]:
     identity = clean_identity(command.nom, command.prenom, command.mail)
     yield from identity_problems(case, identity)
     yield from unusual_mail_problems(case, identity[2], confirmed=command.mail_confirmed)
-    yield from duplicate_problems(case, identity, _uai(case), year, command.homonym_confirmed)
+    uai = case.facts.establishment.uai if case.facts.establishment else ""
+    yield from duplicate_problems(case, identity, uai, year, command.homonym_confirmed)
     yield from drane_problems(case)
+
+
+def _declared_year(case: Case[Declare]) -> SchoolYear:
+    """The year asked for, else the latest that is open (R20)."""
+    return case.command.school_year or case.policy.calendar.open_years(case.now)[-1]
 
 
 def apply_declare(case: Case[Declare]) -> Outcome:
     command, day = case.command, case.command.drane_declared_on
     nom, prenom, mail = clean_identity(command.nom, command.prenom, command.mail)
+    uai = case.facts.establishment.uai if case.facts.establishment else ""
     request = Request(
-        reference="", uai=_uai(case), school_year=_declared_year(case), state=State.DECLARED, version=0,
-        nom=nom, prenom=prenom, mail=mail, drane_declared_on=day, chef_name=_chef(case),
+        reference="", uai=uai, school_year=_declared_year(case), state=State.DECLARED, version=0,
+        nom=nom, prenom=prenom, mail=mail, drane_declared_on=day, chef_name=case.actor.chef_name,
     )  # fmt: skip
     return Outcome(
         request=request,
@@ -159,11 +178,6 @@ def apply_declare(case: Case[Declare]) -> Outcome:
             "mail_confirmed": command.mail_confirmed,
         },
     )
-
-
-def _declared_year(case: Case[Declare]) -> SchoolYear:
-    """The year asked for, else the latest that is open (R20)."""
-    return case.command.school_year or case.policy.calendar.open_years(case.now)[-1]
 
 
 def renewal_years(request: Request, calendar: SchoolCalendar, now: datetime) -> tuple[SchoolYear, ...]:
@@ -215,7 +229,7 @@ def apply_renew(case: Case[Renew]) -> Outcome:
     request = Request(
         reference="", uai=old.uai, school_year=year, state=State.DECLARED, version=0,
         nom=nom, prenom=prenom, mail=mail, drane_declared_on=declared_on,
-        chef_name=_chef(case) or old.chef_name, delegation_why=old.delegation_why, renews=old.reference,
+        chef_name=case.actor.chef_name or old.chef_name, delegation_why=old.delegation_why, renews=old.reference,
     )  # fmt: skip
     return Outcome(
         request=request,
@@ -229,25 +243,6 @@ def apply_renew(case: Case[Renew]) -> Outcome:
             "mail_confirmed": command.mail_confirmed,
         },
     )
-
-
-def _uai(case: Case[Any]) -> str:
-    return case.facts.establishment.uai if case.facts.establishment else ""
-
-
-def _chef(case: Case[Any]) -> str:
-    return case.actor.chef_name
-
-
-def drane_problems(case: Case[Any]) -> Iterator[Reason]:
-    """The day on which the RUPN was declared to the DRANE, when it is given (R25)."""
-    if day := case.command.drane_declared_on:
-        yield from day_problems(
-            "drane_declared_on", "La déclaration à la DRANE", "R25", day, after=EARLIEST, before=case.today
-        )
-
-
-# Steps of the establishment from the declaration to the hand-over, and giving up (R26 to R31).
 
 
 def check_delegate(case: Case[Delegate]) -> Iterator[Reason]:

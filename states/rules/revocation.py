@@ -254,7 +254,7 @@ def check_reopening(case: Case[ReopenRemoval]) -> Iterator[Reason]:
 
 
 def apply_reopening(case: Case[ReopenRemoval]) -> Outcome:
-    """What was confirmed stays in the journal; the task waits again, for a person or the connector."""
+    """Undo a confirmation, which stays in the journal; the task waits again, for a person or the connector."""
     removal = case.facts.removal
     return Outcome(
         request=case.request,

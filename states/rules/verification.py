@@ -1,4 +1,7 @@
-"""The two checks of the rectorat before a code: recorded, valid or not, and sending back (R34 to R38)."""
+"""The two checks of the rectorat before a code: recorded, valid or not, and sending back (R34 to R38).
+
+The RUPN whom it checked it also tells to the DRANE, which keeps the list: additions, corrections, removals (R96).
+"""
 
 import hashlib
 import re
@@ -17,9 +20,7 @@ from states.vocabulary import DRANE_MOVEMENTS, CheckOutcome, DraneStanding, Labe
 
 LISTING: Final = "La vérification de la liste des RUPN"
 
-
 DELEGATION: Final = "La vérification de la délégation"
-
 
 BEFORE_STEP: Final = {
     Step.DECLARATION: State.DECLARED,
@@ -28,6 +29,8 @@ BEFORE_STEP: Final = {
     Step.CONFIRMATION: State.CHARTER_SIGNED,
 }
 """The state to which a request goes back, by the step to redo (R38)."""
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{16}(\.[0-9a-f]{16}){4}")
 
 
 class Standing(Labelled):
@@ -49,7 +52,7 @@ def delegation_digest(request: Request) -> str:
 
 
 def _of_listing(request: Request) -> dict[str, object]:
-    """What a check of the list looks at, by its name in a sentence."""
+    """The data that a check of the list looks at, by their names in a sentence."""
     return {
         "le nom du RUPN": request.nom, "son prénom": request.prenom, "son adresse": request.mail,
         "l'année scolaire": request.school_year,
@@ -74,7 +77,7 @@ def _former_digest(parts: Iterable[object]) -> str:
 
 
 def _changed_since(check: Check, parts: dict[str, object]) -> list[str] | None:
-    """What has changed since a check: empty when that cannot be told, None when nothing has."""
+    """The changes since a check: empty when that cannot be told, None when nothing has."""
     if check.digest in (digest_of_parts(parts.values()), _former_digest(parts.values())):
         return None
     seen = check.digest.split(".")
@@ -201,12 +204,6 @@ def apply_send_back(case: Case[SendBack]) -> Outcome:
         data={"step": command.step.value},
         notes={"why": clean_text(command.why)},
     )
-
-
-# The news that the rectorat sends the DRANE, which keeps the list of RUPN: additions, corrections, removals (R96).
-
-
-_DIGEST: Final = re.compile(r"[0-9a-f]{16}(\.[0-9a-f]{16}){4}")
 
 
 def drane_digest(request: Request) -> str:

@@ -15,7 +15,7 @@ from notifications.sql import batches
 from states import french
 from states.decision import Scalar
 from states.model import Actor
-from states.validation import NAMES, fold, normalise_uai
+from states.validation import code_of_departement, fold, normalise_uai
 from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTIVATION
 from workflow.database.tables import ESTABLISHMENT
@@ -50,8 +50,6 @@ _OF_THE_REPORT: Final = {
     "college": ("comptes élèves activés (collèges)",), "lycee": ("comptes élèves activés (lycées)",),
 }  # fmt: skip
 """Titles of the report that a DRANE publishes."""
-
-_CODES: Final = {fold(name): code for code, name in NAMES.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -328,7 +326,7 @@ def _departement(written: str) -> str | None:
     try:
         return normalise_departement(written)
     except ValueError:
-        return _CODES.get(fold(written))
+        return code_of_departement(written)
 
 
 def _number(written: str) -> int | None:

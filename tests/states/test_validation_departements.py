@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.validation import NAMES, UNKNOWN, departement_name
+from states.validation import DEPARTEMENTS, UNKNOWN_DEPARTEMENT, departement_name
 
 OF_TOULOUSE = {
     "09": "Ariège", "12": "Aveyron", "31": "Haute-Garonne", "32": "Gers", "46": "Lot", "65": "Hautes-Pyrénées",
@@ -12,9 +12,9 @@ OF_TOULOUSE = {
 
 def test_names__there_are_a_hundred_and_one_departements_and_six_collectivities() -> None:
     collectivities = {"975", "977", "978", "986", "987", "988"}
-    assert len(NAMES.keys() - collectivities) == 101
-    assert collectivities <= NAMES.keys()
-    assert len(set(NAMES.values())) == len(NAMES)
+    assert len(DEPARTEMENTS.keys() - collectivities) == 101
+    assert collectivities <= DEPARTEMENTS.keys()
+    assert len(set(DEPARTEMENTS.values())) == len(DEPARTEMENTS)
 
 
 @pytest.mark.parametrize(("code", "name"), OF_TOULOUSE.items())
@@ -25,7 +25,7 @@ def test_name__of_toulouse(code: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("code", "name"),
     [("9", "Ariège"), ("009", "Ariège"), ("2a", "Corse-du-Sud"), ("720", "Haute-Corse"), ("974", "La Réunion"),
-     ("", UNKNOWN), ("000", UNKNOWN), ("99", "99")],
+     ("", UNKNOWN_DEPARTEMENT), ("000", UNKNOWN_DEPARTEMENT), ("99", "99")],
 )  # fmt: skip
 def test_name__however_the_code_is_written(code: str, name: str) -> None:
     assert departement_name(code) == name
