@@ -1,4 +1,8 @@
-"""Encryption of codes, by keys that are not in the database and may be replaced meanwhile (R60, R71)."""
+"""Encryption of codes, by keys that are not in the database and may be replaced meanwhile (R60 to R62, R71).
+
+A code is sealed for its request, read, erased, encrypted again; at rest, only its ciphertext is kept. The secrets of
+sign-in links are too, each sealed for its link as a code is for its request (R72).
+"""
 
 import base64
 import binascii
@@ -23,11 +27,26 @@ from notifications.vocabulary import Erasure, Fault, Stage
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet, MultiFernet
 
+_log = logging.getLogger(__name__)
 
 ReadKeys = Callable[[], Sequence[str]]
 
+FOR_LINK: Final = "sign-in:"
+"""The prefix of what a sign-in link's secret is sealed for: no request's reference begins so."""
 
-_log = logging.getLogger(__name__)
+UNSENT: Final = tuple(stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.UNCERTAIN))
+"""The stages from which a mail may still leave."""
+
+RESEAL_BATCH: Final = 200
+"""The most codes that one write transaction encrypts again."""
+
+LOCK_SECONDS: Final = 10
+
+_PAUSE: Final = 0.05
+
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+
+_IS_KEPT: Final = SEALS.c.ciphertext.is_not(None)
 
 
 class BadSealingKey(ValueError):
@@ -42,6 +61,10 @@ class CodeUnreadable(Exception):
 
     def __str__(self) -> str:
         return self.__doc__ or ""
+
+
+class CodesBusy(Exception):
+    """Des codes sont en train d'être émis : recommencer dans un instant."""
 
 
 class Sealer:
@@ -156,36 +179,7 @@ def _is_key(key: str) -> bool:
         return False
 
 
-# Sealed codes: created, read, erased, encrypted again; at rest, only their ciphertext is kept (R60 to R62, R71).
-#
-# The secrets of sign-in links too, each sealed for its link as a code is for its request (R72).
-
-
-FOR_LINK: Final = "sign-in:"
-"""The prefix of what a sign-in link's secret is sealed for: no request's reference begins so."""
-
-
-UNSENT: Final = tuple(stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.UNCERTAIN))
-"""The stages from which a mail may still leave."""
-
-
-RESEAL_BATCH: Final = 200
-"""The most codes that one write transaction encrypts again."""
-
-
-LOCK_SECONDS: Final = 10
-
-
-_PAUSE: Final = 0.05
-
-
-_LOCK_NOT_AVAILABLE: Final = "55P03"
-
-
-_IS_KEPT: Final = SEALS.c.ciphertext.is_not(None)
-
-
-def create(connection: Connection, sealer: Sealer, codes: Mapping[str, str], now: datetime) -> dict[str, str]:
+def seal(connection: Connection, sealer: Sealer, codes: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Seal a code for each reference; returns the seals' ids by reference."""
     if not codes:
         return {}
@@ -207,7 +201,7 @@ def block_rotation(connection: Connection) -> None:
         connection.exec_driver_sql(f"LOCK TABLE {SEALS.name} IN ROW EXCLUSIVE MODE")
 
 
-def load(connection: Connection, seal_id: str) -> tuple[str, str | None]:
+def load_seal(connection: Connection, seal_id: str) -> tuple[str, str | None]:
     """Read a seal as it stands at this instant: what it was sealed for, and its ciphertext.
 
     The ciphertext is None once erased (R62); an unknown seal was sealed for nothing.
@@ -216,7 +210,7 @@ def load(connection: Connection, seal_id: str) -> tuple[str, str | None]:
     return (row.reference, row.ciphertext) if row else ("", None)
 
 
-def kept(connection: Connection, references: Sequence[str]) -> dict[str, str]:
+def kept_seals(connection: Connection, references: Sequence[str]) -> dict[str, str]:
     """The seals of the codes that these requests have, by reference, locked until the transaction ends (R97).
 
     Raises CodeLeaving when one has none: it was erased meanwhile.
@@ -288,10 +282,6 @@ def _erase(connection: Connection, condition: ColumnElement[bool], why: Erasure,
     connection.execute(update(MAILS).where(MAILS.c.seal_id.in_(seals), MAILS.c.stage.in_(UNSENT)).values(cancelled))
     erased = {"ciphertext": None, "erased_at": now, "erased_why": why.value}
     return connection.execute(update(SEALS).where(condition, _IS_KEPT).values(erased)).rowcount
-
-
-class CodesBusy(Exception):
-    """Des codes sont en train d'être émis : recommencer dans un instant."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,14 +6,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import Sealer
 from notifications.messages.catalogue import MailContext
 from notifications.messages.operator_reports import OperatorReports
 from notifications.messages.planning import Planner
 from notifications.outbox import queue, store
-from notifications.outbox import retry as circuit_breaker
-from notifications.outbox.retry import RetryRules
+from notifications.outbox.retry import RetryRules, end_future_pause
 from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
@@ -29,6 +28,8 @@ _ERASED_BY = {
     Trigger.OPEN_CODE: Erasure.READ,
 }
 
+_DRAWN_ANEW: Final = 100
+
 
 class Mailer:
     """Plans and stores mails, seals and erases codes. Holds no state but its settings: share it freely.
@@ -40,7 +41,7 @@ class Mailer:
     """
 
     code_statuses = staticmethod(store.code_statuses)
-    erase_links = staticmethod(seals.erase)
+    erase_links = staticmethod(encryption.erase)
 
     def __init__(
         self,
@@ -77,9 +78,9 @@ class Mailer:
             taken_back = [e.request.reference for e in run if e.decision.trigger is Trigger.TAKE_BACK]
             queue.cancel_obsolete(connection, Kind.NEW_REQUEST, taken_back)
             self._erase(connection, run, now)
-            sealed = seals.create(connection, self.sealer, self._codes(run), now)
+            sealed = encryption.seal(connection, self.sealer, self._codes(run), now)
             if leaving := [e.request.reference for e in run if _has(e, SendDrawn)]:
-                sealed |= seals.kept(connection, leaving)
+                sealed |= encryption.kept_seals(connection, leaving)
             self.enqueue(connection, self.drafts(run), now, sealed=sealed)
 
     def _erase(self, connection: Connection, run: Sequence[RequestEvent], now: datetime) -> None:
@@ -90,9 +91,9 @@ class Mailer:
                 erased.setdefault(why, []).append(event.request.reference)
         drawn = {event.request.reference for event in run if event.before and event.before.drawn_in is not None}
         if on_the_way := [r for r in erased.get(Erasure.TAKEN_BACK, ()) if r not in drawn]:
-            seals.hold_back(connection, on_the_way)
+            encryption.hold_back(connection, on_the_way)
         for why, references in erased.items():
-            seals.erase(connection, references, why, now)
+            encryption.erase(connection, references, why, now)
 
     def _codes(self, run: Sequence[RequestEvent]) -> dict[str, str]:
         """The codes to seal, by reference: those that were typed, and those that are drawn now, no two alike."""
@@ -103,10 +104,10 @@ class Mailer:
                 if isinstance(effect, SealCode):
                     codes[event.request.reference] = effect.code.clear
                 elif isinstance(effect, DrawAndSeal):
-                    codes[event.request.reference] = self._drawn(drawn)
+                    codes[event.request.reference] = self._draw(drawn)
         return codes
 
-    def _drawn(self, others: set[str]) -> str:
+    def _draw(self, others: set[str]) -> str:
         """A code that is none of the others, as far as the form of codes allows; it joins them."""
         if self._draw_code is None:
             raise LookupError("no code can be drawn: the settings say that codes are typed")
@@ -123,8 +124,8 @@ class Mailer:
 
         Nobody asked for it: each mail that will not leave is told to the journal (R58).
         """
-        cancelled = seals.mails_of_overdue(connection, before)
-        count = seals.erase_overdue(connection, before, now)
+        cancelled = encryption.mails_of_overdue(connection, before)
+        count = encryption.erase_overdue(connection, before, now)
         if self.on_dead:
             for mail in store.load_mails(connection, cancelled):
                 self.on_dead(connection, mail)
@@ -132,7 +133,7 @@ class Mailer:
 
     def send_link(self, connection: Connection, draft: Draft, secret: str, now: datetime) -> None:
         """Store the mail of a sign-in link, its secret sealed for ``draft.sealed_for`` (R72)."""
-        sealed = seals.create(connection, self.sealer, {draft.sealed_for or "": secret}, now)
+        sealed = encryption.seal(connection, self.sealer, {draft.sealed_for or "": secret}, now)
         self.enqueue(connection, [draft], now, sealed=sealed)
 
     def enqueue(
@@ -149,10 +150,7 @@ class Mailer:
         """Let go what a clock that was ahead put off for longer than any delay: mails, leases, the relay's pause."""
         lease = timedelta(seconds=self.settings.lease_seconds)
         queue.release_future(connection, now, max(RetryRules.of(self.settings).longest, lease))
-        circuit_breaker.lift_future(connection, now)
-
-
-_DRAWN_ANEW: Final = 100
+        end_future_pause(connection, now)
 
 
 def _has(event: RequestEvent, effect: type[SealCode | DrawAndSeal | SendDrawn | EraseCode]) -> bool:

@@ -1,4 +1,7 @@
-"""Protocols that the application implements, Clock and Transactions; crash points for tests."""
+"""Protocols that the application implements, Clock and Transactions; the words of errors; crash points for tests.
+
+An unexpected error is told in the log by a number, its class and its place, for its text may hold a secret.
+"""
 
 import secrets
 import time
@@ -12,36 +15,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-
-# The words of an unexpected error in the log: a number, its class and its place, for its text may hold a secret.
-
-
 _PLACES: Final = 4
-
 
 SAME_S: Final = 60
 """Seconds in which one cause keeps its number, for the log tells it once."""
 
-
 _last: dict[str, tuple[str, float]] = {}
 
-
-def cause_of(error: BaseException) -> str:
-    """``KeyError, schedule/tick.py:12 > auth/actors.py:40``: the class of an error, and where it came through."""
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    frames = [(name, line) for name, line in frames if not name.startswith("<frozen")]
-    place = " > ".join(f"{'/'.join(Path(name).parts[-2:])}:{line}" for name, line in frames[-_PLACES:])
-    return f"{type(error).__qualname__}, {place}"
-
-
-def incident_number(cause: str) -> str:
-    """Return the number to quote for this cause, the same for a minute."""
-    now = time.monotonic()
-    number, since = _last.get(cause, ("", 0.0))
-    if not number or now - since >= SAME_S:
-        number = secrets.token_hex(4).upper()
-        _last[cause] = number, now
-    return number
+_hook: Callable[[str], None] | None = None
 
 
 class Clock(Protocol):
@@ -88,6 +69,24 @@ class CodeLeaving(Exception):
     """A code has just begun to leave, or was just erased: whoever acts on it decides again, on what is now so."""
 
 
+def cause_of(error: BaseException) -> str:
+    """``KeyError, schedule/tick.py:12 > auth/actors.py:40``: the class of an error, and where it came through."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    frames = [(name, line) for name, line in frames if not name.startswith("<frozen")]
+    place = " > ".join(f"{'/'.join(Path(name).parts[-2:])}:{line}" for name, line in frames[-_PLACES:])
+    return f"{type(error).__qualname__}, {place}"
+
+
+def incident_number(cause: str) -> str:
+    """Return the number to quote for this cause, the same for a minute."""
+    now = time.monotonic()
+    number, since = _last.get(cause, ("", 0.0))
+    if not number or now - since >= SAME_S:
+        number = secrets.token_hex(4).upper()
+        _last[cause] = number, now
+    return number
+
+
 def words_of(error: Exception) -> str:
     """The words of an error in the log: why the database does not serve, else its number, its class and its place.
 
@@ -97,9 +96,6 @@ def words_of(error: Exception) -> str:
         return str(error)
     cause = cause_of(error)
     return f"incident {incident_number(cause)} : {cause}"
-
-
-_hook: Callable[[str], None] | None = None
 
 
 def crash_point(name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import Sealer
 from notifications.ports import Clock
 from states.decision import Scalar
@@ -74,13 +74,13 @@ class SealKeys:
             require_right_clock(connection, self._clock.now())
         count = 0
         for _ in range(WALKS):
-            walk = seals.reseal(self._database, self._sealer, progress)
+            walk = encryption.reseal(self._database, self._sealer, progress)
             count += walk.count
             with self._database.write() as connection:  # committed before any key goes
                 factors = reseal_factors(connection, self._sealer)
             count += factors.count
             unreadable = (*walk.unreadable, *factors.unreadable)
-            with seals.exclusive_seals(self._database, installation.lock) as connection:
+            with encryption.exclusive_seals(self._database, installation.lock) as connection:
                 if self._count_under_other_keys(connection) <= len(unreadable):
                     removed = 0 if keep_old or unreadable else self._remove()
                     counts = {"resealed": count, "removed": removed, "unreadable": len(unreadable)}
@@ -89,7 +89,7 @@ class SealKeys:
         raise StillSealedElsewhere
 
     def _count_under_other_keys(self, connection: Connection) -> int:
-        codes = seals.count_under_other_keys(connection, self._sealer)
+        codes = encryption.count_under_other_keys(connection, self._sealer)
         return codes + count_factors_under_other_keys(connection, self._sealer)
 
     def _remove(self) -> int:

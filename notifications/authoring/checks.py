@@ -44,6 +44,14 @@ PaperProblems = Callable[[TemplateLoader, MailContext], list[TemplateProblem]]
 
 _JINJA: Final = ".j2"
 
+_Note = tuple[int | None, str]
+"""A line and what is wrong there."""
+
+_MADE_AT: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+_WITHOUT_MAIL: Final = (blank_charter, blank_first_connection, example_figures)
+"""The papers that are made without any mail."""
+
 
 def problems(
     wordings: TemplateLoader, context: MailContext, paper_problems: PaperProblems | None = None
@@ -86,13 +94,6 @@ def try_templates(wordings: TemplateLoader, context: MailContext) -> list[Templa
 def all_problems(wordings: TemplateLoader, context: MailContext) -> list[TemplateProblem]:
     """The problems of templates and papers: what ``try_templates`` asks of its child process."""
     return problems(wordings, context, paper_problems)
-
-
-# What reading finds: syntax, names that exist nowhere, and text that inheritance would not show.
-
-
-_Note = tuple[int | None, str]
-"""A line and what is wrong there."""
 
 
 def _read(wordings: TemplateLoader) -> Iterator[TemplateProblem]:
@@ -333,9 +334,6 @@ def _required(kind: AnyKind, culprit: str) -> str:
     )
 
 
-_MADE_AT: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
-
-
 def paper_problems(wordings: TemplateLoader, context: MailContext) -> list[TemplateProblem]:
     """List what is wrong with the papers that the académie replaces, made once with every example (R69).
 
@@ -365,10 +363,6 @@ def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[st
                         compile_paper(paper, _MADE_AT)
         except PaperUnmakeable as error:
             yield error
-
-
-_WITHOUT_MAIL: Final = (blank_charter, blank_first_connection, example_figures)
-"""The papers that are made without any mail."""
 
 
 def _outdated(wordings: TemplateLoader, context: MailContext, replaced: set[str]) -> Iterator[PaperUnmakeable]:

@@ -283,16 +283,6 @@ def document() -> str:
     return re.sub(r"<!-- (\w+) -->", lambda marker: "\n".join(_PARTS[marker[1]]()).rstrip("\n"), source)
 
 
-def _always() -> Iterator[str]:
-    yield "| on écrit | sens |\n|---|---|"
-    yield from (f"| `{name}` | {meaning} |" for name, meaning in ALWAYS.items())
-
-
-def _filters() -> Iterator[str]:
-    yield "| filtre | ce qu'il donne | on écrit |\n|---|---|---|"
-    yield from (f"| `{name}` | {gives} | `{_cell(use)}` |" for name, (gives, use) in FILTERS.items())
-
-
 def _records() -> Iterator[str]:
     """The records that most mails have, described once."""
     variables = mail_variables(Kind.DECLARED)
@@ -362,10 +352,16 @@ def _cell(text: str) -> str:
 
 
 _PARTS: Final[dict[str, Callable[[], Iterable[str]]]] = {
-    "always": _always,
+    "always": lambda: (
+        "| on écrit | sens |\n|---|---|",
+        *(f"| `{name}` | {sense} |" for name, sense in ALWAYS.items()),
+    ),
     "settings": lambda: _table(settings_variables()),
     "records": _records,
-    "filters": _filters,
+    "filters": lambda: (
+        "| filtre | ce qu'il donne | on écrit |\n|---|---|---|",
+        *(f"| `{name}` | {gives} | `{_cell(use)}` |" for name, (gives, use) in FILTERS.items()),
+    ),
     "mails": _mails,
     "shared": lambda: _shared("mails/", "employé par"),
     "frame": lambda: _table(page_variables()),

@@ -1,4 +1,7 @@
-"""The MIME message as it goes on the wire; the code is put in at the last moment, and masked in replies (R60).
+"""The MIME message as it goes on the wire, with its files (R59); the code comes in at the last moment (R60).
+
+The code is masked in what the relay answers. The académie's documentation is checked when it is joined, for a file may
+have changed.
 
 The standard library's older classes are used: ``EmailMessage`` parses and folds every header anew, which costs four
 times all the rest of a sending (``./run bench mail``).
@@ -33,15 +36,25 @@ from notifications.vocabulary import CODE_MAILS, Kind, Mail
 if TYPE_CHECKING:
     from notifications.messages.catalogue import Document, MailContext
 
-
-# Files joined to mails: papers and the académie's documentation, whose fitness is checked here (R59).
-
+    Part = Message[Any, Any]
+else:
+    Part = Message  # generic for the type checker alone
 
 JOINED_TO: Final = (*CODE_MAILS, Kind.KEY_EXTENDED)
 """The mails that documentation goes with: those after which somebody uses a key."""
 
-
 _cache: dict[str, tuple[tuple[int, int], bytes]] = {}
+
+LINE: Final = 76
+"""The most characters of a header's line: RFC 2047 (section 2) allows no more where there is an encoded word."""
+
+REVEALING: Final = 6
+"""The number of characters of the code, side by side, that already reveal too much of it."""
+
+_STATUS: Final = re.compile(r"\s*(\d{3}[ -]?(?:\d\.\d{1,3}\.\d{1,3})?)")
+
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=%&#;:\\-]{20,}")
+"""Long enough to be sixteen characters in base64, in hexadecimal or in any escape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,27 +103,6 @@ def _content(document: Document) -> bytes:
         raise DocumentMissing(f"documentation « {document.title} » : {problem}")
     _cache[path] = stamp, content
     return content
-
-
-if TYPE_CHECKING:
-    Part = Message[Any, Any]
-else:
-    Part = Message  # generic for the type checker alone
-
-
-LINE: Final = 76
-"""The most characters of a header's line: RFC 2047 (section 2) allows no more where there is an encoded word."""
-
-
-REVEALING: Final = 6
-"""The number of characters of the code, side by side, that already reveal too much of it."""
-
-
-_STATUS: Final = re.compile(r"\s*(\d{3}[ -]?(?:\d\.\d{1,3}\.\d{1,3})?)")
-
-
-_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=%&#;:\\-]{20,}")
-"""Long enough to be sixteen characters in base64, in hexadecimal or in any escape."""
 
 
 class _Folded(str):

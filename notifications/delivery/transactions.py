@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.delivery.message import Attachment, DocumentMissing, attachments_of, has_attachments, new_message_id
 from notifications.delivery.smtp import RelayTrouble
 from notifications.encryption import CodeUnreadable
@@ -16,9 +16,8 @@ from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.operator_reports import is_to_report
 from notifications.outbox import queue
-from notifications.outbox import retry as circuit_breaker
 from notifications.outbox.queue import Claim
-from notifications.outbox.retry import Pause, RetryRules, SendOutcome, SendResult
+from notifications.outbox.retry import Pause, RetryRules, SendOutcome, SendResult, begin_pause, end_pause, load_pause
 from notifications.ports import Clock, Transactions, crash_point
 from notifications.rendering.papers import PaperUnmakeable, compile_paper, from_json, papers_of, to_json
 from notifications.rendering.renderer import Unrenderable
@@ -141,7 +140,7 @@ class MailStore:
         self.report_dead()
         with self._database.read() as connection:
             due = 0 if self._is_held(connection) else queue.due_count(connection, self._clock.now(), limit)
-            return due, circuit_breaker.load_pause(connection)
+            return due, load_pause(connection)
 
     def report_dead(self) -> bool:
         """Tell the operators of the mails that died: one alert a cause and a day, which names them all (R58).
@@ -244,7 +243,7 @@ class MailStore:
         Not a bare text: asyncio, told to debug, writes in its log what a thread returns (R60).
         """
         with self._database.read() as connection:
-            sealed_for, ciphertext = seals.load(connection, mail.seal_id or "")
+            sealed_for, ciphertext = encryption.load_seal(connection, mail.seal_id or "")
         if ciphertext is None:
             return SendResult(SendOutcome.CANCELLED, Fault.CODE_ERASED)
         if not CATALOGUE[mail.kind].is_sealed:
@@ -280,7 +279,7 @@ class MailStore:
         with self._database.write() as connection:
             if trouble.answer:
                 queue.blame_relay(connection, trouble.answer, now)
-            pause, is_new = circuit_breaker.trip(connection, trouble.fault, trouble.reply, now)
+            pause, is_new = begin_pause(connection, trouble.fault, trouble.reply, now)
             if self._on_pause and is_new and trouble.fault not in (RelayFault.DOWN, RelayFault.BUSY):
                 self._on_pause(connection, pause)
         return pause, is_new
@@ -295,7 +294,7 @@ class MailStore:
         with self._database.write() as connection:
             if queue.relay_refuses(connection):
                 return False
-            circuit_breaker.lift(connection)
+            end_pause(connection)
         return True
 
     def _record_dead(self, connection: Connection, mails: Iterable[Mail]) -> None:

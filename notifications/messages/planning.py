@@ -51,6 +51,9 @@ from states.vocabulary import (
 
 FactsOf = Callable[[RequestEvent, MailContext], Any]
 
+_STEPS: Final = (Trigger.DECLARE, Trigger.RENEW, Trigger.DELEGATE, Trigger.SIGN_CHARTER)
+"""The steps of an establishment before it sends its request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planner:
@@ -103,6 +106,7 @@ class Planner:
     def _is_told(self, event: RequestEvent) -> bool:
         """False for a step's receipt that the settings leave out, and for what the establishment has not reported.
 
+        A step that an operator took for it is always told: the establishment may not have asked for it (R5).
         What the two lists say no more is the operators' to look into: the establishment is told of what follows, when
         something does (R95).
         """
@@ -113,7 +117,7 @@ class Planner:
                 closed = _closed_report(event)
                 return closed.report.change not in EVIDENCE_CHANGES or closed.revoke_on is not None
             case _:
-                return self.step_receipts or not _is_own_step(event)
+                return self.step_receipts or event.actor.role is Role.OPERATOR or event.decision.trigger not in _STEPS
 
     def _to_establishment(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Iterator[Draft]:
         effects = event.decision.effects
@@ -157,17 +161,6 @@ class Planner:
                 rupns=tuple(confirmed_removal(event) for event in events),
             ),
         )
-
-
-def _is_own_step(event: RequestEvent) -> bool:
-    """True of a step that the establishment took itself before sending its request.
-
-    One that an operator took for it is always told: the establishment may not have asked for it (R5).
-    """
-    return event.decision.trigger in _STEPS and event.actor.role is not Role.OPERATOR
-
-
-_STEPS: Final = (Trigger.DECLARE, Trigger.RENEW, Trigger.DELEGATE, Trigger.SIGN_CHARTER)
 
 
 def _presses(event: RequestEvent, context: MailContext) -> bool:

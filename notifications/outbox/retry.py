@@ -1,4 +1,4 @@
-"""The result of one sending, and when a mail is tried again: plain values, decided without a network.
+"""The result of one sending, when a mail is tried again, and the relay's pause.
 
 A refusal is judged by the command, the code and the enhanced status code, never by its words, which quote addresses and
 host names and differ from server to server. RFC 3463: X.1.1 to X.1.6 and X.2.x speak of the recipient, X.7.x of a
@@ -6,6 +6,8 @@ policy, X.3.x and X.4.x of the system and the network. Postfix says at RCPT what
 or the sender (``smtpd_delay_reject``), Exchange after the message that the sender may not. A refusal that does not name
 the recipient or the message is therefore *disputed*: of this mail alone, or of all. What happens to other mails decides
 (R58, R70).
+
+The relay's pause is kept in the database, so that all senders, on every machine, wait together (R70).
 """
 
 import re
@@ -26,12 +28,35 @@ from states.validation import is_invisible
 _MAX_REPLY: Final = 500
 """The most characters of a server's reply that are kept."""
 
-
 _JITTER: Final = 0.25
 """By how much a wait may be longer: mails that a relay put off together do not come back all at once."""
 
-
 UNREADABLE: Final = "réponse illisible"
+
+ASKS_LOGIN: Final = (530, 535, 538)
+"""The replies by which a relay asks us to log in."""
+
+_SUSPECTS: Final = 3
+"""So many different recipients refused by one answer in a row, none accepted between: it is the relay's (R70)."""
+
+_STATUS: Final = re.compile(r"\s*#?[245]\.(\d{1,3})\.(\d{1,3})(?!\d)")
+
+_PROTOCOL: Final = (500, 501, 502, 503, 504)
+"""A relay or a proxy answers these when it is out of step, Postfix to a greeting that it dislikes: never final."""
+
+_DROPPED: Final = "dropped"
+
+_OF_SENDER: Final = ("1.7", "1.8", "2.252", "7.60")
+"""Enhanced codes against the sender's address; the last two are Exchange's, « may not send as »."""
+
+FIRST_PAUSE: Final = timedelta(seconds=10)
+
+LONGEST_PAUSE: Final = timedelta(minutes=5)
+
+REFUSALS: Final = (RelayFault.LOGIN_REFUSED, RelayFault.SENDER_REFUSED, RelayFault.RELAY_DENIED)
+"""The relay is well and refuses us: only a person can mend it, and asking often may lock the account."""
+
+_COLUMNS: Final = tuple(PAUSE.c[name] for name in ("fault", "reply", "since", "until", "lasts_seconds"))
 
 
 class Command(StrEnum):
@@ -48,54 +73,6 @@ class Blame(Enum):
     RECIPIENT = "recipient"
     MESSAGE = "message"
     DISPUTED = "disputed"
-
-
-ASKS_LOGIN: Final = (530, 535, 538)
-"""The replies by which a relay asks us to log in."""
-
-
-def blame(command: Command, code: int, text: str) -> Blame:
-    """Judge a refusal by its codes."""
-    match _status_of(text):
-        case None:
-            judged = _NO_STATUS.get(code, Blame.DISPUTED)
-            return Blame.RECIPIENT if judged is Blame.MESSAGE and command is Command.RCPT else judged
-        case (1, 1 | 2 | 3 | 4 | 5 | 6 | 10):
-            return Blame.RECIPIENT
-        case (2, detail) if detail < 100:  # Exchange numbers faults of the sender from 5.2.250 on
-            return Blame.RECIPIENT
-        case (3, 4) | (6, _):
-            return Blame.MESSAGE
-    return Blame.DISPUTED
-
-
-def dropped_at(command: Command) -> str:
-    """Write the answer of a relay that cuts the connection instead of answering."""
-    return f"{command} {_DROPPED}"
-
-
-def own_fault(answer: str) -> Fault:
-    """The fault of a mail, once a disputed answer is known to be aimed at it alone."""
-    return Fault.RECIPIENT_REFUSED if answer.startswith(Command.RCPT) else Fault.MESSAGE_REFUSED
-
-
-def relay_fault(answer: str) -> RelayFault:
-    """The relay's trouble, once a disputed answer is known to be aimed at all mails."""
-    _, code, *status = answer.split()
-    if code == _DROPPED:
-        return RelayFault.DOWN
-    if int(code) in ASKS_LOGIN:
-        return RelayFault.LOGIN_REFUSED
-    if not 500 <= int(code) < 600:
-        return RelayFault.BUSY
-    of_sender = code == "553" or bool(status and status[0].partition(".")[2] in _OF_SENDER)
-    return RelayFault.SENDER_REFUSED if of_sender else RelayFault.RELAY_DENIED
-
-
-def suspects_needed(answer: str) -> int:
-    """The number of different recipients that this answer must have refused, in a row, to be the relay's (R70)."""
-    _, code, *_ = answer.split()
-    return 1 if code != _DROPPED and int(code) in ASKS_LOGIN else _SUSPECTS
 
 
 class SendOutcome(Enum):
@@ -154,92 +131,8 @@ class RetryRules:
         return self.delays[min(attempts, len(self.delays)) - 1] * (1 + _JITTER * spread)
 
 
-def format_reply(code: int, text: str) -> str:
-    """Write a server's reply on one line, as kept and shown: ``550 5.1.1 User unknown``."""
-    if not 200 <= code < 600:
-        return UNREADABLE
-    printable = "".join(" " if is_invisible(c) else c for c in f"{code} {text}" if not "\ud800" <= c <= "\udfff")
-    return " ".join(printable.split())[:_MAX_REPLY]
-
-
-def classify_refusal(code: int, text: str, command: Command) -> SendResult:
-    """Judge a reply that refuses a mail: by its codes, it is this mail's, or is disputed (R58, R70).
-
-    Whatever answers DATA other than 354 is such a refusal, even 250: the relay has nothing of the message.
-    """
-    aimed, reply = blame(command, code, text), format_reply(code, text)
-    if aimed is Blame.DISPUTED:
-        fault = Fault.DISPUTED if _is_final(code) else Fault.DEFERRED
-        return SendResult(SendOutcome.RETRY, fault, reply, _answer_of(command, code, text))
-    # An enhanced code tells what 501 does not: that the address is malformed, and will stay so.
-    if 500 <= code < 600:
-        fault = Fault.RECIPIENT_REFUSED if aimed is Blame.RECIPIENT else Fault.MESSAGE_REFUSED
-        return SendResult(SendOutcome.DEAD, fault, reply)
-    return SendResult(SendOutcome.RETRY, Fault.DEFERRED, reply)
-
-
-def classify_reply(code: int, text: str) -> SendResult:
-    """Judge the reply to the message itself; an unreadable one leaves us in doubt."""
-    if 200 <= code < 300:
-        return SendResult(SendOutcome.SENT, reply=format_reply(code, text))
-    if 400 <= code < 600:
-        return classify_refusal(code, text, Command.END)
-    return SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY, format_reply(code, text))
-
-
-_SUSPECTS: Final = 3
-"""So many different recipients refused by one answer in a row, none accepted between: it is the relay's (R70)."""
-
-
-_STATUS: Final = re.compile(r"\s*#?[245]\.(\d{1,3})\.(\d{1,3})(?!\d)")
-
-
-_PROTOCOL: Final = (500, 501, 502, 503, 504)
-"""A relay or a proxy answers these when it is out of step, Postfix to a greeting that it dislikes: never final."""
-
-
-_DROPPED: Final = "dropped"
-
-
-_OF_SENDER: Final = ("1.7", "1.8", "2.252", "7.60")
-"""Enhanced codes against the sender's address; the last two are Exchange's, « may not send as »."""
-
-
 _NO_STATUS: Final = {551: Blame.RECIPIENT, 552: Blame.MESSAGE, 556: Blame.RECIPIENT}
 """The meaning of a code that comes without an enhanced one; 552 at RCPT is a full mailbox."""
-
-
-def _status_of(text: str) -> tuple[int, int] | None:
-    """Read the enhanced status code that begins a reply's text, without its class: (7, 1) for ``5.7.1``."""
-    match = _STATUS.match(text)
-    return (int(match[1]), int(match[2])) if match else None
-
-
-def _is_final(code: int) -> bool:
-    """Return True for a refusal that asking again does not change."""
-    return 500 <= code < 600 and code not in _PROTOCOL and code not in ASKS_LOGIN
-
-
-def _answer_of(command: Command, code: int, text: str) -> str:
-    """Write command and codes, by which two refusals are the same: ``RCPT 554 5.7.1``."""
-    status = _status_of(text)
-    return f"{command} {code}" + (f" {code // 100}.{status[0]}.{status[1]}" if status else "")
-
-
-# The relay's pause, kept in the database so that all senders, on every machine, wait together (R70).
-
-
-FIRST_PAUSE: Final = timedelta(seconds=10)
-
-
-LONGEST_PAUSE: Final = timedelta(minutes=5)
-
-
-REFUSALS: Final = (RelayFault.LOGIN_REFUSED, RelayFault.SENDER_REFUSED, RelayFault.RELAY_DENIED)
-"""The relay is well and refuses us: only a person can mend it, and asking often may lock the account."""
-
-
-_COLUMNS: Final = tuple(PAUSE.c[name] for name in ("fault", "reply", "since", "until", "lasts_seconds"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,6 +155,91 @@ class Pause:
         }
 
 
+def blame(command: Command, code: int, text: str) -> Blame:
+    """Judge a refusal by its codes."""
+    match _status_of(text):
+        case None:
+            judged = _NO_STATUS.get(code, Blame.DISPUTED)
+            return Blame.RECIPIENT if judged is Blame.MESSAGE and command is Command.RCPT else judged
+        case (1, 1 | 2 | 3 | 4 | 5 | 6 | 10):
+            return Blame.RECIPIENT
+        case (2, detail) if detail < 100:  # Exchange numbers faults of the sender from 5.2.250 on
+            return Blame.RECIPIENT
+        case (3, 4) | (6, _):
+            return Blame.MESSAGE
+    return Blame.DISPUTED
+
+
+def dropped_at(command: Command) -> str:
+    """Write the answer of a relay that cuts the connection instead of answering."""
+    return f"{command} {_DROPPED}"
+
+
+def own_fault(answer: str) -> Fault:
+    """The fault of a mail, once a disputed answer is known to be aimed at it alone."""
+    return Fault.RECIPIENT_REFUSED if answer.startswith(Command.RCPT) else Fault.MESSAGE_REFUSED
+
+
+def relay_fault(answer: str) -> RelayFault:
+    """The relay's trouble, once a disputed answer is known to be aimed at all mails."""
+    _, code, *status = answer.split()
+    if code == _DROPPED:
+        return RelayFault.DOWN
+    if int(code) in ASKS_LOGIN:
+        return RelayFault.LOGIN_REFUSED
+    if not 500 <= int(code) < 600:
+        return RelayFault.BUSY
+    of_sender = code == "553" or bool(status and status[0].partition(".")[2] in _OF_SENDER)
+    return RelayFault.SENDER_REFUSED if of_sender else RelayFault.RELAY_DENIED
+
+
+def suspects_needed(answer: str) -> int:
+    """The number of different recipients that this answer must have refused, in a row, to be the relay's (R70)."""
+    _, code, *_ = answer.split()
+    return 1 if code != _DROPPED and int(code) in ASKS_LOGIN else _SUSPECTS
+
+
+def format_reply(code: int, text: str) -> str:
+    """Write a server's reply on one line, as kept and shown: ``550 5.1.1 User unknown``."""
+    if not 200 <= code < 600:
+        return UNREADABLE
+    printable = "".join(" " if is_invisible(c) else c for c in f"{code} {text}" if not "\ud800" <= c <= "\udfff")
+    return " ".join(printable.split())[:_MAX_REPLY]
+
+
+def classify_refusal(code: int, text: str, command: Command) -> SendResult:
+    """Judge a reply that refuses a mail: by its codes, it is this mail's, or is disputed (R58, R70).
+
+    Whatever answers DATA other than 354 is such a refusal, even 250: the relay has nothing of the message.
+    """
+    aimed, reply = blame(command, code, text), format_reply(code, text)
+    if aimed is Blame.DISPUTED:
+        fault = Fault.DISPUTED if 500 <= code < 600 and code not in (*_PROTOCOL, *ASKS_LOGIN) else Fault.DEFERRED
+        status = _status_of(text)
+        answer = f"{command} {code}" + (f" {code // 100}.{status[0]}.{status[1]}" if status else "")
+        return SendResult(SendOutcome.RETRY, fault, reply, answer)
+    # An enhanced code tells what 501 does not: that the address is malformed, and will stay so.
+    if 500 <= code < 600:
+        fault = Fault.RECIPIENT_REFUSED if aimed is Blame.RECIPIENT else Fault.MESSAGE_REFUSED
+        return SendResult(SendOutcome.DEAD, fault, reply)
+    return SendResult(SendOutcome.RETRY, Fault.DEFERRED, reply)
+
+
+def classify_reply(code: int, text: str) -> SendResult:
+    """Judge the reply to the message itself; an unreadable one leaves us in doubt."""
+    if 200 <= code < 300:
+        return SendResult(SendOutcome.SENT, reply=format_reply(code, text))
+    if 400 <= code < 600:
+        return classify_refusal(code, text, Command.END)
+    return SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY, format_reply(code, text))
+
+
+def _status_of(text: str) -> tuple[int, int] | None:
+    """Read the enhanced status code that begins a reply's text, without its class: (7, 1) for ``5.7.1``."""
+    match = _STATUS.match(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
 def load_pause(connection: Connection, *, lock: bool = False) -> Pause | None:
     """Read the pause that all senders share; it may be time to try again. None while the relay takes mails."""
     query = select(*_COLUMNS)
@@ -272,7 +250,7 @@ def load_pause(connection: Connection, *, lock: bool = False) -> Pause | None:
     return Pause(fault=RelayFault.of(fault), reply=reply, since=since, until=until, lasts=timedelta(seconds=lasts))
 
 
-def trip(connection: Connection, fault: RelayFault, reply: str, now: datetime) -> tuple[Pause, bool]:
+def begin_pause(connection: Connection, fault: RelayFault, reply: str, now: datetime) -> tuple[Pause, bool]:
     """Make all senders wait (R70): 10 s, then twice as long each time up to 5 min; 5 min at once when we are refused.
 
     A pause that is not over stays as it is: those who notice together count once. The bool is True when the trouble is
@@ -295,12 +273,12 @@ def trip(connection: Connection, fault: RelayFault, reply: str, now: datetime) -
     return first, True
 
 
-def lift_future(connection: Connection, now: datetime) -> bool:
+def end_future_pause(connection: Connection, now: datetime) -> bool:
     """End a pause that no clock of today made: it began later, or lasts longer than any (R52)."""
     is_void = or_(PAUSE.c.since > now, PAUSE.c.until > now + LONGEST_PAUSE)
     return connection.execute(delete(PAUSE).where(is_void)).rowcount > 0
 
 
-def lift(connection: Connection) -> bool:
+def end_pause(connection: Connection) -> bool:
     """End the pause: the relay takes mails again. Returns True when there was one."""
     return connection.execute(delete(PAUSE)).rowcount > 0

@@ -1,6 +1,7 @@
-"""Storing mails and reading them back: many drafts in the caller's transaction, each dedupe key once (R55).
+"""The outbox's tables, and how they are filled and read: the mails to send, the sealed codes, the relay's pause.
 
-And what became of a code, which its latest mail decides (R58).
+Many drafts are stored in the caller's transaction, each dedupe key once (R55 to R62). A code's status is that of its
+latest mail (R58).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,9 +34,6 @@ from states.vocabulary import ON_ITS_WAY, CodeStatus, State
 
 if TYPE_CHECKING:
     from notifications.messages.catalogue import MailContext
-
-
-# Tables of the outbox: the mails to send, the sealed codes, the relay's pause (R55 to R62).
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -155,24 +153,31 @@ class RelayPause(SQLModel, table=True):
 
 SEALS: Final[Table] = SQLModel.metadata.tables["seal"]
 
-
 MAILS: Final[Table] = SQLModel.metadata.tables["outgoing_mail"]
-
 
 MAIL_REQUESTS: Final[Table] = SQLModel.metadata.tables["mail_request"]
 
-
 PAUSE: Final[Table] = SQLModel.metadata.tables["relay_pause"]
+
+COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
+"""The columns of which ``mail_from`` makes a Mail."""
+
+_STATUS_OF_STAGE: Final = {
+    Stage.PENDING: CodeStatus.WAITING,
+    Stage.SENDING: CodeStatus.SENDING,
+    Stage.RETRY: CodeStatus.WAITING,
+    Stage.SENT: CodeStatus.ACCEPTED,
+    Stage.UNCERTAIN: CodeStatus.UNCERTAIN,
+    Stage.CANCELLED: CodeStatus.UNDELIVERABLE,
+    Stage.DEAD: CodeStatus.UNDELIVERABLE,
+    Stage.DISCARDED: CodeStatus.UNDELIVERABLE,
+}
 
 
 def is_about(reference: str) -> ColumnElement[bool]:
     """True of the mails about this request, alone or among others."""
     among_others = select(MAIL_REQUESTS.c.mail_id).where(MAIL_REQUESTS.c.reference == reference)
     return or_(MAILS.c.reference == reference, MAILS.c.id.in_(among_others))
-
-
-COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
-"""The columns of which ``mail_from`` makes a Mail."""
 
 
 def mail_from(row: Row[Any]) -> Mail:
@@ -278,18 +283,6 @@ def _row(draft: Draft, now: datetime, context: "MailContext", seals: Mapping[str
         "next_attempt_at": (draft.not_before or now) if has_recipient else None,
         "fault": None if has_recipient else Fault.NO_MAILBOX.value,
     }
-
-
-_STATUS_OF_STAGE: Final = {
-    Stage.PENDING: CodeStatus.WAITING,
-    Stage.SENDING: CodeStatus.SENDING,
-    Stage.RETRY: CodeStatus.WAITING,
-    Stage.SENT: CodeStatus.ACCEPTED,
-    Stage.UNCERTAIN: CodeStatus.UNCERTAIN,
-    Stage.CANCELLED: CodeStatus.UNDELIVERABLE,
-    Stage.DEAD: CodeStatus.UNDELIVERABLE,
-    Stage.DISCARDED: CodeStatus.UNDELIVERABLE,
-}
 
 
 def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:

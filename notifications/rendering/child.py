@@ -150,7 +150,8 @@ def main() -> None:
     _output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     function, _step_s = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent
-    _leave_network()
+    with contextlib.suppress(OSError, AttributeError):  # leave the network for an empty one, where anybody may
+        ctypes.CDLL(None, use_errno=True).unshare(_NEW_USER_AND_NETWORK)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, _too_long)
@@ -174,15 +175,12 @@ def _too_long(_number: int, _frame: FrameType | None) -> None:
     raise TooLong(TOO_LONG)
 
 
-def _leave_network() -> None:
-    """Leave it for an empty one, where the system lets anybody; elsewhere the proxies of the environment lead nowhere,
-    and typst, which alone would go there, heeds them."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).unshare(_NEW_USER_AND_NETWORK)
-
-
 def _environment(folder: str) -> dict[str, str]:
-    """The environment of the child: no secret of ours, no network, threads that reserve little."""
+    """The environment of the child: no secret of ours, no network, threads that reserve little.
+
+    Its proxies lead nowhere, for a system that lets nobody leave the network: typst, which alone would go there, heeds
+    them.
+    """
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")}
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), _NOWHERE)
     if sys.pycache_prefix:  # else the child would compile anew all that it imports

@@ -161,9 +161,9 @@ class TemplateLoader:
         self._loader = loader or (ChoiceLoader([_Texts(folder, self._contents.texts), own]) if folder else own)
         self._trees: dict[str, nodes.Template | None] = {}
 
-    def __reduce__(self) -> "tuple[Callable[[Path, Contents], TemplateLoader], tuple[Path | None, Contents]]":
-        """What was read goes to a child process, and not the folder, which may change."""
-        return _loader_of, (self.folder, self._contents)
+    def __reduce__(self) -> "tuple[type[TemplateLoader], tuple[Path | None, None, Contents]]":
+        """Send a child process the texts that were read, and not the folder, which may change."""
+        return TemplateLoader, (self.folder, None, self._contents)
 
     @property
     def folder_problems(self) -> tuple[TemplateProblem, ...]:
@@ -225,10 +225,6 @@ class TemplateLoader:
                 following += filter(None, meta.find_referenced_templates(tree))
             used.add(name)
         return frozenset(used)
-
-
-def _loader_of(folder: Path | None, contents: Contents) -> TemplateLoader:
-    return TemplateLoader(folder, contents=contents)
 
 
 @cache

@@ -27,17 +27,11 @@ from typing import Any, Final, TypeAlias
 
 from states.validation import has_invisible, without_invisible
 
-# French spacing, values that cannot break out of their line, and values as other software reads them (R83).
-
-
 WIDTH: Final = 72
-
 
 NBSP: Final = "\u00a0"
 
-
 _MONTH = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
-
 
 BOUND: Final = re.compile(
     " (?:(?=[:;?!»])"  # before the high signs
@@ -48,6 +42,83 @@ BOUND: Final = re.compile(
     r"|(?<=n° )(?=\d)))"
 )
 """Each space of a text that must not break."""
+
+_FORMULA: Final = tuple("=+-@|%＝＋－＠")
+
+_QUOTED: Final = re.compile(r'[;,|"]')
+
+MASK: Final = "[code masqué]"
+
+SLOT: Final = f"    {MASK}"
+"""The line that stands for the code. No value can forge it: values begin no line, and nothing is indented so."""
+
+LINK_MASK: Final = "[lien masqué]"
+
+_INDENT: Final = "    "
+
+_MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| |> | {4}|--$")
+
+_PLAIN, _STEP, _VERBATIM, _BUTTON_MARK, _FOOT = "", "1. ", "    ", "> ", "--"
+
+_LINK_LINE: Final = f"{_INDENT}{LINK_MASK}"
+
+_JOINED = frozenset({_PLAIN, "- ", _STEP, "= ", "! "})
+"""Blocks in which a line without a mark goes on with the line above."""
+
+_ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK_LINE, _BUTTON_MARK, _FOOT})
+"""Blocks that hold one entry."""
+
+HTML_SLOT: Final = f'<strong id="code">{MASK}</strong>'
+"""The element that stands for the code. No value can forge it: a value's ``<`` is escaped."""
+
+HTML_LINK_SLOT: Final = f'{LINK_MASK}">Me connecter</a>'
+"""The end of the button, whose address the secret of a link will end. No value can forge it either."""
+
+BLUE: Final = "#000091"
+
+_LEFT = 'role="presentation" width="100%" cellpadding="0" cellspacing="0"'
+
+_BELOW = "margin:0 0 16px"
+
+_CELL = "padding:8px 0;border-bottom:1px solid #dddddd;text-align:left;vertical-align:top"
+
+_NOTICE_CELL = "padding:12px 16px 4px;border-left:4px solid #b34000;background:#ffe9e6;color:#161616"
+
+_CODE_CELL = (
+    f"padding:20px 8px;border:2px solid {BLUE};background:#f5f5fe;color:#161616;text-align:center;"
+    "font:bold 24px/32px Consolas,'Courier New',monospace;letter-spacing:1px"
+)
+
+_BUTTON = (
+    f"display:inline-block;padding:12px 24px;border:2px solid #6a6af4;background:{BLUE};color:#ffffff!important;"
+    "text-decoration:none;font:bold 18px/24px Arial,Helvetica,sans-serif"
+)
+
+_PRE = "padding:12px 16px;background:#eeeeee;color:#161616;font:16px/24px Consolas,'Courier New',monospace"
+
+_LINK_STYLE = f"color:{BLUE};overflow-wrap:anywhere"
+
+_NEXT_LINE = "display:inline-block;max-width:100%"
+"""Rather goes to the next line than is cut after a hyphen; cut all the same when it is longer than a line."""
+
+_ADDRESS = re.compile(
+    r"(?<!\w)(?i:https?)://\w[^\s<>\"«»“”]*"
+    r"|(?<![\w.+@/'’!#$%&*=?^`{|}~-])[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?![\w@-]|\.\w)"
+)
+
+_HYPHENS = re.compile(r"(?:\b[A-Z]{2,8}-)?\b\d{4}-\d{1,6}\b")
+"""A school year, a request's reference: not to be cut after a hyphen."""
+
+_OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]{,30}(?!\S)")
+"""An option of a command, to be copied: not to be cut either."""
+
+_WHOLE = r'<span style="white-space:nowrap">\g<0></span>'
+
+_DIGITS = re.compile(r"\d-\d")
+
+_TRAILING = re.compile(r"[.,;:!?'’…]+$")
+
+_PAIRS = ((")", "("), ("]", "["), ("}", "{"))
 
 
 def one_line(value: str) -> str:
@@ -72,12 +143,6 @@ def single_line(value: Any) -> Any:
 def french_spacing(line: str) -> str:
     """French spacing: a space that must not break before ``: ; ? !``, inside guillemets, in a date, after ``n°``."""
     return BOUND.sub(NBSP, line)
-
-
-_FORMULA: Final = tuple("=+-@|%＝＋－＠")
-
-
-_QUOTED: Final = re.compile(r'[;,|"]')
 
 
 def csv_cell(value: object) -> str:
@@ -106,19 +171,6 @@ def short_day(value: date | None) -> str:
 def iso_day(value: date | None) -> str:
     """``2027-08-31``; nothing for None."""
     return f"{value:%Y-%m-%d}" if value else ""
-
-
-MASK: Final = "[code masqué]"
-
-
-SLOT: Final = f"    {MASK}"
-"""The line that stands for the code. No value can forge it: values begin no line, and nothing is indented so."""
-
-
-LINK_MASK: Final = "[lien masqué]"
-
-
-_INDENT: Final = "    "
 
 
 def link_slot(address: str) -> str:
@@ -197,23 +249,6 @@ class Foot:
 Block: TypeAlias = Paragraph | Heading | Items | MarkupFacts | Notice | Lines | Button | Slot | LinkSlot | Foot
 
 
-_MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| |> | {4}|--$")
-
-
-_PLAIN, _STEP, _VERBATIM, _BUTTON_MARK, _FOOT = "", "1. ", "    ", "> ", "--"
-
-
-_LINK_LINE: Final = link_slot("")
-
-
-_JOINED = frozenset({_PLAIN, "- ", _STEP, "= ", "! "})
-"""Blocks in which a line without a mark goes on with the line above."""
-
-
-_ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK_LINE, _BUTTON_MARK, _FOOT})
-"""Blocks that hold one entry."""
-
-
 def parse(text: str) -> tuple[Block, ...]:
     """The blocks of a mail, with French spacing everywhere but in verbatim lines."""
     blocks: list[Block] = []
@@ -253,17 +288,14 @@ def _block(mark: str, entries: list[str]) -> Block:
     return _MAKERS[mark](entries)
 
 
-def _row(entry: str) -> tuple[str, str]:
-    label, _, value = entry.partition("\u00a0: ")
-    return label.removesuffix("\u00a0:"), value
-
-
 _MAKERS: Final[dict[str, Callable[[list[str]], Block]]] = {
     _PLAIN: lambda entries: Paragraph(entries[0]),
     "## ": lambda entries: Heading(entries[0]),
     "- ": lambda entries: Items(tuple(entries), numbered=False),
     _STEP: lambda entries: Items(tuple(entries), numbered=True),
-    "= ": lambda entries: MarkupFacts(tuple(map(_row, entries))),
+    "= ": lambda entries: MarkupFacts(
+        tuple((label.removesuffix("\u00a0:"), value) for label, _, value in (e.partition("\u00a0: ") for e in entries))
+    ),
     "! ": lambda entries: Notice(tuple(entries)),
     "| ": lambda entries: Lines(tuple(entries), verbatim=False),
     _VERBATIM: lambda entries: Lines(tuple(entries), verbatim=True),
@@ -325,77 +357,6 @@ def _filled(text: str, first: str = "", then: str = "") -> list[str]:
             lines.append(line)
             line = then + word
     return [*lines, line.rstrip()]
-
-
-HTML_SLOT: Final = f'<strong id="code">{MASK}</strong>'
-"""The element that stands for the code. No value can forge it: a value's ``<`` is escaped."""
-
-
-HTML_LINK_SLOT: Final = f'{LINK_MASK}">Me connecter</a>'
-"""The end of the button, whose address the secret of a link will end. No value can forge it either."""
-
-
-BLUE: Final = "#000091"
-
-
-_LEFT = 'role="presentation" width="100%" cellpadding="0" cellspacing="0"'
-
-
-_BELOW = "margin:0 0 16px"
-
-
-_CELL = "padding:8px 0;border-bottom:1px solid #dddddd;text-align:left;vertical-align:top"
-
-
-_NOTICE_CELL = "padding:12px 16px 4px;border-left:4px solid #b34000;background:#ffe9e6;color:#161616"
-
-
-_CODE_CELL = (
-    f"padding:20px 8px;border:2px solid {BLUE};background:#f5f5fe;color:#161616;text-align:center;"
-    "font:bold 24px/32px Consolas,'Courier New',monospace;letter-spacing:1px"
-)
-
-
-_BUTTON = (
-    f"display:inline-block;padding:12px 24px;border:2px solid #6a6af4;background:{BLUE};color:#ffffff!important;"
-    "text-decoration:none;font:bold 18px/24px Arial,Helvetica,sans-serif"
-)
-
-
-_PRE = "padding:12px 16px;background:#eeeeee;color:#161616;font:16px/24px Consolas,'Courier New',monospace"
-
-
-_LINK_STYLE = f"color:{BLUE};overflow-wrap:anywhere"
-
-
-_NEXT_LINE = "display:inline-block;max-width:100%"
-"""Rather goes to the next line than is cut after a hyphen; cut all the same when it is longer than a line."""
-
-
-_ADDRESS = re.compile(
-    r"(?<!\w)(?i:https?)://\w[^\s<>\"«»“”]*"
-    r"|(?<![\w.+@/'’!#$%&*=?^`{|}~-])[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?![\w@-]|\.\w)"
-)
-
-
-_HYPHENS = re.compile(r"(?:\b[A-Z]{2,8}-)?\b\d{4}-\d{1,6}\b")
-"""A school year, a request's reference: not to be cut after a hyphen."""
-
-
-_OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]{,30}(?!\S)")
-"""An option of a command, to be copied: not to be cut either."""
-
-
-_WHOLE = r'<span style="white-space:nowrap">\g<0></span>'
-
-
-_DIGITS = re.compile(r"\d-\d")
-
-
-_TRAILING = re.compile(r"[.,;:!?'’…]+$")
-
-
-_PAIRS = ((")", "("), ("]", "["), ("}", "{"))
 
 
 def as_html(blocks: Sequence[Block]) -> str:

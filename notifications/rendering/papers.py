@@ -1,6 +1,7 @@
-"""The papers that go with mails: which one with which mail, and the plain values that fill each (R69).
+"""The papers that go with mails: which one with which mail, the plain values that fill each, and its PDF (R69).
 
-The charter, the slip, the RUPN's sheet, the year-end report; ``notifications.rendering.papers`` makes accessible PDFs.
+They are the charter, the slip, the RUPN's sheet, the year-end report. A PDF is accessible (PDF/UA-1), and the same to
+the byte each time it is made.
 """
 
 import json
@@ -35,6 +36,24 @@ from states.vocabulary import Labelled, Step
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+COMMON: Final = "papers/common.typ"
+
+_MARK: Final = "//: "
+
+_VERSION = re.compile(r"//\s*version\s*:\s*(\S+)\s*")
+
+_PACKAGE = re.compile(r"[\"']@[a-z]+/")
+
+STANDARD: Final = "ua-1"
+
+_AT = re.compile(r"^error: .*\n\s*┌─ .*__typst_py_bytes__\.typ:(\d+):\d+$", re.MULTILINE)
+
+_WARNED_AT = re.compile(r"__typst_py_bytes__\.typ:(\d+):\d+")
+
+_UNDRAWN = "could not be displayed"
+
+_SIGNS = "–—‘’‚“”„†‡•…‰‹›€™"
 
 
 class PaperName(Labelled):
@@ -93,18 +112,6 @@ def from_json(text: str) -> tuple[Paper, ...]:
     except (TypeError, KeyError, ValueError):
         pass
     raise ValueError("these are not stored papers")
-
-
-COMMON: Final = "papers/common.typ"
-
-
-_MARK: Final = "//: "
-
-
-_VERSION = re.compile(r"//\s*version\s*:\s*(\S+)\s*")
-
-
-_PACKAGE = re.compile(r"[\"']@[a-z]+/")
 
 
 def source_of(wordings: TemplateLoader, name: PaperName) -> str:
@@ -266,6 +273,11 @@ def year_end_report(facts: YearEndReport, context: MailContext, wordings: Templa
     )
 
 
+def _label(departement: str) -> str:
+    """``31`` for the directory's ``031``, as a reader writes it."""
+    return departement[1:] if len(departement) == 3 and departement.startswith("0") else departement or "inconnu"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrintedTable:
     """A table of texts; the first column names the rows."""
@@ -417,11 +429,6 @@ def _context_data(context: MailContext) -> dict[str, str | None]:
     return {name: getattr(context, name) for name in names} | own
 
 
-def _label(departement: str) -> str:
-    """``31`` for the directory's ``031``, as a reader writes it."""
-    return departement[1:] if len(departement) == 3 and departement.startswith("0") else departement or "inconnu"
-
-
 _ATTACHED: Final[dict[Kind, tuple[Callable[[Any, MailContext, TemplateLoader], Paper], ...]]] = {
     Kind.DELEGATED: (charter,),
     Kind.SENT_BACK: (charter,),
@@ -431,24 +438,6 @@ _ATTACHED: Final[dict[Kind, tuple[Callable[[Any, MailContext, TemplateLoader], P
     Kind.KEY_EXTENDED: (_sheet_of_mail,),
     Kind.YEAR_END_REPORT: (year_end_report,),
 }
-
-
-# From a paper to its PDF: accessible (PDF/UA-1), and the same to the byte each time it is made (R69).
-
-
-STANDARD: Final = "ua-1"
-
-
-_AT = re.compile(r"^error: .*\n\s*┌─ .*__typst_py_bytes__\.typ:(\d+):\d+$", re.MULTILINE)
-
-
-_WARNED_AT = re.compile(r"__typst_py_bytes__\.typ:(\d+):\d+")
-
-
-_UNDRAWN = "could not be displayed"
-
-
-_SIGNS = "–—‘’‚“”„†‡•…‰‹›€™"
 
 
 def compile_paper(paper: Paper, made_at: datetime) -> bytes:

@@ -1,4 +1,7 @@
-"""From a mail's frozen facts to its words: one template gives the text and the HTML that says the same (R56)."""
+"""From frozen facts to words, by templates: one gives the text and the HTML of a mail, that say the same (R56).
+
+Other templates give the files that another software reads: the removals to do (R83), the codes drawn (R97).
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -42,26 +45,31 @@ from states.rules.revocation import Action
 FRAME: Final = "mails/frame.html.j2"
 """The page around the HTML of every mail."""
 
-
 _TAG = re.compile(r"^\[[^\]]{1,20}\] (?=.)")
-
 
 _SENTENCE = re.compile(r".{20,}?[.!?](?= [A-ZÀÂÇÉÈÊÎÔ])")
 
-
 _NO_SLOT = "il faut un emplacement pour le code ou le lien"
-
 
 _OPEN = "Ouvrir la page du portail"
 """The label of a button that no template names."""
 
-
 _PREVIEW_LENGTH = 140
 """Characters of a mail that the lists of mail readers show, at most."""
 
-
 _MOST_NAMES: Final = 24
 """More names than this are no help: only the close ones are given."""
+
+REMOVALS: Final = "exports/removals.j2"
+"""The template of the removals to do, replaceable as any other (R68)."""
+
+CODES: Final = "exports/codes.j2"
+"""That of the codes drawn."""
+
+_CHUNK: Final = 16_384
+"""Characters handed on at once: a template gives them a cell at a time."""
+
+_TEMPLATE_ERRORS: Final = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Unrenderable(Exception):
@@ -75,6 +83,69 @@ class Rendered:
     subject: str
     body: str
     html: str
+
+
+class Unexportable(Exception):
+    """An export could not be made; the message says why, and its cause where."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removal:
+    """One removal to do, as it stands today (R48).
+
+    ``asks``: nobody knows whether a key was enabled (R47). ``new_expiry`` is the last day that the kept key must bear,
+    ``expires_on`` the one recorded for this request; ``following``: the person's requests that have no key yet.
+    """
+
+    reference: Annotated[str, Doc("la référence de la demande")]
+    establishment: Annotated[Place, Doc("l'établissement")]
+    departement: Annotated[str, Doc("le code du département ; parfois vide")]
+    rupn: Annotated[Person, Doc("la personne dont les droits sont à retirer")]
+    school_year: Annotated[str, Doc("l'année scolaire de la demande")]
+    action: Annotated[Action, Doc("ce qu'il y a à faire aujourd'hui")]
+    asks: Annotated[bool, Doc("faut-il d'abord regarder si une clé a été activée ?")]
+    since: Annotated[date, Doc("jour depuis lequel le retrait attend")]
+    expires_on: Annotated[date | None, Doc("l'expiration enregistrée pour cette demande")] = None
+    new_expiry: Annotated[date | None, Doc("le dernier jour que doit porter la clé, si elle est gardée")] = None
+    kept_for: Annotated[
+        tuple[str, ...], Doc("les références des autres demandes qui gardent la clé ; parfois aucune")
+    ] = ()
+    following: Annotated[
+        tuple[str, ...], Doc("celles de la même personne qui n'ont pas encore de clé ; parfois aucune")
+    ] = ()
+    to_verify: Annotated[bool, Doc("une de ces demandes n'est-elle de la même personne que par le nom ?")] = False
+
+    @property
+    def to_do(self) -> Annotated[str, Doc("ce qu'il y a à faire, en mots")]:
+        """The task on the ODA server, without dates or references."""
+        label = self.action.label
+        return (
+            f"Regarder si une clé a été activée ; si oui : {label}" if self.asks else f"{label[0].upper()}{label[1:]}"
+        )
+
+    @property
+    def remarks(self) -> Annotated[tuple[str, ...], Doc("ce qu'il faut savoir avant de le faire ; parfois rien")]:
+        """Warnings to read before doing it."""
+        several = len(self.following) > 1
+        which = f"{'les demandes' if several else 'la demande'} {french.listing(list(self.following))}"
+        waiting = (f"{which} {'suivent' if several else 'suit'}, sans clé pour l'instant",) if self.following else ()
+        verify = ("vérifier qu'il s'agit bien de la même personne",) if self.to_verify else ()
+        return waiting + verify
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawnCode:
+    """One code to set on the ODA server, in clear: it shows itself to nobody who prints this by accident (R60)."""
+
+    reference: Annotated[str, Doc("la référence de la demande")]
+    establishment: Annotated[Place, Doc("l'établissement")]
+    departement: Annotated[str, Doc("le code du département ; parfois vide")]
+    rupn: Annotated[Person, Doc("la personne dont c'est le code")]
+    school_year: Annotated[str, Doc("l'année scolaire de la demande")]
+    expires_on: Annotated[date | None, Doc("le dernier jour que doit porter la clé")]
+    has_key: Annotated[bool, Doc("un code avait-il déjà été émis pour cette demande ?")]
+    batch: Annotated[int, Doc("le numéro du lot")]
+    code: Annotated[str, Doc("le code d'initialisation")] = field(repr=False)
 
 
 class Renderer:
@@ -255,93 +326,12 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     return f"{question} {'Ce' if close else 'ce'} qu'il peut employer ici : {', '.join(names)}"
 
 
-# Files in the form that another software reads, by templates: the removals to do (R83), the codes drawn (R97).
-
-
-REMOVALS: Final = "exports/removals.j2"
-"""The template of the removals to do, replaceable as any other (R68)."""
-
-
-CODES: Final = "exports/codes.j2"
-"""That of the codes drawn."""
-
-
-_CHUNK: Final = 16_384
-"""Characters handed on at once: a template gives them a cell at a time."""
-
-
-class Unexportable(Exception):
-    """An export could not be made; the message says why, and its cause where."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Removal:
-    """One removal to do, as it stands today (R48).
-
-    ``asks``: nobody knows whether a key was enabled (R47). ``new_expiry`` is the last day that the kept key must bear,
-    ``expires_on`` the one recorded for this request; ``following``: the person's requests that have no key yet.
-    """
-
-    reference: Annotated[str, Doc("la référence de la demande")]
-    establishment: Annotated[Place, Doc("l'établissement")]
-    departement: Annotated[str, Doc("le code du département ; parfois vide")]
-    rupn: Annotated[Person, Doc("la personne dont les droits sont à retirer")]
-    school_year: Annotated[str, Doc("l'année scolaire de la demande")]
-    action: Annotated[Action, Doc("ce qu'il y a à faire aujourd'hui")]
-    asks: Annotated[bool, Doc("faut-il d'abord regarder si une clé a été activée ?")]
-    since: Annotated[date, Doc("jour depuis lequel le retrait attend")]
-    expires_on: Annotated[date | None, Doc("l'expiration enregistrée pour cette demande")] = None
-    new_expiry: Annotated[date | None, Doc("le dernier jour que doit porter la clé, si elle est gardée")] = None
-    kept_for: Annotated[
-        tuple[str, ...], Doc("les références des autres demandes qui gardent la clé ; parfois aucune")
-    ] = ()
-    following: Annotated[
-        tuple[str, ...], Doc("celles de la même personne qui n'ont pas encore de clé ; parfois aucune")
-    ] = ()
-    to_verify: Annotated[bool, Doc("une de ces demandes n'est-elle de la même personne que par le nom ?")] = False
-
-    @property
-    def to_do(self) -> Annotated[str, Doc("ce qu'il y a à faire, en mots")]:
-        """The task on the ODA server, without dates or references."""
-        label = self.action.label
-        return (
-            f"Regarder si une clé a été activée ; si oui : {label}" if self.asks else f"{label[0].upper()}{label[1:]}"
-        )
-
-    @property
-    def remarks(self) -> Annotated[tuple[str, ...], Doc("ce qu'il faut savoir avant de le faire ; parfois rien")]:
-        """Warnings to read before doing it."""
-        several = len(self.following) > 1
-        which = f"{'les demandes' if several else 'la demande'} {french.listing(list(self.following))}"
-        waiting = (f"{which} {'suivent' if several else 'suit'}, sans clé pour l'instant",) if self.following else ()
-        verify = ("vérifier qu'il s'agit bien de la même personne",) if self.to_verify else ()
-        return waiting + verify
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DrawnCode:
-    """One code to set on the ODA server, in clear: it shows itself to nobody who prints this by accident (R60)."""
-
-    reference: Annotated[str, Doc("la référence de la demande")]
-    establishment: Annotated[Place, Doc("l'établissement")]
-    departement: Annotated[str, Doc("le code du département ; parfois vide")]
-    rupn: Annotated[Person, Doc("la personne dont c'est le code")]
-    school_year: Annotated[str, Doc("l'année scolaire de la demande")]
-    expires_on: Annotated[date | None, Doc("le dernier jour que doit porter la clé")]
-    has_key: Annotated[bool, Doc("un code avait-il déjà été émis pour cette demande ?")]
-    batch: Annotated[int, Doc("le numéro du lot")]
-    code: Annotated[str, Doc("le code d'initialisation")] = field(repr=False)
-
-
 def codes(wordings: TemplateLoader, lines: Iterable[DrawnCode], today: date, context: MailContext) -> Iterator[str]:
     """The codes drawn, likewise; no error says what a line holds. Raises Unexportable."""
     try:
         yield from _joined(wordings.environment.get_template(CODES).generate(lines=lines, today=today, here=context))
     except _TEMPLATE_ERRORS as error:
         raise Unexportable(f"{CODES} : {type(error).__name__}") from error
-
-
-_TEMPLATE_ERRORS: Final = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def removals(wordings: TemplateLoader, lines: Iterable[Removal], today: date, context: MailContext) -> Iterator[str]:

@@ -111,8 +111,8 @@ def list_mails(
     one_form(as_json=as_json, output=output)
     filtered = bool(stages or kind or uai or reference)
     with opened(context) as (app, actor), app.database.read() as connection:
-        from notifications.outbox import retry as circuit_breaker
         from notifications.outbox.admin import list_outbox
+        from notifications.outbox.retry import load_pause
         from workflow.database.schedule_tables import restoration_held
         from workflow.mail import MailFilters, walk_mails
 
@@ -132,7 +132,7 @@ def list_mails(
             )
         else:
             page = _worst_first(connection, after=after, limit=limit)
-        pause, restoration = circuit_breaker.load_pause(connection), restoration_held(connection)
+        pause, restoration = load_pause(connection), restoration_held(connection)
     if restoration:
         day = french.instant(restoration.backup_at, app.settings.zoneinfo)
         say([f"La base vient de la sauvegarde du {day} : aucun courriel ne part avant « oda restore release »."])
@@ -366,7 +366,7 @@ async def _check_steps(app: "App", asked_by: str, recipient: str | None) -> None
     import os
 
     from notifications.delivery.probe import Probe, ProbeFailed, trial_mail
-    from notifications.outbox import retry as circuit_breaker
+    from notifications.outbox.retry import end_pause
     from notifications.rendering.renderer import Unrenderable
     from workflow.settings.secrets import SMTP_PASSWORD, Secrets
 
@@ -387,7 +387,7 @@ async def _check_steps(app: "App", asked_by: str, recipient: str | None) -> None
     finally:
         if probe.is_well:
             with app.database.write() as connection:
-                was_paused = circuit_breaker.lift(connection)
+                was_paused = end_pause(connection)
             if was_paused:
                 click.echo("Les courriels étaient retenus : ils repartent dès maintenant.")
     click.echo("Le relais prend les courriels." if recipient else "Le relais répond bien ; aucun courriel envoyé.")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import Sealer
 from notifications.outbox.store import SEALS
 from tests.kit.system import System
@@ -52,4 +52,4 @@ def codes(system: System) -> dict[str, str]:
         query = select(SEALS.c.reference).where(SEALS.c.ciphertext.is_not(None))
         references = list(connection.execute(query).scalars())
         assert len(references) == len(set(references)), "no request has two codes"
-        return seals.codes_of(connection, system.mailer.sealer, references)
+        return encryption.codes_of(connection, system.mailer.sealer, references)

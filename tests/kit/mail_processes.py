@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.authoring.examples import EXAMPLES
 from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox import admin as outbox
@@ -75,7 +75,7 @@ class MailProcesses:
         drafts = [self._draft(sample, now + lasts if lasts else None) for sample in samples]
         coded = {one.reference: "AB12CD34" for one in drafts if CATALOGUE[one.kind].has_code and one.reference}
         with self.app.database.write() as connection:
-            sealed = seals.create(connection, mailer.sealer, coded, now)
+            sealed = encryption.seal(connection, mailer.sealer, coded, now)
             enqueue.enqueue(connection, drafts, now, context=mailer.mail_context, seals=sealed)
 
     def _draft(self, sample: str, not_after: datetime | None) -> Draft:
@@ -92,7 +92,7 @@ class MailProcesses:
         """Erase a code, as its revocation does."""
         self.erased.add(reference)
         with self.app.database.write() as connection:
-            seals.erase(connection, [reference], Erasure.REVOKED, self.clock.now())
+            encryption.erase(connection, [reference], Erasure.REVOKED, self.clock.now())
 
     def start(self, **orders: Any) -> BaseProcess:
         """A sender at work; see ``Orders``."""

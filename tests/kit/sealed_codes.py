@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import Sealer
 from notifications.outbox.store import SEALS
 from notifications.ports import SystemClock
@@ -29,7 +29,7 @@ class SealedCodes:
         codes = {f"{prefix}{number:05}": f"Code{number:05}" for number in range(count)}
         app = bootstrap(self.settings, {})
         with app.database.write() as connection:
-            seals.create(connection, app.mailer.sealer, codes, SystemClock().now())
+            encryption.seal(connection, app.mailer.sealer, codes, SystemClock().now())
         app.close()
         return codes
 

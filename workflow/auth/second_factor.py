@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import CodeUnreadable, Sealer
 from notifications.mailer import Mailer
 from notifications.messages.facts import FactorChanged
@@ -183,7 +183,7 @@ class SecondFactors:
             if _standing(connection, address).since or not self._may_enrol(connection, address):
                 return
             connection.execute(delete(FACTOR).where(FACTOR.c.address == folded))
-            seals.block_rotation(connection)
+            encryption.block_rotation(connection)
             sealed = self._mailer.sealer.seal(key, _sealed_for(folded))
             row = {"address": folded, "sealed_key": sealed, "begun_at": self._clock.now(), "last_step": 0}
             connection.execute(insert(FACTOR), [row])

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Update, func, insert, or_, select, update
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.mailer import Mailer
 from notifications.messages.facts import Place, SignIn, SignInRectorat, SignInRupn
 from notifications.ports import Clock
@@ -338,12 +338,12 @@ def end_links(connection: Connection, digests: Sequence[str], now: datetime) -> 
     """End these links, and erase their secrets with their unsent mails."""
     for batch in batches(digests):
         connection.execute(update(LINKS).where(LINKS.c.digest.in_(batch)).values(used_at=now))
-    seals.erase(connection, map(sealed_for, digests), Erasure.USED, now)
+    encryption.erase(connection, map(sealed_for, digests), Erasure.USED, now)
 
 
 def sealed_for(link_digest: str) -> str:
     """Return the name under which the secret of this link is sealed (R60)."""
-    return f"{seals.FOR_LINK}{link_digest[:_NAMING_DIGITS]}"
+    return f"{encryption.FOR_LINK}{link_digest[:_NAMING_DIGITS]}"
 
 
 def describe_browser(user_agent: str) -> str:

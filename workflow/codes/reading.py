@@ -14,7 +14,7 @@ from typing import Any, Final
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, select, update
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import CodeUnreadable
 from notifications.mailer import Mailer
 from notifications.messages.facts import Person, Place
@@ -163,7 +163,7 @@ def _opening(
 ) -> Callable[[Connection, datetime], Code | Refused]:
     def work(connection: Connection, now: datetime) -> Code | Refused:
         try:
-            codes = seals.codes_of(connection, mailer.sealer, [command.reference])
+            codes = encryption.codes_of(connection, mailer.sealer, [command.reference])
         except CodeUnreadable:
             return Refused((_CODE_UNREADABLE,))
         (result,) = engine.run(connection, [command], actor, now)
@@ -194,7 +194,7 @@ def _lines(
     if problems := _reading_problems(connection, engine, mailer, references, actor, now):
         raise CodesFileRefused(problems)
     try:
-        clear = seals.codes_of(connection, mailer.sealer, references)
+        clear = encryption.codes_of(connection, mailer.sealer, references)
     except CodeUnreadable:
         raise CodesFileRefused([_BATCH_UNREADABLE]) from None
     if not clear:

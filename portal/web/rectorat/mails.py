@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from notifications.outbox import retry as circuit_breaker
 from notifications.outbox.admin import MailRefusal, UnknownMail
+from notifications.outbox.retry import load_pause
 from notifications.vocabulary import Fault, Kind, Stage
 from portal.exports.lists import READ_TOGETHER, mails_workbook
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
@@ -99,7 +99,7 @@ def show_mails(
             dead = len(retryable_together(connection, query.filters()))
         except ValueError as error:
             problem = list_problem(error, suite)
-        counts, pause = count_unsent_mails(connection), circuit_breaker.load_pause(connection)
+        counts, pause = count_unsent_mails(connection), load_pause(connection)
         restoration = restoration_held(connection)
     return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,

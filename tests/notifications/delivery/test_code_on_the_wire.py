@@ -3,7 +3,7 @@
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import Sealer
 from notifications.ports import set_crash_hook
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
@@ -21,7 +21,7 @@ def erase_when(office: Office, point: str) -> None:
     def hook(name: str) -> None:
         if name == point:
             with office.database.write() as connection:
-                seals.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now())
+                encryption.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now())
 
     set_crash_hook(hook)
 

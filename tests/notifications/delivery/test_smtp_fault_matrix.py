@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.settings import MailSettings
 from notifications.vocabulary import Erasure, Kind, Mail, Stage
 from tests.kit import certificates
@@ -125,7 +125,7 @@ def test_matrix__rset_after_a_code_erased_on_the_way(office: Office, name: str) 
     def erase(command: str, about: str, visit: Visit) -> Answer:
         if command == "RCPT" and about == coded.recipient:
             with office.database.write() as connection:
-                seals.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now())
+                encryption.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now())
         return ACCEPT
 
     coded = office.issue()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.outbox import admin as outbox
 from notifications.outbox.admin import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
 from notifications.outbox.store import MAILS
@@ -139,7 +139,7 @@ def test_change__by_hand_takes_the_mail_from_who_held_it(office: Office, change:
         if change == "discard":
             outbox.discard(connection, mail.id)
         elif change == "erase":
-            seals.erase(connection, [f.REFERENCE], Erasure.REVOKED, office.clock.now())
+            encryption.erase(connection, [f.REFERENCE], Erasure.REVOKED, office.clock.now())
     if change in ("retry", "replace"):
         office.retry(mail.id, f.MAILBOX if change == "retry" else NEW_MAILBOX)
     after = office.find(mail.id)
@@ -179,7 +179,7 @@ def test_retry__a_code_that_is_kept(office: Office, mailbox: str) -> None:
 def test_retry__a_code_that_is_gone_offers_to_reissue(office: Office) -> None:
     mail = dead_code(office)
     with office.database.write() as connection:
-        seals.erase(connection, [f.REFERENCE], Erasure.OVERDUE, office.clock.now())
+        encryption.erase(connection, [f.REFERENCE], Erasure.OVERDUE, office.clock.now())
     with pytest.raises(CodeGone, match=f"Réémettre un code pour la demande {f.REFERENCE}") as refusal:
         office.retry(mail.id)
     assert refusal.value.rule == "R62"

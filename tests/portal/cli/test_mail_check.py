@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from notifications.outbox import retry as circuit_breaker
+from notifications.outbox.retry import begin_pause, load_pause
 from notifications.outbox.store import MAILS
 from notifications.vocabulary import RelayFault, Stage
 from states.vocabulary import State
@@ -42,12 +42,12 @@ def aim(desk: Desk, relay: ScriptedRelay, *extra: str, security: str = "none") -
 
 def pause(desk: Desk, fault: RelayFault = RelayFault.SENDER_REFUSED, words: str = WORDS) -> None:
     with desk.app.database.write() as connection:
-        circuit_breaker.trip(connection, fault, words, desk.clock.now())
+        begin_pause(connection, fault, words, desk.clock.now())
 
 
 def is_paused(desk: Desk) -> bool:
     with desk.app.database.read() as connection:
-        return circuit_breaker.load_pause(connection) is not None
+        return load_pause(connection) is not None
 
 
 @pytest.mark.rule("R70")

@@ -11,7 +11,7 @@ from httpx2 import Response
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import OperationalError
 
-from notifications.outbox.retry import lift, trip
+from notifications.outbox.retry import begin_pause, end_pause
 from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, RelayFault, Stage
 from tests.kit.portal import Portal
@@ -254,7 +254,7 @@ def test_health__a_relay_that_is_dead(portal: Portal) -> None:
     portal.app.ticker.tick()
     a_mail(portal, next_attempt_at=portal.clock.now())
     with portal.app.database.write() as connection:
-        trip(connection, RelayFault.DOWN, "secret.ac-toulouse.fr does not answer", portal.clock.now())
+        begin_pause(connection, RelayFault.DOWN, "secret.ac-toulouse.fr does not answer", portal.clock.now())
     portal.clock.advance(seconds=30)
     assert line(probe(portal), "courriels arrêtés") == "le relais de messagerie ne répond pas, depuis 30 secondes"
     assert is_well(portal)
@@ -263,13 +263,13 @@ def test_health__a_relay_that_is_dead(portal: Portal) -> None:
     assert needs_somebody(portal, "courriels arrêtés").endswith("depuis 90 secondes")
     assert "secret" not in probe(portal).text
     with portal.app.database.write() as connection:
-        lift(connection)
+        end_pause(connection)
     assert is_well(portal)
 
 
 def test_health__a_pause_that_outlives_its_mails_calls_nobody(portal: Portal) -> None:
     with portal.app.database.write() as connection:
-        trip(connection, RelayFault.DOWN, "", portal.clock.now())
+        begin_pause(connection, RelayFault.DOWN, "", portal.clock.now())
     portal.clock.advance(minutes=5)
     portal.app.ticker.tick()
     assert is_well(portal)

@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import BadSealingKey, CodeUnreadable, Sealer
 from notifications.outbox.store import MAILS, SEALS
 from notifications.ports import CodeLeaving
@@ -133,7 +133,7 @@ def test_erase_overdue__only_what_is_older(office: Office) -> None:
         assert office.mailer.erase_overdue(connection, now, now) == 0
         assert office.mailer.erase_overdue(connection, now + timedelta(seconds=1), now) == 1
         assert office.mailer.erase_overdue(connection, now + timedelta(seconds=1), now) == 0
-        assert seals.count_codes(connection) == 0
+        assert encryption.count_codes(connection) == 0
     assert _seal_row(office) == (None, "overdue")
     assert office.find(mail.id).stage is Stage.CANCELLED
     assert told == [mail.id]
@@ -146,7 +146,7 @@ def test_erase__cancels_what_may_still_leave_and_nothing_else(office: Office, st
     mail = office.issue()
     with office.database.write() as connection:
         connection.execute(MAILS.update().values(stage=stage.value))
-        assert seals.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now()) == 1
+        assert encryption.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now()) == 1
     unsent = (Stage.PENDING, Stage.RETRY, Stage.UNCERTAIN)
     assert office.find(mail.id).stage is (Stage.CANCELLED if stage in unsent else stage)
 
@@ -155,7 +155,7 @@ def test_erase__cancels_what_may_still_leave_and_nothing_else(office: Office, st
 def test_erase__rolled_back_with_its_transaction(office: Office) -> None:
     mail = office.issue()
     with suppress(RuntimeError), office.database.write() as connection:
-        seals.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now())
+        encryption.erase(connection, [REFERENCE], Erasure.REVOKED, office.clock.now())
         raise RuntimeError
     assert office.find(mail.id).stage is Stage.PENDING
     assert _seal_row(office)[0]
@@ -168,4 +168,4 @@ def test_erase__thousands_at_once(office: Office) -> None:
             SEALS.insert(),
             [{"id": r, "reference": r, "ciphertext": "x", "sealed_at": office.clock.now()} for r in codes],
         )
-        assert seals.erase(connection, codes, Erasure.REVOKED, office.clock.now()) == 2500
+        assert encryption.erase(connection, codes, Erasure.REVOKED, office.clock.now()) == 2500

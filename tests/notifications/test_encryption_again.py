@@ -7,7 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
-from notifications import encryption as seals
+from notifications import encryption
 from notifications.encryption import Sealer
 from notifications.outbox.store import SEALS
 from notifications.ports import set_crash_hook
@@ -32,7 +32,7 @@ def keep(office: Office, count: int, sealer: Sealer) -> dict[str, str]:
     """Codes of as many requests, kept under that sealer's first key."""
     codes = {reference(number): f"Code{number:05}" for number in range(count)}
     with office.database.write() as connection:
-        seals.create(connection, sealer, codes, office.clock.now())
+        encryption.seal(connection, sealer, codes, office.clock.now())
     return codes
 
 
@@ -52,10 +52,10 @@ def opened(office: Office, *keys: str) -> dict[str, str]:
 def test_reseal__every_code_goes_under_the_first_key(office: Office, count: int) -> None:
     codes = keep(office, count, Sealer([OLD]))
     sealer, looked = Sealer([NEW, OLD]), list[int]()
-    assert seals.reseal(office.database, sealer, looked.append).count == count
+    assert encryption.reseal(office.database, sealer, looked.append).count == count
     assert opened(office, NEW) == codes
     assert sum(looked) == count
-    again = seals.reseal(office.database, sealer)
+    again = encryption.reseal(office.database, sealer)
     assert (again.count, again.unreadable) == (0, ())
 
 
@@ -71,7 +71,7 @@ def test_reseal__writes_at_most_200_at_a_time(office: Office) -> None:
             )
 
     set_crash_hook(count)
-    seals.reseal(office.database, Sealer([NEW, OLD]))
+    encryption.reseal(office.database, Sealer([NEW, OLD]))
     assert still_old == [250, 50, 0]
 
 
@@ -85,13 +85,13 @@ def test_reseal__leaves_what_was_erased_or_replaced_meanwhile(office: Office, mo
     def meanwhile(sealer: Sealer, ciphertext: str, sealed_for: str) -> str | None:
         monkeypatch.setattr(Sealer, "resealed", resealed)
         with office.database.write() as connection:
-            seals.erase(connection, [reference(0)], Erasure.HANDED_OVER, office.clock.now())
+            encryption.erase(connection, [reference(0)], Erasure.HANDED_OVER, office.clock.now())
             statement = update(SEALS).where(SEALS.c.reference == reference(1))
             connection.execute(statement.values(ciphertext=replaced))
         return resealed(sealer, ciphertext, sealed_for)
 
     monkeypatch.setattr(Sealer, "resealed", meanwhile)
-    assert seals.reseal(office.database, Sealer([NEW, OLD])).count == 1
+    assert encryption.reseal(office.database, Sealer([NEW, OLD])).count == 1
     assert kept(office)[reference(1)] == replaced
     assert opened(office, NEW, OLD) == {reference(1): "Nouveau", reference(2): codes[reference(2)]}
 
@@ -102,11 +102,11 @@ def test_reseal__names_what_no_key_opens_and_leaves_it(office: Office) -> None:
     lost = Sealer([Fernet.generate_key().decode()]).seal("Perdu", reference(1))
     with office.database.write() as connection:
         connection.execute(update(SEALS).where(SEALS.c.reference == reference(1)).values(ciphertext=lost))
-    done = seals.reseal(office.database, Sealer([NEW, OLD]))
+    done = encryption.reseal(office.database, Sealer([NEW, OLD]))
     assert (done.count, done.unreadable) == (2, (reference(1),))
     assert kept(office)[reference(1)] == lost
     with office.database.read() as connection:
-        assert seals.count_under_other_keys(connection, Sealer([NEW, OLD])) == 1
+        assert encryption.count_under_other_keys(connection, Sealer([NEW, OLD])) == 1
 
 
 @pytest.mark.rule("R71")
@@ -114,7 +114,7 @@ def test_reseal__a_mail_that_waits_leaves_with_its_code(office: Office) -> None:
     office.issue()
     (old,) = kept(office).values()
     office.mailer.sealer = Sealer([NEW, *office.sealer._ring.keys])
-    assert seals.reseal(office.database, office.mailer.sealer).count == 1
+    assert encryption.reseal(office.database, office.mailer.sealer).count == 1
     assert list(kept(office).values()) != [old]
     office.mailer.sealer = Sealer([NEW])
     office.send()
@@ -131,16 +131,16 @@ def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pyt
 
     def issue() -> None:
         with office.database.write() as connection:
-            seals.create(connection, Sealer([OLD]), {reference(1): "Code"}, office.clock.now())
+            encryption.seal(connection, Sealer([OLD]), {reference(1): "Code"}, office.clock.now())
             sealed.set()
             assert tried.wait(10)
 
     thread = threading.Thread(target=issue)
     thread.start()
     assert sealed.wait(10)
-    monkeypatch.setattr(seals, "LOCK_SECONDS", 1000)
-    with seals.exclusive_seals(office.database, lambda _: None) as connection:
-        assert seals.count_under_other_keys(connection, Sealer([NEW, OLD])) == 1
+    monkeypatch.setattr(encryption, "LOCK_SECONDS", 1000)
+    with encryption.exclusive_seals(office.database, lambda _: None) as connection:
+        assert encryption.count_under_other_keys(connection, Sealer([NEW, OLD])) == 1
     thread.join()
     assert tried.is_set()
 
@@ -150,13 +150,13 @@ def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pyt
 def test_quiet__gives_up_rather_than_wait_for_ever(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifications.encryption.time.sleep", lambda _: None)
     with office.database.write() as connection:
-        seals.block_rotation(connection)
-        with pytest.raises(seals.CodesBusy), seals.exclusive_seals(office.database, lambda _: None):
+        encryption.block_rotation(connection)
+        with pytest.raises(encryption.CodesBusy), encryption.exclusive_seals(office.database, lambda _: None):
             raise AssertionError("the codes were not quiet")
 
 
 @pytest.mark.rule("R71")
 def test_quiet__lets_mails_leave(office: Office) -> None:
     office.issue()
-    with seals.exclusive_seals(office.database, lambda _: None), office.database.read() as connection:
-        assert seals.load(connection, office.only(Kind.CODE_ISSUED).seal_id or "")[1]
+    with encryption.exclusive_seals(office.database, lambda _: None), office.database.read() as connection:
+        assert encryption.load_seal(connection, office.only(Kind.CODE_ISSUED).seal_id or "")[1]

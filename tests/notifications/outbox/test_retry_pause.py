@@ -6,8 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from notifications.outbox import retry as circuit_breaker
-from notifications.outbox.retry import Pause
+from notifications.outbox.retry import FIRST_PAUSE, REFUSALS, Pause, begin_pause, end_pause, load_pause
 from notifications.vocabulary import RelayFault
 from tests.kit.factories import NOW
 from workflow.database.connection import Database
@@ -18,17 +17,17 @@ WORDS = "535 5.7.8 Authentication failed"
 
 def trip(database: Database, fault: RelayFault, after: float = 0, words: str = "") -> tuple[Pause, bool]:
     with database.write() as connection:
-        return circuit_breaker.trip(connection, fault, words, NOW + timedelta(seconds=after))
+        return begin_pause(connection, fault, words, NOW + timedelta(seconds=after))
 
 
 def stored(database: Database) -> Pause | None:
     with database.read() as connection:
-        return circuit_breaker.load_pause(connection)
+        return load_pause(connection)
 
 
 def lift(database: Database) -> bool:
     with database.write() as connection:
-        return circuit_breaker.lift(connection)
+        return end_pause(connection)
 
 
 def test_stored__nothing_while_the_relay_takes_mails(database: Database) -> None:
@@ -59,7 +58,7 @@ def test_trip__waits_twice_as_long_each_time_up_to_five_minutes(database: Databa
 
 
 @pytest.mark.rule("R70")
-@pytest.mark.parametrize("fault", circuit_breaker.REFUSALS)
+@pytest.mark.parametrize("fault", REFUSALS)
 def test_trip__waits_five_minutes_at_once_when_we_are_refused(database: Database, fault: RelayFault) -> None:
     assert trip(database, fault)[0].lasts == timedelta(minutes=5)
     assert trip(database, fault, 300)[0].lasts == timedelta(minutes=5)
@@ -81,7 +80,7 @@ def test_trip__tells_another_trouble_as_new_and_keeps_since(database: Database) 
 
 def test_trip__tries_soon_again_a_relay_that_is_down_after_a_refusal(database: Database) -> None:
     trip(database, LOGIN)
-    assert trip(database, DOWN, 300)[0].lasts == circuit_breaker.FIRST_PAUSE
+    assert trip(database, DOWN, 300)[0].lasts == FIRST_PAUSE
 
 
 def test_lift__forgets_everything(database: Database) -> None:
@@ -90,7 +89,7 @@ def test_lift__forgets_everything(database: Database) -> None:
     assert lift(database)
     assert stored(database) is None
     pause, is_new = trip(database, DOWN, 30)
-    assert (is_new, pause.lasts, pause.since) == (True, circuit_breaker.FIRST_PAUSE, NOW + timedelta(seconds=30))
+    assert (is_new, pause.lasts, pause.since) == (True, FIRST_PAUSE, NOW + timedelta(seconds=30))
 
 
 @pytest.mark.rule("R70")
