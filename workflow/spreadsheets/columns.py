@@ -1,4 +1,8 @@
-"""The columns of a table, recognised by their titles, or chosen by hand (R91)."""
+"""An import of a table: its columns, recognised by their titles or chosen by hand; what waits for a confirmation (R91).
+
+What was read waits an hour at most, encrypted, for the person who gave it; the file itself is not kept. The secret that
+opens it is in the form of the page alone, so that nothing of it can be read on a disk or in a backup.
+"""
 
 import base64
 import hashlib
@@ -32,10 +36,7 @@ TITLES_WITHIN: Final = 20
 Choice = Mapping[str, int | None]
 """The place (from 0) of each column by its key, as a person chose it; None: the file has not this column."""
 
-# What was read in a file waits for its confirmation: an hour at most, encrypted, for the person who gave it (R91).
-#
-# The file itself is not kept. The secret that opens what waits is in the form of the page alone, so that nothing of it
-# can be read on a disk or in a backup.
+_CHOOSE: Final = "désigner une colonne du fichier pour chaque donnée, une fois chacune"
 
 KEPT: Final = timedelta(hours=1)
 
@@ -63,7 +64,7 @@ class ColumnSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Columns:
-    """Where a table has the columns that an import reads: ``places`` by key, from 0.
+    """The places that the columns of an import have in a table: ``places`` by key, from 0.
 
     ``titles`` is the row taken for the titles, and ``rows`` those below it. ``missing`` are the required columns that
     no title names, ``ambiguous`` the places of those that several name: both are to be chosen by hand.
@@ -95,7 +96,7 @@ class Columns:
             yield row.line, {spec.key: self.value(row, spec.key) for spec in self.specs}
 
     def problems(self) -> list[str]:
-        """What is to be chosen by hand, in French, a sentence without a full stop for each."""
+        """Say what is to be chosen by hand, in French, a sentence without a full stop for each."""
         said = [f"aucun titre ne dit où est la colonne « {spec.title} »" for spec in self.missing]
         for places in self.ambiguous.values():
             names = [f"« {quote(self.titles.cells[place], 40)} » ({letter(place)})" for place in places]
@@ -166,11 +167,12 @@ class ColumnChoices:
         ``named`` is a choice as a command says it, of some columns. Raises UnusableFile when a choice cannot be; a kept
         one that no longer can is left aside.
         """
+        titles = _titles_row(table, specs)
         if named:
-            choice = _named_choice(named, _titles_row(table, specs), specs)
+            choice = _named_choice(named, titles, specs)
         if choice is not None:
             return recognise(table, specs, choice)
-        kept = self.find(kind, _titles_digest(_titles_row(table, specs)))
+        kept = self.find(kind, _titles_digest(titles))
         try:
             return recognise(table, specs, kept)
         except UnusableFile:
@@ -215,7 +217,7 @@ def _named_choice(named: Mapping[str, str], titles: TableRow, specs: Sequence[Co
     for name, column in named.items():
         spec = next((spec for spec in specs if fold(name) in spec.folded), None)
         if spec is None:
-            known = french.listing([f"« {one.title} »" for one in specs])
+            known = french.listing([f"« {known_spec.title} »" for known_spec in specs])
             raise unusable(f"« {quote(name)} » n'est pas une donnée de ce fichier", advice=f"nommer l'une de {known}")
         choice[spec.key] = place_of(column, titles) if column else None
     return choice
@@ -237,16 +239,12 @@ def _checked(choice: Choice, titles: TableRow, specs: Sequence[ColumnSpec]) -> d
         if place is None:
             continue
         if not 0 <= place < len(titles.cells):
-            raise _wrong_choice(f"le fichier n'a pas de colonne {letter(max(place, 0))}")
+            raise unusable(f"le fichier n'a pas de colonne {letter(max(place, 0))}", advice=_CHOOSE)
         if place in by_place:
             both = french.listing([f"« {keys[k].title} »" for k in (by_place[place], key)])
-            raise _wrong_choice(f"la colonne {letter(place)} est désignée à la fois pour {both}")
+            raise unusable(f"la colonne {letter(place)} est désignée à la fois pour {both}", advice=_CHOOSE)
         by_place[place] = key
     return chosen
-
-
-def _wrong_choice(why: str) -> UnusableFile:
-    return unusable(why, advice="désigner une colonne du fichier pour chaque donnée, une fois chacune")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -279,14 +277,22 @@ class StagedImports:
         return secret
 
     def find(self, kind: str, actor: Actor, secret: str) -> StagedFile | None:
-        """What this secret opens; None when it is another's, when an hour has passed, when it was done or replaced."""
+        """Open what waits; None when the secret is another's, when an hour has passed, when it was done or replaced."""
         query = select(S.c.content).where(
             S.c.digest == digest(secret), S.c.kind == kind, S.c.actor == actor.number,
             S.c.kept_at > self._clock.now() - KEPT,
         )  # fmt: skip
         with self._database.read() as connection:
             content = connection.execute(query).scalar_one_or_none()
-        return None if content is None else _opened(secret, content)
+        if content is None:
+            return None
+        try:
+            kept: dict[str, Any] = json.loads(zlib.decompress(_cipher(secret).decrypt(content)))
+        except InvalidToken:
+            return None
+        rows = tuple([TableRow(line, tuple(cells)) for line, *cells in kept["rows"]])
+        facts = kept["table"] | {"other_sheets": tuple(kept["table"]["other_sheets"])}
+        return StagedFile(table=Table(rows=rows, **facts), choice=kept["choice"], typed=kept["typed"])
 
     def replace(self, kind: str, actor: Actor, secret: str, file: StagedFile) -> None:
         """Put another content under the same secret; its hour goes on."""
@@ -326,16 +332,6 @@ def _sealed(secret: str, file: StagedFile) -> bytes:
             " compressés)", advice="n'exporter que ce qui concerne l'académie, ou le donner à la commande oda import",
         )  # fmt: skip
     return _cipher(secret).encrypt(compressed)
-
-
-def _opened(secret: str, content: bytes) -> StagedFile | None:
-    try:
-        kept: dict[str, Any] = json.loads(zlib.decompress(_cipher(secret).decrypt(content)))
-    except InvalidToken:
-        return None
-    rows = tuple([TableRow(line, tuple(cells)) for line, *cells in kept["rows"]])
-    facts = kept["table"] | {"other_sheets": tuple(kept["table"]["other_sheets"])}
-    return StagedFile(table=Table(rows=rows, **facts), choice=kept["choice"], typed=kept["typed"])
 
 
 def _cipher(secret: str) -> Fernet:

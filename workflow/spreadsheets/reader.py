@@ -1,6 +1,6 @@
-"""Read a table from a file as people have it: CSV of any separator and usual encoding, XLSX, XLS or ODS (R91).
+"""A table read from a file as people have it: CSV of any separator and usual encoding, XLSX, XLS or ODS (R91).
 
-What a file is, is read from its content, never from its name. Nothing is written anywhere, no formula is evaluated.
+The content of a file says what it is, never its name. Nothing is written anywhere, no formula is evaluated.
 """
 
 import csv
@@ -27,8 +27,6 @@ from workflow.spreadsheets.workbook import (
     too_many_columns,
     unusable,
 )
-
-# A table in a file of text: its encoding, its separator, its records (R91).
 
 SEPARATORS: Final = (";", "\t", "|", ",")
 
@@ -65,11 +63,6 @@ _SAMPLE_ROWS: Final = 200
 
 _ENCODE: Final = "refaire l'export, ou l'enregistrer de nouveau au format « CSV UTF-8 » ou .xlsx"
 
-__all__ = [
-    "MOST_BYTES", "MOST_ROWS", "OpenTable", "Table", "TableRow", "UnusableFile", "open_table", "parse_day",
-    "read_table",
-]  # fmt: skip
-
 MOST_BYTES: Final = 20_000_000
 """Bytes of a file, unless the caller says otherwise: the open directory of one académie takes 2 MB."""
 
@@ -89,25 +82,18 @@ _FIRST_SERIAL: Final = 20_000  # 1954: a smaller number is a count or a year
 _LAST_SERIAL: Final = 2_958_465  # 31/12/9999
 
 
-@dataclass(frozen=True, slots=True)
-class TextFile:
-    """A file of text: its records by the line on which each begins (from 1), and whether its last line ``is_ended``."""
-
-    records: Iterator[tuple[int, list[str]]]
-    is_ended: bool
-
-
-def read_text_file(content: bytes) -> TextFile:
-    """Decode a file and part it into records, as they are asked for; they raise UnusableFile as this does."""
-    text = decode(content)
-    return TextFile(_records(text), text.endswith(("\n", "\r")))
-
-
 def decode(content: bytes) -> str:
     """Decode UTF-8, marked or not, UTF-16 that is marked, or windows-1252. Raises UnusableFile on anything else, and on
     accents that another encoding or a wrong conversion has spoilt: names would be false.
     """
-    _refuse_other_formats(content)
+    start = content[:256].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for signature, what, advice in _SIGNATURES:
+        if start.startswith(signature):
+            raise unusable(what, advice=advice)
+    if not content.startswith(_UTF_16) and b"\0" in content:
+        raise unusable(
+            "c'est du texte en UTF-16 sans sa marque, ou un fichier qui n'est pas du texte", advice=ADVICE
+        )  # fmt: skip
     try:
         text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
@@ -118,32 +104,10 @@ def decode(content: bytes) -> str:
         raise unusable("ce n'est pas un fichier de texte", advice=ADVICE)
     if (lost := text.find("\ufffd")) >= 0:
         raise _spoilt(text, lost)
-    if not text.isascii():
-        _refuse_wrongly_decoded(text)
-    return text
-
-
-def unescaped(cell: str) -> str:
-    """A cell without the formula that keeps a text as it is: ``="0310001H"`` is ``0310001H``."""
-    match = _TEXT_FORMULA.fullmatch(cell)
-    return match[1].replace('""', '"') if match else cell
-
-
-def _refuse_other_formats(content: bytes) -> None:
-    start = content[:256].removeprefix(b"\xef\xbb\xbf").lstrip()
-    for signature, what, advice in _SIGNATURES:
-        if start.startswith(signature):
-            raise unusable(what, advice=advice)
-    if not content.startswith(_UTF_16) and b"\0" in content:
-        raise unusable(
-            "c'est du texte en UTF-16 sans sa marque, ou un fichier qui n'est pas du texte", advice=ADVICE
-        )  # fmt: skip
-
-
-def _refuse_wrongly_decoded(text: str) -> None:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(() if text.isascii() else text.splitlines(), 1):
         if is_wrongly_decoded(line):
             raise unusable(f"les accents sont abîmés (« {quote(line)} »)", number, advice=_ENCODE)
+    return text
 
 
 def _spoilt(text: str, place: int) -> UnusableFile:
@@ -162,7 +126,9 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in rows:
             if not (is_said and line == 1):
-                yield line, [_value(cell, line) for cell in _bounded_width(cells, line)]
+                if len(cells) > MOST_COLUMNS:
+                    raise too_many_columns(MOST_COLUMNS, line)
+                yield line, [_value(cell, line) if cell.startswith("=") else cell for cell in cells]
             line = rows.line_num + 1
     except csv.Error:
         message = "guillemet qui n'est pas refermé, ou refermé au milieu d'une cellule ; ou cellule démesurée"
@@ -185,19 +151,13 @@ def separator_of(text: str) -> str:
     return max(scores, key=lambda mark: scores[mark], default=SEPARATORS[0])
 
 
-def _bounded_width(cells: list[str], line: int) -> list[str]:
-    if len(cells) > MOST_COLUMNS:
-        raise too_many_columns(MOST_COLUMNS, line)
-    return cells
-
-
 def _value(cell: str, line: int) -> str:
-    if not cell.startswith("="):
-        return cell
-    plain = unescaped(cell)
-    if plain is cell and _FORMULA.match(cell):
+    """Read a cell that begins as a formula: ``="0310001H"`` only keeps a text as it is, ``0310001H``."""
+    if match := _TEXT_FORMULA.fullmatch(cell):
+        return match[1].replace('""', '"')
+    if _FORMULA.match(cell):
         raise formula(line, quote(cell, 30))
-    return plain
+    return cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +239,9 @@ def open_table(file: BinaryIO, *, most_bytes: int = MOST_BYTES, most_rows: int =
         return OpenTable(
             rows=rows, digest=digest, is_text=False, sheet=workbook.sheet, other_sheets=workbook.other_sheets
         )  # fmt: skip
-    text = read_text_file(content)
-    return OpenTable(rows=_rows(text.records, most_rows), digest=digest, is_text=True, is_ended=text.is_ended)
+    text = decode(content)
+    is_ended = text.endswith(("\n", "\r"))
+    return OpenTable(rows=_rows(_records(text), most_rows), digest=digest, is_text=True, is_ended=is_ended)
 
 
 def read_bounded(file: BinaryIO, most_bytes: int) -> bytes:
@@ -331,7 +292,7 @@ def _rows(records: Iterable[tuple[int, list[str]]], most_rows: int) -> Iterator[
 
 
 def _signs_of_cut(rows: tuple[TableRow, ...], *, is_ended: bool) -> str | None:
-    """Why a text file looks cut: a last line without an end, or a number of cells that changes.
+    """Say why a text file looks cut: a last line without an end, or a number of cells that changes.
 
     Narrower lines may stand above the titles.
     """

@@ -1,6 +1,8 @@
-"""What the child process does with a workbook: the first sheet that holds something, as text (R91).
+"""The child process's work on a workbook: the first sheet that holds something, as text (R91).
 
 Values are those that the workbook keeps; a sheet that holds a formula is refused, for the value kept may be an old one.
+Of a workbook of Excel before 2007 (.xls) calamine does not say all: ``olefile``, which refuses a container whose parts
+do not stand, opens it first, and its records are read.
 """
 
 import csv
@@ -10,6 +12,7 @@ import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Final
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -35,10 +38,6 @@ from workflow.spreadsheets.workbook import (
     too_many_columns,
     unusable,
 )
-
-# The workbooks of Excel before 2007 (.xls): what calamine does not say of them, read from their records (R91).
-#
-# Runs in the child process, before calamine: ``olefile`` opens the container, and refuses one whose parts do not stand.
 
 _STREAMS: Final = ("Workbook", "Book")
 """Of Excel 97 to 2003, of Excel 95."""
@@ -69,45 +68,6 @@ _ODS_REMARKABLE: Final = re.compile(rb'\w:formula="|number-rows-spanned="0*(?:[2
 _ODS_TABLE: Final = "urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 
 
-def records_of(content: bytes) -> bytes:
-    """The stream of records of a workbook. Raises UnusableFile for another document, or one under a password."""
-    with olefile.OleFileIO(io.BytesIO(content)) as container:
-        if container.exists("EncryptedPackage"):
-            raise password_protected()
-        name = next((name for name in _STREAMS if container.exists(name)), None)
-        if name is None:
-            raise unusable("c'est un document d'une autre sorte, pas un classeur", advice=ADVICE)
-        with container.openstream(name) as stream:
-            records: bytes = stream.read()
-    if any(kind == _ENCRYPTED for kind, _ in _records(records, 0)):
-        raise password_protected()
-    return records
-
-
-def refuse_formula(records: bytes, sheet: int) -> None:
-    """Raise UnusableFile when a sheet, by its rank from 0, holds a formula."""
-    starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(records, 0) if kind == _SHEET]
-    for kind, body in _records(records, starts[sheet]):
-        if kind in _FORMULAS:
-            row, column = struct.unpack_from("<HH", body)
-            raise formula(row + 1, f"colonne {column + 1}")
-
-
-def _records(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
-    """The records of the part that begins there, those of the charts within it included."""
-    view, depth = memoryview(content), 0
-    while start < len(view):
-        kind, size = struct.unpack_from("<HH", view, start)
-        start += 4 + size
-        if start > len(view):
-            break
-        depth += (kind == _BEGIN) - (kind == _END)
-        yield kind, view[start - size : start]
-        if depth <= 0:
-            return
-    raise broken_workbook()
-
-
 def sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
     """The name of the first sheet that holds something, those of the others, its rows as CSV.
 
@@ -130,7 +90,7 @@ def sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
 
 
 def _sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]:
-    records = records_of(content) if content.startswith(OLD_EXCEL) else None
+    records = _records_of(content) if content.startswith(OLD_EXCEL) else None
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
     names = [
         sheet.name for sheet in workbook.sheets_metadata
@@ -145,23 +105,14 @@ def _sheet_as_text(content: bytes, most_rows: int) -> tuple[str, list[str], str]
         if records is None:
             merged = _inspect(content, workbook, sheet)
         else:
-            refuse_formula(records, workbook.sheet_names.index(name))
+            _refuse_formula(records, workbook.sheet_names.index(name))
             merged = _merged(sheet)
-        if text := _as_csv(_rows(sheet, merged), most_rows):
-            return name, [other for other in names if other != name], text
+        text = io.StringIO()
+        rows = ([number, *cells] for number, cells in enumerate(_rows(sheet, merged), 1) if any(cells))
+        csv.writer(text, lineterminator="\n").writerows(islice(rows, most_rows + 1))
+        if text.getvalue():
+            return name, [other for other in names if other != name], text.getvalue()
     raise unusable("ce classeur est vide", advice="donner un classeur dont une feuille a des titres de colonnes")
-
-
-def _as_csv(rows: Iterator[list[str]], most_rows: int) -> str:
-    text, count = io.StringIO(), 0
-    writer = csv.writer(text, lineterminator="\n")
-    for number, cells in enumerate(rows, 1):
-        if any(cells):
-            writer.writerow([number, *cells])
-            count += 1
-        if count > most_rows:
-            break
-    return text.getvalue()
 
 
 def _rows(sheet: CalamineSheet, merged: Mapping[_Place, int]) -> Iterator[list[str]]:
@@ -206,7 +157,10 @@ def _inspect(content: bytes, workbook: CalamineWorkbook, sheet: CalamineSheet) -
     """Refuse a sheet that holds a formula; return the last row of each of its cells that is merged over several."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if "xl/workbook.xml" in archive.namelist():
-            _refuse_formula(archive.read(_part_of(archive, sheet.name)))
+            xml = archive.read(_part_of(archive, sheet.name))
+            if found := _XLSX_FORMULA.search(xml):
+                cells = _XLSX_CELL.findall(xml, max(found.start() - 1_000, 0), found.start())
+                raise formula(None, cells[-1].decode() if cells else "feuille lue")
             return _merged(sheet)
         xml = archive.read("content.xml")
     return _OpenDocumentSheet(workbook.sheet_names.index(sheet.name), xml).merged if _ODS_REMARKABLE.search(xml) else {}
@@ -229,12 +183,6 @@ def _part_of(archive: zipfile.ZipFile, name: str) -> str:
     return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _refuse_formula(xml: bytes) -> None:
-    if found := _XLSX_FORMULA.search(xml):
-        cells = _XLSX_CELL.findall(xml, max(found.start() - 1_000, 0), found.start())
-        raise formula(None, cells[-1].decode() if cells else "feuille lue")
-
-
 class _OpenDocumentSheet:
     """One pass over ``content.xml``: the formulas of one sheet, refused, and its cells merged over several rows."""
 
@@ -254,15 +202,12 @@ class _OpenDocumentSheet:
             case "table-row":
                 self._rows, self._column = int(attributes.get(f"{_ODS_TABLE}number-rows-repeated", 1)), 0
             case "table-cell" | "covered-table-cell" if self._sheet == self._number:
-                self._cell(attributes)
-
-    def _cell(self, attributes: dict[str, str]) -> None:
-        if f"{_ODS_TABLE}formula" in attributes:
-            raise formula(self._row + 1, f"colonne {self._column + 1}")
-        span = int(attributes.get(f"{_ODS_TABLE}number-rows-spanned", 1))
-        if span > 1:
-            self.merged[self._row, self._column] = _lowest(self._row, self._row + span - 1)
-        self._column += int(attributes.get(f"{_ODS_TABLE}number-columns-repeated", 1))
+                if f"{_ODS_TABLE}formula" in attributes:
+                    raise formula(self._row + 1, f"colonne {self._column + 1}")
+                span = int(attributes.get(f"{_ODS_TABLE}number-rows-spanned", 1))
+                if span > 1:
+                    self.merged[self._row, self._column] = _lowest(self._row, self._row + span - 1)
+                self._column += int(attributes.get(f"{_ODS_TABLE}number-columns-repeated", 1))
 
     def _end(self, name: str) -> None:
         if name.rpartition("}")[2] == "table-row":
@@ -271,3 +216,42 @@ class _OpenDocumentSheet:
 
 def _lowest(top: int, bottom: int) -> int:
     return min(bottom, top + TALLEST)
+
+
+def _records_of(content: bytes) -> bytes:
+    """The stream of records of a workbook. Raises UnusableFile for another document, or one under a password."""
+    with olefile.OleFileIO(io.BytesIO(content)) as container:
+        if container.exists("EncryptedPackage"):
+            raise password_protected()
+        name = next((name for name in _STREAMS if container.exists(name)), None)
+        if name is None:
+            raise unusable("c'est un document d'une autre sorte, pas un classeur", advice=ADVICE)
+        with container.openstream(name) as stream:
+            records: bytes = stream.read()
+    if any(kind == _ENCRYPTED for kind, _ in _records(records, 0)):
+        raise password_protected()
+    return records
+
+
+def _refuse_formula(records: bytes, sheet: int) -> None:
+    """Raise UnusableFile when a sheet, by its rank from 0, holds a formula."""
+    starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(records, 0) if kind == _SHEET]
+    for kind, body in _records(records, starts[sheet]):
+        if kind in _FORMULAS:
+            row, column = struct.unpack_from("<HH", body)
+            raise formula(row + 1, f"colonne {column + 1}")
+
+
+def _records(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
+    """The records of the part that begins there, those of the charts within it included."""
+    view, depth = memoryview(content), 0
+    while start < len(view):
+        kind, size = struct.unpack_from("<HH", view, start)
+        start += 4 + size
+        if start > len(view):
+            break
+        depth += (kind == _BEGIN) - (kind == _END)
+        yield kind, view[start - size : start]
+        if depth <= 0:
+            return
+    raise broken_workbook()

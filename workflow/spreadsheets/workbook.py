@@ -1,6 +1,7 @@
 """The first sheet of a workbook, XLSX, XLS or ODS: an archive is inspected, then read in a child process (R91).
 
 The child has little memory and little time, no network and no secret: a trapped workbook stops it, and nobody else.
+The refusals of a whole file, a workbook or not, are here: why, at which line, what to do (R67).
 """
 
 import csv
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from notifications.rendering.child import ChildStopped, run_in_child
-
-# The refusal of a whole file: why, at which line, what to do (R67, R91).
 
 ADVICE: Final = "donner un fichier CSV, XLSX, XLS ou ODS"
 
@@ -95,7 +94,8 @@ def read_workbook(content: bytes, *, most_rows: int) -> ReadSheet:
             f"ce classeur est trop lourd à lire ({stopped.why.partition(',')[0]})",
             advice="le réduire aux colonnes et aux lignes utiles, ou donner un fichier CSV",
         ) from None
-    return ReadSheet(sheet, tuple(others), _parsed(text))
+    rows = ((int(line), cells) for line, *cells in csv.reader(io.StringIO(text)))
+    return ReadSheet(sheet, tuple(others), rows)
 
 
 def inspect_archive(content: bytes) -> None:
@@ -106,24 +106,20 @@ def inspect_archive(content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-            _refuse_traps(entries)
-            _refuse_other_archives({entry.filename for entry in entries}, archive)
+            names = [entry.filename for entry in entries]
+            if any(entry.flag_bits & 0x1 for entry in entries):
+                raise password_protected()
+            if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNCOMPRESSED:
+                raise _out_of_measure()
+            if len(set(names)) < len(names):
+                raise broken_workbook()
+            _refuse_other_archives(names, archive)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError, UnicodeDecodeError):
         raise broken_workbook() from None
     _refuse_lies(content, entries)
 
 
-def _refuse_traps(entries: list[zipfile.ZipInfo]) -> None:
-    if any(entry.flag_bits & 0x1 for entry in entries):
-        raise password_protected()
-    names = [entry.filename for entry in entries]
-    if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNCOMPRESSED:
-        raise _out_of_measure()
-    if len(set(names)) < len(names):
-        raise broken_workbook()
-
-
-def _refuse_other_archives(names: set[str], archive: zipfile.ZipFile) -> None:
+def _refuse_other_archives(names: list[str], archive: zipfile.ZipFile) -> None:
     if "xl/workbook.xml" in names:
         return
     if "mimetype" in names and "content.xml" in names:
@@ -172,8 +168,3 @@ def _out_of_measure() -> UnusableFile:
     return unusable(
         "ce classeur est démesuré une fois décompressé", advice="le réduire aux colonnes et aux lignes utiles"
     )  # fmt: skip
-
-
-def _parsed(text: str) -> Iterator[tuple[int, list[str]]]:
-    for line, *cells in csv.reader(io.StringIO(text)):
-        yield int(line), cells

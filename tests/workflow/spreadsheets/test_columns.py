@@ -6,7 +6,8 @@ from io import BytesIO
 import pytest
 
 from workflow.spreadsheets.columns import Columns, ColumnSpec, letter, place_of, recognise
-from workflow.spreadsheets.reader import UnusableFile, read_table
+from workflow.spreadsheets.reader import read_table
+from workflow.spreadsheets.workbook import UnusableFile
 
 SPECS = (
     ColumnSpec("uai", "UAI", ("RNE", "Code établissement")),

@@ -18,7 +18,8 @@ from workflow.spreadsheets.columns import (
     StagedImports,
     delete_old_staged_imports,
 )
-from workflow.spreadsheets.reader import Table, UnusableFile, read_table
+from workflow.spreadsheets.reader import Table, read_table
+from workflow.spreadsheets.workbook import UnusableFile
 
 SPECS = (ColumnSpec("uai", "UAI"), ColumnSpec("until", "Fin", required=False))
 TEXT = "Établissement;Fin\n0310001H;31/12/9999"

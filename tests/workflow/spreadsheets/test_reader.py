@@ -7,7 +7,8 @@ from io import BytesIO
 import pytest
 
 from tests.workflow.spreadsheets.files import OLD_EXCEL, ods_of, xlsx_of
-from workflow.spreadsheets.reader import Table, UnusableFile, parse_day, read_table
+from workflow.spreadsheets.reader import Table, parse_day, read_table
+from workflow.spreadsheets.workbook import UnusableFile
 
 TITLES = ("UAI", "Nom", "Depuis")
 FATOU = ("0310001H", "Éléonore Nuñez-L’Œuvre", "2026-11-12")

@@ -10,7 +10,8 @@ import xlsxwriter
 
 from tests.workflow.spreadsheets.files import OLD_EXCEL, ods_of, xlsx_of, zip_of
 from workflow.spreadsheets import workbook
-from workflow.spreadsheets.reader import UnusableFile, read_table
+from workflow.spreadsheets.reader import read_table
+from workflow.spreadsheets.workbook import UnusableFile
 
 TEXT = "référence;vérifié\n0310001H;é\n"
 SOUND = xlsx_of([["UAI"], ["0310001H"]])
