@@ -2,20 +2,24 @@
 
 Eight fields parted by ``|``: the resource's name, its url, begin and end (``dd/mm/yyyy``), the login of who delegated,
 ``FrEduRneResp=`` and the establishments by ``;``, the server, the module. Any may be absent, or ``X``, which says so.
+
+In a list it may be proof. In the identity of a RUPN it is a proposal that an operator confirms (R113), never a check by
+itself: it seldom says who delegated (R94).
 """
 
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import Connection, Select, delete, or_, select
+from sqlalchemy import Connection, delete, or_, select
 
 from notifications.ports import Clock
-from notifications.sql import Row, batches, upsert
+from notifications.sql import batches, upsert
 from states import french
 from states.commands import CheckDelegation
 from states.french import parse_day
@@ -78,20 +82,14 @@ def _values(text: str) -> list[str]:
             raise ValueError(f"la liste « {quote(text)} » ne se lit pas") from None
         pieces = [str(value) for value in listed]
     else:
-        pieces = _parted(text)
+        first, *rest = _NEXT_VALUE.split(text)
+        pieces = [first]
+        for mark, piece in zip(rest[::2], rest[1::2], strict=True):
+            if "|" in pieces[-1]:
+                pieces.append(piece)
+            else:  # a comma inside a resource's name parts nothing
+                pieces[-1] += mark + piece
     return [value for piece in pieces if (value := piece.strip().strip("\"'")) and value.upper() != "X"]
-
-
-def _parted(text: str) -> list[str]:
-    """The values of a text; a comma inside a resource's name parts nothing."""
-    first, *rest = _NEXT_VALUE.split(text)
-    pieces = [first]
-    for mark, piece in zip(rest[::2], rest[1::2], strict=True):
-        if "|" in pieces[-1]:
-            pieces.append(piece)
-        else:
-            pieces[-1] += mark + piece
-    return pieces
 
 
 def _parse_value(value: str) -> DelegatedResource:
@@ -141,11 +139,6 @@ def _establishments(field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(uais))
 
 
-# What a RUPN's own identity says of his delegation (``FrEduResDel``): a proposal that an operator confirms (R113).
-#
-# It is never a check by itself: the attribute seldom says who delegated (R94).
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedDelegation:
     """A delegation as the RUPN's identity said it on a day; it may have no begin or end."""
@@ -162,7 +155,7 @@ class ClaimedDelegation:
 
     @property
     def sentence(self) -> str:
-        """What it says, for an operator, without a full stop."""
+        """The proposal in French, for an operator, without a full stop."""
         begins = f" depuis le {french.day(self.begins)}" if self.begins else ""
         ends = f", jusqu'au {french.day(self.ends)}" if self.ends and self.ends.year < _ENDLESS else ""
         return (
@@ -190,28 +183,35 @@ class ClaimedDelegations:
         ``values`` are those of the attribute; what cannot be read says nothing. What an earlier identity said of a
         request is kept until its own end, or until this one says otherwise.
         """
-        today = self._policy.calendar.today(self._clock.now())
-        resources = [one for one in _resources(values) if self._is_live(one, today)]
+        today, states = self._policy.calendar.today(self._clock.now()), [state.value for state in _BEFORE_A_CODE]
+        resources: list[DelegatedResource] = []
+        for value in values:
+            with suppress(ValueError):
+                resources += parse_attribute(value)
+        live = [
+            resource for resource in resources
+            if fold(resource.application) in self._policy.delegation_applications
+            and _runs_on(resource.begins, resource.ends, today)
+        ]  # fmt: skip
+        query = select(*REQUEST_COLUMNS).where(REQUEST.c.folded_mail == address, REQUEST.c.state.in_(states))
         with self._database.write() as connection:
-            requests = [request_from(row) for row in connection.execute(_awaiting(address))]
+            requests = [request_from(row) for row in connection.execute(query)]
             claimed = {
-                request.reference: _row(request, one, today)
-                for request in requests for one in resources if request.uai in one.uais
+                request.reference: {
+                    "reference": request.reference, "said_on": today, "application": resource.application,
+                    "begins": resource.begins, "ends": resource.ends, "seen": delegation_digest(request),
+                }
+                for request in requests for resource in live if request.uai in resource.uais
             }  # fmt: skip
             for row in claimed.values():
                 connection.execute(upsert(connection, CLAIM, row, ["reference"]))
         return len(claimed)
 
-    def _is_live(self, resource: DelegatedResource, today: date) -> bool:
-        """True of a delegation of the application, which runs today."""
-        is_of_application = fold(resource.application) in self._policy.delegation_applications
-        return is_of_application and _runs_on(resource.begins, resource.ends, today)
-
 
 def claimed_delegations(
     connection: Connection, requests: Iterable[Request], policy: Policy, today: date
 ) -> dict[str, ClaimedDelegation]:
-    """What may be confirmed today of these requests: still running, not too old, of what they say now (R35, R36)."""
+    """The delegations that may be confirmed today: still running, not too old, of the requests as they are (R35, R36)."""
     by_reference = {request.reference: request for request in requests}
     oldest = oldest_valid_day(today, policy.checks_max_age_days)
     delegations: dict[str, ClaimedDelegation] = {}
@@ -230,29 +230,6 @@ def forget_claims(connection: Connection, policy: Policy, today: date) -> int:
     waits = select(REQUEST.c.reference).where(REQUEST.c.state.in_([state.value for state in _BEFORE_A_CODE]))
     gone = or_(CLAIM.c.ends < today, CLAIM.c.said_on < oldest, CLAIM.c.reference.not_in(waits))
     return connection.execute(delete(CLAIM).where(gone)).rowcount
-
-
-def _awaiting(address: str) -> Select[Any]:
-    """His requests whose delegation is made and may still be to check."""
-    states = [state.value for state in _BEFORE_A_CODE]
-    return select(*REQUEST_COLUMNS).where(REQUEST.c.folded_mail == address, REQUEST.c.state.in_(states))
-
-
-def _row(request: Request, one: DelegatedResource, today: date) -> Row:
-    return {
-        "reference": request.reference, "said_on": today, "application": one.application, "begins": one.begins,
-        "ends": one.ends, "seen": delegation_digest(request),
-    }  # fmt: skip
-
-
-def _resources(values: Sequence[str]) -> list[DelegatedResource]:
-    delegations: list[DelegatedResource] = []
-    for value in values:
-        try:
-            delegations += parse_attribute(value)
-        except ValueError:
-            continue
-    return delegations
 
 
 def _runs_on(begins: date | None, ends: date | None, day: date) -> bool:

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Select, insert, or_, select, tuple_
+from sqlalchemy import Connection, insert, or_, select, tuple_
 
 from notifications.ports import crash_point
 from notifications.sql import insert_new
@@ -25,7 +25,7 @@ from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import IS_LIVE, REQUEST
 from workflow.engine.engine import Done, Engine, execute_in_batches
-from workflow.evidence.lists import ListImport, lists_in_force
+from workflow.evidence.lists import lists_in_force
 from workflow.evidence.matching import CONFIDENT, Certainty, ListComparison, Match, Matches
 
 _DAILY: Final = "list-checks"
@@ -133,10 +133,11 @@ class ListChecks:
 
     def run(self) -> ListCheckResult:
         """Make the checks that make themselves, and report what the lists say no more; again, it changes nothing."""
-        return ListCheckResult(checks=self._checks.run(), lost=_report_losses(self._engine, self._actor))
+        checks = self._checks.run()
+        return ListCheckResult(checks=checks, lost=sum(map(self._report_losses, ListKind)))
 
     def preview(self) -> ListCheckResult:
-        """What ``run`` would check, written nowhere."""
+        """Report what ``run`` would check, written nowhere."""
         return ListCheckResult(checks=self._checks.run(dry_run=True))
 
     def tick(self) -> ListCheckResult:
@@ -144,25 +145,38 @@ class ListChecks:
 
         All of them too after an import that was interrupted before it compared them.
         """
-        key = self._key()
-        if not key or self._is_done(key):
-            return ListCheckResult(checks=self._checks.run(recent=True)) if key else ListCheckResult()
+        today = self._engine.policy.calendar.today(self._engine.clock.now())
+        with self._engine.database.read() as connection:
+            numbers = sorted(source.number for source in lists_in_force(connection).values())
+            key = ":".join(map(str, (_DAILY, today, *numbers)))
+            is_done = connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first() is not None
+        if not numbers:
+            return ListCheckResult()
+        if is_done:
+            return ListCheckResult(checks=self._checks.run(recent=True))
         result = self.run()
         with self._engine.database.write() as connection:
             row = {"key": key, "at": self._engine.clock.now(), "requests": result.checks.requests}
             connection.execute(insert_new(connection, OCCURRENCE), [row])
         return result
 
-    def _key(self) -> str:
-        """The occurrence of comparing all requests with the lists in force today; empty without a list."""
-        with self._engine.database.read() as connection:
-            numbers = sorted(source.number for source in lists_in_force(connection).values())
-        today = self._engine.policy.calendar.today(self._engine.clock.now())
-        return ":".join(map(str, (_DAILY, today, *numbers))) if numbers else ""
+    def _report_losses(self, kind: ListKind) -> int:
+        """Open a report for each live request whose evidence has gone or ended, once each; return how many.
 
-    def _is_done(self, key: str) -> bool:
-        with self._engine.database.read() as connection:
-            return connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first() is not None
+        A row that another one of the list replaces is no loss. Any number of machines may do it at once: a request that
+        changed meanwhile is left to the next time.
+        """
+        reported, after = 0, ""
+        while True:
+            with self._engine.database.read() as connection:
+                comparison = ListComparison(connection, self._engine.policy, self._engine.clock.now())
+                if kind not in comparison.lists:
+                    return reported
+                losses, after = _lost_evidence(connection, comparison, self._engine, kind, after)
+            if losses:
+                reported += _report(self._engine, self._actor, losses)
+            if not after:
+                return reported
 
 
 def command_of(
@@ -203,7 +217,10 @@ class AutomaticChecks:
             if dry_run:
                 result.made.update(kind for kind, _ in commands)
             else:
-                self._execute(commands, result)
+                checks = [check for _, check in commands]
+                outcomes = execute_in_batches(self._engine, checks, self._actor, refuse_rest=False)
+                for (kind, _), outcome in zip(commands, outcomes, strict=True):
+                    result.made[kind] += isinstance(outcome, Done)
             is_last, after = following is None, following or after
         return result
 
@@ -225,13 +242,6 @@ class AutomaticChecks:
                 else:
                     result.certainties[match.kind, match.certainty] += 1
                     result.confident[match.kind] += match.is_confident
-
-    def _execute(
-        self, commands: Sequence[tuple[ListKind, CheckListing | CheckDelegation]], result: ComparisonResult
-    ) -> None:
-        done = execute_in_batches(self._engine, [command for _, command in commands], self._actor, refuse_rest=False)
-        for (kind, _), outcome in zip(commands, done, strict=True):
-            result.made[kind] += isinstance(outcome, Done)
 
     def _page(self, connection: Connection, after: Place, *, recent: bool) -> tuple[list[Request], Place | None]:
         """The next requests whose checks do not all count today, and the last place looked at, None at the end.
@@ -283,69 +293,37 @@ def _is_newer(match: Match, check: Check | None) -> bool:
     return match.source.list_date > check.checked_on
 
 
-def _report_losses(engine: Engine, actor: Actor) -> int:
-    """Open a report for each live request whose evidence has gone or ended, once each; return how many.
-
-    A row that another one of the list replaces is no loss. Any number of machines may do it at once: a request that
-    changed meanwhile is left to the next time. Raises DatabaseBusy, DatabaseUnreachable.
-    """
-    return sum(_report_kind(engine, actor, kind) for kind in ListKind)
-
-
-def _report_kind(engine: Engine, actor: Actor, kind: ListKind) -> int:
-    reported, after = 0, ""
-    while True:
-        with engine.database.read() as connection:
-            comparison = ListComparison(connection, engine.policy, engine.clock.now())
-            if kind not in comparison.lists:
-                return reported
-            losses, after = _page(connection, comparison, engine, kind, after)
-        if losses:
-            reported += _report(engine, actor, losses)
-        if not after:
-            return reported
-
-
-def _page(
+def _lost_evidence(
     connection: Connection, comparison: ListComparison, engine: Engine, kind: ListKind, after: str
 ) -> tuple[list[LostEvidence], str]:  # fmt: skip
-    """The losses among the next requests, and the last reference looked at, empty at the end."""
+    """The losses among the next requests, and the last reference looked at, empty at the end.
+
+    They are live requests checked from a row that is not in force, or whose delegation is over, while the check still
+    says something of them and their year runs (R24, R35).
+    """
     now, source = engine.clock.now(), comparison.lists[kind]
     today = engine.policy.calendar.today(now)
-    query = _suspects(kind, source, today).where(REQUEST.c.reference > after)
-    rows = connection.execute(query.order_by(REQUEST.c.reference).limit(_REPORTED_AT_ONCE)).all()
-    losses = [loss for row in rows if (loss := _loss(row, kind, source, today)) and _counts(loss, engine, now)]
-    following = rows[-1].reference if len(rows) == _REPORTED_AT_ONCE else ""
-    return _not_replaced(comparison, kind, _not_reported(connection, losses)), following
-
-
-def _suspects(kind: ListKind, source: ListImport, today: date) -> Select[Any]:
-    """The live requests checked from a row that is not in force, or whose delegation is over."""
-    entry, outcome = REQUEST.c[f"{kind.value}_entry"], REQUEST.c[f"{kind.value}_outcome"]
     gone = E.c.last_import != source.number
     is_over = or_(gone, E.c.ends < today) if kind is ListKind.DELEGATION else gone
-    columns = select(*REQUEST_COLUMNS, E.c.id, E.c.ends, E.c.last_import).join(E, E.c.id == entry)
-    return columns.where(IS_LIVE, outcome == CheckOutcome.POSITIVE.value, is_over)
-
-
-def _loss(row: Any, kind: ListKind, source: ListImport, today: date) -> LostEvidence | None:
-    if not is_readable_year(row.school_year):
-        return None
-    request = request_from(row)
-    check = request.listing if kind is ListKind.LISTING else request.delegation
-    said = f"Vérifié d'après : {check.source}." if check else ""
-    if row.ends and row.ends < today:
-        since = row.ends + timedelta(days=1)
-        return LostEvidence(request, kind, row.id, since, f"{said} La délégation a fini le {french.day(row.ends)}.")
-    note = f"{said} La ligne n'est plus dans la liste du {french.day(source.list_date)}."
-    return LostEvidence(request, kind, row.id, source.list_date, note)
-
-
-def _counts(loss: LostEvidence, engine: Engine, now: datetime) -> bool:
-    """True while the check still says something of the request, and its year runs (R24, R35)."""
-    request = loss.request
-    check = request.listing if loss.kind is ListKind.LISTING else request.delegation
-    return check in current_checks(request) and not engine.policy.calendar.has_ended(request.school_year, now)
+    columns = select(*REQUEST_COLUMNS, E.c.id, E.c.ends).join(E, E.c.id == REQUEST.c[f"{kind.value}_entry"])
+    is_positive = REQUEST.c[f"{kind.value}_outcome"] == CheckOutcome.POSITIVE.value
+    query = columns.where(IS_LIVE, is_positive, is_over, REQUEST.c.reference > after)
+    rows = connection.execute(query.order_by(REQUEST.c.reference).limit(_REPORTED_AT_ONCE)).all()
+    losses = []
+    for row in rows:
+        if not is_readable_year(row.school_year):
+            continue
+        request = request_from(row)
+        check = request.listing if kind is ListKind.LISTING else request.delegation
+        if check not in current_checks(request) or engine.policy.calendar.has_ended(request.school_year, now):
+            continue
+        since, note = source.list_date, f"La ligne n'est plus dans la liste du {french.day(source.list_date)}."
+        if row.ends and row.ends < today:
+            since, note = row.ends + timedelta(days=1), f"La délégation a fini le {french.day(row.ends)}."
+        note = f"Vérifié d'après : {check.source}. {note}"
+        losses.append(LostEvidence(request, kind, row.id, since, note))
+    following = rows[-1].reference if len(rows) == _REPORTED_AT_ONCE else ""
+    return _not_replaced(comparison, kind, _not_reported(connection, losses)), following
 
 
 def _not_reported(connection: Connection, losses: Sequence[LostEvidence]) -> list[LostEvidence]:

@@ -1,4 +1,4 @@
-"""The lists in force and their rows, read for many requests at once (R93, R94)."""
+"""The two lists: imported by operators, compared with those in force, read by the rectorat, kept for a time (R93)."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -8,7 +8,6 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    ScalarSelect,
     and_,
     delete,
     exists,
@@ -53,8 +52,6 @@ _NAMES: Final = {ListKind.LISTING: "liste de la DRANE", ListKind.DELEGATION: "li
 
 MOST_BATCHES: Final = 50
 """Batches of one call: the rest is for the next one."""
-
-# The two lists: imported by operators, compared with those in force, read by the rectorat (R93).
 
 MASSIVE_SHARE = 5
 """An import by which more than one row in five disappears is massive (R93)."""
@@ -159,25 +156,6 @@ def list_imports(connection: Connection, kind: ListKind, *, limit: int) -> list[
     return [ListImport(**(dict(row._mapping) | {"kind": kind})) for row in rows]
 
 
-def entries_of(connection: Connection, kind: ListKind, uais: Collection[str]) -> dict[str, list[ListEntry]]:
-    """The entries in force of these establishments, by UAI; one statement for a thousand of them."""
-    entries: dict[str, list[ListEntry]] = {}
-    for batch in batches(sorted(set(uais))):
-        query = select(*ENTRY_COLUMNS).where(_is_in_force(kind), E.c.uai.in_(batch)).order_by(E.c.uai, E.c.id)
-        for row in connection.execute(query):
-            entries.setdefault(row.uai, []).append(entry_from(row))
-    return entries
-
-
-def entries_by_id(connection: Connection, ids: Collection[int]) -> dict[int, ListEntry]:
-    """These entries, in force or not, as far as they are still kept."""
-    entries: dict[int, ListEntry] = {}
-    for batch in batches(sorted(set(ids))):
-        rows = connection.execute(select(*ENTRY_COLUMNS).where(E.c.id.in_(batch)))
-        entries |= {row.id: entry_from(row) for row in rows}
-    return entries
-
-
 def search_entries(
     connection: Connection, kind: ListKind, words: str, *, limit: int, after: str = ""
 ) -> list[ListEntry]:
@@ -194,53 +172,20 @@ def search_entries(
 
 
 def place_of_entry(entry: ListEntry) -> str:
-    """Where a page ends, for ``search_entries`` to go on from."""
+    """The place of an entry that ends a page, for ``search_entries`` to go on from."""
     return f"{entry.uai}:{entry.id}"
 
 
-def erase_unneeded_rows(
-    database: Database, hasher: JournalHasher, actor: Actor, now: datetime, zone: tzinfo, keep_months: int
-) -> int:  # fmt: skip
-    """Erase, once a day, the rows last seen by an import of more than ``keep_months`` ago; return how many.
-
-    Those stay that a live request may still need: of its establishment while its checks are to be made, of its person
-    afterwards. A request that comes later needs none: a list older than it proves nothing (R94). Each batch is a
-    transaction of its own, and the journal keeps their number.
-    """
-    today = now.astimezone(zone).date()
-    key = f"list_rows:{today.isoformat()}"
-    with database.read() as connection:
-        if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
-            return 0
-    before = datetime.combine(months_before(today, keep_months), datetime.min.time(), zone)
-    erased = 0
-    for _ in range(MOST_BATCHES):
-        with database.write() as connection:
-            count = _erase_batch(connection, before)
-            if count:
-                installation.record(connection, hasher, "list_rows_erased", actor, now, {"rows": count})
-            else:  # another machine may say it at the same instant
-                connection.execute(insert_new(connection, OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
-        erased += count
-        if not count:
-            break
-    return erased
-
-
 def count_unneeded_rows(connection: Connection, before: datetime) -> int:
-    """How many rows would go of those that an import before this instant was the last to see."""
+    """Count the rows that would go of those that an import before this instant was the last to see."""
     query = select(func.count()).select_from(E)
     return int(connection.execute(query.where(_is_unneeded(before))).scalar_one())
 
 
-def _newest_import(kind: ListKind) -> ScalarSelect[Any]:
-    """The number of the list in force, as a subquery; NULL before the first."""
-    return select(func.max(I.c.number)).where(I.c.kind == kind.value).scalar_subquery()
-
-
 def _is_in_force(kind: ListKind) -> ColumnElement[bool]:
     """The condition of an entry of the list in force."""
-    return (E.c.kind == kind.value) & (E.c.last_import == _newest_import(kind))
+    newest = select(func.max(I.c.number)).where(I.c.kind == kind.value).scalar_subquery()
+    return (E.c.kind == kind.value) & (E.c.last_import == newest)
 
 
 def _conditions(words: str) -> list[ColumnElement[bool]]:
@@ -251,11 +196,6 @@ def _conditions(words: str) -> list[ColumnElement[bool]]:
         addresses = literal(" ") + E.c.folded_mail + " " + E.c.other_mails
         return [addresses.contains(f" {mail}", autoescape=True)]
     return [E.c.person.contains(word, autoescape=True) for word in fold(words).split()]
-
-
-def _erase_batch(connection: Connection, before: datetime) -> int:
-    ids = select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
-    return connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
 
 
 def _is_unneeded(before: datetime) -> ColumnElement[bool]:
@@ -336,32 +276,6 @@ def massive_loss(gone: int, rows: int) -> Reason:
     )  # fmt: skip
 
 
-def import_list(
-    database: Database, hasher: JournalHasher, clock: Clock, read: ReadList, list_date: date | None, actor: Actor,
-    *, zone: tzinfo, accepted: Collection[str] = (),
-) -> ListReport:  # fmt: skip
-    """Make this file the list in force, or change nothing. Raises ListRefused, DatabaseBusy.
-
-    ``accepted`` are the codes of the doubtful reasons that a person has accepted. The journal keeps counts, the date
-    and the file's print, no name (R64). The same import again, at the same date, writes nothing.
-    """
-    now = clock.now()
-    with database.write() as connection:
-        if connection.dialect.name == "postgresql":
-            # Two imports at once would both follow the same list; SQLite has one writer already.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _IMPORT_LOCK})
-        comparison = _compare(connection, read, list_date, now.astimezone(zone).date())
-        report = comparison.report
-        if reasons := [*report.reasons, *(r for r in report.doubtful if r.code not in accepted)]:
-            raise ListRefused(reasons)
-        if not report.changes_something or list_date is None:
-            return report
-        number = _write(connection, comparison, list_date, actor, now)
-        installation.record(connection, hasher, "list_imported", actor, now, _journalled(report, list_date))
-        crash_point("list.after_write")
-    return replace(report, number=number)
-
-
 @dataclass(frozen=True, slots=True)
 class _Comparison:
     """The report, and the rows to write: those to add, and the entries that are no longer in the list.
@@ -373,11 +287,6 @@ class _Comparison:
     added: dict[ListRow, int]
     gone_ids: list[int]
     lines: dict[int, int]
-
-
-def _check_nothing(kind: ListKind, actor: Actor) -> Iterable[str]:  # noqa: ARG001
-    """No request is compared: in a test of the lists alone."""
-    return ()
 
 
 @dataclass(frozen=True)
@@ -393,7 +302,7 @@ class Lists:
     hasher: JournalHasher
     clock: Clock
     zone: tzinfo
-    after_import: Callable[[ListKind, Actor], Iterable[str]] = _check_nothing
+    after_import: Callable[[ListKind, Actor], Iterable[str]] = lambda _kind, _actor: ()
     keep_months: int = 3
 
     @property
@@ -401,29 +310,63 @@ class Lists:
         return self.clock.now().astimezone(self.zone).date()
 
     def preview(self, read: ReadList, list_date: date | None) -> ListReport:
-        """What the import would change, and why it would be refused; nothing is written."""
-        return _preview_list(self.database, read, list_date, self.today)
+        """Report what the import would change, and why it would be refused; nothing is written."""
+        with self.database.read() as connection:
+            return _compare(connection, read, list_date, self.today).report
 
     def import_read(
         self, read: ReadList, list_date: date | None, actor: Actor, *, accepted: Collection[str] = ()
     ) -> ListReport:
-        """Make what was read the list in force; done again, it changes nothing (R93).
+        """Make what was read the list in force, or change nothing; again, at the same date, it writes nothing (R93).
 
-        ``accepted``: the codes of the report's ``doubtful`` reasons that somebody has read and accepts. Raises
-        NotAllowed, ListRefused, DatabaseBusy, DatabaseUnreachable.
+        ``accepted``: the codes of the report's ``doubtful`` reasons that somebody has read and accepts. The journal
+        keeps counts, the date and the file's print, no name (R64). Raises NotAllowed, ListRefused, DatabaseBusy,
+        DatabaseUnreachable.
         """
         require_operator(actor, "importer une liste")
-        report = import_list(
-            self.database, self.hasher, self.clock, read, list_date, actor, zone=self.zone, accepted=accepted
-        )
-        if report.number is None:
-            return report
-        return replace(report, compared=tuple(self.after_import(read.kind, actor)))
+        now = self.clock.now()
+        with self.database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                # Two imports at once would both follow the same list; SQLite has one writer already.
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _IMPORT_LOCK})
+            comparison = _compare(connection, read, list_date, now.astimezone(self.zone).date())
+            report = comparison.report
+            if reasons := [*report.reasons, *(r for r in report.doubtful if r.code not in accepted)]:
+                raise ListRefused(reasons)
+            if not report.changes_something or list_date is None:
+                return report
+            number = _write(connection, comparison, list_date, actor, now)
+            installation.record(connection, self.hasher, "list_imported", actor, now, _journalled(report, list_date))
+            crash_point("list.after_write")
+        return replace(report, number=number, compared=tuple(self.after_import(read.kind, actor)))
 
     def erase_unneeded_rows(self, actor: Actor) -> int:
-        """Erase the rows that no request needs any more; called by the schedule, it does so once a day."""
+        """Erase, once a day, the rows last seen by an import of more than ``keep_months`` ago; return how many.
+
+        Those stay that a live request may still need: of its establishment while its checks are to be made, of its
+        person afterwards. A request that comes later needs none: a list older than it proves nothing (R94). Each batch
+        is a transaction of its own, and the journal keeps their number.
+        """
         now = self.clock.now()
-        return erase_unneeded_rows(self.database, self.hasher, actor, now, self.zone, self.keep_months)
+        today = now.astimezone(self.zone).date()
+        key = f"list_rows:{today.isoformat()}"
+        with self.database.read() as connection:
+            if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
+                return 0
+        before = datetime.combine(months_before(today, self.keep_months), datetime.min.time(), self.zone)
+        ids = select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
+        erased = 0
+        for _ in range(MOST_BATCHES):
+            with self.database.write() as connection:
+                count = connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
+                if count:
+                    installation.record(connection, self.hasher, "list_rows_erased", actor, now, {"rows": count})
+                else:  # another machine may say it at the same instant
+                    connection.execute(insert_new(connection, OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
+            erased += count
+            if not count:
+                break
+        return erased
 
     def imports(self, kind: ListKind, *, limit: int = 20) -> list[ListImport]:
         """The imports of a list, the newest, which is in force, first."""
@@ -470,17 +413,14 @@ def _same_file(before: ListImport, list_date: date) -> Reason:
     )  # fmt: skip
 
 
-def _preview_list(database: Database, read: ReadList, list_date: date | None, today: date) -> ListReport:
-    """Report what the import would change, its refusals included; writes nothing."""
-    with database.read() as connection:
-        return _compare(connection, read, list_date, today).report
-
-
 def _compare(connection: Connection, read: ReadList, list_date: date | None, today: date) -> _Comparison:
     before = list_in_force(connection, read.kind)
     known = set(connection.execute(select(ESTABLISHMENT.c.uai)).scalars())
     rows = {row: line for line, row in read.rows if row.uai in known}
-    outside = tuple(_outside(line, row.uai) for line, row in read.rows if row.uai not in known)
+    outside = tuple(  # the UAI was perhaps mistyped (R11)
+        RowRemark(line, " ; ".join(filter(None, (f"{row.uai} n'est pas dans l'annuaire", uai_problem(row.uai)))))
+        for line, row in read.rows if row.uai not in known
+    )  # fmt: skip
     stored = _stored(connection, read.kind, before)
     added = [row for row in rows if row not in stored]
     gone = [row for row in stored if row not in rows]
@@ -503,12 +443,6 @@ def _compare(connection: Connection, read: ReadList, list_date: date | None, tod
         replace(report, doubtful=tuple(doubtful)), {row: rows[row] for row in added}, [stored[row] for row in gone],
         {stored[row]: line for row, line in rows.items() if row in stored},
     )  # fmt: skip
-
-
-def _outside(line: int, uai: str) -> RowRemark:
-    """The remark on a row of an establishment that the directory has not: its UAI was perhaps mistyped (R11)."""
-    problem = uai_problem(uai)
-    return RowRemark(line, f"{uai} n'est pas dans l'annuaire" + (f" ; {problem}" if problem else ""))
 
 
 def _stored(connection: Connection, kind: ListKind, before: ListImport | None) -> dict[ListRow, int]:

@@ -1,4 +1,4 @@
-"""A request compared with the rows of a list: the same, near with a score and its differences, or none (R94). Pure.
+"""Requests compared with the lists in force: a row is the same, near with a score and its differences, or none (R94).
 
 What agrees in everything is a check that makes itself; so whatever could make it wrong is a difference here, and a
 difference is for a person to judge.
@@ -6,14 +6,14 @@ difference is for a person to judge.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Indel
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, select
 
 from notifications.sql import batches
 from states import french
@@ -46,8 +46,6 @@ _MAIL_WEIGHT: Final = 0.75
 """An address that only looks alike counts for less than a name: it may well be a colleague's."""
 
 _MOST_WITH_A_DIFFERENCE, _MOST_WITH_A_DOUBT, _MOST_WITH_AN_OBSTACLE = WHOLE - 1, CONFIDENT - 5, LEAST - 10
-
-# Requests compared with the lists in force, many at once (R94).
 
 _OF_IDENTITY: Final = (Trigger.DECLARE.value, Trigger.RENEW.value, Trigger.AMEND.value)
 """The events that give a request its person."""
@@ -129,7 +127,7 @@ class Difference:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """What the list says, the characters that differ told from the others."""
+        """The list's words, the characters that differ told from the others."""
         codes = Indel.opcodes(self.ours, self.theirs)
         pieces = ((self.theirs[code.dest_start : code.dest_end], code.tag != "equal") for code in codes)
         return tuple(Segment(text, differs) for text, differs in pieces if text)
@@ -167,9 +165,18 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[bool, bool, int, bool]:
-        """Where it stands among others: what may be confirmed first, then the likest person of the establishment."""
+        """Its place among others: what may be confirmed first, then the likest person of the establishment."""
         is_elsewhere = any(difference.discrepancy is Discrepancy.ELSEWHERE for difference in self.differences)
         return (self.score < CONFIDENT, is_elsewhere, -self.likeness, self.is_obstructed)
+
+    @property
+    def sentence(self) -> str:
+        """The row and its differences in French, without a full stop."""
+        line = f" (ligne {self.entry.line})" if self.entry.line else ""
+        who = f"{self.entry.nom} {self.entry.prenom}, {self.entry.mail or 'sans adresse'}{line}"
+        if self.is_exact:
+            return f"concorde, {who}"
+        return f"{self.score} sur 100, {who} : {' ; '.join(difference.sentence for difference in self.differences)}"
 
     def with_(self, *differences: Difference) -> "Candidate":
         """The same with more differences."""
@@ -178,7 +185,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DelegationTerms:
-    """What a delegation must be besides the person's (R94).
+    """The terms that a delegation must meet, besides being the person's (R94).
 
     ``applications`` are folded names, any of which is right.
     ``chef`` is the key of the chef in force, empty when nobody knows; ``former_chefs`` are those of the others known.
@@ -190,7 +197,7 @@ class DelegationTerms:
     former_chefs: frozenset[str] = frozenset()
 
     def differences(self, entry: ListEntry) -> Iterator[Difference]:
-        """What keeps a delegation from being proof, the person apart."""
+        """Yield the differences that keep a delegation from being proof, the person apart."""
         if not entry.application:
             yield Difference(Discrepancy.APPLICATION_NOT_SAID)
         elif not self.is_of_application(entry):
@@ -252,8 +259,8 @@ def _candidates(request: Request, entries: Sequence[ListEntry]) -> list[Candidat
     nom, prenom, mail, person = fold(request.nom), fold(request.prenom), request.folded_mail, request.person
     candidates = []
     for entry in entries:
-        name, differences = _compared_name(request, (nom, prenom, person), entry)
-        mail_score, mail_differences = _compared_mail(request.mail, mail, entry)
+        name, differences = _compare_names(request, (nom, prenom, person), entry)
+        mail_score, mail_differences = _compare_mails(request.mail, mail, entry)
         score = round((name + mail_score) / 2)
         if score < LEAST or (name < _ALIKE and mail_score <= WHOLE * _MAIL_WEIGHT):
             continue
@@ -264,10 +271,10 @@ def _candidates(request: Request, entries: Sequence[ListEntry]) -> list[Candidat
     return candidates
 
 
-def _compared_name(
+def _compare_names(
     request: Request, folded: tuple[str, str, str], entry: ListEntry
 ) -> tuple[float, tuple[Difference, ...]]:
-    """How alike the names are, and how they differ."""
+    """Measure the likeness of the names, whatever their order; of what one of them leaves out, a part counts."""
     nom, prenom, person = folded
     their_nom, their_prenom = fold(entry.nom), fold(entry.prenom)
     if nom and prenom and (nom, prenom) == (their_nom, their_prenom):
@@ -282,20 +289,13 @@ def _compared_name(
         differences.append(Difference(Discrepancy.NAME, request.nom, entry.nom))
     if prenom != their_prenom or not prenom:
         differences.append(Difference(Discrepancy.GIVEN_NAME, request.prenom, entry.prenom))
-    return _likeness(f"{nom} {prenom}", entry), tuple(differences)
+    name = f"{nom} {prenom}"
+    others = [f"{fold(other)} {their_prenom}" for other in (entry.nom, entry.usage_name) if other]
+    ratios = (max(fuzz.token_sort_ratio(name, other), 0.9 * fuzz.token_set_ratio(name, other)) for other in others)
+    return max(ratios, default=0), tuple(differences)
 
 
-def _likeness(name: str, entry: ListEntry) -> float:
-    """How alike a name and that of a row are, whatever the order; of what one of them leaves out, a part counts."""
-    prenom = fold(entry.prenom)
-    names = [f"{fold(nom)} {prenom}" for nom in (entry.nom, entry.usage_name) if nom]
-    return max(
-        (max(fuzz.token_sort_ratio(name, other), 0.9 * fuzz.token_set_ratio(name, other)) for other in names),
-        default=0,
-    )  # fmt: skip
-
-
-def _compared_mail(mail: str, folded: str, entry: ListEntry) -> tuple[float, tuple[Difference, ...]]:
+def _compare_mails(mail: str, folded: str, entry: ListEntry) -> tuple[float, tuple[Difference, ...]]:
     if folded == entry.folded_mail:
         return WHOLE, ()
     if folded in entry.other_mails.split():
@@ -403,7 +403,7 @@ class Match:
                 return (f"{name} : trop ancienne, en importer une autre.",)
             case Certainty.NONE:
                 return (f"{name} : introuvable par l'adresse, le nom et le prénom, ici comme ailleurs.",)
-        return tuple(f"{name} : {_described(candidate)}." for candidate in self.candidates)
+        return tuple(f"{name} : {candidate.sentence}." for candidate in self.candidates)
 
     def evidence(self, *, automatic: bool = False) -> Evidence | None:
         """The best row as a check names it; None when there is none."""
@@ -413,16 +413,6 @@ class Match:
         return Evidence(
             entry=entry.id, list_number=self.source.number, line=entry.line, score=self.best.score, automatic=automatic
         )
-
-
-def _described(candidate: Candidate) -> str:
-    entry = candidate.entry
-    line = f" (ligne {entry.line})" if entry.line else ""
-    who = f"{entry.nom} {entry.prenom}, {entry.mail or 'sans adresse'}{line}"
-    if candidate.is_exact:
-        return f"concorde, {who}"
-    differences = " ; ".join(difference.sentence for difference in candidate.differences)
-    return f"{candidate.score} sur 100, {who} : {differences}"
 
 
 Matches = Mapping[ListKind, Match]
@@ -437,7 +427,7 @@ class ListComparison:
         self.lists = lists_in_force(connection)
 
     def matches(self, requests: Sequence[Request]) -> dict[str, Matches]:
-        """What each list says of each request, by its reference."""
+        """Compare each request with each list; the matches by its reference."""
         days = self._identity_days([request.reference for request in requests])
         candidates = {kind: self.candidates(kind, requests) for kind in self.lists}
         return {
@@ -491,16 +481,12 @@ class ListComparison:
         for batch in batches(sorted(references)):
             query = columns.where(EVENT.c.stream.in_(batch), EVENT.c.kind.in_(_OF_IDENTITY))
             for row in self._connection.execute(query):
-                if row.kind == Trigger.AMEND.value and not _changes_identity(row.canonical):
+                data = json.loads(row.canonical)["data"] if row.kind == Trigger.AMEND.value else {"name_changed": True}
+                if not data.get("name_changed") and not data.get("mail_changed"):
                     continue
                 day = self._policy.calendar.today(row.at)
                 days[row.stream] = max(day, days.get(row.stream, day))
         return days
-
-
-def _changes_identity(canonical: str) -> bool:
-    data = json.loads(canonical)["data"]
-    return bool(data.get("name_changed") or data.get("mail_changed"))
 
 
 class _Entries:
@@ -517,19 +503,13 @@ class _Entries:
             (E.c.person, self._by_person, {request.person for request in requests}),
         )
         for column, index, values in places:
-            for entry in _load(connection, in_force, column, values - {""}):
-                index.setdefault(getattr(entry, column.name), []).append(entry)
+            for batch in batches(sorted(values - {""})):
+                query = select(*ENTRY_COLUMNS).where(*in_force, column.in_(batch)).order_by(E.c.id)
+                for entry in map(entry_from, connection.execute(query)):
+                    index.setdefault(getattr(entry, column.name), []).append(entry)
 
     def of(self, request: Request) -> list[ListEntry]:
         entries = {entry.id: entry for entry in self._by_uai.get(request.uai, ())}
         for rows in (self._by_mail.get(request.folded_mail, ()), self._by_person.get(request.person, ())):
             entries |= {entry.id: entry for entry in rows}
         return list(entries.values())
-
-
-def _load(
-    connection: Connection, in_force: Iterable[ColumnElement[bool]], column: Any, values: Iterable[str]
-) -> Iterable[ListEntry]:  # fmt: skip
-    for batch in batches(sorted(values)):
-        rows = connection.execute(select(*ENTRY_COLUMNS).where(*in_force, column.in_(batch)).order_by(E.c.id))
-        yield from map(entry_from, rows)

@@ -1,7 +1,8 @@
-"""A list as a file has it: its rows, checked one by one, and the date that it seems to have (R91, R93)."""
+"""A list as a file has it: its columns, by the titles that people give them, its rows, its likely date (R91, R93)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -26,8 +27,6 @@ from workflow.settings.yaml_reader import quote
 from workflow.spreadsheets.columns import TITLES_WITHIN, Columns, ColumnSpec
 from workflow.spreadsheets.reader import Table, TableRow, parse_day
 from workflow.spreadsheets.workbook import UnusableFile, unusable
-
-# The columns of the two lists, by the titles that people give them (R91, R93).
 
 _UAI: Final = ColumnSpec(
     "uai", "UAI",
@@ -213,16 +212,6 @@ def columns_of(kind: ListKind, table: Table) -> Sequence[ColumnSpec]:
     return _OF_ATTRIBUTE if has_attribute else usual_columns(kind)
 
 
-def delegation_titles(columns: Columns) -> list[str]:
-    """The titles of a table that a list of delegations has, chosen by hand or not."""
-    return [*_titles_of(columns, _WHAT), *_titles_of(columns, _WHEN)]
-
-
-def is_of_delegations(columns: Columns) -> bool:
-    """True for a table that says what is delegated, and since when, until when or by whom."""
-    return bool(_titles_of(columns, _WHAT)) and bool(_titles_of(columns, _WHEN))
-
-
 def _titles_of(columns: Columns, keys: Sequence[str]) -> list[str]:
     specs = [spec for spec in (*_DELEGATION, _ATTRIBUTE) if spec.key in keys]
     chosen = {columns.places[spec.key] for spec in specs if spec.key in columns.places}
@@ -232,7 +221,9 @@ def _titles_of(columns: Columns, keys: Sequence[str]) -> list[str]:
 
 def with_titles(kind: ListKind, table: Table) -> Table:
     """The same table; with titles when its lines are values of ``FrEduResDel``, which has none of its own."""
-    if kind is not ListKind.DELEGATION or not _is_bare_attribute(table):
+    cells = table.rows[0].cells if table.rows else ()
+    is_bare = looks_like_attribute("|".join(cells)) or any(map(looks_like_attribute, cells))
+    if kind is not ListKind.DELEGATION or not is_bare:
         return table
     rows = (TableRow(0, ATTRIBUTE_TITLES), *(TableRow(line, cells) for line, cells in _bare_attribute_rows(table)))
     return replace(table, rows=rows, signs_of_cut=None)
@@ -240,7 +231,7 @@ def with_titles(kind: ListKind, table: Table) -> Table:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListRow:
-    """What one row says of one person in one establishment; the same fields as ``ListEntry``."""
+    """The words of one row about one person in one establishment; the same fields as ``ListEntry``."""
 
     uai: str
     nom: str
@@ -294,7 +285,15 @@ def read_list(kind: ListKind, table: Table, columns: Columns, *, is_complete: bo
     columns.refuse_if_incomplete(advice=ADVICE)
     _refuse_other_list(kind, columns)
     table.refuse_if_cut(is_complete=is_complete)
-    return _read_rows(kind, table.digest, columns.records())
+    reader = _Reader(kind)
+    for line, values in columns.records():
+        reader.take(line, values)
+    if not reader.rows:
+        raise _nothing_to_take(reader.refused)
+    return ReadList(
+        kind=kind, digest=table.digest, rows=tuple((line, row) for row, line in reader.rows.items()),
+        refused=tuple(reader.refused), repeated=reader.repeated, silent=reader.silent,
+    )  # fmt: skip
 
 
 def likely_date(table: Table, columns: Columns, filename: str, today: date) -> date | None:
@@ -303,7 +302,10 @@ def likely_date(table: Table, columns: Columns, filename: str, today: date) -> d
     None when they say none, several, or one that cannot be it: a date is proposed when it is sure, never guessed.
     """
     above = [cell for row in table.rows if row.line < columns.titles.line for cell in row.cells]
-    days = {day for text in (filename, *above) for day in _days_of(text)}
+    days: set[date] = set()
+    for match in (match for text in (filename, *above) for match in _DAY.finditer(text)):
+        with suppress(ValueError):
+            days.add(parse_day(match[0].replace("_", "-").replace(".", "-")))
     return days.pop() if len(days) == 1 and today - _OLDEST <= min(days) <= today else None
 
 
@@ -386,40 +388,22 @@ def split_name(text: str) -> tuple[str, str]:
 
 
 def _refuse_other_list(kind: ListKind, columns: Columns) -> None:
-    """Refuse the list of delegations given as that of RUPN, and the reverse: it would prove what it does not say."""
-    said = delegation_titles(columns)
-    if kind is ListKind.LISTING and is_of_delegations(columns):
-        names = listing([f"« {quote(title, 30)} »" for title in said])
+    """Refuse the list of delegations given as that of RUPN, and the reverse: it would prove what it does not say.
+
+    A list of delegations says what is delegated, and since when, until when or by whom, chosen by hand or not.
+    """
+    what, when = _titles_of(columns, _WHAT), _titles_of(columns, _WHEN)
+    if kind is ListKind.LISTING and what and when:
+        names = listing([f"« {quote(title, 30)} »" for title in (*what, *when)])
         raise unusable(
             f"les colonnes {names} sont celles de la liste des délégations", columns.titles.line,
             advice="donner la liste des RUPN, ou importer ce fichier comme liste des délégations",
         )  # fmt: skip
-    if kind is ListKind.DELEGATION and not said:
+    if kind is ListKind.DELEGATION and not what and not when:
         raise unusable(
             "aucune colonne ne dit l'application, le début, la fin ni l'auteur d'une délégation", columns.titles.line,
             advice="donner la liste des délégations, ou désigner une de ces colonnes",
         )  # fmt: skip
-
-
-def _days_of(text: str) -> Iterable[date]:
-    for match in _DAY.finditer(text):
-        try:
-            yield parse_day(match[0].replace("_", "-").replace(".", "-"))
-        except ValueError:
-            continue
-
-
-def _read_rows(kind: ListKind, digest: str, records: Iterable[tuple[int, Values]]) -> ReadList:
-    """Read every row of a file. Raises UnusableFile when none can be taken, with the most frequent reason."""
-    reader = _Reader(kind)
-    for line, values in records:
-        reader.take(line, values)
-    if not reader.rows:
-        raise _nothing_to_take(reader.refused)
-    return ReadList(
-        kind=kind, digest=digest, rows=tuple((line, row) for row, line in reader.rows.items()),
-        refused=tuple(reader.refused), repeated=reader.repeated, silent=reader.silent,
-    )  # fmt: skip
 
 
 def _bare_attribute_rows(table: Table) -> Iterator[tuple[int, tuple[str, str]]]:
@@ -436,18 +420,16 @@ def _bare_attribute_rows(table: Table) -> Iterator[tuple[int, tuple[str, str]]]:
         yield row.line, (mail, text or " ".join(row.cells))
 
 
-def _is_bare_attribute(table: Table) -> bool:
-    """True for a file whose very first row is a value of ``FrEduResDel``: it has no titles."""
-    cells = table.rows[0].cells if table.rows else ()
-    return looks_like_attribute("|".join(cells)) or any(map(looks_like_attribute, cells))
-
-
 def _person_of(values: Values, problems: list[str]) -> dict[str, Any]:
     """The columns of a row that say who: a name in one column or in two, and addresses in any number."""
     nom, prenom = _name(values.get("nom", "")), _name(values.get("prenom", ""))
     if nom and not prenom:
         nom, prenom = split_name(nom)
-    mails = _mails(f"{values.get('mail', '')} {values.get('other_mails', '')}")
+    parts = _BETWEEN_MAILS.split(f"{values.get('mail', '')} {values.get('other_mails', '')}")
+    addresses: dict[str, str] = {}
+    for address in (clean_mail(part.removeprefix("mailto:")) for part in parts if "@" in part):
+        addresses.setdefault(fold_mail(address), address)
+    mails = list(addresses.values())
     row = {
         "nom": nom, "prenom": prenom, "usage_name": _name(values.get("usage_name", "")),
         "mail": mails[0] if mails else "", "other_mails": " ".join(map(fold_mail, mails[1:])),
@@ -466,16 +448,6 @@ def _person_of(values: Values, problems: list[str]) -> dict[str, Any]:
 
 def _name(text: str) -> str:
     return _CIVILITY.sub("", clean(without_invisible(text)), count=1) if text else ""
-
-
-def _mails(text: str) -> list[str]:
-    """The addresses of a cell, once each, in their order; what has no « @ » is left out."""
-    mails: dict[str, str] = {}
-    for part in _BETWEEN_MAILS.split(text):
-        if "@" in part:
-            mail = clean_mail(part.removeprefix("mailto:"))
-            mails.setdefault(fold_mail(mail), mail)
-    return list(mails.values())
 
 
 def _uais(text: str, problems: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import insert
 from states.school_calendar import months_before
 from states.vocabulary import State
 from tests.kit import factories as make
+from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, open_portal
 from tests.workflow.evidence.shelf import TITLES, Shelf, line, lines, read
@@ -18,12 +20,12 @@ from tests.workflow.requests.office import Office
 from workflow.database.connection import Database
 from workflow.database.file_tables import ListKind
 from workflow.database.schedule_tables import OCCURRENCE
-from workflow.evidence.lists import Lists, erase_unneeded_rows
+from workflow.evidence.lists import Lists
 
 
-def erase(shelf: Shelf, days: int) -> int:
-    now = shelf.clock.now() + timedelta(days=days)
-    return erase_unneeded_rows(shelf.database, shelf.hasher, make.schedule(), now, shelf.lists.zone, 3)
+def erase(lists: Lists, days: int) -> int:
+    later = replace(lists, clock=FakeClock(lists.clock.now() + timedelta(days=days)))
+    return later.erase_unneeded_rows(make.schedule())
 
 
 @pytest.mark.parametrize(
@@ -40,12 +42,12 @@ def test_months__are_those_of_the_calendar(day: date, months: int, expected: dat
 @pytest.mark.rule("R93", "R64")
 def test_rows__without_a_request_are_erased_after_three_months_once_a_day(shelf: Shelf) -> None:
     shelf.bring(*lines(4))
-    assert erase(shelf, 80) == 0
-    assert erase(shelf, 100) == 4
+    assert erase(shelf.lists, 80) == 0
+    assert erase(shelf.lists, 100) == 4
     assert shelf.entries() == []
     assert [event["kind"] for event in shelf.events()] == ["list_imported", "list_rows_erased"]
     before = shelf.everything()
-    assert erase(shelf, 100) == 0
+    assert erase(shelf.lists, 100) == 0
     assert shelf.everything() == before
 
 
@@ -54,7 +56,7 @@ def test_rows__gone_from_the_list_do_not_pile_up_and_those_in_force_stay(shelf: 
     shelf.bring(*lines(3))
     shelf.clock.advance(days=100)
     shelf.bring(*lines(2), line(5), day=make.TODAY + timedelta(days=99))
-    assert erase(shelf, 1) == 1
+    assert erase(shelf.lists, 1) == 1
     assert shelf.names_in_force() == ["Dupontaa", "Dupontab", "Dupontaf"]
     assert [row["nom"] for row in shelf.entries()] == shelf.names_in_force()
 
@@ -72,8 +74,7 @@ def test_rows__that_a_live_request_may_need_are_kept(database: Database, state: 
     text = "\n".join([TITLES, *rows, ""])
     lists = Lists(database, hasher, office.clock, zone)
     lists.import_read(read(text), make.TODAY, office.operator)
-    later = office.clock.now() + timedelta(days=100)
-    erase_unneeded_rows(database, hasher, make.schedule(), later, zone, 3)
+    erase(lists, 100)
     assert sorted(entry.nom for entry in lists.search(ListKind.LISTING, "", limit=9)) == sorted(kept)
 
 
@@ -99,6 +100,6 @@ def test_rows__erased_by_two_machines_at_the_same_instant_make_no_error(shelf: S
     with ThreadPoolExecutor(1) as other_machine:
         with shelf.database.write() as connection:
             connection.execute(insert(OCCURRENCE), [mark])
-            erased = other_machine.submit(erase, shelf, 100)
+            erased = other_machine.submit(erase, shelf.lists, 100)
             time.sleep(0.3)
         assert erased.result() == 0
