@@ -27,7 +27,7 @@ from tests.kit.databases import fresh_url
 from workflow.database.connection import Database
 from workflow.database.tables import IS_LIVE, REQUEST
 from workflow.engine.engine import Engine
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.year_end.service import YearEndReporter, YearEnds
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -47,7 +47,7 @@ def _node(url: str, barrier: Barrier, told: Any) -> None:
     database = Database(url)
     room = mailer()
     engine = Engine(database, FakeClock(AFTER_END), NOTARY, POLICY, room)
-    ends, schedule = YearEnds(engine, YearEndReporter(room)), installation.schedule_actor(database)
+    ends, schedule = YearEnds(engine, YearEndReporter(room)), chain.schedule_actor(database)
     barrier.wait(READY_SECONDS)
     start = time.monotonic()
     revoked = ends.run(POLICY.calendar.end_of(YEAR), schedule)
@@ -61,7 +61,7 @@ def populated(requests: int, folder: Path) -> Iterator[str]:
     with fresh_url("postgresql", folder) as url:
         database = Database(url)
         populate(database, requests)
-        year_ends(database)[0].observe(installation.schedule_actor(database), "bench")
+        year_ends(database)[0].observe(chain.schedule_actor(database), "bench")
         database.dispose()
         yield url
 

@@ -21,7 +21,7 @@ from workflow.database.journal_tables import ACTOR, EVENT
 from workflow.database.mapping import reference_of
 from workflow.database.tables import COUNTER, ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 from workflow.year_end.service import YearEndReporter, YearEnds
 
@@ -62,7 +62,7 @@ def uai_of(number: int) -> str:
 def populate(database: Database, requests: int) -> None:
     """``requests`` live requests in ``code_issued``, handed over, two an establishment, each with its two events."""
     with database.write() as connection:
-        installation.found(connection, NOTARY, BORN)
+        chain.found(connection, NOTARY, BORN)
         name_operator(connection)
         connection.execute(insert(COUNTER), [{"school_year": str(YEAR), "last": requests}])
     for start in range(0, requests, BATCH):
@@ -134,7 +134,7 @@ def year_ends(database: Database) -> tuple[YearEnds, Actor]:
     clock = FakeClock(BORN)
     room = mailer()
     engine = Engine(database, clock, NOTARY, POLICY, room)
-    ends, schedule = YearEnds(engine, YearEndReporter(room)), installation.schedule_actor(database)
+    ends, schedule = YearEnds(engine, YearEndReporter(room)), chain.schedule_actor(database)
     ends.observe(schedule, "bench")
     clock.set(AFTER_END - timedelta(days=7))
     ends.observe(schedule, "bench")

@@ -17,7 +17,7 @@ from workflow.database.clock import Ask, DatabaseClock, boot_identity, clock_for
 from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
 from workflow.database.schedule_tables import is_held
 from workflow.engine.clock_check import ClockCheck, Count
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher, open_stream
 from workflow.settings.infrastructure import connection_url
 from workflow.settings.loader import CurrentPeople
@@ -330,7 +330,7 @@ class App:
         from workflow.schedule.tick import Ticker
 
         nodes = NodeMonitor(self.engine, self.mailer, self.clock) if isinstance(self.clock, DatabaseClock) else None
-        actor = installation.schedule_actor(self.database)
+        actor = chain.schedule_actor(self.database)
         return Ticker(
             self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people,
             self.figures,
@@ -399,7 +399,7 @@ class App:
         """The checks that the two lists make, and what they say no more (R94, R95)."""
         from workflow.evidence.list_checks import ListChecks
 
-        return ListChecks(self.engine, installation.schedule_actor(self.database))
+        return ListChecks(self.engine, chain.schedule_actor(self.database))
 
     def make(self, *parts: str) -> None:
         """Make parts now: what is wrong with them is said at once, and no two threads make one twice."""
@@ -505,7 +505,7 @@ def bootstrap(
     try:
         with database.read() as connection:
             schema.require_current(connection)
-            installation.check_key(connection, hasher)
+            chain.check_key(connection, hasher)
             clock = clock_for(database, connection, clock or SystemClock(), database_now)
     except BaseException:
         if own:
@@ -534,7 +534,7 @@ def install(database: Database, hasher: JournalHasher, clock: Clock) -> tuple[st
     versions = schema.upgrade(database)
     with database.write() as connection:
         now = clock_for(database, connection, clock).now()
-        installation.found(connection, hasher, now)
-        installation.check_key(connection, hasher)
-        installation.commit_to_actors(connection, hasher, now)
+        chain.found(connection, hasher, now)
+        chain.check_key(connection, hasher)
+        chain.commit_to_actors(connection, hasher, now)
     return versions

@@ -15,7 +15,7 @@ from workflow.auth.actors import require_operator
 from workflow.auth.second_factor import count_factors_under_other_keys, reseal_factors
 from workflow.database.clock import require_right_clock
 from workflow.database.connection import Database
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.settings.secrets import Keyring, KeyringFixed
 
@@ -55,7 +55,7 @@ class SealKeys:
         """
         require_operator(actor, "changer la clé des codes")
         with self._database.write() as connection:
-            installation.lock(connection)
+            chain.lock(connection)
             require_right_clock(connection, self._clock.now())  # a key, once in its file, is there
             keys = self._keyring.add()
             self._record(connection, "seal_key_added", actor, {"keys": keys})
@@ -80,7 +80,7 @@ class SealKeys:
                 factors = reseal_factors(connection, self._sealer)
             count += factors.count
             unreadable = (*walk.unreadable, *factors.unreadable)
-            with encryption.exclusive_seals(self._database, installation.lock) as connection:
+            with encryption.exclusive_seals(self._database, chain.lock) as connection:
                 if self._count_under_other_keys(connection) <= len(unreadable):
                     removed = 0 if keep_old or unreadable else self._remove()
                     counts = {"resealed": count, "removed": removed, "unreadable": len(unreadable)}
@@ -100,4 +100,4 @@ class SealKeys:
 
     def _record(self, connection: Connection, kind: str, actor: Actor, counts: dict[str, int]) -> None:
         data: dict[str, Scalar] = dict(counts)
-        installation.record(connection, self._hasher, kind, actor, self._clock.now(), data)
+        chain.record(connection, self._hasher, kind, actor, self._clock.now(), data)

@@ -37,7 +37,7 @@ from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.engine.loader import load_establishment
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION
 from workflow.requests.filters import UNDELIVERABLE
 
@@ -83,13 +83,13 @@ class MailJournal:
 
     def dead(self, connection: Connection, mail: Mail) -> None:
         """Record a death in the mail's transaction, for the dispatcher, or for the mailer when it is born dead."""
-        self._record(connection, "mail_dead", installation.schedule_actor_in(connection), mail)
+        self._record(connection, "mail_dead", chain.schedule_actor_in(connection), mail)
 
     def refused(self, connection: Connection, pause: Pause) -> None:
         """Record that all mails stop because the relay refuses us: once a trouble, in its transaction (R70)."""
         data: dict[str, Scalar] = {"fault": pause.fault.value}
-        actor, now = installation.schedule_actor_in(connection), self._engine.clock.now()
-        installation.record(connection, self._engine.hasher, "relay_refused", actor, now, data)
+        actor, now = chain.schedule_actor_in(connection), self._engine.clock.now()
+        chain.record(connection, self._engine.hasher, "relay_refused", actor, now, data)
 
     def retry(self, mail_id: int, actor: Actor) -> int:
         """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
@@ -166,7 +166,7 @@ class MailJournal:
             "mail": mail.id, "mail_kind": mail.kind.value, "reference": mail.reference, "uai": mail.uai,
             "fault": mail.fault.value if mail.fault else None, **(extra or {}),
         }  # fmt: skip
-        installation.record(connection, self._engine.hasher, kind, actor, self._engine.clock.now(), data, notes)
+        chain.record(connection, self._engine.hasher, kind, actor, self._engine.clock.now(), data, notes)
 
 
 def mailbox_now(connection: Connection, uai: str) -> str:

@@ -55,12 +55,12 @@ def upgrade(context: CliContext) -> None:
     with database_of(settings) as database:
         from notifications.ports import SystemClock
         from workflow.app import install
-        from workflow.journal import chain as installation
+        from workflow.journal import chain
 
         contents = _contents(database)
         before, after = install(database, hasher, SystemClock())
         with database.read() as connection:
-            installation.check_key(connection, hasher)
+            chain.check_key(connection, hasher)
         if before == after:
             click.echo(printable(f"La base était déjà à la version {after} : rien n'a changé."))
         else:
@@ -355,10 +355,10 @@ def from_(context: CliContext, folder: Path) -> None:
 def _erase_again(settings: "Settings", database: "Database") -> int:
     """Erase whom the backup has brought back; return how much went."""
     from workflow.app import bootstrap
-    from workflow.journal import chain as installation
+    from workflow.journal import chain
 
     app = bootstrap(settings, os.environ, database=database, lazy=True)
-    return sum(app.retention.erase_again(installation.schedule_actor(database)).data.values())
+    return sum(app.retention.erase_again(chain.schedule_actor(database)).data.values())
 
 
 @restore.command(
@@ -382,7 +382,7 @@ def release_restored(
     with opened(context) as (app, actor):
         from workflow.backup.restore import release_restoration
         from workflow.database.schedule_tables import is_held
-        from workflow.journal import chain as installation
+        from workflow.journal import chain
         from workflow.mail import count_unsent_mails
         from workflow.webhooks.queue import count_waiting
 
@@ -398,7 +398,7 @@ def release_restored(
             say([f"{will}, et l'échéancier fera ce que la date demande (rappels, fins d'année)."])
             if not ask_confirmation("Laisser repartir ?", "--yes"):
                 raise CliFailure("Rien n'a changé.", ExitCode.REFUSED)
-        app.retention.erase_again(installation.schedule_actor(app.database))
+        app.retention.erase_again(chain.schedule_actor(app.database))
         chosen = None if discard_all else discarded
         given_up = release_restoration(
             app.database, app.hasher, actor, app.clock.now(), chosen, discard_webhooks=discard_webhooks

@@ -251,7 +251,7 @@ def _try_database(settings: "Settings") -> str:
     from workflow.database import schema
     from workflow.database.connection import FileMissing, SharedFile
     from workflow.database.faults import DatabaseFault, fault_of
-    from workflow.journal import chain as installation
+    from workflow.journal import chain
     from workflow.journal.chain import JournalHasher
     from workflow.settings.secrets import SecretError, Secrets
 
@@ -261,14 +261,14 @@ def _try_database(settings: "Settings") -> str:
         try:
             with database.read() as connection:
                 schema.require_current(connection)
-                installation.check_key(connection, JournalHasher(key.encode()))
+                chain.check_key(connection, JournalHasher(key.encode()))
         finally:
             database.dispose()
     except SecretError as error:
         raise TrialUnfit(str(error), "déposer ce secret, puis recommencer") from None
     except (
-        FileMissing, SharedFile, schema.SchemaAhead, schema.SchemaBehind, installation.NotInstalled,
-        installation.OtherInstallation,
+        FileMissing, SharedFile, schema.SchemaAhead, schema.SchemaBehind, chain.NotInstalled,
+        chain.OtherInstallation,
     ) as error:  # fmt: skip
         message, _, remedy = " ".join((type(error).__doc__ or "").split()).partition(" : ")
         raise TrialUnfit(message, remedy.rstrip(".")) from None

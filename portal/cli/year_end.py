@@ -344,7 +344,7 @@ def confirm_held_end(context: CliContext, year: "SchoolYear", yes: bool) -> None
     with opened(context) as (app, actor):
         from portal.cli.output import ask_confirmation, progress
         from workflow.auth.actors import require_operator
-        from workflow.journal import chain as installation
+        from workflow.journal import chain
         from workflow.year_end.service import NothingHeld
 
         require_operator(actor, "confirmer une fin d'année")
@@ -358,7 +358,7 @@ def confirm_held_end(context: CliContext, year: "SchoolYear", yes: bool) -> None
             message = "Entre-temps cette fin d'année a été confirmée, ou sa date a changé : rien n'est confirmé."
             raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
         with progress(count, "Révocations") as advance:
-            revocations = app.year_ends.run(end, installation.schedule_actor(app.database), advance)
+            revocations = app.year_ends.run(end, chain.schedule_actor(app.database), advance)
     result = plural(revocations, "demande révoquée", "demandes révoquées")
     click.echo(f"Année {year} : {result}. Les courriels partent avec le service, ou par « oda tick ».")
 

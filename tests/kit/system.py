@@ -19,7 +19,7 @@ from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
 from workflow.engine.engine import Done, Engine, Result
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
 from workflow.schedule.tick import Ticker, TickResult
@@ -74,7 +74,7 @@ class System:
 
     def _found(self, now: datetime) -> None:
         with self.database.write() as connection:
-            installation.found(connection, KEY, now)
+            chain.found(connection, KEY, now)
             connection.execute(insert(ESTABLISHMENT), [
                 {"uai": uai, "nom": f"Collège {uai}", "kind": "", "commune": "", "departement": "31", "mailbox": box,
                  "is_open": True, "is_listed": True, "chef_name": SUCCESSORS.get(uai, "")}
@@ -82,7 +82,7 @@ class System:
             ])  # fmt: skip
 
     def _meet(self) -> None:
-        self.schedule = installation.schedule_actor(self.database)
+        self.schedule = chain.schedule_actor(self.database)
         self.actors = {name: self._actor(name) for name in ACTORS}
 
     def _open(self) -> None:
@@ -92,7 +92,7 @@ class System:
 
     def _actor(self, name: str) -> Actor:
         role, own_name, schools = ACTORS[name]
-        number = installation.actor_number(self.database, KEY, self.clock, name, name)
+        number = chain.actor_number(self.database, KEY, self.clock, name, name)
         return Actor(role=role, number=number, label=name, name=own_name, establishments=frozenset(schools))
 
     def restart(self, calendar: SchoolCalendar | None = None) -> None:

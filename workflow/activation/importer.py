@@ -19,7 +19,7 @@ from states.validation import code_of_departement, fold, normalise_uai
 from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTIVATION
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.settings.sections import normalise_departement
 from workflow.settings.yaml_reader import quote
@@ -119,7 +119,7 @@ def import_activation(
     ``digest``: that of the file, which is not kept. Raises UnusableFile, ClockRefused, DatabaseBusy.
     """
     with database.write() as connection:
-        installation.lock(connection)  # a second import waits, and is compared with what the first one wrote
+        chain.lock(connection)  # a second import waits, and is compared with what the first one wrote
         plan = plan_import(
             connection, columns, departements=departements, today=today, default_day=default_day
         )  # fmt: skip
@@ -134,7 +134,7 @@ def import_activation(
             "new": len(plan.new), "changed": len(plan.changed), "unchanged": plan.unchanged, "gone": len(plan.gone),
             "refused": len(plan.refused), "file": digest,
         }  # fmt: skip
-        installation.record(connection, hasher, "activation_imported", actor, now, counts)
+        chain.record(connection, hasher, "activation_imported", actor, now, counts)
     return plan
 
 

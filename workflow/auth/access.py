@@ -23,7 +23,7 @@ from workflow.auth.substitutions import end_substitutions_of
 from workflow.auth.tokens import end_tokens_of, revoke_token
 from workflow.database.access_tables import LINKS, SESSIONS, TOKENS, SessionEnd
 from workflow.database.connection import Database
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 MOST: Final = 10_000
@@ -158,7 +158,7 @@ class OpenSessions:
         return connection.execute(update(SESSIONS).where(*self._are_open(now), *where).values(values)).rowcount
 
     def _record(self, connection: Connection, by: Actor, now: datetime, data: dict[str, Scalar]) -> None:
-        installation.record(connection, self._hasher, "session_ended", by, now, data)
+        chain.record(connection, self._hasher, "session_ended", by, now, data)
 
     def _session(self, row: Row[Any], own_digest: str) -> OpenSession:
         return OpenSession(
@@ -192,14 +192,14 @@ def end_access_of_removed(connection: Connection, hasher: JournalHasher, people:
     factors = delete_factors_of_removed(connection, people)
     if not (sessions or links or tokens or factors):
         return 0
-    by = installation.schedule_actor_in(connection)
+    by = chain.schedule_actor_in(connection)
     connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(sessions)).values(ended_at=now))
     end_links(connection, links, now)
     for number in tokens:
         revoke_token(connection, hasher, number, by, now, "person_removed")
     data: dict[str, Scalar] = {"sessions": len(sessions), "links": len(links), "tokens": len(tokens)}
     data |= {"factors": factors} if factors else {}
-    installation.record(connection, hasher, "access_ended", by, now, data)
+    chain.record(connection, hasher, "access_ended", by, now, data)
     return len(sessions) + len(links) + len(tokens) + factors
 
 

@@ -22,7 +22,7 @@ from workflow.database.access_tables import BINDING, SESSIONS
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 BOUND: Final = "identity_bound"
@@ -116,7 +116,7 @@ def end_bindings_of_past_years(
     rows = connection.execute(select(BINDING).where(BINDING.c.bound_at < last).order_by(BINDING.c.number)).all()
     if not rows:
         return 0
-    by = installation.schedule_actor_in(connection)
+    by = chain.schedule_actor_in(connection)
     return _end(connection, hasher, rows, by, BindingEnd.YEAR_END, now)
 
 
@@ -130,7 +130,7 @@ def _end(
             continue
         ended += 1
         _end_sessions(connection, row.identity, row.uai, now)
-        installation.record(
+        chain.record(
             connection, hasher, BINDING_ENDED, by, now, {"uai": row.uai, "binding": row.number, "reason": why.value}
         )
     return ended
@@ -182,7 +182,7 @@ class Bindings:
         number = connection.execute(added).scalar_one_or_none()
         if number is None:
             return False
-        installation.record(connection, self._hasher, BOUND, by, now, {"uai": uai, "binding": number})
+        chain.record(connection, self._hasher, BOUND, by, now, {"uai": uai, "binding": number})
         return True
 
     def _draft(self, identity: IdentityToBind, mailbox: str, rows: Sequence[Row[Any]], now: datetime) -> Draft:

@@ -19,7 +19,7 @@ from states.decision import Scalar
 from workflow.database.access_tables import TRIES
 from workflow.database.connection import Database, after_commit
 from workflow.database.journal_tables import EVENT
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher, Origin, current_origin, write_line
 
 HALF_HOUR: Final = timedelta(minutes=30)
@@ -246,13 +246,13 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
     refused: dict[tuple[datetime, str], list[Origin]] = {}
     for row in connection.execute(delete(TRIES).where(over, TRIES.c.refused > 0).returning(*columns)):
         refused.setdefault((row.ends_at, row.limit_name), []).append(Origin(row.network, row.browser, row.refused))
-    actor = installation.schedule_actor_in(connection) if refused else None
+    actor = chain.schedule_actor_in(connection) if refused else None
     for (_, name), origins in sorted(refused.items(), key=itemgetter(0)):
         total = sum(origin.times for origin in origins)
         data: dict[str, Scalar] = {"limit": name, "most": _MOST[name], "subjects": len(origins), "refused": total}
         known = [origin for origin in origins if origin.network]
         if actor:
-            installation.record(connection, hasher, "door_refused", actor, now, data, origins=known)
+            chain.record(connection, hasher, "door_refused", actor, now, data, origins=known)
     connection.execute(delete(TRIES).where(over))
     of_visitors = TRIES.c.limit_name.in_([limit.name for limit in _OF_VISITORS])
     excess = connection.execute(select(func.count()).where(of_visitors)).scalar_one() - MOST_COUNTS

@@ -28,7 +28,7 @@ from workflow.auth.rate_limit import FACTOR_TRIES, FACTOR_TRIES_A_DAY, RateLimit
 from workflow.database.access_tables import FACTOR, RECOVERY_CODE
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class SecondFactors:
     def _may_enrol(self, connection: Connection, address: str) -> bool:
         if self.policy != "required":
             return True
-        number = installation.known_actor(connection, f"{Role.OPERATOR.value}:{fold_mail(address)}")
+        number = chain.known_actor(connection, f"{Role.OPERATOR.value}:{fold_mail(address)}")
         recent = select(EVENT.c.kind, EVENT.c.actor, EVENT.c.canonical).where(
             EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_([_ALLOWED, _ENROLLED, _REMOVED]),
             EVENT.c.at > self._clock.now() - ALLOWED_FOR,
@@ -314,7 +314,7 @@ class SecondFactors:
         return self._hasher.digest(f"recovery-code\n{fold_mail(address)}\n{code}")
 
     def _record(self, connection: Connection, kind: str, by: Actor, now: datetime, data: dict[str, Scalar]) -> None:
-        installation.record(connection, self._hasher, kind, by, now, data)
+        chain.record(connection, self._hasher, kind, by, now, data)
 
     def _tell(
         self, connection: Connection, what: FactorChange, address: str, by: Actor, now: datetime, to: Iterable[str]

@@ -33,7 +33,7 @@ from workflow.auth.sign_in_links import (
 )
 from workflow.database.access_tables import SESSIONS, SessionEnd
 from workflow.database.connection import Database
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 SEEN_EVERY: Final = timedelta(minutes=5)
@@ -366,7 +366,7 @@ class SignIn:
         data: dict[str, Scalar] = {"establishments": len(actor.establishments), "method": session_user.method.value}
         data |= {"provider": session_user.provider} if session_user.provider else {}
         data |= {"awaits_factor": True} if session_user.awaits_factor else {}
-        installation.record(connection, self._hasher, "signed_in", actor, now, data)
+        chain.record(connection, self._hasher, "signed_in", actor, now, data)
         if session_user.is_of_rectorat:
             self._tell_of_new_browser(connection, session_user, device, now)
         return secret
@@ -479,7 +479,7 @@ class SignIn:
         self, connection: Connection, kind: str, actor: Actor, now: datetime, name: str, count: int
     ) -> None:  # fmt: skip
         """Append to the journal: who, by number, never an address nor a secret (R75)."""
-        installation.record(connection, self._hasher, kind, actor, now, {name: count})
+        chain.record(connection, self._hasher, kind, actor, now, {name: count})
 
 
 def _session_user(target: SignInTarget, joined: SessionUser | None, *, is_proof: bool) -> SessionUser:

@@ -26,7 +26,7 @@ from workflow.database.access_tables import SUBSTITUTION, SubstitutionEnd
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 LONGEST: Final = timedelta(days=183)
@@ -126,7 +126,7 @@ class Substitutions:
                 "number": stored.number, "role": by.role.value, "first_day": first_day.isoformat(),
                 "last_day": last_day.isoformat(),
             }  # fmt: skip
-            installation.record(connection, self._hasher, "substitution_given", by, now, data)
+            chain.record(connection, self._hasher, "substitution_given", by, now, data)
             given = _substitution(stored)
             self._tell(connection, given, now)
         return given
@@ -215,7 +215,7 @@ class Substitutions:
             others = [_substitution(row) for row in rows if row.number not in over]
             lost = [one for one in others if not self._have_roles(connection, one)]
             if over or lost:
-                by = installation.schedule_actor_in(connection)
+                by = chain.schedule_actor_in(connection)
                 _end(connection, self._hasher, over, SubstitutionEnd.EXPIRED, by, now)
                 _end(connection, self._hasher, [one.number for one in lost], SubstitutionEnd.ROLE_LOST, by, now)
             for one in lost:
@@ -346,7 +346,7 @@ def _end(
     connection.execute(update(SUBSTITUTION).where(SUBSTITUTION.c.number.in_(numbers)).values(values))
     kind = "substitution_expired" if why is SubstitutionEnd.EXPIRED else "substitution_ended"
     for number in numbers:
-        installation.record(connection, hasher, kind, by, now, {"number": number, "why": why.value})
+        chain.record(connection, hasher, kind, by, now, {"number": number, "why": why.value})
 
 
 def _substitution(row: Row[Any]) -> Substitution:

@@ -17,7 +17,7 @@ from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
 from workflow.database.access_tables import TOKENS, Scope
 from workflow.database.connection import Database
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 PREFIX: Final = "oda_"
@@ -95,7 +95,7 @@ class Tokens:
         with self._database.write() as connection:
             created = connection.execute(insert(TOKENS).values(row).returning(TOKENS)).one()
             data: dict[str, Scalar] = {"scope": scope.value, "days": days, "of": bearer.number}
-            installation.record(connection, self._hasher, "token_created", by, now, {"token": created.id, **data})
+            chain.record(connection, self._hasher, "token_created", by, now, {"token": created.id, **data})
             if bearer.is_establishment and scope is Scope.ACT:
                 begin_stand_in(
                     connection, StandInKind.TOKEN, sorted(bearer.establishments), by, now, token=created.id,
@@ -123,7 +123,7 @@ class Tokens:
                 actor = None
         if actor is None:  # for good: put back in the settings, the person has another made
             with self._database.write() as connection:
-                by = installation.schedule_actor_in(connection)
+                by = chain.schedule_actor_in(connection)
                 revoke_token(connection, self._hasher, row.id, by, now, "person_removed")
             return None
         if row.seen_at is None or now - row.seen_at >= SEEN_EVERY:
@@ -182,7 +182,7 @@ def revoke_token(
         return False
     end_token_stand_ins(connection, number, now)
     data: dict[str, Scalar] = {"token": number} | ({"why": why} if why else {})
-    installation.record(connection, hasher, "token_revoked", by, now, data)
+    chain.record(connection, hasher, "token_revoked", by, now, data)
     return True
 
 

@@ -47,7 +47,7 @@ from workflow.database.access_tables import KEPT_FORMS, LINKS, SESSIONS, TOKENS
 from workflow.database.connection import OTHER_MACHINE, Database, make_private, unbounded
 from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.schedule_tables import DELIVERY, NODE, OCCURRENCE, RESTORATION, DeliveryStage
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
 
@@ -181,7 +181,7 @@ def move_database(source: Database, target: URL, hasher: JournalHasher, now: dat
     try:
         with source.write() as old, new.write() as connection, unbounded(new, connection):
             schema.require_current(old)
-            installation.check_key(old, hasher)
+            chain.check_key(old, hasher)
             _refuse_while_at_work(old, now)
             if not is_empty(connection):
                 raise BackupRefused("not_empty", "La base PostgreSQL n'est pas vide", "en donner une sans aucune table")
@@ -244,7 +244,7 @@ def restore_backup(
     """
     manifest = read_verified(folder)
     if manifest.key_check != hasher.key_check():
-        raise installation.OtherInstallation
+        raise chain.OtherInstallation
     if url.get_backend_name() == "postgresql":
         database = Database(url)
         try:
@@ -310,7 +310,7 @@ def _fill(
             raise BackupRefused("damaged", "Le journal n'est pas celui qui a été sauvegardé", "en prendre une autre")
         schema.bring_up_to_date(connection)
         flaws = tuple(str(flaw) for flaw in islice(Verifier(connection, hasher).flaws(), MOST_FLAWS))
-        installation.commit_to_actors(connection, hasher, now)
+        chain.commit_to_actors(connection, hasher, now)
         _settle(connection, hasher, manifest, now)
         crash_point("restore.before_commit")
     return flaws
@@ -328,9 +328,9 @@ def _settle(connection: Connection, hasher: JournalHasher, manifest: Manifest, n
     connection.execute(delete(OCCURRENCE).where(OCCURRENCE.c.key.like("erasure:%")))  # what is due goes again
     connection.execute(delete(RESTORATION))
     connection.execute(insert(RESTORATION).values(id=1, backup_at=manifest.at, restored_at=now))
-    schedule = installation.schedule_actor_in(connection)
+    schedule = chain.schedule_actor_in(connection)
     data: dict[str, Scalar] = {"events": manifest.events, "backup_at": manifest.made_at}
-    installation.record(connection, hasher, "restored", schedule, now, data)
+    chain.record(connection, hasher, "restored", schedule, now, data)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -352,7 +352,7 @@ def release_restoration(
     """
     require_operator(actor, "laisser partir ce qu'une restauration retient")
     with database.write() as connection:
-        installation.lock(connection)
+        chain.lock(connection)
         if not connection.execute(delete(RESTORATION)).rowcount:
             raise BackupRefused("not_held", "Aucune restauration ne retient les envois", "il n'y a rien à faire")
         among = MAILS.c.id.in_(discard) if discard is not None else true()
@@ -365,7 +365,7 @@ def release_restoration(
             )  # fmt: skip
         deliveries = _discard_deliveries(connection, now) if discard_webhooks else 0
         data: dict[str, Scalar] = {"mails": given_up, "deliveries": deliveries}
-        installation.record(connection, hasher, "restore_released", actor, now, data)
+        chain.record(connection, hasher, "restore_released", actor, now, data)
     return Released(mails=given_up, deliveries=deliveries)
 
 

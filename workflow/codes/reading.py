@@ -35,7 +35,7 @@ from workflow.database.journal_tables import ACTOR
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.engine.loader import Loader
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.removals.files import encoded
 from workflow.settings.codes import CodeFileSettings
 
@@ -249,7 +249,7 @@ def _note(
 ) -> None:  # fmt: skip
     notes = {"why": clean_text(why)} if why else {}
     data = {"batch": row.number, "codes": count, "again": row.downloads > 0}
-    installation.record(connection, engine.hasher, EVENT, actor, now, data, notes)
+    chain.record(connection, engine.hasher, EVENT, actor, now, data, notes)
     taken = {
         "downloads": row.downloads + 1, "downloaded_at": now, "downloaded_by": actor.number, "download_key": digest,
     }  # fmt: skip

@@ -23,7 +23,7 @@ from workflow.directory.model import (
     massive_loss,
 )
 from workflow.directory.parser import DirectoryEntry, DirectoryReader, DirectorySource
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 OPTIONAL = ("telephone", "departement_name", "nature", "chef_civility", "siret")
@@ -70,7 +70,7 @@ def import_directory(
             now = clock.now()
             _write(connection, comparison)
             end_access_of_mailboxes(connection, hasher, comparison.moved, comparison.closed, actor, now)
-            installation.record(
+            chain.record(
                 connection, hasher, "directory_imported", actor, now,
                 {
                     "sha256": digest, "rows": report.rows, "new": len(report.new), "changed": len(report.changed),

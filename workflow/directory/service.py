@@ -46,7 +46,7 @@ from workflow.database.tables import REQUEST as R
 from workflow.directory.importer import import_directory, preview_import
 from workflow.directory.model import MAILBOX_CONFIRMED, MAILBOX_SET, DirectoryRefused, ImportReport
 from workflow.directory.parser import SPECS, DirectoryFile, DirectorySource, DirectoryTable
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.mail import mailbox_now
 from workflow.spreadsheets.columns import ColumnChoices, Columns
@@ -331,7 +331,7 @@ class Directory:
                     begin_stand_in(connection, StandInKind.MAILBOX, [uai], actor, now, is_confirmed=is_known)
                 notes = {"why": why} | ({"address": chosen} if chosen else {})
                 data: dict[str, Scalar] = {"uai": uai, "cleared": chosen is None}
-                installation.record(connection, self.hasher, MAILBOX_SET, actor, now, data, notes)
+                chain.record(connection, self.hasher, MAILBOX_SET, actor, now, data, notes)
             codes_from = held_until(find_set_mailbox(connection, uai), now, self.mailbox_hold)
             if is_done and before != after:  # who entered by the former mailbox enters by this one
                 end_access_of_mailboxes(connection, self.hasher, {uai}, set(), actor, now)
@@ -363,7 +363,7 @@ class Directory:
             if set_mailbox.operator in actor.numbers:
                 raise DirectoryRefused([_OWN_MAILBOX])
             confirm_set_mailbox(connection, uai, actor, now)
-            installation.record(connection, self.hasher, MAILBOX_CONFIRMED, actor, now, {"uai": uai})
+            chain.record(connection, self.hasher, MAILBOX_CONFIRMED, actor, now, {"uai": uai})
         return True
 
     def set_mailbox_of(self, uai: str) -> tuple[StandIn | None, datetime | None]:

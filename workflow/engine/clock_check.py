@@ -26,7 +26,7 @@ from states.rules.schedule import (
 from workflow.database.clock import HeldClock, held_clock, known_heartbeat, last_heartbeat, record_heartbeat
 from workflow.database.connection import Database, this_host
 from workflow.database.schedule_tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 Count = Callable[[], float]
@@ -109,7 +109,7 @@ class ClockCheck:
         reading = ClockReading(now, self._count() if self._count else 0.0)
         self._ticked_at = reading.count if self._count else None
         with database.write() as connection:
-            installation.lock(connection)
+            chain.lock(connection)
             trace = self._trace_in(connection)
             if trace.doubted and held_clock(connection) is None:
                 trace = NO_TRACE  # a person has confirmed it, or another machine believes it
@@ -209,12 +209,12 @@ class ClockCheck:
         row = {"id": 1, "fault": fault.value, "held_at": now, "seen_at": now, "known_at": known_at}
         connection.execute(delete(CLOCK_HOLD))
         connection.execute(insert(CLOCK_HOLD), [row])
-        installation.record(connection, self._hasher, "clock_held", actor, now, {"why": fault.value})
+        chain.record(connection, self._hasher, "clock_held", actor, now, {"why": fault.value})
 
     def _release(self, connection: Connection, actor: Actor, now: datetime, held: HeldClock, how: str) -> None:
         connection.execute(delete(CLOCK_HOLD))
         data = {"why": held.fault.value, "how": how}
-        installation.record(connection, self._hasher, "clock_released", actor, now, data)
+        chain.record(connection, self._hasher, "clock_released", actor, now, data)
 
 
 def confirm_clock(
@@ -227,7 +227,7 @@ def confirm_clock(
     """
     if now < FIRST_DAY:
         return None
-    installation.lock(connection)
+    chain.lock(connection)
     held = held_clock(connection)
     if held is None and absurd_clock(now, known_heartbeat(connection, now)) is None:
         return False
@@ -235,7 +235,7 @@ def confirm_clock(
     _forget_future(connection, now, now)
     record_heartbeat(connection, host or this_host(), now)
     why = held.fault.value if held else ClockFault.TOO_LATE.value
-    installation.record(connection, hasher, "clock_confirmed", actor, now, {"why": why})
+    chain.record(connection, hasher, "clock_confirmed", actor, now, {"why": why})
     return True
 
 

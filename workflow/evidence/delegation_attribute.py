@@ -211,7 +211,7 @@ class ClaimedDelegations:
 def claimed_delegations(
     connection: Connection, requests: Iterable[Request], policy: Policy, today: date
 ) -> dict[str, ClaimedDelegation]:
-    """The delegations that may be confirmed today: still running, not too old, of the requests as they are (R35, R36)."""
+    """The delegations to confirm today: still running, not too old, said of the requests as they are (R35, R36)."""
     by_reference = {request.reference: request for request in requests}
     oldest = oldest_valid_day(today, policy.checks_max_age_days)
     delegations: dict[str, ClaimedDelegation] = {}

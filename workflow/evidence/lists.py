@@ -39,7 +39,7 @@ from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE
 from workflow.database.tables import REQUEST as R
 from workflow.evidence.parser import ListRow, ReadList, RowRemark
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 MOST_EXPORTED: Final = 50_000
@@ -336,7 +336,7 @@ class Lists:
             if not report.changes_something or list_date is None:
                 return report
             number = _write(connection, comparison, list_date, actor, now)
-            installation.record(connection, self.hasher, "list_imported", actor, now, _journalled(report, list_date))
+            chain.record(connection, self.hasher, "list_imported", actor, now, _journalled(report, list_date))
             crash_point("list.after_write")
         return replace(report, number=number, compared=tuple(self.after_import(read.kind, actor)))
 
@@ -360,7 +360,7 @@ class Lists:
             with self.database.write() as connection:
                 count = connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
                 if count:
-                    installation.record(connection, self.hasher, "list_rows_erased", actor, now, {"rows": count})
+                    chain.record(connection, self.hasher, "list_rows_erased", actor, now, {"rows": count})
                 else:  # another machine may say it at the same instant
                     connection.execute(insert_new(connection, OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
             erased += count

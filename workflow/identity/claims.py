@@ -1,6 +1,7 @@
-"""The claims of an identity, and what they make of somebody: a role, a binding to ask for, a refusal (R103).
+"""The claims of an identity, and what they make of somebody: a session, a binding to ask for, a refusal (R101 to R103).
 
-Pure: no database, no clock. A claim that is not asked for is dropped at once: no employee number, no date of birth.
+A claim that is not asked for is dropped at once: no employee number, no date of birth. An identity on its way to be
+bound is kept in a sealed cookie of its browser, until a mailbox vouches for it.
 """
 
 import json
@@ -12,7 +13,7 @@ from enum import Enum
 from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from notifications.ports import Clock
 from states.validation import (
@@ -51,14 +52,10 @@ _SIRET_DIGITS: Final = 14
 FindMember = Callable[[str], tuple[Role, str] | None]
 """The operator or the reader of an address, as the settings write it: ``People.find_member``."""
 
-# From an identity to a session: whom its claims sign in today, and one on its way to be bound (R101 to R103).
-#
-# The latter is kept in a sealed cookie of its browser, until a mailbox vouches for it.
-
 BINDING_LASTS: Final = timedelta(minutes=60)
 """The time in which the mailbox's link must have been opened, in the same browser."""
 
-_NAMED: Final = (
+_NAMED: Final = (  # the establishments, open or not, that bear one of these UAI, or one of these SIRET
     select(E.c.uai, E.c.siret, E.c.is_open)
     .where(
         or_(
@@ -164,14 +161,8 @@ def resolve(
     """
     identity = read_claims(claims, mapping.claims, trusts_mail=trusts_mail)
     member = find_member(identity.mail) if identity.mail else None
-    if member:
-        return _member(member, identity, mapping)
-    return _of_establishment(identity, mapping, find_establishments, deputy_may_act=deputy_may_act)
-
-
-def _member(
-    member: tuple[Role, str], identity: IdentityClaims, mapping: IdentityMappingSettings
-) -> Resolution:  # fmt: skip
+    if member is None:
+        return _of_establishment(identity, mapping, find_establishments, deputy_may_act=deputy_may_act)
     role, address = member
     groups = mapping.operator_groups if role is Role.OPERATOR else mapping.reader_groups
     if groups and identity.groups.isdisjoint(map(str.casefold, groups)):
@@ -195,7 +186,10 @@ def _of_establishment(
     if identity.functions is None and identity.uais != () and (identity.uais is None or not is_chef):
         if not mapping.binding:
             return refused(IdentityRefusal.NO_FUNCTION)
-        return BindingNeeded(name=identity.name, mail=identity.mail, proposed=_proposed(identity, find))
+        uais, sirets = identity.uais or (), (identity.siret,) if identity.siret else ()
+        named = [place for place in (find(uais, sirets) if uais or sirets else ()) if place.is_open]
+        proposed = sorted({place.uai for place in named if place.uai in uais or place.siret in sirets})
+        return BindingNeeded(name=identity.name, mail=identity.mail, proposed=tuple(proposed))
     if not identity.uais:
         return refused(IdentityRefusal.NO_ESTABLISHMENT)
     known = [place for place in find(identity.uais, ()) if place.uai in identity.uais]
@@ -210,15 +204,6 @@ def _of_establishment(
         role=Role.DEPUTY if is_deputy else Role.CHEF, subjects=is_open, name=identity.name, mail=identity.mail,
         asks_function=not is_told and deputy_may_act,
     )  # fmt: skip
-
-
-def _proposed(identity: IdentityClaims, find: FindEstablishments) -> tuple[str, ...]:
-    """The open establishments that the identity names otherwise than by a function: by its SIRET, or its UAI."""
-    uais, sirets = identity.uais or (), (identity.siret,) if identity.siret else ()
-    known = find(uais, sirets) if uais or sirets else ()
-    return tuple(
-        sorted({place.uai for place in known if place.is_open and (place.uai in uais or place.siret in sirets)})
-    )
 
 
 def _is_one_of(functions: Iterable[str], known: Iterable[str]) -> bool:
@@ -238,9 +223,12 @@ def read_claims(
     functions = values.several(names.function)
     uais = None if responsibilities is None else _uais(responsibilities)
     siret = "".join(filter(str.isdigit, values.first(names.siret)))
+    # As the administration writes it; one that is no name is asked (R16).
+    parts = [proposed_name(clean(storable(values.first(part)))) for part in (names.given_name, names.family_name)]
+    name = clean(" ".join(filter(None, parts)))
     return IdentityClaims(
         mail=mail if mail and not mail_problem(mail) and values.has_good_mail(trusts_mail) else "",
-        name=_full_name(values.first(names.given_name), values.first(names.family_name)),
+        name="" if name_problem(name) else name,
         functions=functions, uais=uais, groups=frozenset(map(str.casefold, values.groups(names.groups))),
         siret=siret if len(siret) == _SIRET_DIGITS and siret.isascii() else "",
         delegations=values.whole(names.delegation), is_readable=not (responsibilities and not uais),
@@ -256,13 +244,6 @@ def _uais(responsibilities: Iterable[str]) -> tuple[str, ...]:
         if len(fields) in (1, RESPONSIBILITY_FIELDS) and has_uai_form(uai):
             uais.add(uai)
     return tuple(sorted(uais))
-
-
-def _full_name(given: str, family: str) -> str:
-    """Prénom and nom as the administration writes them; empty when they are no name, so that it is asked (R16)."""
-    parts = [proposed_name(clean(storable(part))) for part in (given, family)]
-    name = clean(" ".join(filter(None, parts)))
-    return "" if name_problem(name) else name
 
 
 class _Claims:
@@ -358,9 +339,13 @@ class IdentityEntry:
         if as_rupn:
             return self._resolve_rupn(identity)
         with self._database.read() as connection:
+
+            def find(uais: Collection[str], sirets: Collection[str]) -> list[KnownEstablishment]:
+                rows = connection.execute(_NAMED, {"uais": list(uais), "sirets": list(sirets)})
+                return [KnownEstablishment(row.uai, row.siret, row.is_open) for row in rows]
+
             resolution = resolve(
-                identity.claims, self._mapping, self._people.find_member,
-                lambda uais, sirets: _find_named(connection, uais, sirets),
+                identity.claims, self._mapping, self._people.find_member, find,
                 deputy_may_act=self._people.deputy_may_act, trusts_mail=identity.trusts_mail,
             )  # fmt: skip
             if not isinstance(resolution, BindingNeeded):
@@ -407,16 +392,12 @@ class IdentityEntry:
             said = read_claims(identity.claims, self._mapping.claims).delegations
             if said:
                 self._on_delegations(user.subjects[0], said)
-        if not self._is_told(user, session_user):
+        if session_user.is_identified or user.asks_function or not user.name:
+            return session_user, secret
+        if user.role is not Role.DEPUTY and self._sign_in.former_chefs(session_user, user.name):
             return session_user, secret
         identified = replace(session_user, name=user.name)
         return identified, self._sign_in.identify(session_user, secret, user.name, user.role)
-
-    def _is_told(self, user: IdentityUser, session_user: SessionUser) -> bool:
-        """True when the identity alone says who acts for an establishment."""
-        if session_user.is_identified or user.asks_function or not user.name:
-            return False
-        return user.role is Role.DEPUTY or not self._sign_in.former_chefs(session_user, user.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -459,9 +440,3 @@ class PendingBindings:
         if not begun_at <= self._clock.now() < begun_at + BINDING_LASTS:
             return None
         return PendingBinding(**values | {"begun_at": begun_at, "proposed": tuple(values["proposed"])})
-
-
-def _find_named(connection: Connection, uais: Collection[str], sirets: Collection[str]) -> list[KnownEstablishment]:
-    """The establishments of the directory that bear one of these UAI, or one of these SIRET; open or not (R103)."""
-    rows = connection.execute(_NAMED, {"uais": list(uais), "sirets": list(sirets)})
-    return [KnownEstablishment(row.uai, row.siret, row.is_open) for row in rows]

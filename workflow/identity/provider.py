@@ -138,10 +138,10 @@ class IdentityProvider:
         self.settings, self._secret, self._redirect_uri = settings, secret, redirect_uri
         self._transport = transport or ProviderTransport()
         self._addresses = _Kept(self._read_addresses)
-        self._keys = _Kept(self._read_keys)
+        self._keys = _Kept(lambda: read_keys(_object_of(self._transport.get(self.addresses().keys), "the keys")))
 
     def addresses(self) -> ProviderAddresses:
-        """What the provider says of itself. Raises ProviderFailure."""
+        """The addresses that the provider gives of itself. Raises ProviderFailure."""
         return self._addresses.get()
 
     def keys(self) -> Keys:
@@ -234,9 +234,6 @@ class IdentityProvider:
             tells_issuer=said.get("authorization_response_iss_parameter_supported") is True,
         )  # fmt: skip
 
-    def _read_keys(self) -> Keys:
-        return read_keys(_object_of(self._transport.get(self.addresses().keys), "the keys"))
-
     def _keys_for(self, identifier: str | None) -> Keys:
         """The published keys; read again, but not at each token, when none has this identifier."""
         keys = self._keys.get()
@@ -257,7 +254,7 @@ class IdentityProvider:
         return _object_of(answer, "the exchange of the code")
 
     def _ask_userinfo(self, access_token: str, subject: str, now: datetime) -> Mapping[str, Any]:
-        """What the provider says of the person of this subject."""
+        """Ask the provider about the person of this subject."""
         answer = self._transport.get(self.addresses().userinfo, {"Authorization": f"Bearer {access_token}"})
         if answer.status == 200 and answer.kind == "application/jwt":
             text = answer.body.decode("ascii", errors="replace").strip()
@@ -294,7 +291,11 @@ def try_provider(
     except SecretError as error:
         raise ProviderUnfit(str(error), f"déposer le secret {settings.secret_name}, qu'il a donné") from None
     answer = _answer_of(transport, f"{settings.issuer.rstrip('/')}{WELL_KNOWN}", "sa configuration")
-    said = _trial_object(answer, "sa configuration")
+    try:
+        said = _object_of(answer, "the configuration")
+    except ProviderFailure:
+        message = "sa configuration n'est pas celle d'un fournisseur OpenID Connect"
+        raise ProviderUnfit(message, "vérifier l'adresse (issuer) auprès de lui") from None
     _check_configuration(settings, said)
     _check_clock(answer, now)
     _answer_of(transport, said["jwks_uri"], "la liste de ses clés")
@@ -346,18 +347,6 @@ def _answer_of(transport: ProviderTransport, url: str, what: str) -> ProviderAns
             f"{what} est refusée à {url} (réponse {answer.status})", "vérifier l'adresse (issuer) auprès du fournisseur"
         )
     return answer
-
-
-def _trial_object(answer: ProviderAnswer, what: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ProviderUnfit(
-            f"{what} n'est pas celle d'un fournisseur OpenID Connect", "vérifier l'adresse (issuer) auprès de lui"
-        )
-    return value
 
 
 def _check_configuration(settings: ProviderSettings, said: Mapping[str, Any]) -> None:

@@ -113,7 +113,7 @@ class SealedCookies:
         return self._sessions.encrypt(json.dumps(values).encode()).decode()
 
     def read(self, cookie: str) -> ProviderSession | None:
-        """What signing out needs; None for what is no such cookie of ours."""
+        """Read what signing out needs; None for what is no such cookie of ours."""
         try:
             return ProviderSession(**json.loads(self._sessions.decrypt(cookie.encode(errors="replace"))))
         except InvalidToken:
@@ -165,7 +165,12 @@ class ProviderSignIn:
         try:
             with self._calling(attempt.provider) as provider:
                 provider.check_return(given.issuer)
-                _check_answered(given)
+                if given.error == "access_denied":
+                    raise ProviderFailure(ProviderProblem.CANCELLED, "given up by the person")
+                if given.error:
+                    raise ProviderFailure(ProviderProblem.REFUSED, "it refused to identify somebody (error)")
+                if not given.code:
+                    raise ProviderFailure(ProviderProblem.REFUSED, "a return without a code")
                 return provider.exchange(given.code, attempt, now)
         except ProviderFailure as failure:
             if failure.problem is not ProviderProblem.CANCELLED:
@@ -206,16 +211,6 @@ class ProviderSignIn:
             if failure.problem is not ProviderProblem.CANCELLED:
                 _log.warning("identity provider %s: %s", name, failure.detail)
             raise
-
-
-def _check_answered(given: ProviderReturn) -> None:
-    """Check that a return carries a code. Raises ProviderFailure; ``access_denied``: the person gave up."""
-    if given.error == "access_denied":
-        raise ProviderFailure(ProviderProblem.CANCELLED, "given up by the person")
-    if given.error:
-        raise ProviderFailure(ProviderProblem.REFUSED, "it refused to identify somebody (error)")
-    if not given.code:
-        raise ProviderFailure(ProviderProblem.REFUSED, "a return without a code")
 
 
 def _lost(detail: str) -> ProviderFailure:

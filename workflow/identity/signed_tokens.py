@@ -1,4 +1,7 @@
-"""Tokens that a provider signed: by which key, for whom, for which sign-in, and since when (R101)."""
+"""The calls to an identity provider, and the tokens that it signs: by which key, for whom, since when (R101).
+
+A call is bounded in time and in size, and led nowhere else.
+"""
 
 import hashlib
 import hmac
@@ -18,8 +21,6 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import extract_compact
 
 from workflow.settings.sign_in import is_secure_address
-
-# Calls to an identity provider, bounded in time and in size and led nowhere else, and why a sign-in fails (R101).
 
 CALL_S: Final = 8
 """Seconds of a whole call, however slowly its answer comes."""
@@ -123,9 +124,14 @@ class ProviderTransport:
             raise unavailable("an address that is not in https")
         plain = {"Accept-Encoding": "identity", "User-Agent": "oda", "Accept": "application/json, application/jwt"}
         ends_at = monotonic() + self.call_s
+        if self.transport is None and not self._tls:  # the authorities of the system, which are read once
+            self._tls.append(ssl.create_default_context())
+        options: dict[str, Any] = {"transport": self.transport}
+        if self.transport is None:
+            options = {"verify": self._tls[0], "timeout": STEP_S}
         try:
             with (
-                self._client() as client,
+                httpx2.Client(**options) as client,
                 client.stream(method, url, headers={**plain, **headers}, content=content) as response,
             ):
                 return self._read(response, ends_at)
@@ -147,14 +153,6 @@ class ProviderTransport:
         kind = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
         date = str(response.headers.get("date", ""))
         return ProviderAnswer(status=response.status_code, kind=kind, body=bytes(body), date=date)
-
-    def _client(self) -> httpx2.Client:
-        """A client that trusts the authorities of the system, which are read once."""
-        if self.transport is not None:
-            return httpx2.Client(transport=self.transport)
-        if not self._tls:
-            self._tls.append(ssl.create_default_context())
-        return httpx2.Client(verify=self._tls[0], timeout=STEP_S)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,23 +203,17 @@ def read_signed(value: str, algorithms: Collection[str], keys_for: Callable[[str
         raise not_believed("a token signed by an algorithm that the settings do not admit")
     if not isinstance(identifier, str | None):
         raise not_believed("a token whose key has no readable identifier")
-    key = _key_of(keys_for(identifier), str(algorithm), identifier)
-    try:
-        return jwt.decode(value, key, algorithms=[str(algorithm)])
-    except _UNREADABLE:
-        raise not_believed("a token whose signature is not the provider's") from None
-
-
-def _key_of(keys: Keys, algorithm: str, identifier: str | None) -> RSAKey | ECKey:
-    """The one key that may have signed: of this identifier, or alone of its kind."""
-    fitting = [
-        key for key in keys
-        if isinstance(key, _KEY_KINDS[algorithm[0]]) and key.get("alg") in (None, algorithm)
+    fitting = [  # of this identifier, or alone of its kind
+        key for key in keys_for(identifier)
+        if isinstance(key, _KEY_KINDS[str(algorithm)[0]]) and key.get("alg") in (None, algorithm)
         and (identifier is None or key.kid == identifier)
     ]  # fmt: skip
     if len(fitting) != 1:
         raise not_believed("a token signed by a key that the provider does not publish")
-    return fitting[0]
+    try:
+        return jwt.decode(value, fitting[0], algorithms=[str(algorithm)])
+    except _UNREADABLE:
+        raise not_believed("a token whose signature is not the provider's") from None
 
 
 def check_id_token(token: jwt.Token, expected: ExpectedToken) -> str:
@@ -234,8 +226,10 @@ def check_id_token(token: jwt.Token, expected: ExpectedToken) -> str:
     half = claims.get("at_hash")
     if half is not None and not _same(half, half_hash(expected.access_token, algorithm)):
         raise not_believed("an identity token of another access token (at_hash)")
-    if expected.begun_at is not None:
-        _check_fresh(claims.get("auth_time"), expected.begun_at, expected.now)
+    if expected.begun_at is not None:  # the person proved who they are since a fresh proof was asked for (R105)
+        at, leeway = _instant(claims.get("auth_time")), LEEWAY.total_seconds()
+        if at is None or not expected.begun_at.timestamp() - leeway <= at <= expected.now.timestamp() + leeway:
+            raise ProviderFailure(ProviderProblem.NOT_FRESH, "an identity that was not proved again (auth_time)")
     return subject_of(claims)
 
 
@@ -271,14 +265,6 @@ def check_times(claims: Mapping[str, Any], now: datetime, *, is_identity: bool =
         raise not_believed("a token of the future (iat, nbf): compare the clocks of both servers")
     if is_identity and made is not None and made < at - leeway - OLDEST.total_seconds():
         raise not_believed("an identity token made long ago (iat)")
-
-
-def _check_fresh(auth_time: object, begun_at: datetime, now: datetime) -> None:
-    """Check that the person proved who they are since a fresh proof was asked for (R105)."""
-    at = _instant(auth_time)
-    leeway = LEEWAY.total_seconds()
-    if at is None or not begun_at.timestamp() - leeway <= at <= now.timestamp() + leeway:
-        raise ProviderFailure(ProviderProblem.NOT_FRESH, "an identity that was not proved again (auth_time)")
 
 
 def half_hash(text: str, algorithm: str) -> str:

@@ -1,4 +1,13 @@
-"""The journal: chains of events over canonical text, without personal data (R63, R64)."""
+"""The journal: chains of events over canonical text, without personal data (R63, R64).
+
+Each request has its chain, and so has the installation (imports, mailboxes, the brake, dead mails). Who stands behind
+an actor's number is committed to in the latter when the number is given (R109).
+
+The place from which the person of a call acts (R108) belongs to a request of the portal: a web server sets it once, and
+whatever is recorded for the request finds it, without each service having to pass it on. The addresses kept of it stand
+apart from the chains, for a time. The line of an event for the system's log is written after the commit, never in its
+way, and holds codes and numbers: no name, no mail address, no secret.
+"""
 
 import hashlib
 import hmac
@@ -9,7 +18,7 @@ import secrets
 import socket
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -36,16 +45,6 @@ GENESIS = "0" * 64
 
 FORMAT = 1
 
-# The place from which the person of this call acts, and the security journal's lines for the system's log (R108).
-#
-# The origin belongs to a request of the portal: a web server sets it once, and whatever is recorded for the request
-# finds
-# it, without each service having to pass it on. A command and the schedule have none. The addresses kept of it stand
-# apart from the chains, for a time.
-#
-# A line is written after the commit, never in its way. It holds codes and numbers: no name, no mail address, no secret.
-# Its receiver is set by ``security_log``.
-
 MOST_NETWORKS: Final = 20
 """Networks kept of one event of refused tries, those of most tries first: a crowd of them fills no table."""
 
@@ -60,11 +59,6 @@ SYSTEM_LOG: Final = "/dev/log"
 _TAG: Final = "oda-security: "
 
 _log: Final = logging.getLogger("oda")
-
-# The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64).
-#
-#
-# Who stands behind a number is committed to in the chain when the number is given (R109).
 
 SCHEDULE_KEY = "schedule"
 
@@ -195,20 +189,6 @@ def current_origin() -> Origin | None:
     return _origin.get()
 
 
-def keep_origins(connection: Connection, stream: str, seq: int, origins: Iterable[Origin], at: datetime) -> None:
-    """Keep where an event came from, beside it."""
-    worst_first = sorted(origins, key=lambda origin: (-origin.times, origin.network))[:MOST_NETWORKS]
-    rows = [
-        {
-            "stream": stream, "seq": seq, "rank": rank, "network": origin.network,
-            "browser": origin.browser[:LONGEST_BROWSER], "times": origin.times, "at": at,
-        }
-        for rank, origin in enumerate(worst_first, start=1)
-    ]  # fmt: skip
-    if rows:
-        connection.execute(insert(SECURITY_ADDRESSES), rows)
-
-
 def delete_old_origins(connection: Connection, before: datetime) -> int:
     """Erase what is kept of the events before this instant; return how many addresses."""
     return connection.execute(delete(SECURITY_ADDRESSES).where(SECURITY_ADDRESSES.c.at < before)).rowcount
@@ -220,25 +200,18 @@ def count_old_origins(connection: Connection, before: datetime) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-class JsonLine(logging.Formatter):
-    """The JSON of a line alone: its receiver adds when and by which machine."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return record.getMessage()
-
-
 class _Harmless(logging.Handler):
-    """A receiver that cannot be written to is told in our own log, and stops nothing."""
+    """A receiver of lines that is told in our own log when it cannot be written to, and stops nothing."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (of logging)
         _log.error("security log: a line could not be written; the journal has it")
 
 
-class ErrorOutput(_Harmless, logging.StreamHandler):  # type: ignore[type-arg]
+class _ErrorOutput(_Harmless, logging.StreamHandler):  # type: ignore[type-arg]
     """The error output, which systemd and containers keep."""
 
 
-class SystemLog(_Harmless, logging.handlers.SysLogHandler):
+class _SystemLog(_Harmless, logging.handlers.SysLogHandler):
     """The system's log over its socket; a full or absent one is never waited for."""
 
     def __init__(self, address: str = SYSTEM_LOG) -> None:
@@ -253,12 +226,15 @@ class SystemLog(_Harmless, logging.handlers.SysLogHandler):
 
 
 def open_stream(choice: str, address: str = SYSTEM_LOG) -> None:
-    """Send the lines where the setting ``security_log`` says: ``none``, ``stderr`` or ``syslog``."""
+    """Send the lines where the setting ``security_log`` says: ``none``, ``stderr`` or ``syslog``.
+
+    A line is its JSON alone: its receiver adds when and by which machine.
+    """
     close_stream()
     if choice == "none":
         return
-    handler = SystemLog(address) if choice == "syslog" else ErrorOutput(sys.stderr)
-    handler.setFormatter(JsonLine())
+    handler = _SystemLog(address) if choice == "syslog" else _ErrorOutput(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
 
@@ -286,12 +262,6 @@ def write_line(event: str, outcome: str, at: datetime | None = None, **facts: ob
     }  # fmt: skip
     text = json.dumps({name: value for name, value in line.items() if value is not None}, default=str)
     LOGGER.info("%s", text)
-
-
-def write_event(kind: str, seq: int, actor: int, role: str, at: datetime, data: Mapping[str, Scalar]) -> None:
-    """Write the line of an event of the installation's chain, by whose number it is found there."""
-    outcome = "refused" if kind.endswith("_refused") else "done"
-    write_line(kind, outcome, at, actor=actor, role=role, seq=seq, data=dict(data) or None)
 
 
 class NotInstalled(Exception):
@@ -356,11 +326,23 @@ def record(
     if texts:
         connection.execute(insert(NOTE), texts)
     connection.execute(update(INSTALLED).values(chain_head=event["hash"], chain_length=event["seq"]))
-    seq, number, role = int(event["seq"]), actor.number, actor.role.value
+    seq = int(event["seq"])
     if is_from_somewhere(kind):
-        own = current_origin()
-        keep_origins(connection, INSTALLATION, seq, ([own] if own else []) if origins is None else origins, at)
-    after_commit(connection, lambda: write_event(kind, seq, number, role, at, data))
+        if origins is None:
+            origins = [own] if (own := current_origin()) else []
+        worst_first = sorted(origins, key=lambda origin: (-origin.times, origin.network))[:MOST_NETWORKS]
+        rows = [
+            {
+                "stream": INSTALLATION, "seq": seq, "rank": rank, "network": origin.network,
+                "browser": origin.browser[:LONGEST_BROWSER], "times": origin.times, "at": at,
+            }
+            for rank, origin in enumerate(worst_first, start=1)
+        ]  # fmt: skip
+        if rows:
+            connection.execute(insert(SECURITY_ADDRESSES), rows)
+    outcome = "refused" if kind.endswith("_refused") else "done"
+    facts = {"actor": actor.number, "role": actor.role.value, "seq": seq, "data": dict(data) or None}
+    after_commit(connection, lambda: write_line(kind, outcome, at, **facts))
 
 
 def known_actor(connection: Connection, key: str) -> int | None:

@@ -4,12 +4,11 @@ A chain whose head was sealed cannot lose its end, be removed or be written anew
 must have this hash. Who could sign again every seal of the database cannot call back those that left it.
 """
 
-import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby, pairwise
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, and_, func, select
 
@@ -21,7 +20,7 @@ from workflow.database.journal_tables import EVENT, JOURNAL_SEAL, SEALED_HEAD
 from workflow.journal.chain import INSTALLATION
 from workflow.journal.sealing import SEALED, by_bytes, is_filed
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SentSeal, SignedSeal
-from workflow.journal.verification import STREAMED, UNPROVEN, JournalError
+from workflow.journal.verification import STREAMED, UNPROVEN, JournalError, event_data
 
 STORED_SPOTS: Final = (
     "ce qui a changé depuis le dernier sceau",
@@ -47,7 +46,7 @@ class ReadSeal:
 
     @property
     def place(self) -> str:
-        """How a report names it."""
+        """The name that a report gives it."""
         return f"sceau {self.content.number}{f' ({self.source})' if self.source else ''}"
 
 
@@ -117,16 +116,14 @@ class SealVerifier:
         for seal in seals:
             if not seal.signed.is_signed_by(seal.content.key):
                 report.add(seal.place, "modifié : sa signature n'est pas celle de son texte")
-        if seals and self._trusted and not self._is_known(seals):
+        # The line of keys passes by one that is trusted: what announces it vouches for it.
+        keys = {key for seal in seals for key in (seal.content.key, seal.content.key_of_the_next)}
+        if seals and self._trusted and self._trusted.isdisjoint(keys):
             report.add(seals[0].place, f"signé par une clé qui n'est pas des vôtres : {seals[0].content.key}")
         if seals and seals[0].content.number == 1 and seals[0].content.previous != FIRST:
             report.add(seals[0].place, "modifié : le premier sceau n'en suit aucun")
         for before, after in pairwise(seals):
             self._check_pair(before, after, report)
-
-    def _is_known(self, seals: Sequence[ReadSeal]) -> bool:
-        """Return True when the line of keys passes by one that is trusted: what announces it vouches for it."""
-        return any(key in self._trusted for seal in seals for key in (seal.content.key, seal.content.key_of_the_next))
 
     def _check_pair(self, before: ReadSeal, after: ReadSeal, report: SealReport) -> None:
         old, new = before.content, after.content
@@ -156,7 +153,7 @@ class SealVerifier:
         query = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == SEALED)
         made: dict[int, str] = {}
         for text in self._connection.execute(query.order_by(EVENT.c.seq), execution_options=STREAMED).scalars():
-            data = _data(text)
+            data = event_data(text)
             if isinstance(data.get("number"), int):
                 made[data["number"]] = str(data.get("hash"))
         for seal in stored:
@@ -220,7 +217,12 @@ class SealVerifier:
                 unique[signed.text] = (seal, lines)
         seals = sorted((seal for seal, _ in unique.values()), key=lambda seal: seal.content.number)
         report.sent = len(seals)
-        self._check_line(_one_a_number(seals, report), report)
+        chosen: dict[int, ReadSeal] = {}
+        for seal in seals:
+            other = chosen.setdefault(seal.content.number, seal)
+            if other is not seal:  # both were signed
+                report.add(seal.place, f"deux sceaux du même numéro ont été envoyés, l'autre dans {other.source}")
+        self._check_line(list(chosen.values()), report)
         for seal in seals:
             if not seal.signed.is_signed_by(seal.content.key):
                 continue
@@ -280,25 +282,6 @@ def _read(signed: SignedSeal, source: str) -> ReadSeal | None:
         return ReadSeal(SealContent.read(signed.text), signed, source)
     except (ValueError, TypeError):
         return None
-
-
-def _data(canonical: str) -> dict[str, Any]:
-    """The data of an event; empty when its text cannot be read, which the check of its chain tells."""
-    try:
-        data = json.loads(canonical).get("data")
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _one_a_number(seals: Iterable[ReadSeal], report: SealReport) -> list[ReadSeal]:
-    """Return one seal of each number, and tell of two that differ: both were signed."""
-    chosen: dict[int, ReadSeal] = {}
-    for seal in seals:
-        other = chosen.setdefault(seal.content.number, seal)
-        if other is not seal:
-            report.add(seal.place, f"deux sceaux du même numéro ont été envoyés, l'autre dans {other.source}")
-    return list(chosen.values())
 
 
 def _tell_numbers(before: ReadSeal, after: ReadSeal, report: SealReport) -> None:

@@ -25,7 +25,7 @@ from workflow.database.journal_tables import EVENT, INSTALLED, JOURNAL_SEAL, SEA
 from workflow.database.journal_tables import SIGNING_KEY as KEY_STARTED
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import REQUEST
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_instant
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SignedSeal, SigningKey, sent_file
 from workflow.journal.verification import STREAMED
@@ -81,11 +81,11 @@ class JournalSealer:
             if _has_happened(connection, key):
                 return None
         with self._database.write() as connection:
-            installation.lock(connection)  # a second node waits, then finds the first one's
+            chain.lock(connection)  # a second node waits, then finds the first one's
             if _has_happened(connection, key):
                 return None
             connection.execute(insert(OCCURRENCE), [{"key": key, "at": self._clock.now()}])
-            return self._seal(connection, installation.schedule_actor_in(connection), day)
+            return self._seal(connection, chain.schedule_actor_in(connection), day)
 
     def replace_key(self, actor: Actor) -> StoredSeal | None:
         """Make a new key sign from now on; return the seal by which the old one says so, None before the first seal.
@@ -95,7 +95,7 @@ class JournalSealer:
         """
         keys = self.signing_keys()
         with self._database.write() as connection:
-            installation.lock(connection)
+            chain.lock(connection)
             last = last_seal(connection)
             in_force = key_in_force(connection, last)
             if last is not None and in_force not in {key.public for key in keys}:
@@ -119,13 +119,13 @@ class JournalSealer:
         """
         public = self.signing_keys()[0].public
         with self._database.write() as connection:
-            installation.lock(connection)
+            chain.lock(connection)
             last, now = last_seal(connection), self._clock.now()
             if last is None or key_in_force(connection, last) == public:
                 return public
             number = last.content.number + 1
             _start_key(connection, public, now, number)
-            installation.record(connection, self._hasher, KEY_LOST, actor, now, {"first_seal": number})
+            chain.record(connection, self._hasher, KEY_LOST, actor, now, {"first_seal": number})
         return public
 
     def require_none_signed(self) -> None:
@@ -195,11 +195,11 @@ class JournalSealer:
         connection.execute(insert(JOURNAL_SEAL), [row])
         if last is None:
             _start_key(connection, public, now, number)
-        installation.record(
+        chain.record(
             connection, self._hasher, SEALED, actor, now, {"number": number, "hash": content.hash}
         )  # fmt: skip
         self._announce(connection, seal)
-        installation.commit_to_actors(connection, self._hasher, now)
+        chain.commit_to_actors(connection, self._hasher, now)
         return seal
 
     def _write_heads(self, connection: Connection, number: int) -> tuple[LinesDigest, LinesDigest]:
@@ -351,7 +351,10 @@ def _write_once(path: Path, content: Iterator[str]) -> None:
             file.writelines(content)
             file.flush()
             os.fsync(descriptor)
-        os.replace(draft, _free_name(path, draft))
+        names = (path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, 1000)))
+        os.replace(
+            draft, next(name for name in names if not name.exists() or name.read_bytes() == draft.read_bytes())
+        )  # fmt: skip
     except BaseException:
         with suppress(OSError):
             draft.unlink()
@@ -361,12 +364,6 @@ def _write_once(path: Path, content: Iterator[str]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _free_name(path: Path, draft: Path) -> Path:
-    """Return the name itself unless another content has it; else the first that is free."""
-    names = (path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, 1000)))
-    return next(name for name in names if not name.exists() or name.read_bytes() == draft.read_bytes())
 
 
 def _export_line(kind: str, **content: Any) -> str:

@@ -1,6 +1,7 @@
 """The security journal as it is read: the installation's chain, newest first, with who acted and from where (R108).
 
-The chain keeps codes, people read words. Each page is three queries, however many events it shows.
+The chain keeps codes, people read words. Each page is three queries, however many events it shows. Lists that leave as
+files are its events too, without a name (R92).
 """
 
 import json
@@ -29,11 +30,9 @@ from workflow.database.access_tables import Scope, SubstitutionEnd
 from workflow.database.connection import Database
 from workflow.database.file_tables import ListKind
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE, SECURITY_ADDRESSES
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher, Origin, coming_from, current_origin, write_line
 from workflow.journal.event_kinds import EventGroup, EventKind, kind_label, kinds_of
-
-# Lists that leave as files: each is an event of the installation's chain, without a name (R92, R108).
 
 _log: Final = logging.getLogger("oda")
 
@@ -158,7 +157,7 @@ def criteria_codes(criteria: Mapping[str, object]) -> str:
     codes = []
     for name, value in criteria.items():
         values = value if isinstance(value, (tuple, list)) else (value,)
-        codes += [f"{name}={_criterion_code(one)}" for one in values if one not in (None, "", False)]
+        codes += [f"{name}={_criterion_code(item)}" for item in values if item not in (None, "", False)]
     return " ".join(codes)[:500]
 
 
@@ -185,7 +184,7 @@ class Export:
 
     @property
     def data(self) -> dict[str, Scalar]:
-        """What the journal keeps of it."""
+        """The data that the journal keeps of it."""
         data: dict[str, Scalar] = {"list": self.what.value, "format": self.format}
         if self.rows is not None:
             data["rows"] = self.rows
@@ -232,19 +231,15 @@ class ExportJournal:
                 waiting = self._waiting.popleft()
             except IndexError:
                 return 0
+            export = waiting.export
             try:
-                self._write(waiting)
+                with coming_from(waiting.origin), self._database.write() as connection:
+                    chain.record(connection, self._hasher, "exported", waiting.actor, waiting.at, export.data)
             except DatabaseTrouble as trouble:
                 self._waiting.appendleft(waiting)
                 _log.error("exports not recorded yet: %d (%s)", len(self._waiting), type(trouble).__name__)
-                write_line("exported", "not_recorded", waiting.at, actor=waiting.actor.number, **waiting.export.data)
+                write_line("exported", "not_recorded", waiting.at, actor=waiting.actor.number, **export.data)
                 return len(self._waiting)
-
-    def _write(self, waiting: _Waiting) -> None:
-        with coming_from(waiting.origin), self._database.write() as connection:
-            installation.record(
-                connection, self._hasher, "exported", waiting.actor, waiting.at, waiting.export.data,
-            )  # fmt: skip
 
 
 class LimitName(Labelled):
@@ -294,7 +289,7 @@ _WORDS_OF_DATA: Final[dict[str, tuple[type[Labelled], ...]]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecurityFilters:
-    """What is looked for: None and empty ones leave everything in, but what only serves the proof (``OF_THE_PROOF``).
+    """Filters of the journal: None and empty ones leave everything in, but what only serves the proof.
 
     ``person``: an address, a name, a UAI, or a part of one, as the journal names who acts. ``until`` is excluded.
     """
@@ -326,7 +321,7 @@ class SecurityEvent:
 
     @property
     def details(self) -> tuple[Shown, ...]:
-        """What the event says, in words; then the free texts beside it, as long as they are kept."""
+        """The event's data, in words; then the free texts beside it, as long as they are kept."""
         return (*event_data(self.data), *self.notes)
 
 
@@ -412,22 +407,14 @@ def _conditions(connection: Connection, filters: SecurityFilters) -> list[Column
         where.append(EVENT.c.at >= filters.since)
     if filters.until:
         where.append(EVENT.c.at < filters.until)
-    if filters.person.strip():
-        where.append(EVENT.c.actor.in_(_numbers_of(connection, filters.person)))
+    if pieces := filters.person.lower().split():
+        in_label, in_key = func.lower(ACTOR.c.label), func.lower(ACTOR.c.key)  # a name, an address, an establishment
+        named = [
+            or_(in_label.contains(piece, autoescape=True), in_key.contains(piece, autoescape=True)) for piece in pieces
+        ]
+        numbers = connection.execute(select(ACTOR.c.number).where(*named)).scalars()
+        where.append(EVENT.c.actor.in_(list(numbers)))
     return where
-
-
-def _numbers_of(connection: Connection, person: str) -> list[int]:
-    """Return the numbers of the actors whose name, address or establishment holds this text, in any case."""
-    pieces = [piece.lower() for piece in person.split()]
-    named = [
-        or_(
-            func.lower(ACTOR.c.label).contains(piece, autoescape=True),
-            func.lower(ACTOR.c.key).contains(piece, autoescape=True),
-        )
-        for piece in pieces
-    ]
-    return list(connection.execute(select(ACTOR.c.number).where(*named)).scalars())
 
 
 def _with_beside(connection: Connection, rows: Sequence[Any]) -> Iterator[SecurityEvent]:

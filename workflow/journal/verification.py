@@ -101,9 +101,8 @@ class Verifier:
         """Yield every error: chain after chain, who acts, then what has no chain and what has no number."""
         yield from self._chains()
         yield from self._actors()
-        yield from self._stray_notes()
         yield from self._without_events()
-        yield from numbering_errors(self._connection)
+        yield from _numbering_errors(self._connection)
 
     def _chains(self) -> Iterator[JournalError]:
         installed = self._installed()
@@ -113,7 +112,11 @@ class Verifier:
             for row, notes in rows:
                 owner = installed if stream == INSTALLATION else row if row.reference else None
                 yield from chain.check_next(row)
-                yield from note_errors(self._hasher, row, notes)
+                commitments = _mapping(_read(row.canonical).get("notes"))
+                for name, note in notes.items():  # each is committed to by its event (R64)
+                    expected = self._hasher.commitment(note.nonce, row.stream, row.seq, name, note.body)
+                    if commitments.get(name) != expected:
+                        yield JournalError(row.stream, row.seq, f"la note « {name} » a été modifiée ou ajoutée")
             yield from chain.check_end(owner)
 
     def _rows(self) -> Iterator[tuple[Row[Any], dict[str, Row[Any]]]]:
@@ -121,19 +124,15 @@ class Verifier:
         query = select(*_EVENTS).outerjoin(REQUEST, REQUEST.c.reference == EVENT.c.stream)
         ordered = query.order_by(EVENT.c.stream, EVENT.c.seq)
         for page in self._connection.execute(ordered, execution_options=STREAMED).partitions():
-            notes = self._notes(page[0], page[-1])
+            first, last, place = page[0], page[-1], tuple_(NOTE.c.stream, NOTE.c.seq)
+            beside = select(NOTE).where(place >= (first.stream, first.seq), place <= (last.stream, last.seq))
+            notes: dict[tuple[str, int], dict[str, Row[Any]]] = {}
+            for note in self._connection.execute(beside):
+                notes.setdefault((note.stream, note.seq), {})[note.field] = note
             for row in page:
                 self.events += 1
                 yield row, notes.get((row.stream, row.seq), {})
             self._progress(len(page))
-
-    def _notes(self, first: Row[Any], last: Row[Any]) -> dict[tuple[str, int], dict[str, Row[Any]]]:
-        place = tuple_(NOTE.c.stream, NOTE.c.seq)
-        span = (place >= (first.stream, first.seq), place <= (last.stream, last.seq))
-        notes: dict[tuple[str, int], dict[str, Row[Any]]] = {}
-        for note in self._connection.execute(select(NOTE).where(*span)):
-            notes.setdefault((note.stream, note.seq), {})[note.field] = note
-        return notes
 
     def _installed(self) -> Any:
         columns = (INSTALLED.c.chain_head, INSTALLED.c.chain_length)
@@ -141,7 +140,11 @@ class Verifier:
 
     def _actors(self) -> Iterator[JournalError]:
         """Compare who stands behind each number with the commitment that the journal holds of it (R109)."""
-        committed = self._commitments()
+        query = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
+        texts = self._connection.execute(query.order_by(EVENT.c.seq.desc()), execution_options=STREAMED).scalars()
+        # Of several commitments the first holds; one that is unreadable is told by its chain.
+        named = [data for data in map(event_data, texts) if isinstance(data.get("number"), int)]
+        committed = {data["number"]: str(data.get("who")) for data in named}
         for actor in self._connection.execute(select(ACTOR).order_by(ACTOR.c.number)):
             who = committed.pop(actor.number, None)
             if is_erased(actor):
@@ -153,21 +156,12 @@ class Verifier:
         for number in sorted(committed):
             yield JournalError(ACTORS, None, f"retiré : la base ne dit plus qui le numéro {number} désigne")
 
-    def _commitments(self) -> dict[int, str]:
-        """The commitments of the journal by the number of the actor; one that is unreadable is told by its chain."""
-        query = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
-        texts = self._connection.execute(query.order_by(EVENT.c.seq.desc()), execution_options=STREAMED).scalars()
-        data = (_mapping(_read(text).get("data")) for text in texts)  # the first commitment is the one that holds
-        return {each["number"]: str(each.get("who")) for each in data if isinstance(each.get("number"), int)}
-
-    def _stray_notes(self) -> Iterator[JournalError]:
-        event = exists().where(EVENT.c.stream == NOTE.c.stream, EVENT.c.seq == NOTE.c.seq)
-        query = select(NOTE.c.stream, NOTE.c.seq, NOTE.c.field).where(~event)
-        for note in self._connection.execute(query, execution_options=STREAMED):
-            yield JournalError(note.stream, note.seq, f"la note « {note.field} » n'a plus d'événement")
-
     def _without_events(self) -> Iterator[JournalError]:
-        """Yield the requests without any event, and the installation without its own."""
+        """Yield the notes without their event, the requests without any, and the installation without its own."""
+        event = exists().where(EVENT.c.stream == NOTE.c.stream, EVENT.c.seq == NOTE.c.seq)
+        stray = select(NOTE.c.stream, NOTE.c.seq, NOTE.c.field).where(~event)
+        for note in self._connection.execute(stray, execution_options=STREAMED):
+            yield JournalError(note.stream, note.seq, f"la note « {note.field} » n'a plus d'événement")
         events = exists().where(EVENT.c.stream == REQUEST.c.reference)
         query = select(REQUEST.c.reference).where(~events)
         for reference in self._connection.execute(query, execution_options=STREAMED).scalars():
@@ -219,7 +213,8 @@ class Chain:
             return
         yield from _differences(row, content)
         if follows and content.get("prev") != self.head:
-            yield _unsealed(row.seq)
+            before = f"il ne scelle pas l'événement {row.seq - 1} : l'un des deux a été modifié, inséré ou déplacé"
+            yield "modifié ou inséré : il ne commence pas sa chaîne" if row.seq == 1 else before
         if follows and content.get("from") != self.state:
             yield "inséré ou déplacé : il ne part pas de l'état où mène le précédent"
 
@@ -253,12 +248,9 @@ class Chain:
                 yield f"la demande a été modifiée : {name} y est « {stored} », « {journal} » dans le journal"
 
 
-def note_errors(hasher: JournalHasher, row: Any, notes: dict[str, Any]) -> Iterator[JournalError]:
-    """Compare the free texts beside an event with the commitments that it holds (R64)."""
-    commitments = _mapping(_read(row.canonical).get("notes"))
-    for name, note in notes.items():
-        if commitments.get(name) != hasher.commitment(note.nonce, row.stream, row.seq, name, note.body):
-            yield JournalError(row.stream, row.seq, f"la note « {name} » a été modifiée ou ajoutée")
+def event_data(canonical: Any) -> dict[str, Any]:
+    """The data of an event; empty when its text cannot be read, which the check of its chain tells."""
+    return _mapping(_read(canonical).get("data"))
 
 
 def instant_text(raw: Any) -> str | None:
@@ -272,12 +264,6 @@ def instant_text(raw: Any) -> str | None:
 
 def _gone(first: int, last: int) -> str:
     return "retiré" if first == last else f"retiré, ainsi que les suivants jusqu'à l'événement {last}"
-
-
-def _unsealed(seq: int) -> str:
-    if seq == 1:
-        return "modifié ou inséré : il ne commence pas sa chaîne"
-    return f"il ne scelle pas l'événement {seq - 1} : l'un des deux a été modifié, inséré ou déplacé"
 
 
 def _read(canonical: Any) -> dict[str, Any]:
@@ -303,7 +289,7 @@ def _differences(row: Any, content: dict[str, Any]) -> Iterator[str]:
             yield f"modifié : sa colonne « {name} » ne dit plus ce que dit son texte"
 
 
-def numbering_errors(connection: Connection) -> Iterator[JournalError]:
+def _numbering_errors(connection: Connection) -> Iterator[JournalError]:
     """Yield the references that were given and are gone, or exist without having been given (R65)."""
     last = {row.school_year: row.last for row in connection.execute(select(COUNTER))}
     order = (REQUEST.c.school_year, func.length(REQUEST.c.reference), REQUEST.c.reference)

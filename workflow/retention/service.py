@@ -24,7 +24,7 @@ from workflow.auth.substitutions import count_forgotten_substitutions
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.evidence.lists import count_unneeded_rows
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher, count_old_origins, delete_old_origins
 from workflow.retention import erasure
 from workflow.retention.erasure import Counts, Limits, erase_mentions
@@ -198,7 +198,7 @@ class Retention:
         with self.database.read() as connection:
             person = load_person(connection, mail, actor, member[0].label if member else "")
         with self.database.write() as connection:
-            installation.record(connection, self.hasher, "person_told", actor, self.clock.now(), person.numbers)
+            chain.record(connection, self.hasher, "person_told", actor, self.clock.now(), person.numbers)
         return person
 
     def refusals(self, plan: PersonPlan) -> tuple[Reason, ...]:
@@ -255,7 +255,7 @@ class Retention:
         require_operator(actor, _TELL)
         plan = self.plan_chef(name, uai)
         with self.database.write() as connection:
-            installation.record(connection, self.hasher, "person_told", actor, self.clock.now(), plan.numbers)
+            chain.record(connection, self.hasher, "person_told", actor, self.clock.now(), plan.numbers)
         return plan
 
     def erase_chef(self, name: str, actor: Actor, uai: str = "", texts: Collection[str] = ()) -> Counts:
@@ -275,7 +275,7 @@ class Retention:
         with self.database.write() as connection:
             counts = erase_mentions(connection, names, references)
             if counts.data:
-                installation.record(connection, self.hasher, _PERSON_ERASED, actor, now, counts.data)
+                chain.record(connection, self.hasher, _PERSON_ERASED, actor, now, counts.data)
         return counts
 
     def _chef_step(self, key: str, uai: str, now: datetime) -> Step:
@@ -336,7 +336,7 @@ class Retention:
             with self.database.write() as connection:
                 counts = step(connection)
                 if counts is not None and counts.data:
-                    installation.record(connection, self.hasher, kind, actor, now, counts.data)
+                    chain.record(connection, self.hasher, kind, actor, now, counts.data)
                 crash_point("retention.before_commit")
             crash_point("retention.after_commit")
             if counts is None:
@@ -364,7 +364,7 @@ class Retention:
 
 
 def _forget_actors(connection: Connection, limits: Limits, members: frozenset[str]) -> Counts | None:
-    installation.lock(connection)  # two machines forget nobody twice
+    chain.lock(connection)  # two machines forget nobody twice
     numbers = erasure.forgettable_actors(connection, limits, false(), members)
     return _some(actors=erasure.forget_actors(connection, numbers))
 

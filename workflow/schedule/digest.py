@@ -33,7 +33,7 @@ from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
 from workflow.database.schedule_tables import NODE, OCCURRENCE
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION
 from workflow.requests.filters import CODE_LATE, COUNTED, Filters
 from workflow.requests.worklist import Order, Worklist
@@ -113,7 +113,7 @@ def count_news(connection: Connection, job_day: JobDay) -> int:
 def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> LateDigest:
     """All that is late, in the same few queries however many requests there are."""
     calendar = job_day.policy.calendar
-    worklist = Worklist(connection, installation.schedule_actor_in(connection), job_day.policy, job_day.now)
+    worklist = Worklist(connection, chain.schedule_actor_in(connection), job_day.policy, job_day.now)
     filters = _late_filters(job_day.policy, mailer.mail_context.expected_days, job_day.day, job_day.now)
     since = _last_digest(connection, job_day) if mailer.settings.operators == "daily" else None
     if since:

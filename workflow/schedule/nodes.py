@@ -21,7 +21,7 @@ from workflow.database.connection import Database
 from workflow.database.journal_tables import INSTALLED
 from workflow.database.schedule_tables import MACHINE_COUNTER, NODE, OCCURRENCE
 from workflow.engine.engine import Engine
-from workflow.journal import chain as installation
+from workflow.journal import chain
 
 LIMIT: Final = timedelta(seconds=60)
 """Largest difference allowed between a machine's clock and the database's."""
@@ -75,7 +75,7 @@ class NodeMonitor:
         sample = self._clock.refresh()
         is_off = abs(sample.skew) - sample.doubt > LIMIT
         with self._engine.database.write() as connection:
-            installation.lock(connection)
+            chain.lock(connection)
             self._record_state(connection, actor, host, sample.skew, is_off=is_off)
         return sample.skew if is_off else None
 
@@ -87,7 +87,7 @@ class NodeMonitor:
         if is_off != bool(refused_at):
             data: dict[str, Scalar] = {"machine": host, "skew_seconds": round(skew.total_seconds())}
             kind = "clock_refused" if is_off else "clock_agreed"
-            installation.record(connection, self._engine.hasher, kind, actor, now, data)
+            chain.record(connection, self._engine.hasher, kind, actor, now, data)
             values |= {"refused_at": now if is_off else None}
             if is_off:
                 self._mailer.enqueue(connection, [self._mailer.reports.clock_alert(host, skew, now)], now)

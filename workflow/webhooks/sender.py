@@ -17,7 +17,7 @@ from workflow.auth.actors import require_operator
 from workflow.database.schedule_tables import is_held
 from workflow.engine.engine import Engine
 from workflow.http_post import HttpPost, NoAnswer
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.settings.secrets import Secrets
 from workflow.settings.services import (
     ALLOW_WEBHOOKS,
@@ -193,7 +193,7 @@ def send_again(engine: Engine, actor: Actor, numbers: Collection[int]) -> list[i
         found = queue.send_again(connection, numbers, now)
         if found:
             data: dict[str, Scalar] = {"deliveries": len(found), "numbers": " ".join(map(str, found[:100]))}
-            installation.record(connection, engine.hasher, "webhooks_sent_again", actor, now, data)
+            chain.record(connection, engine.hasher, "webhooks_sent_again", actor, now, data)
         return found
 
     return engine.in_transaction(work)

@@ -19,7 +19,7 @@ from states.vocabulary import CodeStatus, RemovalKind, State
 from workflow.database.mapping import establishment_from, is_readable_year, school_year
 from workflow.database.schedule_tables import RECORD
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.requests.filters import UNDELIVERABLE
 from workflow.year_end.figures import (
     COUNTED,
@@ -72,7 +72,7 @@ class Preview:
 
     def establishments(self) -> Iterator[EstablishmentEnd]:
         """Yield each establishment with its requests and its mail, year after year, by UAI."""
-        actor = installation.schedule_actor_in(self._connection)
+        actor = chain.schedule_actor_in(self._connection)
         years = {year.end.school_year: year for year in self.summary.years}
         for events in self._year_ends.preview(self._connection, self.summary.at, actor):
             for establishment_end in self._establishment_ends(events):
@@ -100,7 +100,7 @@ class Preview:
 
         ``departements`` are the spellings of the only one to list, none for all.
         """
-        actor = installation.schedule_actor_in(self._connection)
+        actor = chain.schedule_actor_in(self._connection)
         lines: list[EstablishmentEnd] = []
         for year in self.summary.years:
             if after and year.end.school_year < after[0]:

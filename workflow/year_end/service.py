@@ -29,7 +29,7 @@ from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST
 from workflow.engine.clock_check import BELIEVED, ClockVerdict
 from workflow.engine.engine import ATTEMPTS, ConcurrentUpdate, Engine, WriteBatch
 from workflow.engine.loader import Loader
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import live_years
 from workflow.year_end.figures import COUNTED, COUNTED_AS
@@ -90,7 +90,7 @@ class YearEndRegistry:
         for year in strange:
             connection.execute(delete(RECORD).where(RECORD.c.school_year == year))
             data = {"school_year": year}
-            installation.record(connection, self._hasher, "year_end_set_aside", actor, now, data)
+            chain.record(connection, self._hasher, "year_end_set_aside", actor, now, data)
         return strange
 
     def undo_holds(self, connection: Connection, now: datetime) -> None:
@@ -116,7 +116,7 @@ class YearEndRegistry:
             "why": status.hold.value if status.hold else None,
         }  # fmt: skip
         kind = "year_end_held" if status.hold else "year_end_foreseen"
-        installation.record(connection, self._hasher, kind, actor, now, data)
+        chain.record(connection, self._hasher, kind, actor, now, data)
 
 
 def _watched_years(connection: Connection, policy: Policy, now: datetime) -> list[SchoolYear]:
@@ -167,7 +167,7 @@ class YearEnds:
         """
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
-            installation.lock(connection)
+            chain.lock(connection)
             if clock.agrees_again:
                 self._registry.undo_holds(connection, now)
             statuses = self._registry.observe(connection, actor, now, clock_held=clock.held)
@@ -189,10 +189,10 @@ class YearEnds:
         return self._sweep.run(end, actor, progress).revoked
 
     def _close(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
-        actor = installation.schedule_actor_in(connection)
+        actor = chain.schedule_actor_in(connection)
         day = end.last_day.isoformat()
         data: dict[str, Scalar] = {"school_year": str(end.school_year), "last_day": day, "revoked": revoked}
-        installation.record(connection, self._engine.hasher, "year_ended", actor, now, data)
+        chain.record(connection, self._engine.hasher, "year_ended", actor, now, data)
         if revoked:
             self._reporter.year_ended(connection, end, revoked, now)
 
@@ -218,7 +218,7 @@ class YearEnds:
             if now < end.ends_at or connection.execute(update(RECORD).where(*is_held).values(values)).rowcount == 0:
                 raise NothingHeld
             data = {"school_year": str(year), "last_day": end.last_day.isoformat()}
-            installation.record(connection, self._engine.hasher, "year_end_confirmed", actor, now, data)
+            chain.record(connection, self._engine.hasher, "year_end_confirmed", actor, now, data)
         return end
 
     def ending_by(self, connection: Connection, at: datetime) -> list[YearEnd]:
@@ -367,7 +367,7 @@ class Sweep:
         """Close the year once nothing of it is live: one report, however many nodes swept (R54)."""
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
-            installation.lock(connection)
+            chain.lock(connection)
             if connection.execute(_live(end.school_year, "", 1)).first():
                 return False
             key = done_key(end)

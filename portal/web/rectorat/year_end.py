@@ -39,7 +39,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.database.clock import ClockRefused
 from workflow.engine.engine import Result
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.security_log import ExportedList
 from workflow.settings.sections import spellings
 from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
@@ -269,7 +269,7 @@ def confirm_year_end(
         return _render_confirmation(request, context, visitor, school_year, form, status=422)
     except NothingHeld:
         return _render_confirmation(request, context, visitor, school_year, form, status=422)
-    tasks.add_task(lambda: app.year_ends.run(end, installation.schedule_actor(app.database)))
+    tasks.add_task(lambda: app.year_ends.run(end, chain.schedule_actor(app.database)))
     return context.success_messages.redirect(visitor, YEAR_END_PATH, CONFIRMED)
 
 

@@ -14,7 +14,7 @@ from tests.acceptance.simulation.notices_due import planned_day
 from tests.acceptance.simulation.people import Cast
 from tests.acceptance.simulation.record import Record
 from tests.acceptance.simulation.ticks import Ticks
-from workflow.journal import chain as installation
+from workflow.journal import chain
 
 Moment = tuple[datetime, str]
 CHANGES_OF_HOUR = {
@@ -44,7 +44,7 @@ class Story(Ticks):
         cast.found(machines)
         super().__init__(machines, place, seed, record, cast, draw_fate(draw, place, years, endings), draw)
         self.years, self.busy = years, busy
-        self._schedule = installation.schedule_actor(machines.database)
+        self._schedule = chain.schedule_actor(machines.database)
         self._confirm_on: dict[int, date] = {}
 
     @property

@@ -16,7 +16,7 @@ from tests.acceptance.simulation.record import AT_THE_SCHOOL, Life, Record
 from workflow.app import App
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
-from workflow.journal import chain as installation
+from workflow.journal import chain
 
 PEOPLE = 4
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -49,9 +49,7 @@ class Cast:
         with machines.database.write() as connection:
             connection.execute(insert(ESTABLISHMENT), rows)
         database, hasher, clock = machines.database, machines.all[0].app.hasher, machines.truth
-        chef, operator = (
-            installation.actor_number(database, hasher, clock, who, who) for who in ("chefs", "opérateur")
-        )
+        chef, operator = (chain.actor_number(database, hasher, clock, who, who) for who in ("chefs", "opérateur"))
         self.chef = Actor(role=Role.CHEF, number=chef, establishments=frozenset(self.uais))
         self.operator = Actor(role=Role.OPERATOR, number=operator, label="opérateur")
 

@@ -32,7 +32,7 @@ from workflow.database.access_tables import LINKS, SESSIONS
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import is_held
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher, OtherInstallation
 
 pytestmark = pytest.mark.rule("R116")
@@ -195,7 +195,7 @@ def test_restore__an_older_version_is_brought_up_to_date(tmp_path: Path, source:
         database = Database(old)
         with database.write() as connection:
             command.upgrade(schema.alembic_config(connection), "0038")
-            installation.found(connection, KEY, NOW)
+            chain.found(connection, KEY, NOW)
         folder = make_backup(database, FakeClock(NOW), tmp_path / "b", []).folder
         with database.read() as connection:
             assert schema.version(connection) == "0038"

@@ -21,7 +21,7 @@ from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.model import ImportReport
 from workflow.directory.service import Directory, MailboxChange
 from workflow.engine.engine import Done, Engine
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
 Row = Mapping[str, str]
@@ -44,7 +44,7 @@ class Bench:
         self.database, self.clock, self.hasher = database, FakeClock(NOW), JournalHasher(b"a key for tests")
         self.directory = Directory(database, self.hasher, self.clock, "16")
         with database.write() as connection:
-            installation.found(connection, self.hasher, NOW)
+            chain.found(connection, self.hasher, NOW)
 
     def bring(self, *rows: Row, **how: Any) -> ImportReport:
         """Import these rows as an operator."""

@@ -18,7 +18,7 @@ from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT
 from workflow.evidence.lists import ListReport, Lists
 from workflow.evidence.parser import ReadList, columns_of, read_list, with_titles
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.spreadsheets.columns import recognise
 from workflow.spreadsheets.reader import read_table
@@ -66,7 +66,7 @@ class Shelf:
         self.checked: list[ListKind] = []
         self.lists = Lists(database, self.hasher, self.clock, ZoneInfo("Europe/Paris"), self._compared)
         with database.write() as connection:
-            installation.found(connection, self.hasher, NOW)
+            chain.found(connection, self.hasher, NOW)
             connection.execute(insert(ESTABLISHMENT), [{"uai": uai, "nom": f"Collège {uai}"} for uai in UAIS])
 
     def _compared(self, kind: ListKind, _: Actor) -> list[str]:

@@ -17,7 +17,7 @@ from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.figures.account import FiguresAt, FiguresReader, PlaceFigures, year_of
 from workflow.figures.counting import CountingRules
 from workflow.figures.ledger import CountingUnderWay, FigureLedger
-from workflow.journal import chain as installation
+from workflow.journal import chain
 
 pytestmark = pytest.mark.rule("R99")
 
@@ -57,7 +57,7 @@ def handed(system: System, reference: str, chef: str = "chef A") -> None:
 def mail_event(system: System, kind: str, reference: str, **data: Scalar) -> None:
     values: dict[str, Scalar] = {"mail": 1, "mail_kind": "code_issued", "reference": reference, "uai": "0310001H"}
     with system.database.write() as connection:
-        installation.record(connection, KEY, kind, system.schedule, system.clock.now(), values | data)
+        chain.record(connection, KEY, kind, system.schedule, system.clock.now(), values | data)
 
 
 def test_figures__count_by_departement_and_for_the_whole(system: System) -> None:

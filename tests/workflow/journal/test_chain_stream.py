@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.portal import STAFF, Portal
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import Origin, close_stream, coming_from, open_stream, write_line
 from workflow.journal.security_log import Export, ExportedList
 
@@ -55,7 +55,7 @@ def test_line__is_not_written_for_what_is_undone(portal: Portal, system_log: soc
 
     def undone() -> None:
         with portal.app.database.write() as connection:
-            installation.record(connection, portal.app.hasher, "token_created", actor, now, {"token": 1})
+            chain.record(connection, portal.app.hasher, "token_created", actor, now, {"token": 1})
             raise KeyError
 
     with pytest.raises(KeyError):

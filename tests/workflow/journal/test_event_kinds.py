@@ -34,7 +34,7 @@ class Kinds(ast.NodeVisitor):
         """Every kind of this module."""
         for function in (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)):
             for call in _calls(function):
-                if _name(call) in ("record", "installation.record") and len(call.args) > 4:
+                if _name(call) in ("record", "chain.record") and len(call.args) > 4:
                     yield from self._of(call.args[2], function)
 
     def _of(self, given: ast.expr, function: ast.AST) -> Iterator[str]:
@@ -69,8 +69,8 @@ def _name(call: ast.Call) -> str:
 
 def recorded() -> set[str]:
     sources = [path for room in ("workflow", "portal") for path in (ROOT / room).rglob("*.py")]
-    using = [path for path in sources if "journal.installation" in (text := path.read_text()) or
-             "journal import installation" in text]  # fmt: skip
+    using = [path for path in sources if "journal.chain" in (text := path.read_text()) or
+             "journal import chain" in text]  # fmt: skip
     return {kind for path in using for kind in Kinds(path).all()} | {ACTOR_NAMED}  # which is not of one event
 
 

@@ -20,7 +20,7 @@ from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Done, Engine
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_text, hash_of
 from workflow.journal.verification import BLIND_SPOTS, JournalError, Verifier, count_events
 
@@ -42,12 +42,12 @@ def filled(database: Database) -> Database:
     """Three requests of four, two and two events, two of them with a note; and three events of the installation."""
     clock = FakeClock(make.NOW)
     with database.write() as connection:
-        installation.found(connection, NOTARY, clock.now())
+        chain.found(connection, NOTARY, clock.now())
         connection.execute(insert(ACTOR), [{"number": FORGER, "key": "forger", "label": "un faussaire", "nonce": "5a"}])
         school = {"uai": make.UAI, "nom": "Collège Jean-Moulin", "departement": "031", "mailbox": make.MAILBOX}
         connection.execute(insert(ESTABLISHMENT), [school])
         for day in (1, 2, 3):
-            installation.record(connection, NOTARY, "import", make.operator(), clock.now(), {"day": day}, {"why": "x"})
+            chain.record(connection, NOTARY, "import", make.operator(), clock.now(), {"day": day}, {"why": "x"})
     engine = Engine(database, clock, NOTARY, make.policy(), Nobody())
     names = ("Un", "Deux", "Trois")
     steps: list[c.Command] = [
@@ -394,8 +394,8 @@ def test_blind_spot__is_not_seen_as_the_documentation_says(forger: Connection, b
 @pytest.fixture
 def known(forger: Connection) -> int:
     """The number of the forger, to whose identity the journal commits."""
-    assert installation.commit_to_actors(forger, NOTARY, make.NOW) > 0
-    assert installation.commit_to_actors(forger, NOTARY, make.NOW) == 0
+    assert chain.commit_to_actors(forger, NOTARY, make.NOW) > 0
+    assert chain.commit_to_actors(forger, NOTARY, make.NOW) == 0
     assert flaws(forger) == []
     return FORGER
 
@@ -431,8 +431,8 @@ def test_identity_committed_twice__the_first_holds(forger: Connection, known: in
     columns = (ACTOR.c.nonce, ACTOR.c.number, ACTOR.c.key, ACTOR.c.label)
     changed = forger.execute(select(*columns).where(ACTOR.c.number == known)).one()
     data: dict[str, Scalar] = {"number": known, "who": NOTARY.identity(*changed)}
-    schedule = installation.schedule_actor_in(forger)
-    installation.record(forger, NOTARY, installation.ACTOR_NAMED, schedule, make.NOW, data)
+    schedule = chain.schedule_actor_in(forger)
+    chain.record(forger, NOTARY, chain.ACTOR_NAMED, schedule, make.NOW, data)
     assert [flaw.stream for flaw in flaws(forger)] == ["acteurs"]
 
 
@@ -440,8 +440,8 @@ def test_identity_committed_twice__the_first_holds(forger: Connection, known: in
 def test_identity_erased__no_flaw_and_counted(history: Database) -> None:
     """The guards are in place: they let an identity be erased, and nothing else."""
     with history.engine.connect() as connection, connection.begin() as transaction:
-        installation.commit_to_actors(connection, NOTARY, make.NOW)
-        connection.execute(update(ACTOR).where(ACTOR.c.number == FORGER).values(**installation.erased_identity(FORGER)))
+        chain.commit_to_actors(connection, NOTARY, make.NOW)
+        connection.execute(update(ACTOR).where(ACTOR.c.number == FORGER).values(**chain.erased_identity(FORGER)))
         verifier = Verifier(connection, NOTARY)
         assert list(verifier.flaws()) == []
         assert (verifier.erased_actors, verifier.unproven_actors) == (1, 0)
@@ -452,8 +452,8 @@ def test_identity_erased__no_flaw_and_counted(history: Database) -> None:
 @pytest.mark.rule("R109")
 def test_number_given__its_identity_is_committed_to_in_the_chain(history: Database) -> None:
     clock = FakeClock(make.NOW)
-    number = installation.actor_number(history, NOTARY, clock, "operator:new@ac-toulouse.fr", "new@ac-toulouse.fr")
-    assert installation.actor_number(history, NOTARY, clock, "operator:new@ac-toulouse.fr", "other") == number
+    number = chain.actor_number(history, NOTARY, clock, "operator:new@ac-toulouse.fr", "new@ac-toulouse.fr")
+    assert chain.actor_number(history, NOTARY, clock, "operator:new@ac-toulouse.fr", "other") == number
     with history.read() as connection:
         last = connection.execute(
             select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION).order_by(EVENT.c.seq.desc()).limit(1)

@@ -15,7 +15,7 @@ from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Stage
 from tests.kit.mail_processes import MailProcesses
 from tests.kit.smtp import ScriptedRelay
-from workflow.journal import chain as installation
+from workflow.journal import chain
 
 pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 
@@ -55,7 +55,7 @@ def test_write__a_death_and_a_beginning_beside_an_operator(post: MailProcesses) 
             connection.execute(select(MAILS.c.id).where(MAILS.c.id == doubted.mail.id).with_for_update())
             work = thread.submit(desk.write, [Finish(dying, REFUSED), Begin(doubted)])
             until_it_waits(post, work)
-            installation.lock(connection)
+            chain.lock(connection)
         assert work.result(20) == [Stage.DEAD, True]
     assert post.deaths() == [dying.mail.id]
     assert post.flaws() == []

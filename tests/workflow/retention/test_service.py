@@ -25,7 +25,7 @@ from tests.kit.portal import STAFF, Portal, open_portal
 from tests.workflow.retention import scene
 from workflow.database.journal_tables import DAILY_FIGURE, EVENT, HANDOVER_DELAY
 from workflow.database.tables import REQUEST
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.requests.filters import search
 from workflow.retention.erasure import ERASED_NAME, Counts
 from workflow.schedule.digest import late_digest
@@ -89,14 +89,14 @@ def test_preview__is_what_is_done_and_writes_nothing(portal: Portal) -> None:
     scene.end(portal, waiting, removed=False)
     scene.send_mails(portal)
     portal.clock.advance(days=341)
-    portal.app.lists.erase_unneeded_rows(installation.schedule_actor(portal.app.database))
-    portal.app.retention.erase_due(installation.schedule_actor(portal.app.database))
+    portal.app.lists.erase_unneeded_rows(chain.schedule_actor(portal.app.database))
+    portal.app.retention.erase_due(chain.schedule_actor(portal.app.database))
     day = portal.app.policy.calendar.today(portal.clock.now()) + timedelta(days=30)
     before = rows(portal.app.database)
     preview = portal.app.retention.preview(day)
     assert rows(portal.app.database) == before
     portal.clock.advance(days=30)
-    schedule = installation.schedule_actor(portal.app.database)
+    schedule = chain.schedule_actor(portal.app.database)
     assert portal.app.retention.erase_due(schedule) == preview.counts
     assert (preview.counts.requests, preview.awaited) == (1, 1)
     assert portal.app.retention.erase_due(schedule) == Counts()
@@ -118,7 +118,7 @@ def test_erased__nothing_more_is_done_of_it_and_a_removal_that_is_awaited_stays(
     awaited = scene.live(portal)
     scene.end(portal, awaited, removed=False)
     portal.clock.advance(days=400)
-    portal.app.retention.erase_due(installation.schedule_actor(portal.app.database))
+    portal.app.retention.erase_due(chain.schedule_actor(portal.app.database))
     with portal.app.database.read() as connection:
         names = {row.reference: row.nom for row in connection.execute(select(REQUEST.c.reference, REQUEST.c.nom))}
     assert names == {erased: ERASED_NAME, awaited: scene.NOM}
@@ -144,7 +144,7 @@ def test_killed_anywhere__goes_on_where_it_was(portal: Portal, point: str) -> No
     scene.end(portal, scene.live(portal))
     scene.send_mails(portal)
     portal.clock.advance(days=400)
-    schedule, kills = installation.schedule_actor(portal.app.database), 0
+    schedule, kills = chain.schedule_actor(portal.app.database), 0
     portal.app.lists.erase_unneeded_rows(schedule)  # a work of its own (R93)
     expected = portal.app.retention.preview().counts
 
@@ -174,7 +174,7 @@ def test_two_machines_at_once__erase_and_tell_everything_once(portal: Portal) ->
         scene.end(portal, scene.live(portal))
     scene.send_mails(portal)
     portal.clock.advance(days=400)
-    schedule = installation.schedule_actor(portal.app.database)
+    schedule = chain.schedule_actor(portal.app.database)
     portal.app.lists.erase_unneeded_rows(schedule)
     expected = portal.app.retention.preview().counts
     with ThreadPoolExecutor(2) as machines:
@@ -203,7 +203,7 @@ def test_mail__erased_is_not_sent_again_and_asks_for_nothing(portal: Portal) -> 
     with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage=Stage.DEAD.value, fault=Fault.RECIPIENT_REFUSED.value))
     portal.clock.advance(days=100)
-    portal.app.retention.erase_due(installation.schedule_actor(portal.app.database))
+    portal.app.retention.erase_due(chain.schedule_actor(portal.app.database))
     with pytest.raises(MailErased, match="ne se renvoie plus"):
         portal.app.mail_journal.retry(1, portal.actor(STAFF))
     with portal.app.database.read() as connection:

@@ -20,7 +20,7 @@ from tests.kit.system import System
 from tests.workflow.schedule.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
 from workflow.database.schedule_tables import NODE, RECORD
 from workflow.database.tables import ESTABLISHMENT
-from workflow.journal import chain as installation
+from workflow.journal import chain
 
 DIGEST = "late_digest"
 BORN = date(2026, 9, 7)
@@ -127,10 +127,10 @@ def test_digest__many_mailboxes_refused_a_link_since_the_working_day_before(
 ) -> None:
     friday = at(day(9, 25), 18)
     with system.database.write() as connection:
-        actor = installation.schedule_actor_in(connection)
+        actor = chain.schedule_actor_in(connection)
         for limit, count in (("link-strangers", subjects), ("link-client", 50)):
             data: dict[str, Scalar] = {"limit": limit, "most": 20, "subjects": count, "refused": 99}
-            installation.record(connection, system.engine.hasher, "door_refused", actor, friday, data)
+            chain.record(connection, system.engine.hasher, "door_refused", actor, friday, data)
     run(system, day(9, 28))
     assert [facts(mail).refused_sign_ins for mail in system.mails(DIGEST)] == [subjects] * digests
     run(system, day(9, 29))
@@ -215,12 +215,12 @@ def test_digest__tells_once_of_a_wave_of_refusals_or_exports(
 ) -> None:
     friday = at(day(9, 25), 18)
     with system.database.write() as connection:
-        actor = installation.schedule_actor_in(connection)
+        actor = chain.schedule_actor_in(connection)
         for limit, count in refused.items():
             data: dict[str, Scalar] = {"limit": limit, "most": 0, "subjects": 1, "refused": count}
-            installation.record(connection, system.engine.hasher, "door_refused", actor, friday, data)
+            chain.record(connection, system.engine.hasher, "door_refused", actor, friday, data)
         for _ in range(exports):
-            installation.record(connection, system.engine.hasher, "exported", actor, friday, {"list": "requests"})
+            chain.record(connection, system.engine.hasher, "exported", actor, friday, {"list": "requests"})
     run(system, day(9, 28))
     assert [facts(mail).waves for mail in system.mails(DIGEST)] == ([waves] if waves else [])
     run(system, day(9, 29))

@@ -16,7 +16,7 @@ from states.vocabulary import CallStage, Channel, Role
 from workflow.auth.actors import require_operator
 from workflow.engine.engine import Engine
 from workflow.http_post import NoAnswer
-from workflow.journal import chain as installation
+from workflow.journal import chain
 from workflow.journal.chain import actor_number
 from workflow.removals.connector.client import (
     PING,
@@ -180,7 +180,7 @@ def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) 
         asked_references = again(connection, references, now)
         if asked_references:
             data: dict[str, Scalar] = {"calls": len(asked_references), "references": " ".join(asked_references)}
-            installation.record(connection, engine.hasher, "removals_asked_again", actor, now, data)
+            chain.record(connection, engine.hasher, "removals_asked_again", actor, now, data)
         return asked_references
 
     return engine.in_transaction(work)

@@ -12,7 +12,7 @@ from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
 from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import REQUEST
-from workflow.journal import chain as installation
+from workflow.journal import chain
 
 PLACE = "/rectorat/fin-d-annee"
 YEAR = "2026-2027"
@@ -159,7 +159,7 @@ def test_running__shows_how_far_it_is_and_refreshes_only_meanwhile(portal: Porta
     assert "Révocations en cours : 3 sur 5." in page.text
     assert page.headers["refresh"] == f"5; url={PLACE}"
     assert "refresh" not in client.get(f"{PLACE}?arret=oui").headers
-    portal.app.year_ends.run(end, installation.schedule_actor(portal.app.database))
+    portal.app.year_ends.run(end, chain.schedule_actor(portal.app.database))
     assert "refresh" not in client.get(PLACE).headers
 
 
