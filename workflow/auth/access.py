@@ -1,6 +1,6 @@
 """The access that is open, and its end: sessions listed and ended (R107), all access of who has lost it (R73, R76)."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -102,7 +102,10 @@ class OpenSessions:
             query = query.where(SESSIONS.c.number < after)
         words = fold(filters.words).split()
         with self._database.read() as connection:
-            rows = (row for row in connection.execute(query) if _has_words(row, words))
+            rows = (
+                row for row in connection.execute(query)
+                if all(word in fold(f"{row.subject} {row.name}") for word in words)
+            )  # fmt: skip
             return tuple(self._session(row, "") for row in islice(rows, limit))
 
     def end_own(self, session_user: SessionUser, number: int, by: Actor) -> None:
@@ -225,12 +228,6 @@ def _of_whom(of: str) -> tuple[ColumnElement[bool], ...]:
         return (_is_of_establishment(uai),)
     is_no_mailbox = SESSIONS.c.role.not_in((Role.CHEF, Role.DEPUTY))
     return (is_no_mailbox & (func.lower(SESSIONS.c.subject) == fold_mail(of)),)
-
-
-def _has_words(row: Row[Any], words: Sequence[str]) -> bool:
-    """True when every folded word is a part of the address, of an UAI or of the name."""
-    text = fold(f"{row.subject} {row.name}")
-    return all(word in text for word in words)
 
 
 def _keys_of_removed(

@@ -1,4 +1,7 @@
-"""Resolve a claimed role (settings, directory) to an Actor, or refuse (R2 to R5)."""
+"""Resolve a claimed role (settings, directory) to an Actor, or refuse (R2 to R5).
+
+The chef of an establishment is the last one known, or a new one (R37); who can act in its stead is counted (R6).
+"""
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -27,8 +30,6 @@ _KNOWN_UAIS: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(b
 
 _RUPN: Final = "le RUPN"
 """Every RUPN is called so: whose request it is tells who."""
-
-# The chef of an establishment, the last one known or a new one (R37), and who can act in its stead (R6).
 
 _OF_REQUESTS: Final = (
     select(REQUEST.c.chef_name)

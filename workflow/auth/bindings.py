@@ -129,18 +129,14 @@ def _end(
         if not connection.execute(delete(BINDING).where(BINDING.c.number == row.number)).rowcount:
             continue
         ended += 1
-        _end_sessions(connection, row.identity, row.uai, now)
+        alive = (SESSIONS.c.identity == row.identity, SESSIONS.c.ended_at.is_(None))
+        sessions = connection.execute(select(SESSIONS.c.digest, SESSIONS.c.subject).where(*alive)).all()
+        theirs = [session for session, subject in sessions if row.uai in subject.split(",")]
+        connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(theirs)).values(ended_at=now))
         chain.record(
             connection, hasher, BINDING_ENDED, by, now, {"uai": row.uai, "binding": row.number, "reason": why.value}
         )
     return ended
-
-
-def _end_sessions(connection: Connection, identity: str, uai: str, now: datetime) -> None:
-    alive = (SESSIONS.c.identity == identity, SESSIONS.c.ended_at.is_(None))
-    rows = connection.execute(select(SESSIONS.c.digest, SESSIONS.c.subject).where(*alive))
-    theirs = [session for session, subject in rows if uai in subject.split(",")]
-    connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(theirs)).values(ended_at=now))
 
 
 class Bindings:
@@ -164,26 +160,19 @@ class Bindings:
             rows = connection.execute(
                 select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(list(uais))).order_by(ESTABLISHMENT.c.uai)
             ).all()
-            bound = [row for row in rows if self._bind_one(connection, identity, row.uai, by, now)]
             by_mailbox: dict[str, list[Row[Any]]] = {}
-            for row in bound:
-                by_mailbox.setdefault(fold_mail(mailbox_of(row) or ""), []).append(row)
+            for row in rows:
+                added = {
+                    "identity": identity.digest, "uai": row.uai, "provider": identity.provider, "name": identity.name,
+                    "role": "", "bound_at": now,
+                }  # fmt: skip
+                statement = insert_new(connection, BINDING).values(added).returning(BINDING.c.number)
+                number = connection.execute(statement).scalar_one_or_none()
+                if number is not None:
+                    chain.record(connection, self._hasher, BOUND, by, now, {"uai": row.uai, "binding": number})
+                    by_mailbox.setdefault(fold_mail(mailbox_of(row) or ""), []).append(row)
             drafts = [self._draft(identity, mailbox, rows, now) for mailbox, rows in by_mailbox.items() if mailbox]
             self._tell(connection, drafts, now)
-
-    def _bind_one(
-        self, connection: Connection, identity: IdentityToBind, uai: str, by: Actor, now: datetime
-    ) -> bool:  # fmt: skip
-        row = {
-            "identity": identity.digest, "uai": uai, "provider": identity.provider, "name": identity.name, "role": "",
-            "bound_at": now,
-        }  # fmt: skip
-        added = insert_new(connection, BINDING).values(row).returning(BINDING.c.number)
-        number = connection.execute(added).scalar_one_or_none()
-        if number is None:
-            return False
-        chain.record(connection, self._hasher, BOUND, by, now, {"uai": uai, "binding": number})
-        return True
 
     def _draft(self, identity: IdentityToBind, mailbox: str, rows: Sequence[Row[Any]], now: datetime) -> Draft:
         first, *others = (Place(uai=row.uai, nom=row.nom, commune=row.commune) for row in rows)

@@ -75,7 +75,12 @@ class KeptForms:
             kept = json.loads(_cipher(secret).decrypt(content.encode())) if content else None
         except InvalidToken:
             return None
-        if kept is None or not _is_same_person(kept["user"], _person(user)):
+        if kept is None:
+            return None
+        former, present = kept["user"], _person(user)
+        # Establishments may have been added to the former session (R73): one in common is enough.
+        in_common = set(former["subject"].split(",")) & set(present["subject"].split(","))
+        if not in_common or (former["side"], former["name"]) != (present["side"], present["name"]):
             return None
         return KeptForm(target=kept["target"], fields=[(name, text) for name, text in kept["fields"]])
 
@@ -92,9 +97,3 @@ def _cipher(secret: str) -> Fernet:
 def _person(user: SessionUser) -> dict[str, str]:
     """The mailbox or the address, and the folded name that a mailbox's person gave."""
     return {"subject": user.subject, "name": person_key(user.name, ""), "side": "uai" if user.uais else "address"}
-
-
-def _is_same_person(kept: dict[str, str], now: dict[str, str]) -> bool:
-    """Establishments may have been added to the former session (R73): one in common is enough."""
-    in_common = set(kept["subject"].split(",")) & set(now["subject"].split(","))
-    return bool(in_common) and (kept["side"], kept["name"]) == (now["side"], now["name"])

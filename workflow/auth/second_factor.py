@@ -398,7 +398,7 @@ def _delete(connection: Connection, addresses: Sequence[str]) -> None:
 
 
 def _sealed_for(folded: str) -> str:
-    """What the key of this person is sealed for: no request's reference begins so."""
+    """The name under which the key of this person is sealed: no request's reference begins so."""
     return f"{_SEALED_FOR}{folded}"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Update, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from notifications import encryption
 from notifications.mailer import Mailer
@@ -191,7 +191,9 @@ class Links:
         with self._database.write() as connection:
             if not self._limiter.hit(connection, LINKS_OF_CLIENT, network, now):
                 return
-            connection.execute(_ask_without_mailbox(subject, now))
+            # An establishment without a mailbox: its chef waits for a mail that cannot come, the digest says so (R80).
+            lacks_mailbox = (ESTABLISHMENT.c.uai == subject, ESTABLISHMENT.c.is_open, _MAILBOX_IN_FORCE.is_(None))
+            connection.execute(update(ESTABLISHMENT).where(*lacks_mailbox).values(link_asked_at=now))
             mailbox = target.counted if target else subject
             limits = self._limits(connection, mailbox, network, now)
             attempt = connection.begin_nested()
@@ -441,15 +443,6 @@ def _establishment_target(connection: Connection, typed: str) -> SignInTarget | 
     if row is None or not mailbox:
         return None
     return SignInTarget(role=Role.CHEF, subject=uai, mailbox=mailbox, places=tuple(map(_place, (row, *others))))
-
-
-def _ask_without_mailbox(subject: str, now: datetime) -> Update:
-    """The statement that notes a request for a link of an establishment that has no mailbox; it changes no other row.
-
-    The operators are told of it in their digest (R80): the chef waits for a mail that cannot come.
-    """
-    lacks_mailbox = (ESTABLISHMENT.c.uai == subject, ESTABLISHMENT.c.is_open, _MAILBOX_IN_FORCE.is_(None))
-    return update(ESTABLISHMENT).where(*lacks_mailbox).values(link_asked_at=now)
 
 
 def _rectorat_target(people: People, typed: str) -> SignInTarget | None:

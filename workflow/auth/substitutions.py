@@ -112,12 +112,21 @@ class Substitutions:
             raise NotAllowed(
                 "Un opérateur ou un chef d'établissement se fait suppléer, dans son propre rôle seulement."
             )
-        now, reasons = self._clock.now(), self._day_reasons(first_day, last_day)
+        now, reasons = self._clock.now(), list[Reason]()
+        if first_day < self._today():
+            reasons.append(bad_field("du", "Le premier jour", "est passé", "R114"))
+        elif last_day < first_day:
+            reasons.append(bad_field("au", "Le dernier jour", "précède le premier", "R114"))
+        elif last_day - first_day > LONGEST:
+            reasons.append(bad_field("au", "Le dernier jour", "est à plus de six mois du premier", "R114"))
         with self._database.write() as connection:
-            if by.role is Role.OPERATOR:
-                values = self._of_operator(user, to, reasons)
-            else:
+            if by.role is Role.CHEF:
                 values = self._of_chef(connection, user, uai, to, name, reasons)
+            else:
+                values = {"giver": fold_mail(user.subject), "giver_name": ""}
+                values |= {"substitute": fold_mail(to), "substitute_name": ""}
+                if not (self.allows_readers and self._people.has(Role.READER, to)):
+                    reasons.append(bad_field("suppleant", "Le suppléant", "n'est pas un lecteur des réglages", "R114"))
             if reasons:
                 raise SubstitutionRefused(reasons)
             row = values | {"role": by.role.value, "first_day": first_day, "last_day": last_day, "given_at": now}
@@ -138,9 +147,8 @@ class Substitutions:
         else:
             address = fold_mail(user.subject)
             theirs = or_(SUBSTITUTION.c.giver == address, SUBSTITUTION.c.substitute == address)
-        return tuple(
-            one for one in self._list(theirs) if one.is_given_by(user) or one.is_received_by(user)
-        )  # fmt: skip
+        listed = self._list(theirs)
+        return tuple(each for each in listed if each.is_given_by(user) or each.is_received_by(user))
 
     def all(self, by: Actor) -> tuple[Substitution, ...]:
         """Return everybody's that have not ended. Raises NotAllowed for who is no operator."""
@@ -154,9 +162,10 @@ class Substitutions:
             row = connection.execute(select(SUBSTITUTION).where(SUBSTITUTION.c.number == number, _STILL)).one_or_none()
             if row is None:
                 return None
-            one = _substitution(row)
-            holds = one.is_received_by(user) and self._holds(connection, one, self._today())
-        return one if holds else None
+            substitution = _substitution(row)
+            is_running = substitution.first_day <= self._today() <= substitution.last_day
+            holds = is_running and substitution.is_received_by(user) and self._have_roles(connection, substitution)
+        return substitution if holds else None
 
     def actor(self, user: SessionUser, substitution: Substitution, channel: Channel) -> Actor:
         """Return who acts: in their own name, in the stead of another, and counted as both (R6).
@@ -192,17 +201,17 @@ class Substitutions:
             row = connection.execute(query).one_or_none()
             if row is None:
                 return False
-            one = _substitution(row)
-            if user and one.is_given_by(user):
+            substitution = _substitution(row)
+            if user and substitution.is_given_by(user):
                 why = SubstitutionEnd.GIVER
-            elif user and one.is_received_by(user):
+            elif user and substitution.is_received_by(user):
                 why = SubstitutionEnd.SUBSTITUTE
             elif by.role is Role.OPERATOR and not by.in_stead_of:
                 why = SubstitutionEnd.OPERATOR
             else:
                 return False
             _end(connection, self._hasher, [number], why, by, now)
-            self._tell(connection, one, now, why.label)
+            self._tell(connection, substitution, now, why.label)
         return True
 
     def expire(self) -> int:
@@ -213,30 +222,35 @@ class Substitutions:
             rows = connection.execute(select(SUBSTITUTION).where(_STILL)).all()
             over = [row.number for row in rows if row.last_day < today]
             others = [_substitution(row) for row in rows if row.number not in over]
-            lost = [one for one in others if not self._have_roles(connection, one)]
+            lost = [substitution for substitution in others if not self._have_roles(connection, substitution)]
             if over or lost:
                 by = chain.schedule_actor_in(connection)
                 _end(connection, self._hasher, over, SubstitutionEnd.EXPIRED, by, now)
-                _end(connection, self._hasher, [one.number for one in lost], SubstitutionEnd.ROLE_LOST, by, now)
-            for one in lost:
-                self._tell(connection, one, now, SubstitutionEnd.ROLE_LOST.label)
+                numbers = [substitution.number for substitution in lost]
+                _end(connection, self._hasher, numbers, SubstitutionEnd.ROLE_LOST, by, now)
+            for substitution in lost:
+                self._tell(connection, substitution, now, SubstitutionEnd.ROLE_LOST.label)
         return len(over) + len(lost)
 
-    def _tell(self, connection: Connection, one: Substitution, now: datetime, ended: str = "") -> None:
+    def _tell(self, connection: Connection, substitution: Substitution, now: datetime, ended: str = "") -> None:
         """Write to both persons and to the operators that it is given, or was ``ended`` before its last day.
 
         Nobody writes to who is in the settings no more.
         """
         told: dict[str, Any] = {
-            "role": one.role, "giver": one.of, "substitute": one.by, "first_day": one.first_day,
-            "last_day": one.last_day, "ended": ended,
+            "role": substitution.role, "giver": substitution.of, "substitute": substitution.by,
+            "first_day": substitution.first_day, "last_day": substitution.last_day, "ended": ended,
         }  # fmt: skip
         addresses = [self._mailer.settings.operators_mailbox]
         drafts = []
-        if one.role is Role.OPERATOR:
-            addresses += [address for address in (one.substitute, one.giver) if self._people.find_member(address)]
+        if substitution.role is Role.OPERATOR:
+            addresses += [
+                address
+                for address in (substitution.substitute, substitution.giver)
+                if self._people.find_member(address)
+            ]
         else:
-            theirs = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_([one.giver, one.substitute]))
+            theirs = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_([substitution.giver, substitution.substitute]))
             for row in connection.execute(theirs):
                 place = Place(uai=row.uai, nom=row.nom, commune=row.commune)
                 if mailbox := mailbox_of(row):
@@ -262,32 +276,18 @@ class Substitutions:
         with self._database.read() as connection:
             return tuple(map(_substitution, connection.execute(query)))
 
-    def _holds(self, connection: Connection, one: Substitution, today: date) -> bool:
-        return one.first_day <= today <= one.last_day and self._have_roles(connection, one)
-
-    def _have_roles(self, connection: Connection, one: Substitution) -> bool:
+    def _have_roles(self, connection: Connection, substitution: Substitution) -> bool:
         """True while settings and directory know both persons in the roles that they had."""
-        if one.role is Role.OPERATOR:
-            is_reader = self.allows_readers and self._people.has(Role.READER, one.substitute)
-            return is_reader and self._people.has(Role.OPERATOR, one.giver)
+        if substitution.role is Role.OPERATOR:
+            is_reader = self.allows_readers and self._people.has(Role.READER, substitution.substitute)
+            return is_reader and self._people.has(Role.OPERATOR, substitution.giver)
         return all(
             (known := known_chef_name(connection, uai)) and chef_key(known) == chef_key(name)
-            for uai, name in ((one.giver, one.giver_name), (one.substitute, one.substitute_name))
+            for uai, name in (
+                (substitution.giver, substitution.giver_name),
+                (substitution.substitute, substitution.substitute_name),
+            )
         )
-
-    def _day_reasons(self, first_day: date, last_day: date) -> list[Reason]:
-        if first_day < self._today():
-            return [bad_field("du", "Le premier jour", "est passé", "R114")]
-        if last_day < first_day:
-            return [bad_field("au", "Le dernier jour", "précède le premier", "R114")]
-        if last_day - first_day > LONGEST:
-            return [bad_field("au", "Le dernier jour", "est à plus de six mois du premier", "R114")]
-        return []
-
-    def _of_operator(self, user: SessionUser, to: str, reasons: list[Reason]) -> dict[str, Any]:
-        if not (self.allows_readers and self._people.has(Role.READER, to)):
-            reasons.append(bad_field("suppleant", "Le suppléant", "n'est pas un lecteur des réglages", "R114"))
-        return {"giver": fold_mail(user.subject), "giver_name": "", "substitute": fold_mail(to), "substitute_name": ""}
 
     def _of_chef(
         self, connection: Connection, user: SessionUser, uai: str, to: str, name: str, reasons: list[Reason]
