@@ -1,4 +1,7 @@
-"""The open sessions of who is signed in, each ended by a button of the account's page (R107)."""
+"""Pages of one's own account: the open sessions, each ended by a button (R107); the substitutions (R114).
+
+A substitution is given, ended, and chosen by whoever acts in another's stead.
+"""
 
 from typing import Final
 
@@ -19,8 +22,11 @@ from workflow.auth.substitutions import LONGEST, SubstitutionRefused
 
 router = APIRouter(prefix="/compte/connexions", include_in_schema=False)
 
-
 NO_OTHER: Final = "il n'y avait pas d'autre connexion ouverte"
+
+PLACE: Final = "/compte/suppleances"
+
+substitutions_router = APIRouter(prefix=PLACE, include_in_schema=False)
 
 
 @router.post("/autres/fin")
@@ -39,15 +45,6 @@ def end_session(context: Context, visitor: AnyVisitor, number: int, _: Posted) -
     except SessionUnknown:
         return RedirectResponse("/compte", status_code=303)
     return context.success_messages.redirect(visitor, "/compte", "cette connexion a pris fin")
-
-
-# /compte/suppleances: who stands in for whom, given, ended, and the choice to act in another's stead (R114).
-
-
-PLACE: Final = "/compte/suppleances"
-
-
-substitutions_router = APIRouter(prefix=PLACE, include_in_schema=False)
 
 
 @substitutions_router.get("")

@@ -1,4 +1,4 @@
-"""What a page is given: the application, the visitor and the role that a route requires, the posted form.
+"""The dependencies of a page: the application, the visitor and the role that a route requires, the posted form.
 
 A test tries every address in every role.
 """
@@ -36,6 +36,14 @@ from workflow.journal.security_log import ExportedList
 from workflow.settings.infrastructure import PortalSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
+
+A_YEAR: Final = 365 * 24 * 3600
+"""Seconds."""
+
+_OF_ROLES: Final = ("/etablissement", "/rectorat", "/reprendre-la-saisie")
+"""The pages on which one acts in a role; those of one's own account are always one's own."""
+
+_LONGEST_NUMBER: Final = 9
 
 
 class Demo(Protocol):
@@ -86,7 +94,7 @@ class WebContext:
         return self.app.settings.portal
 
     def export_of(self, visitor: Visitor, what: ExportedList) -> ListExport:
-        """What this visitor takes away (R108)."""
+        """The list that this visitor takes away (R108)."""
         app = self.app
         return ListExport(database=app.database, journal=app.export_journal, actor=visitor.actor, what=what)
 
@@ -102,7 +110,7 @@ class WebContext:
 
     @property
     def success_messages(self) -> SuccessMessages:
-        """What was just done, said once on the page that follows."""
+        """The messages of what was just done, each said once on the page that follows."""
         return SuccessMessages(self.app.hasher, self.is_https)
 
     @property
@@ -122,7 +130,7 @@ class WebContext:
 
     @property
     def uai_parameter(self) -> str:
-        """What puts an establishment of the session in view by an address: the links of the mails about one."""
+        """The parameter that puts an establishment of the session in view: the links of the mails about one have it."""
         return "uai"
 
     def keep_in_view(self, response: Response, uai: str) -> None:
@@ -174,10 +182,6 @@ class WebContext:
     def kept_cookie(self) -> str:
         """The cookie that opens what was typed after the end of a session."""
         return "__Host-oda-kept" if self.is_https else "oda-kept"
-
-
-A_YEAR: Final = 365 * 24 * 3600
-"""Seconds."""
 
 
 class SignInNeeded(Exception):
@@ -262,7 +266,7 @@ def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Vis
 
 
 def _substitute(request: Request, context: WebContext, session_user: SessionUser, secret: str) -> Visitor | None:
-    """Who acts in another's stead on this page, as they chose; None on one's own pages, and once it has ended (R114).
+    """The visitor who acts in another's stead, as they chose; None on one's own pages, and once it has ended (R114).
 
     It is asked anew at each page: what was ended a moment ago opens nothing more.
     """
@@ -280,12 +284,6 @@ def _substitute(request: Request, context: WebContext, session_user: SessionUser
     acting = replace(session_user, subject=one.giver) if actor.is_establishment else session_user
     uai = one.giver if actor.is_establishment else ""
     return Visitor(actor=actor, session_user=acting, secret=secret, uai=uai, in_stead_of=one.of)
-
-
-_OF_ROLES: Final = ("/etablissement", "/rectorat", "/reprendre-la-saisie")
-"""The pages on which one acts in a role; those of one's own account are always one's own."""
-
-_LONGEST_NUMBER: Final = 9
 
 
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]
@@ -337,12 +335,9 @@ def rupn(visitor: AnyVisitor) -> Visitor:
 
 Chef = Annotated[Visitor, Depends(chef)]
 
-
 Rectorat = Annotated[Visitor, Depends(rectorat)]
 
-
 Operator = Annotated[Visitor, Depends(operator)]
-
 
 Rupn = Annotated[Visitor, Depends(rupn)]
 

@@ -81,7 +81,7 @@ class Download(Response):
 
 @dataclass(frozen=True, kw_only=True)
 class ListExport:
-    """Which list somebody takes away, for the journal (R108)."""
+    """A list that somebody takes away, for the journal (R108)."""
 
     database: Database
     journal: ExportJournal
@@ -144,7 +144,7 @@ async def download_list(
 
 
 async def made_in_turn(make: Callable[[], Response]) -> Response:
-    """What ``make`` returns, in a thread, once fewer than ``MADE_AT_ONCE`` others are being made."""
+    """Make it in a thread, once fewer than ``MADE_AT_ONCE`` others are being made."""
     limiter = _limiter.get(None)
     if limiter is None:
         _limiter.set(limiter := CapacityLimiter(MADE_AT_ONCE))

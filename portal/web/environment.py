@@ -28,6 +28,24 @@ from workflow.settings.model import Settings
 
 OURS: Final = Path(__file__).parent / "static"
 
+STEPS = {
+    State.DECLARED: "Délégation",
+    State.DELEGATED: "Charte",
+    State.CHARTER_SIGNED: "Envoi de la demande",
+    State.REQUESTED: "Vérification par le rectorat",
+    State.CODE_ISSUED: "Mise en service de la clé",
+}
+"""The step of each state in the design system's stepper; the declaration comes before them."""
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+CHEF_HOME: Final = "/etablissement"
+
+_ADDRESS_OR_NUMBER = re.compile(
+    r"(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<number>(?<!\d)(?:\+33|0)(?:[ .\u00a0]?\d){9}(?!\d))"
+)
+"""An electronic address; a French number of ten digits, however they are grouped."""
+
 
 @lru_cache(maxsize=1)
 def dsfr_folder() -> Path:
@@ -54,16 +72,6 @@ def our_version() -> str:
     for file in sorted(OURS.iterdir()):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
-
-
-STEPS = {
-    State.DECLARED: "Délégation",
-    State.DELEGATED: "Charte",
-    State.CHARTER_SIGNED: "Envoi de la demande",
-    State.REQUESTED: "Vérification par le rectorat",
-    State.CODE_ISSUED: "Mise en service de la clé",
-}
-"""The step of each state in the design system's stepper; the declaration comes before them."""
 
 
 def environment_of(
@@ -102,11 +110,8 @@ def environment_of(
     return environment
 
 
-_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
-
-
 def sentence_of(reason: Reason, home: str) -> Markup:
-    """What a reason says to who has ``home``: with its rule for the rectorat alone, the requests named being links."""
+    """Word a reason for whoever has ``home``: with its rule for the rectorat alone, the requests named being links."""
     rule = f" ({reason.rule})" if reason.rule and home != CHEF_HOME else ""
     text = escape(f"{reason.message}{rule}. {reason.remedy}")
     if not home:
@@ -114,18 +119,9 @@ def sentence_of(reason: Reason, home: str) -> Markup:
     return Markup(_REFERENCE.sub(rf'<a href="{home}/demandes/\g<0>">\g<0></a>', str(text)))  # noqa: S704 - escaped above
 
 
-CHEF_HOME: Final = "/etablissement"
-
-
 def try_pieces(settings: Settings, contents: Contents) -> list[TemplateProblem]:
     """The errors of texts that were read: what the child process does."""
     return piece_problems(settings, contents, environment_of(settings, contents.texts))
-
-
-_ADDRESS_OR_NUMBER = re.compile(
-    r"(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<number>(?<!\d)(?:\+33|0)(?:[ .\u00a0]?\d){9}(?!\d))"
-)
-"""An electronic address; a French number of ten digits, however they are grouped."""
 
 
 def contact_links(text: str) -> Markup:

@@ -70,7 +70,7 @@ class PreviewList:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportPreview:
-    """What an import would do.
+    """The effect that an import would have.
 
     ``summary``: French sentences, the first of them said large. ``confirmations``: boxes to tick before the button
     works, each for something that a person must judge. ``changes_something`` False: there is no button.
@@ -118,7 +118,7 @@ class FileImport(ABC):
     """It may move many mailboxes: who imports proves anew who they are (R105)."""
 
     def fields(self, context: WebContext) -> Sequence[Field]:  # noqa: ARG002 - of those who have some
-        """What is typed beside the file."""
+        """The fields typed beside the file."""
         return ()
 
     def prepared(self, table: Table) -> Table:
@@ -259,7 +259,7 @@ def _columns(page: FileImport, context: WebContext, table: Table, choice: Choice
 
 
 def _ready(page: FileImport, context: WebContext, staged: StagedFile, *, is_complete: bool) -> ReadyImport | None:
-    """What can be imported; None while a column is still to be chosen. Raises UnusableFile."""
+    """The file with its columns; None while a column is still to be chosen. Raises UnusableFile."""
     columns = _columns(page, context, staged.table, staged.choice)
     if not columns.is_complete:
         return None
@@ -313,7 +313,7 @@ def _render_preview(
     page: FileImport, request: Request, context: WebContext, visitor: Visitor, secret: str, staged: StagedFile, *,
     form: Form | None = None, problem: str = "", reasons: Sequence[Reason] = (),
 ) -> Response:  # fmt: skip
-    """What was understood; or the columns to choose, while one is missing or named twice."""
+    """The page of what was understood; or the columns to choose, while one is missing or named twice."""
     preview: ImportPreview | None = None
     try:
         columns = _columns(page, context, staged.table, staged.choice)

@@ -28,6 +28,16 @@ REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 
 L = TypeVar("L", bound=Labelled)
 
+_SIX_DIGITS: Final = re.compile("[0-9]{6}")
+
+GIVEN_BACK: Final = "rendu"
+"""The field of a form that is given back to who had typed it: it is shown, with what it holds, and does nothing."""
+
+FILE_NAME: Final = "nom-du-fichier"
+"""The field of a form given back that holds the name of the file that had been chosen: its person chooses it again."""
+
+NO_SUCH_PAGE = "Cette suite de liste n'existe pas : repartir de la première page."
+
 
 class Shape(Enum):
     """The look of a field, and the type of its value."""
@@ -45,8 +55,6 @@ class Shape(Enum):
 
 _NEVER_SHOWN: Final = (Shape.CODE, Shape.DIGITS)
 """Secrets, however they are typed: they are not shown again."""
-
-_SIX_DIGITS: Final = re.compile("[0-9]{6}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +110,10 @@ class Field:
             raise ValueError(f"{error}.") from None
 
     def problem_of(self, value: Any) -> str:
-        """What the rules will say of this value by itself; empty for nothing. They are not asked while another field
-        is wrong, and all that is wrong is said at once (R7)."""
+        """The refusal that the rules will have for this value by itself; empty for none.
+
+        They are not asked while another field is wrong, and all that is wrong is said at once (R7).
+        """
         match self.shape:
             case Shape.DAY if value and ((self.first and value < self.first) or (self.last and value > self.last)):
                 return date_out_of_bounds(self.name, self.label, "", self.first, self.last).remedy
@@ -226,14 +236,6 @@ def blank(fields: Sequence[Field]) -> Form:
     return Form(tuple(FieldState(field, field.value) for field in fields))
 
 
-GIVEN_BACK: Final = "rendu"
-"""The field of a form that is given back to who had typed it: it is shown, with what it holds, and does nothing."""
-
-
-FILE_NAME: Final = "nom-du-fichier"
-"""The field of a form given back that holds the name of the file that had been chosen: its person chooses it again."""
-
-
 def filled(fields: Sequence[Field], data: FormData) -> Form:
     """A form as it was sent."""
     states, values = [], {}
@@ -263,11 +265,8 @@ def address(path: str, **filters: str | list[str] | None) -> str:
     return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
 
 
-NO_SUCH_PAGE = "Cette suite de liste n'existe pas : repartir de la première page."
-
-
 def list_problem(error: ValueError, cursor: str) -> str:
-    """What is wrong with the address of a list: its cursor when it has one, else one of its filters."""
+    """Say what is wrong with the address of a list: its cursor when it has one, else one of its filters."""
     return NO_SUCH_PAGE if cursor else str(error)
 
 

@@ -1,8 +1,11 @@
-"""Signing in by an identity provider, and out of it: its button, the way there, the return (R101).
+"""Signing in by an identity that others vouch for: the académie's gate, a provider (R101, R102, R103).
 
-The return is a GET that begins a session, for a provider can send a browser back by nothing else. It does so once, and
-only in the browser that pressed the button: the state that it carries is that of a sealed cookie of this browser, and
-is used up; the nonce of the signed token is that of the same cookie.
+The gate's headers never sign in by themselves: a page shows the person whom they name, and its button signs in. An
+identity that names no establishment is bound to one by the link of its mailbox.
+
+The return from a provider is a GET that begins a session, for a provider can send a browser back by nothing else. It
+does so once, and only in the browser that pressed the button: the state that it carries is that of a sealed cookie of
+this browser, and is used up; the nonce of the signed token is that of the same cookie.
 """
 
 from dataclasses import replace
@@ -48,12 +51,6 @@ from workflow.identity.signed_tokens import ProviderFailure, ProviderProblem
 
 router = APIRouter(include_in_schema=False)
 
-
-# Signing in as whom the académie's gate names, and binding an identity to its establishment (R102, R103).
-#
-# The gate's headers never sign in by themselves: a page shows whom they name, and its button signs in.
-
-
 _REFUSALS: Final = {
     IdentityRefusal.UNREADABLE: "Ce qui est dit de vos établissements n'a pas pu être lu. Signalez-le.",
     IdentityRefusal.NOT_CHEF: "Ce portail est ouvert aux chefs d'établissement et aux personnes du rectorat qui s'en"
@@ -70,9 +67,48 @@ _REFUSALS: Final = {
 }
 """Why an identity opens nothing, and what to do."""
 
-
 _OTHER: Final = "autre"
 """The answer of who has another establishment than those that their identity proposes."""
+
+_Text = Annotated[str, Query(max_length=4000)]
+
+_SHUT: Final = "Recommencez dans quelques minutes. Les autres façons de vous connecter restent ouvertes."
+
+_WORDS: Final = {
+    ProviderProblem.UNAVAILABLE: (503, "{label} ne répond pas", _SHUT),
+    ProviderProblem.BUSY: (503, "Trop de connexions à la fois", _SHUT),
+    ProviderProblem.CANCELLED: (
+        200, "Vous n'êtes pas connecté", "La connexion par {label} n'a pas été menée à son terme. Rien n'a changé.",
+    ),
+    ProviderProblem.REFUSED: (
+        502, "{label} n'a pas confirmé votre identité",
+        "Recommencez. Si cela se répète, connectez-vous autrement et signalez-le.",
+    ),
+    ProviderProblem.LOST: (
+        400, "Cette connexion n'est plus valable",
+        "Elle a été commencée il y a plus de {minutes} minutes ou dans un autre navigateur, ou elle a déjà servi."
+        " Recommencez ici.",
+    ),
+    ProviderProblem.NOT_BELIEVED: (
+        502, "La réponse de {label} n'a pas pu être vérifiée",
+        "Par prudence, vous n'êtes pas connecté. Recommencez ; si cela se répète, connectez-vous autrement et"
+        " signalez-le.",
+    ),
+    ProviderProblem.TOO_WEAK: (
+        403, "Votre connexion doit être plus sûre",
+        "Pour votre fonction, {label} doit vérifier votre identité plus fortement, par exemple avec un second facteur."
+        " Recommencez : cela vous sera demandé.",
+    ),
+    ProviderProblem.NOT_FRESH: (
+        403, "{label} n'a pas vérifié de nouveau votre identité",
+        "Cette action demande une preuve toute récente. Recommencez, et laissez {label} vous la demander.",
+    ),
+    ProviderProblem.OTHER_PERSON: (
+        403, "{label} n'a pas reconnu la personne connectée ici",
+        "Votre connexion d'ici reste celle d'avant. Pour changer de personne, déconnectez-vous d'abord.",
+    ),
+}  # fmt: skip
+"""What a page says of each problem: the status, the title, what to do."""
 
 
 def name_of(context: WebContext, gate: GateIdentity) -> NamedIdentity:
@@ -199,49 +235,6 @@ def _render_binding(
     )  # fmt: skip
 
 
-_Text = Annotated[str, Query(max_length=4000)]
-
-
-_SHUT: Final = "Recommencez dans quelques minutes. Les autres façons de vous connecter restent ouvertes."
-
-
-_WORDS: Final = {
-    ProviderProblem.UNAVAILABLE: (503, "{label} ne répond pas", _SHUT),
-    ProviderProblem.BUSY: (503, "Trop de connexions à la fois", _SHUT),
-    ProviderProblem.CANCELLED: (
-        200, "Vous n'êtes pas connecté", "La connexion par {label} n'a pas été menée à son terme. Rien n'a changé.",
-    ),
-    ProviderProblem.REFUSED: (
-        502, "{label} n'a pas confirmé votre identité",
-        "Recommencez. Si cela se répète, connectez-vous autrement et signalez-le.",
-    ),
-    ProviderProblem.LOST: (
-        400, "Cette connexion n'est plus valable",
-        "Elle a été commencée il y a plus de {minutes} minutes ou dans un autre navigateur, ou elle a déjà servi."
-        " Recommencez ici.",
-    ),
-    ProviderProblem.NOT_BELIEVED: (
-        502, "La réponse de {label} n'a pas pu être vérifiée",
-        "Par prudence, vous n'êtes pas connecté. Recommencez ; si cela se répète, connectez-vous autrement et"
-        " signalez-le.",
-    ),
-    ProviderProblem.TOO_WEAK: (
-        403, "Votre connexion doit être plus sûre",
-        "Pour votre fonction, {label} doit vérifier votre identité plus fortement, par exemple avec un second facteur."
-        " Recommencez : cela vous sera demandé.",
-    ),
-    ProviderProblem.NOT_FRESH: (
-        403, "{label} n'a pas vérifié de nouveau votre identité",
-        "Cette action demande une preuve toute récente. Recommencez, et laissez {label} vous la demander.",
-    ),
-    ProviderProblem.OTHER_PERSON: (
-        403, "{label} n'a pas reconnu la personne connectée ici",
-        "Votre connexion d'ici reste celle d'avant. Pour changer de personne, déconnectez-vous d'abord.",
-    ),
-}  # fmt: skip
-"""What a page says of each problem: the status, the title, what to do."""
-
-
 @router.post("/connexion/fournisseur/{name}")
 def begin(request: Request, context: Context, signed: SignedIn, data: PostedByAnyone, name: str) -> Response:
     """Send a browser to its provider, by a page: no form of ours leads out of the portal, whose headers forbid it."""
@@ -318,7 +311,7 @@ def _enter(
 
 
 def _named(context: WebContext, identity: ProvenIdentity) -> NamedIdentity:
-    """Whom the provider has named, for the settings to say what they may be here. Raises ProviderFailure."""
+    """The identity that the provider has named; the settings say its role here. Raises ProviderFailure."""
     provider = context.app.settings.sign_in.provider(identity.provider)
     if provider is None:
         raise ProviderFailure(ProviderProblem.LOST, "a sign-in by a provider that the settings do not have")

@@ -1,4 +1,7 @@
-"""The pages that are open to all: texts, guides (« Aide »), the theme of the display."""
+"""The pages that are open to all: texts, guides (« Aide »), the theme of the display, the reference of the API.
+
+The reference is the very description of the JSON interface, to read and to print, without any script.
+"""
 
 import hashlib
 import json
@@ -33,6 +36,24 @@ from workflow.settings.infrastructure import DAYS_AHEAD
 
 router = APIRouter(include_in_schema=False)
 
+FOLDER: Final = Path(__file__).parents[1] / "guides"
+
+DISPLAY_PATH: Final = "/affichage"
+
+COOKIE_SECONDS: Final = 365 * 24 * 3600
+
+_DARK: Final = "[data-fr-theme=dark]"
+
+_BY_PREFERENCE: Final = "[data-fr-theme=system]"
+
+_RULE: Final = re.compile(r"(?P<head>[^{}]+)\{(?P<body>[^{}]*)\}|(?P<query>@[^{}]+)\{|(?P<end>\})")
+"""What a minified style sheet is made of: a rule, the beginning of a condition on rules, its end."""
+
+REFERENCE_PATH: Final = "/aide/api"
+
+OF_EVERY_ROUTE: Final = ("401", "403", "422", "429", "500", "503")
+"""Refusals that any operation may answer, said once at the top."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextPage:
@@ -44,18 +65,13 @@ class TextPage:
 
 ACCESSIBILITY: Final = TextPage(title="Déclaration d'accessibilité", piece="accessibilite.html")
 
-
 LEGAL: Final = TextPage(title="Mentions légales", piece="mentions-legales.html")
-
 
 PERSONAL_DATA: Final = TextPage(title="Données personnelles", piece="donnees-personnelles.html")
 
-
 FAMILIES: Final = TextPage(title="Aider les familles", piece="familles.html")
 
-
 FIRST_CONNECTION: Final = TextPage(title="Première connexion du RUPN", piece="premiere-connexion.html")
-
 
 CONTACT: Final = TextPage(title="Contact", piece="contact.html")
 
@@ -90,7 +106,7 @@ def families(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLR
 
 @router.get("/premiere-connexion")
 def first_connection(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
-    """How a RUPN connects with a key, the first time and afterwards, and what to do if it fails."""
+    """The connection of a RUPN with a key, the first time and afterwards, and what to do if it fails."""
     return _render(request, context, visitor, "public/paper.html", paper=FIRST_CONNECTION)
 
 
@@ -137,7 +153,7 @@ def personal_data(request: Request, context: Context, visitor: MaybeVisitor) -> 
 
 @router.get("/.well-known/security.txt")
 def security_txt(context: Context) -> Response:
-    """Whom to tell of a flaw (RFC 9116); there is no such file without a contact in the settings."""
+    """The address that is told of a flaw (RFC 9116); there is no such file without a contact in the settings."""
     contact = context.app.settings.security_contact
     if contact.contact is None:
         raise HTTPException(404)
@@ -159,9 +175,6 @@ def contact(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLRe
     return _render(request, context, visitor, "public/paper.html", paper=CONTACT)
 
 
-FOLDER: Final = Path(__file__).parents[1] / "guides"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Guide:
     """A guide: ``name`` is its file's, ``address`` where it is read."""
@@ -177,12 +190,10 @@ CHEF_GUIDE: Final = Guide(
     purpose="Pour le chef d'établissement : de la demande à la fin de l'année, en une page à imprimer.",
 )  # fmt: skip
 
-
 OPERATOR_GUIDE: Final = Guide(
     name="operateur", address="/rectorat/aide", title="Le portail au quotidien",
     purpose="Pour les opérateurs du rectorat : vérifier, émettre, répondre, retirer.",
 )  # fmt: skip
-
 
 GUIDES: Final = (CHEF_GUIDE, OPERATOR_GUIDE)
 
@@ -273,22 +284,6 @@ def pictures_version() -> str:
     return hashlib.sha256(record.read_bytes()).hexdigest()[:12]
 
 
-DISPLAY_PATH: Final = "/affichage"
-
-
-COOKIE_SECONDS: Final = 365 * 24 * 3600
-
-
-_DARK: Final = "[data-fr-theme=dark]"
-
-
-_BY_PREFERENCE: Final = "[data-fr-theme=system]"
-
-
-_RULE: Final = re.compile(r"(?P<head>[^{}]+)\{(?P<body>[^{}]*)\}|(?P<query>@[^{}]+)\{|(?P<end>\})")
-"""What a minified style sheet is made of: a rule, the beginning of a condition on rules, its end."""
-
-
 def _theme_field(theme: str) -> Field:
     return Field(name="theme", label="Thème", shape=Shape.CHOICE, options=tuple(THEMES.items()), value=theme)
 
@@ -346,16 +341,6 @@ def dark_rules() -> str:
             rule = f"{','.join(selectors).replace(_DARK, _BY_PREFERENCE)}{{{part['body']}}}"
             rules.append("".join(f"{query}{{" for query in queries) + rule + "}" * len(queries))
     return "\n".join(rules)
-
-
-# /aide/api: the description of the JSON interface as a page to read and to print, without any script.
-
-
-REFERENCE_PATH: Final = "/aide/api"
-
-
-OF_EVERY_ROUTE: Final = ("401", "403", "422", "429", "500", "503")
-"""Refusals that any operation may answer, said once at the top."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,63 @@ from states.school_calendar import SchoolYear
 from workflow.settings.infrastructure import AccessibilitySettings
 from workflow.settings.model import Settings
 
+WORDS: Final = {
+    "academie": "l'académie, ainsi : académie de Toulouse",
+    "service": "le nom du service, celui de la fin des courriels (`mail.signature`)",
+    "contact": "à qui s'adresser (`mail.contact`)",
+    "site": "l'adresse du portail (`portal.address`)",
+    "publisher": "qui le publie (`portal.publisher`) ; à défaut l'académie",
+    "hosting": "qui l'héberge (`portal.hosting`), ou rien",
+    "data_protection": "comment écrire au délégué à la protection des données (`portal.data_protection`), ou rien",
+    "durations": "ce qui est gardé et jusqu'à quand, d'après les réglages (`retention`) : des couples de textes",
+    "recipients": "qui reçoit quoi, d'après les réglages : des couples de textes",
+    "accessibility": "la déclaration d'accessibilité : `status`, `audited_on` et `percentage`, comme dans les réglages",
+    "expected_days": "le délai de traitement annoncé, en jours (`handling.expected_days`)",
+    "link_minutes": "la durée d'un lien de connexion, en minutes (`portal.link_minutes`)",
+    "session_hours": "la durée d'une connexion, en heures (`portal.session_hours`)",
+    "code_keep_days": "le nombre de jours après lesquels un code non remis est effacé (`code.keep_days`)",
+    "check_days": "le nombre de jours pendant lesquels une vérification vaut (`checks.max_age_days`)",
+    "delegce_module": "le nom du module délégué dans DelegCE (`delegce.module`)",
+    "drane_address": "l'adresse de l'application de la DRANE (`drane.address`), ou rien",
+    "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
+    "drane_name": "le nom de la DRANE (`drane.name`)",
+    "assistance": "l'adresse de l'assistance nationale d'EduConnect (`resources.assistance`)",
+    "oda_address": "l'adresse de la page où le RUPN se sert de sa clé (`oda.address`), ou rien",
+    "rupn_page": "l'adresse de la page du RUPN (`sign_in.rupn`), ou rien",
+    "deputy_may_act": "un adjoint agit-il comme le chef ?",
+    "identity_providers": "les fournisseurs d'identité (`sign_in.providers`), par leur nom, ou rien",
+    "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
+    "year": "l'année scolaire en cours, ainsi : 2026-2027",
+    "year_end": "son dernier jour, une date",
+    "year_end_is_default": "ce jour est-il retenu faute de connaître la rentrée suivante ?",
+    "campaign_opens": "le jour où s'ouvrent les déclarations de l'année suivante, une date",
+}
+"""Each fact, for who writes a page; a test holds the two together, and docs/pages.md with them."""
+
+PIECES: Final = {
+    "accueil.html": "l'accueil : la phrase sous le titre",
+    "avant-de-commencer.html": "l'accueil : ce qu'il faut savoir et avoir sous la main",
+    "familles.html": "l'aide aux familles : ce qui se règle sans clé, et vers qui se tourner",
+    "premiere-connexion.html": "la première connexion du RUPN avec sa clé",
+    "demarche.html": "la démarche expliquée, sous le schéma",
+    "accessibilite.html": "la déclaration d'accessibilité",
+    "mentions-legales.html": "les mentions légales",
+    "donnees-personnelles.html": "les données personnelles",
+    "contact.html": "à qui s'adresser",
+}
+
+KNOWN: Final = frozenset({"here", "home"})
+"""The names of a piece: the facts, and the address of the visitor's own home, empty for nobody."""
+
+_KNOWN: Final = "une page ne connaît que « here », avec ce que dit docs/pages.md, et « home »"
+
+_REFUSED: Final = (
+    (re.compile(r"<h1\b", re.I), "la page a déjà son titre : commencer par <h2>"),
+    (re.compile(r"<(script|style|iframe|form)\b", re.I), "cette balise est sans effet ici : l'ôter"),
+    (re.compile(r"\s(style|on\w+)\s*=", re.I), "un style ou un script dans une balise est sans effet : l'ôter"),
+    (re.compile(r"<(img|source|video|link)\b[^>]*(https?:)?//", re.I), "une page ne charge rien d'un autre site"),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublicFacts:
@@ -78,68 +135,6 @@ class PublicFacts:
             year=str(year), year_end=end.last_day, year_end_is_default=end.is_default,
             campaign_opens=calendar.opening_day(year.next),
         )  # fmt: skip
-
-
-WORDS: Final = {
-    "academie": "l'académie, ainsi : académie de Toulouse",
-    "service": "le nom du service, celui de la fin des courriels (`mail.signature`)",
-    "contact": "à qui s'adresser (`mail.contact`)",
-    "site": "l'adresse du portail (`portal.address`)",
-    "publisher": "qui le publie (`portal.publisher`) ; à défaut l'académie",
-    "hosting": "qui l'héberge (`portal.hosting`), ou rien",
-    "data_protection": "comment écrire au délégué à la protection des données (`portal.data_protection`), ou rien",
-    "durations": "ce qui est gardé et jusqu'à quand, d'après les réglages (`retention`) : des couples de textes",
-    "recipients": "qui reçoit quoi, d'après les réglages : des couples de textes",
-    "accessibility": "la déclaration d'accessibilité : `status`, `audited_on` et `percentage`, comme dans les réglages",
-    "expected_days": "le délai de traitement annoncé, en jours (`handling.expected_days`)",
-    "link_minutes": "la durée d'un lien de connexion, en minutes (`portal.link_minutes`)",
-    "session_hours": "la durée d'une connexion, en heures (`portal.session_hours`)",
-    "code_keep_days": "le nombre de jours après lesquels un code non remis est effacé (`code.keep_days`)",
-    "check_days": "le nombre de jours pendant lesquels une vérification vaut (`checks.max_age_days`)",
-    "delegce_module": "le nom du module délégué dans DelegCE (`delegce.module`)",
-    "drane_address": "l'adresse de l'application de la DRANE (`drane.address`), ou rien",
-    "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
-    "drane_name": "le nom de la DRANE (`drane.name`)",
-    "assistance": "l'adresse de l'assistance nationale d'EduConnect (`resources.assistance`)",
-    "oda_address": "l'adresse de la page où le RUPN se sert de sa clé (`oda.address`), ou rien",
-    "rupn_page": "l'adresse de la page du RUPN (`sign_in.rupn`), ou rien",
-    "deputy_may_act": "un adjoint agit-il comme le chef ?",
-    "identity_providers": "les fournisseurs d'identité (`sign_in.providers`), par leur nom, ou rien",
-    "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
-    "year": "l'année scolaire en cours, ainsi : 2026-2027",
-    "year_end": "son dernier jour, une date",
-    "year_end_is_default": "ce jour est-il retenu faute de connaître la rentrée suivante ?",
-    "campaign_opens": "le jour où s'ouvrent les déclarations de l'année suivante, une date",
-}
-"""Each fact, for who writes a page; a test holds the two together, and docs/pages.md with them."""
-
-
-PIECES: Final = {
-    "accueil.html": "l'accueil : la phrase sous le titre",
-    "avant-de-commencer.html": "l'accueil : ce qu'il faut savoir et avoir sous la main",
-    "familles.html": "l'aide aux familles : ce qui se règle sans clé, et vers qui se tourner",
-    "premiere-connexion.html": "la première connexion du RUPN avec sa clé",
-    "demarche.html": "la démarche expliquée, sous le schéma",
-    "accessibilite.html": "la déclaration d'accessibilité",
-    "mentions-legales.html": "les mentions légales",
-    "donnees-personnelles.html": "les données personnelles",
-    "contact.html": "à qui s'adresser",
-}
-
-
-KNOWN: Final = frozenset({"here", "home"})
-"""The names of a piece: the facts, and the address of the visitor's own home, empty for nobody."""
-
-
-_KNOWN: Final = "une page ne connaît que « here », avec ce que dit docs/pages.md, et « home »"
-
-
-_REFUSED: Final = (
-    (re.compile(r"<h1\b", re.I), "la page a déjà son titre : commencer par <h2>"),
-    (re.compile(r"<(script|style|iframe|form)\b", re.I), "cette balise est sans effet ici : l'ôter"),
-    (re.compile(r"\s(style|on\w+)\s*=", re.I), "un style ou un script dans une balise est sans effet : l'ôter"),
-    (re.compile(r"<(img|source|video|link)\b[^>]*(https?:)?//", re.I), "une page ne charge rien d'un autre site"),
-)
 
 
 def read_pieces(settings: Settings) -> Contents:

@@ -1,4 +1,4 @@
-"""Pages from their templates, escaped by default and strict about unknown names; static files."""
+"""Pages from their templates, escaped by default and strict about unknown names; messages of success; static files."""
 
 import gzip
 import hashlib
@@ -33,11 +33,17 @@ from workflow.settings.model import Settings
 if TYPE_CHECKING:
     from workflow.app import App
 
-
 TEXTS: Final = (".css", ".js", ".svg")
 
-
 A_YEAR: Final = "public, max-age=31536000, immutable"
+
+THEMES: Final = {"system": "Thème du système", "light": "Thème clair", "dark": "Thème sombre"}
+"""The themes of the display, by their word in a cookie and in the page; the first is the one of who chose none."""
+
+_AS_TYPED = re.compile(r"<(pre|code|textarea|select|script|style)\b.*?</\1", re.DOTALL)
+
+KEPT_SECONDS: Final = 600
+"""The time in which the page is to be opened: warnings may have to be read before it."""
 
 
 class Kept(StaticFiles):
@@ -62,10 +68,6 @@ class Kept(StaticFiles):
         same = {name: headers[name] for name in ("content-type", "cache-control", "last-modified", "etag")}
         same["etag"] = f"W/{same['etag']}"  # the same file in another coding
         return Response(self._packed[path], headers=same | {"content-encoding": "gzip", "vary": "Accept-Encoding"})
-
-
-THEMES: Final = {"system": "Thème du système", "light": "Thème clair", "dark": "Thème sombre"}
-"""The themes of the display, by their word in a cookie and in the page; the first is the one of who chose none."""
 
 
 def theme_of(request: Request) -> str:
@@ -126,9 +128,6 @@ class Pages:
         return self._app.policy.calendar.today(self._app.clock.now())
 
 
-_AS_TYPED = re.compile(r"<(pre|code|textarea|select|script|style)\b.*?</\1", re.DOTALL)
-
-
 def typographic(html: str) -> str:
     """A page with its no-break spaces: before ``: ; ? !``, inside guillemets, in a date.
 
@@ -152,19 +151,14 @@ def safe(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - never given what a person typed
 
 
-# The message of an action just done, shown once, on the page to which the action leads.
-#
-# It travels in a cookie of the browser that acted, signed for its session and for that page's address: no address can
-# make a page claim what nobody did, a reload does not repeat it, and another tab does not take it (R10).
-
-
-KEPT_SECONDS: Final = 600
-"""The time in which the page is to be opened: warnings may have to be read before it."""
-
-
 @dataclass(frozen=True)
 class SuccessMessages:
-    """``hasher`` signs them; ``is_https``: their cookies never travel otherwise."""
+    """The message of an action just done, shown once, on the page to which the action leads.
+
+    It travels in a cookie of the browser that acted, signed by ``hasher`` for its session and for that page's address:
+    no address can make a page claim what nobody did, a reload does not repeat it, and another tab does not take it
+    (R10). ``is_https``: the cookies never travel otherwise.
+    """
 
     hasher: JournalHasher
     is_https: bool

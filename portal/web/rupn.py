@@ -120,7 +120,7 @@ def _render_door(request: Request, context: WebContext, form: Form, back: str, *
 
 @router.get("/rupn")
 def show_rupn(request: Request, context: Context, signed: SignedIn, visitor: MaybeVisitor) -> Response:
-    """Where each of his requests stands; a plain page once none bears his address any more."""
+    """The standing of each of his requests; a plain page once none bears his address any more."""
     if visitor is None and signed and signed[0].role is Role.RUPN:
         return context.pages.page(request, "rupn/none.html", status=410)
     if visitor is None:
@@ -150,7 +150,7 @@ def steps_of(one: RupnRequest) -> tuple[Step, ...]:
 
 
 def sentence_of(one: RupnRequest) -> str:
-    """Where a request stands, in one sentence or two."""
+    """The standing of a request, in one sentence or two."""
     request, until = one.request, day(one.expires_on)
     if not request.is_live:
         return "Cette demande est close : la clé ne sert plus pour cet établissement."
@@ -212,7 +212,7 @@ def _pdf(_: WebContext, content: bytes, filename: str) -> Response:
 
 @router.get("/rupn/demandes/{reference}/plus-moi")
 def show_not_me(request: Request, context: Context, visitor: Rupn, reference: str) -> Response:
-    """What saying it does, to be confirmed; said already, his page tells what became of it."""
+    """Ask to confirm it, and say what it does; once it is said, his first page tells what became of it."""
     one = _own(context, visitor, reference)
     if not one.may_say:
         return RedirectResponse(visitor.home, status_code=303)

@@ -36,7 +36,7 @@ _WRONG_RECOVERY: Final = replace(WRONG, remedy="Le vérifier, ou en prendre un a
 
 @dataclass(frozen=True, kw_only=True)
 class FactorUser:
-    """Who enrols, in a session that waits (``visitor`` None) or that is open."""
+    """The person who enrols, in a session that waits (``visitor`` None) or that is open."""
 
     session_user: SessionUser
     secret: str
@@ -53,7 +53,7 @@ class FactorUser:
 
 
 def _waiting(context: WebContext, signed: tuple[SessionUser, str] | None) -> FactorUser | None:
-    """Who waits for the second factor; None for a session that opens everything. Raises SignInNeeded for nobody."""
+    """The person whose second factor is waited for; None for an open session. Raises SignInNeeded for nobody."""
     if signed is None:
         raise SignInNeeded
     session_user, secret = signed

@@ -1,4 +1,8 @@
-"""Security of every page: the visitor, response headers, CSRF tokens, the same-site check of forms."""
+"""Security of every page: the visitor, CSRF tokens, the same-site check of forms, and the middlewares before any page.
+
+The middlewares set the headers of answers, answer under the portal's own name alone, and take the headers of the
+académie's gate from everybody, before anything sees them, and read them from the gate alone (R102).
+"""
 
 import hmac
 import re
@@ -28,6 +32,48 @@ from workflow.journal.chain import Origin, coming_from
 from workflow.settings.secrets import GATE_SECRET, Secrets, gate_secrets_of
 from workflow.settings.services import is_this_machine
 from workflow.settings.sign_in import ClaimNamesSettings, TrustedHeadersSettings, canonical_header
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:;"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+
+HSTS: Final = "max-age=31536000; includeSubDomains"
+
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
+}  # fmt: skip
+"""FastAPI would tell a process's OpenTelemetry provider every address, and some of them are secrets (R72)."""
+
+CSRF_FIELD: Final = "csrf"
+
+_TOKEN_BYTES: Final = 32
+
+LONGEST_ADDRESS: Final = 500
+"""Characters of an address to return to."""
+
+_OURS: Final = re.compile(r"/(?![/\\])[!-~]*")
+"""One slash, then plain characters: a browser cannot take it for another host."""
+
+_NOT_AGAIN: Final = ("/connexion", "/deconnexion")
+
+_DOORS: Final = {"/rectorat": "/connexion/rectorat", "/rupn": "/connexion/rupn"}
+"""The pages of signing in, by the beginning of what they lead to; an establishment's is the first."""
+
+PROBES: Final = ("/vivant", "/pret", "/sante", "/metrics")
+"""The addresses that a probe asks of a machine by whatever name it has: they name nobody and link to nothing."""
+
+_IDENTITY: Final = "oda.gate_identity"
+
+LONGEST_HEADER: Final = 8000
+"""Bytes of one header that are read; a chef of many establishments has some hundreds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,45 +114,6 @@ class Visitor:
     def home(self) -> str:
         """The first page of this role."""
         return "/etablissement" if self.is_chef else "/rupn" if self.is_rupn else "/rectorat"
-
-
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:;"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-}
-
-
-HSTS: Final = "max-age=31536000; includeSubDomains"
-
-
-NO_TELEMETRY: Final[TelemetryConfig] = {
-    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
-}  # fmt: skip
-"""FastAPI would tell a process's OpenTelemetry provider every address, and some of them are secrets (R72)."""
-
-
-CSRF_FIELD: Final = "csrf"
-
-
-_TOKEN_BYTES: Final = 32
-
-
-LONGEST_ADDRESS: Final = 500
-"""Characters of an address to return to."""
-
-
-_OURS: Final = re.compile(r"/(?![/\\])[!-~]*")
-"""One slash, then plain characters: a browser cannot take it for another host."""
-
-
-_NOT_AGAIN: Final = ("/connexion", "/deconnexion")
 
 
 def fixed_headers(*, https: bool) -> dict[str, str]:
@@ -221,10 +228,6 @@ def safe_back(path: object) -> str:
     return "" if path.startswith(_NOT_AGAIN) else path
 
 
-_DOORS: Final = {"/rectorat": "/connexion/rectorat", "/rupn": "/connexion/rupn"}
-"""The pages of signing in, by the beginning of what they lead to; an establishment's is the first."""
-
-
 def door_of(path: str) -> str:
     """The page of signing in of whoever wants this page of ours."""
     return next((door for start, door in _DOORS.items() if path.startswith(start)), "/connexion")
@@ -244,13 +247,6 @@ def page_before(request: Request, address: str) -> str:
     path = safe_back(f"{parts.path}?{parts.query}" if parts.query else parts.path)
     is_here = request.method in ("GET", "HEAD", "OPTIONS") and parts.path == request.url.path
     return "" if is_here else path
-
-
-# What every request passes before any page: the portal's own name, and HEAD wherever there is a GET.
-
-
-PROBES: Final = ("/vivant", "/pret", "/sante", "/metrics")
-"""The addresses that a probe asks of a machine by whatever name it has: they name nobody and link to nothing."""
 
 
 class KnownHosts:
@@ -320,16 +316,6 @@ class HeadAsGet:
         await self._app({**scope, "method": "GET", WITHOUT_BODY: True}, receive, send_without_body)
 
 
-# The headers of the académie's gate: read from it alone, taken from everybody before anything sees them (R102).
-
-
-_IDENTITY: Final = "oda.gate_identity"
-
-
-LONGEST_HEADER: Final = 8000
-"""Bytes of one header that are read; a chef of many establishments has some hundreds."""
-
-
 def gate_secrets(settings: TrustedHeadersSettings, secrets: Secrets) -> tuple[bytes, ...]:
     """The secrets in force; none where no gate is listed. Raises SecretMissing, SecretRefused."""
     return gate_secrets_of(secrets.read(GATE_SECRET)) if settings.proxies else ()
@@ -337,7 +323,7 @@ def gate_secrets(settings: TrustedHeadersSettings, secrets: Secrets) -> tuple[by
 
 @dataclass(frozen=True, slots=True)
 class GateIdentity:
-    """Whom the gate has identified: the identifier that it gives, and its claims, by the keys of the settings."""
+    """The person whom the gate has identified: the identifier that it gives, its claims by the keys of the settings."""
 
     person: str
     claims: dict[str, str] = field(repr=False)
@@ -350,7 +336,7 @@ def gate_identity(request: Request) -> GateIdentity | None:
 
 
 def claims_of(gate: GateIdentity, names: ClaimNamesSettings) -> dict[str, object]:
-    """What the gate says, under the names by which the settings have claims read."""
+    """The claims of the gate, under the names by which the settings have claims read."""
     return {
         getattr(names, meaning)[0]: gate.claims[meaning]
         for meaning in ClaimNamesSettings.model_fields

@@ -61,6 +61,14 @@ ADDRESS: Final = Field(
     hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
 )  # fmt: skip
 
+_LONGEST_TOKEN: Final = 64
+
+_SUCCESSION: Final = "succession"
+"""The field by which a chef whose name is another than the last one's says whether he succeeds him."""
+
+_REMEMBERED_DAYS: Final = 365
+"""How long a device proposes the name that was given on it."""
+
 
 def set_session_cookie(response: StarletteResponse, context: WebContext, secret: str) -> None:
     """The browser keeps the session until it is closed; the session itself ends sooner or later (R73)."""
@@ -73,9 +81,6 @@ def device_of(request: Request, context: WebContext) -> Device:
     return Device(
         browser=describe_browser(request.headers.get("user-agent", "")), client=client_address(request), token=token
     )
-
-
-_LONGEST_TOKEN: Final = 64
 
 
 def keep_device(response: StarletteResponse, context: WebContext, session_user: SessionUser, device: Device) -> None:
@@ -165,7 +170,7 @@ def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, askin
 
 
 def gate_user(request: Request, context: WebContext) -> str:
-    """Whom the gate names, for the button that signs in as that person; empty when it names nobody (R102)."""
+    """The person whom the gate names, for the button that signs in; empty when it names nobody (R102)."""
     gate = gate_identity(request)
     if gate is None:
         return ""
@@ -201,7 +206,7 @@ def _render_school(request: Request, context: WebContext, form: Form, back: str,
 
 
 def _ended_by(request: Request, context: WebContext) -> SessionEnd | None:
-    """Who ended the session that this browser had, in its stead (R107)."""
+    """The end that somebody else put to the session that this browser had (R107)."""
     secret = request.cookies.get(context.cookie, "")
     return context.sessions.ended_by(secret) if secret else None
 
@@ -290,10 +295,6 @@ def forget_pending_binding(response: StarletteResponse, context: WebContext) -> 
     response.delete_cookie(context.binding_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
 
 
-_SUCCESSION: Final = "succession"
-"""The field by which a chef whose name is another than the last one's says whether he succeeds him."""
-
-
 def _succession_field(former: Sequence[str]) -> Field:
     return Field(
         name=_SUCCESSION, label=f"Le dernier chef d'établissement connecté ici se nommait {listing(list(former))}",
@@ -306,10 +307,6 @@ def _succession_field(former: Sequence[str]) -> Field:
     )  # fmt: skip
 
 
-_REMEMBERED_DAYS: Final = 365
-"""How long a device proposes the name that was given on it."""
-
-
 def _remember_on_device(response: Response, context: WebContext, user: SessionUser) -> None:
     """Keep the name on this device alone, to be proposed at the next sign-in (R73)."""
     text = urlsafe_b64encode(json.dumps([user.subject, user.role.value, user.name]).encode()).decode()
@@ -320,7 +317,7 @@ def _remember_on_device(response: Response, context: WebContext, user: SessionUs
 
 
 def last_of_device(request: Request, context: WebContext, user: SessionUser) -> SessionUser:
-    """Who last signed in on this device to one of these establishments, to be proposed; the user as it is otherwise.
+    """The user with the name last given on this device for one of these establishments, to be proposed, if any.
 
     What a browser sends proves nothing: it only stands in a field, for a person to read and send.
     """

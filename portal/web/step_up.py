@@ -1,6 +1,8 @@
-"""A fresh proof of who acts, before what gives or takes away much: the page that asks for it, and the routes' check.
+"""Proving anew who one is, without losing what was typed (R73, R105).
 
-The time runs from the last proof, and what is done meanwhile does not prolong it (R105).
+The page asks for a fresh proof before what gives or takes away much: the time runs from the last proof, and what is
+done meanwhile does not prolong it. A form sent too late, or after the end of its session, is kept, then shown again,
+filled, to the same person. A link that is asked for is bound to the browser that asks, by a cookie (R104).
 """
 
 import re
@@ -46,14 +48,44 @@ from workflow.settings.sign_in import ProviderSettings, SignInSettings
 
 router = APIRouter(include_in_schema=False)
 
-
-# The browser that asks for a link: its cookie, to which the link is bound (R104).
-
-
 SENT_PATH: Final = "/connexion/envoye"
 
-
 _SECRET: Final = re.compile(r"[\w-]{43}")
+
+PLACE: Final = "/reprendre-la-saisie"
+
+_SIDES: Final = ("/etablissement/", "/rectorat/")
+
+_NOT_TYPED: Final = frozenset({CSRF_FIELD, "key", "version", "uai", "lot", "retour", "references", "choix"})
+"""What our own pages put in a form: alone, it is not worth keeping."""
+
+_CODE: Final = "code"
+"""The beginning of the name of every field that holds an initialisation code, which is never kept (R60)."""
+
+_OF_THE_FORM: Final = (CSRF_FIELD, GIVEN_BACK, FILE_NAME)
+
+_WITHOUT_FILE, _WITH_FILE = "application/x-www-form-urlencoded", "multipart/form-data"
+
+_LONGEST_FILE_NAME: Final = 120
+
+_OF_THE_BROWSER: Final = (b"host", b"cookie", b"accept-encoding", b"user-agent")
+
+PROOF_PATH: Final = "/connexion/preuve"
+
+DIGITS: Final = Field(
+    name="chiffres", label="Les six chiffres de votre application", shape=Shape.DIGITS, focus=True,
+    hint="Ils changent toutes les 30 secondes.", missing="Taper les six chiffres que montre l'application.",
+)  # fmt: skip
+
+WRONG: Final = Reason(
+    "wrong_factor", "R106", "Ce code n'est pas le bon, ou il a déjà servi",
+    "Attendre les six chiffres suivants ; vérifier que l'heure du téléphone est automatique.", "chiffres",
+)  # fmt: skip
+
+TOO_MANY: Final = Reason(
+    "too_many_factors", "R106", "Trop de codes faux ont été tapés",
+    "Attendre une demi-heure, puis recommencer ; un administrateur peut aussi retirer le second facteur.",
+)  # fmt: skip
 
 
 def with_back(path: str, back: str) -> str:
@@ -90,7 +122,7 @@ class AskingBrowser:
     def of(
         self, *, back: str = "", session: str = "", is_proof: bool = False, identity: str = "", provider: str = ""
     ) -> LinkRequest:  # fmt: skip
-        """What it asks. Links asked for one after the other are of one browser: each opens in it."""
+        """Its request for a link. Links asked for one after the other are of one browser: each opens in it."""
         return LinkRequest(
             client=self.client, back=back, session=session, browser=self.former or new_secret(),
             user_agent=self.user_agent, is_proof=is_proof, identity=identity, provider=provider,
@@ -113,35 +145,6 @@ def asking_browser(request: Request, context: Context, client: Client, former: B
 
 
 Asking = Annotated[AskingBrowser, Depends(asking_browser)]
-
-
-# A form sent after the end of its session: kept, then shown again, filled, to the same person signed in anew (R73).
-
-
-PLACE: Final = "/reprendre-la-saisie"
-
-
-_SIDES: Final = ("/etablissement/", "/rectorat/")
-
-
-_NOT_TYPED: Final = frozenset({CSRF_FIELD, "key", "version", "uai", "lot", "retour", "references", "choix"})
-"""What our own pages put in a form: alone, it is not worth keeping."""
-
-
-_CODE: Final = "code"
-"""The beginning of the name of every field that holds an initialisation code, which is never kept (R60)."""
-
-
-_OF_THE_FORM: Final = (CSRF_FIELD, GIVEN_BACK, FILE_NAME)
-
-
-_WITHOUT_FILE, _WITH_FILE = "application/x-www-form-urlencoded", "multipart/form-data"
-
-
-_LONGEST_FILE_NAME: Final = 120
-
-
-_OF_THE_BROWSER: Final = (b"host", b"cookie", b"accept-encoding", b"user-agent")
 
 
 async def keep_form(request: Request, context: WebContext) -> str | None:
@@ -242,27 +245,6 @@ class _PageOfForm(Response):
         await scope["app"](post, receive_form, send)
 
 
-PROOF_PATH: Final = "/connexion/preuve"
-
-
-DIGITS: Final = Field(
-    name="chiffres", label="Les six chiffres de votre application", shape=Shape.DIGITS, focus=True,
-    hint="Ils changent toutes les 30 secondes.", missing="Taper les six chiffres que montre l'application.",
-)  # fmt: skip
-
-
-WRONG: Final = Reason(
-    "wrong_factor", "R106", "Ce code n'est pas le bon, ou il a déjà servi",
-    "Attendre les six chiffres suivants ; vérifier que l'heure du téléphone est automatique.", "chiffres",
-)  # fmt: skip
-
-
-TOO_MANY: Final = Reason(
-    "too_many_factors", "R106", "Trop de codes faux ont été tapés",
-    "Attendre une demi-heure, puis recommencer ; un administrateur peut aussi retirer le second facteur.",
-)  # fmt: skip
-
-
 class ProofNeeded(Exception):
     """Signed in, and the last proof of who it is is too old for what is asked."""
 
@@ -300,16 +282,14 @@ def proven_chef(context: Context, visitor: Chef) -> Visitor:
 
 ProvenOperator = Annotated[Visitor, Depends(proven_operator)]
 
-
 ProvenVisitor = Annotated[Visitor, Depends(proven_visitor)]
-
 
 ProvenChef = Annotated[Visitor, Depends(proven_chef)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProofDoors:
-    """How somebody may prove anew who they are. With no door, by signing in anew."""
+    """The ways in which somebody may prove anew who they are. With none, they sign in anew."""
 
     by_factor: bool = False
     by_mail: bool = False

@@ -35,6 +35,18 @@ Common = Mapping[str, Any]
 ORIGIN: Final = "de"
 """The parameter of a request's address that carries the worklist's filters."""
 
+_GIVING_A_KEY: Final = (Trigger.ISSUE_CODE, Trigger.DRAW_CODE, Trigger.REISSUE_CODE, Trigger.SETTLE_CHANGE)
+
+BEHALF: Final = (
+    Field(name="behalf_who", label="Qui, dans l'établissement, l'a demandé ?", hint="Nom et fonction."),
+    Field(
+        name="behalf_how", label="Comment ?", shape=Shape.SELECT,
+        options=tuple((how.value, how.label) for how in RequestedBy),
+    ),
+    Field(name="behalf_when", label="Quel jour ?", shape=Shape.DAY),
+)  # fmt: skip
+"""The three fields of an operator who acts at an establishment's request (R5)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ActionContext:
@@ -120,22 +132,8 @@ class Action:
         return TRIGGER_TEXTS[self.trigger].pages[self.slug].button
 
 
-_GIVING_A_KEY: Final = (Trigger.ISSUE_CODE, Trigger.DRAW_CODE, Trigger.REISSUE_CODE, Trigger.SETTLE_CHANGE)
-
-
 Actions = Mapping[str, Action]
 """The actions of one side, by slug."""
-
-
-BEHALF: Final = (
-    Field(name="behalf_who", label="Qui, dans l'établissement, l'a demandé ?", hint="Nom et fonction."),
-    Field(
-        name="behalf_how", label="Comment ?", shape=Shape.SELECT,
-        options=tuple((how.value, how.label) for how in RequestedBy),
-    ),
-    Field(name="behalf_when", label="Quel jour ?", shape=Shape.DAY),
-)  # fmt: skip
-"""The three fields of an operator who acts at an establishment's request (R5)."""
 
 
 def behalf_fields(today: date) -> list[Field]:

@@ -27,12 +27,11 @@ _REASONS: Final = {
 
 _OTHER_REASON: Final = "other"
 
-
 NO_NAME: Final = "Sans nom ni donnée de santé."
-
 
 NEW_CODE: Final = "nouveau-code"
 RETURN_KEY: Final = "rendre"
+
 CODE: Final = "code"
 """The page on which a code is read, which is no action like the others (R112)."""
 
@@ -42,16 +41,13 @@ HOMONYM: Final = Field(
 )  # fmt: skip
 """Shown only after a refusal for a homonym (R17)."""
 
-
 MAIL_CONFIRMED: Final = Field(
     name="mail_confirmed", label="C'est bien l'adresse professionnelle du RUPN", shape=Shape.CHECK, required=False,
 )  # fmt: skip
 """Shown only after a refusal for an address outside the usual domains (R16)."""
 
-
 CONFIRMATIONS: Final = (MAIL_CONFIRMED, HOMONYM)
 """What a chef may confirm of a RUPN, once a refusal asks for it."""
-
 
 _CHANGES: Final = {
     Change.MISSION: "Sa mission change : il ou elle n'est plus RUPN",
@@ -66,6 +62,8 @@ _NEW_CODE: Final = {
     Change.CODE_REFUSED: "Le code est refusé",
     Change.PIN_FORGOTTEN: "Le code PIN est oublié ou perdu",
 }
+
+_NAME_FORM: Final = "name_form"
 
 
 def with_proposed_names(form: Form, data: FormData) -> Form:
@@ -92,9 +90,6 @@ def with_proposed_names(form: Form, data: FormData) -> Form:
     if choice == "typed":
         return form.adding(question, "typed")
     return form.adding(question, "proposed", "Garder la proposition ou non, puis envoyer de nouveau.")
-
-
-_NAME_FORM: Final = "name_form"
 
 
 def identity_fields(context: WebContext, request: Request | None = None) -> list[Field]:
@@ -150,7 +145,7 @@ def drane_fields(context: WebContext, request: Request | None = None) -> list[Fi
 
 
 def reason_fields(kept: str = "") -> tuple[Field, Field]:
-    """Why the delegation is indispensable: a usual reason, words of one's own (R26). ``kept``: what was attested."""
+    """The reason for the delegation: a usual one, words of one's own (R26). ``kept``: the reason attested before."""
     code, words = _parted_reason(kept)
     options = (*_REASONS.items(), (_OTHER_REASON, "Une autre raison, à écrire ci-dessous"))
     return (
@@ -232,7 +227,7 @@ def has_key_in_use(view: RequestView) -> bool:
 
 
 def new_code_fields(action_context: ActionContext) -> Sequence[Field]:
-    """Why a new code is wanted: one choice and nothing to type (R32)."""
+    """The reason for a new code: one choice and nothing to type (R32)."""
     is_extension = bool(action_context.view.request.extends)
     options = [(c.value, text) for c, text in _NEW_CODE.items() if not is_extension or c not in CODE_CHANGES]
     return [Field(name="change", label="Que se passe-t-il ?", shape=Shape.CHOICE, options=tuple(options))]
@@ -430,9 +425,7 @@ _ALL: Final = (
     ),
 )  # fmt: skip
 
-
 CHEF_ACTIONS: Final[Mapping[str, Action]] = {action.slug: action for action in _ALL}
-
 
 SLUGS: Final[Mapping[Trigger, str]] = {action.trigger: action.slug for action in _ALL} | {Trigger.OPEN_CODE: CODE}
 """The page of each trigger; of a report, the one about the person."""

@@ -379,7 +379,7 @@ def _is_reissued(request: Request, report: Report) -> bool:
 
 
 def _draws_answer(action_context: ActionContext) -> Mapping[str, bool]:
-    """Whether a code to draw would settle a report of the request (R97)."""
+    """For the template, True if a code to draw would settle a report of the request (R97)."""
     reports = to_settle(action_context.view.request, action_context.view.reports)
     asks_code = any(report.change in REISSUE_REASONS for report in reports)
     return {"draws_answer": asks_code and action_context.is_open(Trigger.DRAW_CODE)}
@@ -489,6 +489,5 @@ _ALL: Final = (
         build=lambda _, values, common: c.ReopenRemoval(why=values["why"], **common),
     ),
 )  # fmt: skip
-
 
 OPERATOR_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType({action.slug: action for action in _ALL})

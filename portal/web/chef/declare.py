@@ -1,4 +1,7 @@
-"""Declaring a RUPN: the first step alone, the whole request at once, or the rest of one that was begun."""
+"""Declaring a RUPN: the first step alone, the whole request at once, or the rest of one that was begun.
+
+Last year's requests are renewed: one of them whole, or several by one button (R33, R81).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +51,6 @@ from workflow.year_end.renewals import MAX_TAKEN_OVER, names_of, open_year, to_t
 
 router = APIRouter()
 
-
 REMAINING: Final[Mapping[State, tuple[Trigger, ...]]] = {
     State.DECLARED: (Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT),
     State.DELEGATED: (Trigger.SIGN_CHARTER, Trigger.SUBMIT),
@@ -56,13 +58,14 @@ REMAINING: Final[Mapping[State, tuple[Trigger, ...]]] = {
 }
 """The steps left before the rectorat has the request, by its state (R25 to R28)."""
 
-
 OPEN_WHOLE: Final = "ouvrir"
 """The field that asks for the whole form, filled with what was typed in the one that declares alone."""
 
-
 Identity = tuple[str, str, str]
 """Nom, prénom, mail: as the page showed them, or as they were just typed (R28)."""
+
+_INDISPENSABLE = "Cette délégation est indispensable pour administrer les comptes EduConnect des responsables légaux."
+"""For a request of last year that says none."""
 
 
 def steps_of(
@@ -194,7 +197,7 @@ def _execute(request: Request, context: WebContext, visitor: Visitor, data: Form
 
 
 def _typed(data: FormData, field: Field) -> str:
-    """What was typed in a field of another form; else what this one proposes."""
+    """The text typed in a field of another form; else the one that this form proposes."""
     return storable(str(data.get(field.name) or "")) or field.value
 
 
@@ -269,9 +272,6 @@ def _render_remaining(
     )  # fmt: skip
 
 
-# Renewing last year's requests: one of them whole, or several by one button (R33, R81).
-
-
 @dataclass(frozen=True, kw_only=True)
 class RenewalResult:
     """The renewal of one request. ``reference`` is the new request's when it is done, the old one's when refused."""
@@ -316,10 +316,6 @@ def execute_renewal(request: Request, context: Context, visitor: Chef, reference
             return show_result(request, context, visitor, result)
         form = with_refusal(form, result, visitor, CONFIRMATIONS)
     return _render_renew(request, action_context, form, status=422)
-
-
-_INDISPENSABLE = "Cette délégation est indispensable pour administrer les comptes EduConnect des responsables légaux."
-"""For a request of last year that says none."""
 
 
 def _why(action_context: ActionContext) -> str:

@@ -50,6 +50,8 @@ _STAGES: Final = {
     Stage.DISCARDED: "non remis, écarté par le rectorat",
 }
 
+PEOPLE_PATH: Final = "/etablissement/personnes"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
@@ -318,9 +320,6 @@ def _can_ask_code(context: WebContext, visitor: Visitor, mail: Mail) -> bool:
 def _mail_number(text: str) -> int | None:
     is_number = text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= LARGEST_NUMBER
     return int(text) if is_number else None
-
-
-PEOPLE_PATH: Final = "/etablissement/personnes"
 
 
 @router.get("/personnes")

@@ -103,7 +103,7 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
 
 
 def _key_pages(view: RequestView) -> list[tuple[str, str]]:
-    """What a chef comes for once there is a key, as (end of the address, label)."""
+    """The pages that a chef comes for once there is a key, as (end of the address, label)."""
     is_open = any(action.trigger is Trigger.REPORT_CHANGE for action in view.actions)
     slugs = (NEW_CODE, RETURN_KEY) if is_open and has_key_in_use(view) else ()
     return [(slug, CHEF_ACTIONS[slug].title) for slug in slugs]
@@ -131,7 +131,7 @@ def _history_line(event: EventView) -> HistoryLine:
 
 
 def _with_article(event: EventView) -> str:
-    """Who acted, after « par »: somebody known by his function alone has its article."""
+    """The name after « par »: somebody known by his function alone has its article."""
     articles = {Role.CHEF: "le ", Role.DEPUTY: "l'"} if event.actor.startswith(event.role.label) else {}
     return articles.get(event.role, "") + event.actor
 
@@ -176,7 +176,7 @@ def pdf(context: WebContext, paper: Paper) -> Response:
 
 @router.get("/demandes/{reference}/code")
 def show_code_page(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
-    """What reading the code does, and its button; the code is not in it. Whoever read it is told."""
+    """The button that reads the code, and what it does; the code is not in it. Whoever read it is told."""
     action_context = ActionContext.load(context, visitor, reference)
     read_at = action_context.view.request.code_read_at
     if read_at is None and not action_context.is_open(Trigger.OPEN_CODE):

@@ -1,4 +1,8 @@
-"""Who enters, for operators: open sessions (R107), people bound by an identity (R103), the security journal (R108)."""
+"""Access to the installation, as operators see it: of people, and of the other systems.
+
+Open sessions (R107), people bound by an identity (R103), the security journal (R108); the systems that are told by
+webhooks, what each was told, a message sent again (R118).
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -31,11 +35,20 @@ from workflow.webhooks.sender import send_again
 
 BINDINGS_PATH: Final = "/rectorat/liaisons"
 
-
 PAGE_SIZE: Final = 50
 
-
 router = APIRouter(include_in_schema=False)
+
+SESSIONS_PATH: Final = "/rectorat/connexions"
+
+SECURITY_LOG_PATH: Final = "/rectorat/journal-de-securite"
+
+WEBHOOKS_PATH: Final = "/rectorat/webhooks"
+
+SHOWN: Final = 50
+"""Messages of a page."""
+
+webhooks_router = APIRouter(prefix=WEBHOOKS_PATH, include_in_schema=False)
 
 
 @router.get(BINDINGS_PATH)
@@ -58,9 +71,6 @@ def end_binding(context: Context, visitor: Operator, binding: int, _: Posted) ->
     ended = context.app.bindings.end(binding, visitor.actor)
     said = f"{ended.name} ne se connecte plus par {ended.provider}" if ended else "cet accès avait déjà pris fin"
     return context.success_messages.redirect(visitor, BINDINGS_PATH, said)
-
-
-SESSIONS_PATH: Final = "/rectorat/connexions"
 
 
 @dataclass(frozen=True)
@@ -109,9 +119,6 @@ def end_open_session(context: Context, visitor: Operator, number: int, data: Pos
     except SessionUnknown:
         return RedirectResponse(back, status_code=303)
     return context.success_messages.redirect(visitor, back, "cette connexion a pris fin")
-
-
-SECURITY_LOG_PATH: Final = "/rectorat/journal-de-securite"
 
 
 @dataclass(frozen=True)
@@ -192,19 +199,6 @@ async def export_security_log(
 
     export = context.export_of(visitor, ExportedList.SECURITY)
     return await download_list(export, file_format, workbook, query.address())
-
-
-# /rectorat/webhooks: the other systems that are told, what each was told, a message sent again (R118).
-
-
-WEBHOOKS_PATH: Final = "/rectorat/webhooks"
-
-
-SHOWN: Final = 50
-"""Messages of a page."""
-
-
-webhooks_router = APIRouter(prefix=WEBHOOKS_PATH, include_in_schema=False)
 
 
 @dataclass(frozen=True)

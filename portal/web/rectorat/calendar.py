@@ -55,14 +55,18 @@ Link = tuple[str, str]
 """An address and its words."""
 
 HANDOVER: Final = (WorklistCriteria(tasks=(Task.HANDOVER,)).address(), "Remises à confirmer")
+
 STALLED: Final = (
     WorklistCriteria(states=tuple(StateChoice[state.name] for state in WAITS_FOR_ESTABLISHMENT)).address(),
     "Demandes à poursuivre",
 )
+
 REPORTS: Final = (WorklistCriteria(tasks=(Task.REPORT,)).address(), "Signalements ouverts")
 REMOVALS: Final = ("/rectorat/retraits", "Retraits à faire")
 
 router = APIRouter(include_in_schema=False)
+
+CLOCK_PATH: Final = "/rectorat/horloge"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,9 +221,6 @@ def links_of(scheduled: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -
     if ended(before):
         return ((f"{YEAR_END_PATH}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)
     return ((WorklistCriteria(states=(StateChoice.CODE_ISSUED,), year=before).address(), f"Clés de {before}"),)
-
-
-CLOCK_PATH: Final = "/rectorat/horloge"
 
 
 @router.get(CLOCK_PATH)

@@ -52,6 +52,31 @@ LONGEST_CURSOR: Final = 200
 
 router = APIRouter(prefix=CHECKS_PATH, include_in_schema=False)
 
+Answers = Mapping[tuple[str, str], str]
+"""The answers given, by the name of the column and the reference: an outcome, or the row proposed that is the right
+one, as ``row_value`` writes it."""
+
+PROPOSALS: Final = "propositions"
+"""The button that ticks every proposal that is near enough (R94)."""
+
+_ROW: Final = re.compile("ligne-[0-9]{1,10}")
+
+CLAIMED: Final = "identite"
+"""The answer that confirms what the RUPN's own identity says of his delegation (R113)."""
+
+Compared = Mapping[str, tuple[CheckLine, Matches]]
+"""Requests as they are now with what the lists say of them, by their references."""
+
+_OTHER_ROW: Final = Reason(
+    "other_row", "R94", "La liste ou la demande a changé : cette ligne n'est plus celle qui est proposée",
+    "Relire ce que la liste dit maintenant.",
+)  # fmt: skip
+
+_NO_ANSWER: Final = Reason(
+    "no_answer", "R34", "Aucune réponse n'est donnée",
+    "Choisir au moins un résultat dans le tableau, puis enregistrer.",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -81,21 +106,6 @@ LISTING: Final = Column("liste", "Liste des RUPN", c.CheckListing, "absent-de-la
 DELEGATION: Final = Column("delegation", "Délégation", c.CheckDelegation, "delegation-introuvable", ListKind.DELEGATION)
 
 COLUMNS: Final = (LISTING, DELEGATION)
-
-Answers = Mapping[tuple[str, str], str]
-"""The answers given, by the name of the column and the reference: an outcome, or the row proposed that is the right
-one, as ``row_value`` writes it."""
-
-PROPOSALS: Final = "propositions"
-"""The button that ticks every proposal that is near enough (R94)."""
-
-_ROW: Final = re.compile("ligne-[0-9]{1,10}")
-
-CLAIMED: Final = "identite"
-"""The answer that confirms what the RUPN's own identity says of his delegation (R113)."""
-
-Compared = Mapping[str, tuple[CheckLine, Matches]]
-"""Requests as they are now with what the lists say of them, by their references."""
 
 
 def row_value(candidate: Candidate) -> str:
@@ -259,17 +269,6 @@ def record_checks(request: Request, context: Context, visitor: Operator, data: T
     kept = {key: outcome for key, outcome in answers.items() if key in refused}
     again = blank(_with_values(form))
     return _render(request, context, visitor, view, again, kept, report, status=422 if refused else 200)
-
-
-_OTHER_ROW: Final = Reason(
-    "other_row", "R94", "La liste ou la demande a changé : cette ligne n'est plus celle qui est proposée",
-    "Relire ce que la liste dit maintenant.",
-)  # fmt: skip
-
-_NO_ANSWER: Final = Reason(
-    "no_answer", "R34", "Aucune réponse n'est donnée",
-    "Choisir au moins un résultat dans le tableau, puis enregistrer.",
-)  # fmt: skip
 
 
 def _fields(context: WebContext, visitor: Visitor) -> tuple[Field, ...]:

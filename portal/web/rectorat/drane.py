@@ -1,4 +1,7 @@
-"""/rectorat/drane: what is to be sent to the DRANE, the files made of it, and every RUPN declared (R25, R96)."""
+"""/rectorat/drane: what is to be sent to the DRANE, the files made of it, and every RUPN declared (R25, R96).
+
+/rectorat/listes: the list of RUPN and that of delegations, in force, imported, searched (R93).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,22 +63,46 @@ from workflow.spreadsheets.reader import Table
 
 DRANE_PATH: Final = "/rectorat/drane"
 
-
 PAGE_SIZE: Final = 50
 
-
 TO_SEND_STEM: Final = "a-transmettre-drane"
-
 
 _PARTS: Final = {"ajouts": DraneStanding.TO_ADD, "corrections": DraneStanding.TO_CORRECT,
                  "retraits": DraneStanding.TO_REMOVE}  # fmt: skip
 """The parts of the list, by the word of the address (``vue``)."""
 
-
 _LABELS: Final = {"": "Tout", "ajouts": "À transmettre", "corrections": "Corrections", "retraits": "À retirer"}
 
-
 router = APIRouter(prefix=DRANE_PATH, include_in_schema=False)
+
+LISTS_PATH: Final = "/rectorat/listes"
+
+SLUGS: Final = {ListKind.LISTING: "rupn", ListKind.DELEGATION: "delegations"}
+"""Each list in the addresses of its pages."""
+
+IMPORTS_SHOWN: Final = 10
+
+Words = Annotated[str, Query(max_length=200)]
+
+lists_router = APIRouter(include_in_schema=False)
+
+_EXPORTED: Final = {ListKind.LISTING: ExportedList.LISTING, ListKind.DELEGATION: ExportedList.DELEGATION}
+
+_DATE: Final = Field(
+    name="date", label="Date de la liste", shape=Shape.DAY, required=False,
+    hint="Le jour où elle a été tirée de l'application, qui n'est pas forcément aujourd'hui : une liste plus ancienne"
+    " qu'une demande ne prouve rien. À laisser vide si cette date est écrite dans le fichier, au-dessus de ses titres.",
+)  # fmt: skip
+
+_TITLES: Final = {
+    ListKind.LISTING: "Importer la liste des RUPN", ListKind.DELEGATION: "Importer la liste des délégations",
+}  # fmt: skip
+
+_CHANGED: Final = {
+    "nom": "nom", "prenom": "prénom", "usage_name": "nom d'usage", "mail": "adresse",
+    "other_mails": "autres adresses", "application": "application", "begins": "début", "ends": "fin",
+    "author": "délégué par", "recorded_on": "date",
+}  # fmt: skip
 
 
 def sent_by_us(context: WebContext) -> bool:
@@ -251,25 +278,6 @@ def _render(
     )  # fmt: skip
 
 
-# /rectorat/listes: the list of RUPN and that of delegations, in force, imported, searched (R93).
-
-
-LISTS_PATH: Final = "/rectorat/listes"
-
-
-SLUGS: Final = {ListKind.LISTING: "rupn", ListKind.DELEGATION: "delegations"}
-"""Each list in the addresses of its pages."""
-
-
-IMPORTS_SHOWN: Final = 10
-
-
-Words = Annotated[str, Query(max_length=200)]
-
-
-lists_router = APIRouter(include_in_schema=False)
-
-
 @lists_router.get(LISTS_PATH)
 def show_lists(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
     """Show both lists: in force since when, of what date, and the imports before."""
@@ -312,27 +320,12 @@ async def export_list(
     )
 
 
-_EXPORTED: Final = {ListKind.LISTING: ExportedList.LISTING, ListKind.DELEGATION: ExportedList.DELEGATION}
-
-
 def _kind_of(slug: str) -> ListKind:
     """The list of an address. Raises HTTPException (404) when there is none."""
     for kind, own in SLUGS.items():
         if own == slug:
             return kind
     raise HTTPException(404)
-
-
-_DATE: Final = Field(
-    name="date", label="Date de la liste", shape=Shape.DAY, required=False,
-    hint="Le jour où elle a été tirée de l'application, qui n'est pas forcément aujourd'hui : une liste plus ancienne"
-    " qu'une demande ne prouve rien. À laisser vide si cette date est écrite dans le fichier, au-dessus de ses titres.",
-)  # fmt: skip
-
-
-_TITLES: Final = {
-    ListKind.LISTING: "Importer la liste des RUPN", ListKind.DELEGATION: "Importer la liste des délégations",
-}  # fmt: skip
 
 
 class ListImportPage(FileImport):
@@ -447,13 +440,6 @@ def _remarks(title: str, remarks: Sequence[RowRemark]) -> PreviewList:
 
 def _person(row: ListRow) -> str:
     return f"{french.family_name_in_capitals(row.nom)} {row.prenom}".strip() or row.mail
-
-
-_CHANGED: Final = {
-    "nom": "nom", "prenom": "prénom", "usage_name": "nom d'usage", "mail": "adresse",
-    "other_mails": "autres adresses", "application": "application", "begins": "début", "ends": "fin",
-    "author": "délégué par", "recorded_on": "date",
-}  # fmt: skip
 
 
 def _changes(pair: ChangedRow) -> str:

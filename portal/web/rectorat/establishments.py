@@ -86,6 +86,10 @@ _MAILBOX_CONFIRMED: Final = Field(
 
 router = APIRouter(prefix=ESTABLISHMENTS_PATH, include_in_schema=False)
 
+_LOSS: Final = "perte"
+
+_NO: Final = {True: "oui", False: "non", None: "(vide)", "": "(vide)"}
+
 
 @dataclass(frozen=True)
 class EstablishmentQuery:
@@ -283,11 +287,6 @@ def _render_declaration(
     return context.pages.page(
         request, "rectorat/establishments_declare.html", visitor, status=status, place=place, form=form
     )
-
-
-_LOSS: Final = "perte"
-
-_NO: Final = {True: "oui", False: "non", None: "(vide)", "": "(vide)"}
 
 
 class DirectoryImport(FileImport):

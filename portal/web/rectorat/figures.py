@@ -1,4 +1,7 @@
-"""/rectorat/chiffres and the readers' first page: the figures at two dates, as tables, charts and files (R2, R99)."""
+"""/rectorat/chiffres and the readers' first page: the figures at two dates, as tables, charts and files (R2, R99).
+
+/rectorat/activation: EduConnect accounts activated at two days, where help is missing, their import (R100).
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -55,11 +58,38 @@ from workflow.year_end.renewals import renewal_progress
 
 FIGURES_PATH: Final = "/rectorat/chiffres"
 
-
 FIRST_DAY: Final = date(2000, 1, 1)
 
-
 router = APIRouter(include_in_schema=False)
+
+_NOT_REVOKED: Final = tuple(counter for counter in STATES if StateChoice.REVOKED not in counter.criteria.states)
+
+_WITHOUT_DRANE_DATE: Final = FilterCounter(
+    criteria=WorklistCriteria(tasks=(Task.WITHOUT_DRANE_DATE,)),
+    singular="RUPN sans date de déclaration à la DRANE", plural="RUPN sans date de déclaration à la DRANE",
+)  # fmt: skip
+
+_NEGATIVE: Final = FilterCounter(
+    criteria=WorklistCriteria(checks=CheckChoice.NEGATIVE),
+    singular="demande dont une vérification est négative", plural="demandes dont une vérification est négative",
+)  # fmt: skip
+
+_LISTS: Final = (_WITHOUT_DRANE_DATE, _NEGATIVE)
+
+ACTIVATION_PATH: Final = "/rectorat/activation"
+
+PAGE_SIZE: Final = 50
+
+MEASURES: Final = {"responsables": Measure.PARENTS, "eleves": Measure.PUPILS}
+"""By what the establishments are sorted, by the word of the address (``tri``): the first is the usual one."""
+
+activation_router = APIRouter(prefix=ACTIVATION_PATH, include_in_schema=False)
+
+_GONE: Final = Field(
+    name="disparus", label="Effacer les nombres qui ne sont plus dans le fichier", shape=Shape.CHECK,
+    hint="Le fichier dit tout d'une date : ce qu'il n'en donne plus est effacé.",
+    missing="Cocher cette case si le fichier est entier ; sinon, donner un fichier qui dit tout de sa date.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -170,24 +200,6 @@ async def print_figures(
     return await made_in_turn(make)
 
 
-_NOT_REVOKED: Final = tuple(counter for counter in STATES if StateChoice.REVOKED not in counter.criteria.states)
-
-
-_WITHOUT_DRANE_DATE: Final = FilterCounter(
-    criteria=WorklistCriteria(tasks=(Task.WITHOUT_DRANE_DATE,)),
-    singular="RUPN sans date de déclaration à la DRANE", plural="RUPN sans date de déclaration à la DRANE",
-)  # fmt: skip
-
-
-_NEGATIVE: Final = FilterCounter(
-    criteria=WorklistCriteria(checks=CheckChoice.NEGATIVE),
-    singular="demande dont une vérification est négative", plural="demandes dont une vérification est négative",
-)  # fmt: skip
-
-
-_LISTS: Final = (_WITHOUT_DRANE_DATE, _NEGATIVE)
-
-
 @router.get(DASHBOARD)
 def show_dashboard(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
     """The main figures, beside those of an earlier day; the running years' requests, and the lists with their files.
@@ -209,22 +221,6 @@ def show_dashboard(request: Request, context: Context, visitor: Rectorat) -> HTM
         live=WorklistCriteria(states=(StateChoice.LIVE,)), figures=figures,
         headline=headline(figures) if figures else (), warnings=warnings_of(figures) if figures else (),
     )  # fmt: skip
-
-
-# /rectorat/activation: EduConnect accounts activated at two days, where help is missing, their import (R100).
-
-
-ACTIVATION_PATH: Final = "/rectorat/activation"
-
-
-PAGE_SIZE: Final = 50
-
-
-MEASURES: Final = {"responsables": Measure.PARENTS, "eleves": Measure.PUPILS}
-"""By what the establishments are sorted, by the word of the address (``tri``): the first is the usual one."""
-
-
-activation_router = APIRouter(prefix=ACTIVATION_PATH, include_in_schema=False)
 
 
 @dataclass(frozen=True)
@@ -336,7 +332,7 @@ def show_establishments(
     request: Request, context: Context, visitor: Rectorat, query: Annotated[HelpQuery, Depends()],
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> Response:  # fmt: skip
-    """Where help is missing: the establishments without a key first, then the lowest rates."""
+    """Show the establishments that lack help: those without a key first, then the lowest rates."""
     place, problem, lines = f"{ACTIVATION_PATH}/etablissements", "", []
     with context.app.database.read() as connection:
         known = known_days(connection)
@@ -376,13 +372,6 @@ async def export_establishments(
     page = address(f"{ACTIVATION_PATH}/etablissements", **vars(query))
     export = context.export_of(visitor, ExportedList.ACTIVATION_PLACES)
     return await download_list(export, file_format, workbook, page)
-
-
-_GONE: Final = Field(
-    name="disparus", label="Effacer les nombres qui ne sont plus dans le fichier", shape=Shape.CHECK,
-    hint="Le fichier dit tout d'une date : ce qu'il n'en donne plus est effacé.",
-    missing="Cocher cette case si le fichier est entier ; sinon, donner un fichier qui dit tout de sa date.",
-)  # fmt: skip
 
 
 class ActivationImport(FileImport):

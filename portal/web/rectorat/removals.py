@@ -1,4 +1,8 @@
-"""/rectorat/retraits: the rights to remove on the ODA server, and many confirmed at once (R47 to R49, R83)."""
+"""/rectorat/retraits: the rights to remove on the ODA server, and many confirmed at once (R47 to R49, R83).
+
+They are confirmed by the list, from a file or from pasted lines: first what was understood, then a result a line. No
+file is kept: between the two pages, the form carries the lines.
+"""
 
 import json
 import re
@@ -68,35 +72,51 @@ from workflow.removals.tasks import (
 
 REMOVALS_PATH: Final = "/rectorat/retraits"
 
-
 PARTS: Final = {"": RemovalKind.REMOVE_RIGHTS, "questions": RemovalKind.KEY_ENABLED, "confirmes": None}
 """The parts of the list, by the word of the address (``vue``)."""
-
 
 SHOWN = 50
 """Removals listed in full on the page of confirmation."""
 
-
 AS_SHOWN: Final = "ligne"
 """Chosen instead of one outcome for all: each was done as its line said (R49)."""
-
 
 _CHANGED_LINE: Final = Reason(
     "changed_line", "R49", "Ce qu'il y a à faire a changé depuis que la liste a été montrée",
     "Relire la ligne, puis confirmer ce qui a été fait.",
 )  # fmt: skip
 
-
 _WHY_REOPEN: Final = (
     Field(name="why", label="Pourquoi ?", shape=Shape.AREA, hint="La même raison pour tous, sans nommer personne."),
 )
 
-
 _SHOWN_LINE: Final = re.compile(rf"({REFERENCE.pattern})(?::({'|'.join(RemovalOutcome)}))?")
 """A reference of the form, with the outcome of who does what its line said."""
 
-
 router = APIRouter(prefix=REMOVALS_PATH, include_in_schema=False)
+
+MOST_LINES: Final = 5000
+"""Lines at once; the command takes more."""
+
+MOST_BYTES: Final = 500_000
+
+SHOWN_LINES: Final = 200
+"""Lines of each list that a page shows."""
+
+_COMPLETE: Final = "Le fichier est entier, bien qu'il ait l'air coupé"
+
+_READING: Final = (
+    Field(
+        name="outcome", label="Ce qui a été fait, pour les lignes qui ne le disent pas", shape=Shape.SELECT,
+        options=tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome), required=False,
+    ),
+    Field(
+        name="entier", label=_COMPLETE, shape=Shape.CHECK, required=False,
+        hint="À cocher seulement si la lecture a été refusée pour cela, et que toutes les lignes y sont.",
+    ),
+)  # fmt: skip
+
+file_router = APIRouter(prefix=f"{REMOVALS_PATH}/fichier", include_in_schema=False)
 
 
 @dataclass(frozen=True)
@@ -376,40 +396,6 @@ async def export_removals(
         )  # fmt: skip
 
     return await made_in_turn(make)
-
-
-# Removals confirmed from a file or from pasted lines: first what was understood, then a result a line (R49, R83).
-#
-# No file is kept: between the two pages, the form carries the lines.
-
-
-MOST_LINES: Final = 5000
-"""Lines at once; the command takes more."""
-
-
-MOST_BYTES: Final = 500_000
-
-
-SHOWN_LINES: Final = 200
-"""Lines of each list that a page shows."""
-
-
-_COMPLETE: Final = "Le fichier est entier, bien qu'il ait l'air coupé"
-
-
-_READING: Final = (
-    Field(
-        name="outcome", label="Ce qui a été fait, pour les lignes qui ne le disent pas", shape=Shape.SELECT,
-        options=tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome), required=False,
-    ),
-    Field(
-        name="entier", label=_COMPLETE, shape=Shape.CHECK, required=False,
-        hint="À cocher seulement si la lecture a été refusée pour cela, et que toutes les lignes y sont.",
-    ),
-)  # fmt: skip
-
-
-file_router = APIRouter(prefix=f"{REMOVALS_PATH}/fichier", include_in_schema=False)
 
 
 @file_router.get("")

@@ -1,4 +1,7 @@
-"""/rectorat/demandes/{reference}: one request on one page, its papers, what operators tell each other, every action."""
+"""/rectorat/demandes/{reference}: one request on one page, its papers, what operators tell each other, every action.
+
+/rectorat/recherche: requests and establishments of every state and year, by whatever one has at hand (R89).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +62,6 @@ CODE_STATUSES: Final = {
 }
 """Sentence on the status of the code (R58)."""
 
-
 _BADGES: Final = {
     Stage.SENT: "success",
     Stage.DEAD: "error",
@@ -69,19 +71,14 @@ _BADGES: Final = {
     Stage.SENDING: "info",
 }
 
-
 INLINE: Final = (Trigger.ISSUE_CODE, Trigger.SETTLE_CHANGE, Trigger.CONFIRM_REMOVAL)
 """The next steps whose form stands on the page itself; the checks have their own, smaller."""
 
-
 CHECKS: Final = (Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION)
-
 
 LAST_MAILS: Final = 50
 
-
 _OPERATOR_TRIGGERS: Final = frozenset(action.trigger for action in OPERATOR_ACTIONS.values())
-
 
 ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
     {slug: action for slug, action in CHEF_ACTIONS.items() if action.trigger not in _OPERATOR_TRIGGERS}
@@ -89,16 +86,12 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 )
 """An operator's actions by slug: in their own name, and for an establishment that asked (R5)."""
 
-
 _BY_TRIGGER: Final = {action.trigger: action for action in reversed(tuple(ACTIONS.values()))}
-
 
 InlineForm = tuple[Action, Form]
 
-
 router = APIRouter(prefix="/rectorat/demandes", include_in_schema=False)
 """Its papers come before its actions, whose addresses are as wide."""
-
 
 NOTE: Final = Field(
     name="private_note", label="Note pour vos collègues", shape=Shape.AREA,
@@ -107,10 +100,17 @@ NOTE: Final = Field(
     missing="Écrire la note.",
 )  # fmt: skip
 
+SEARCH_PATH: Final = "/rectorat/recherche"
+
+LONGEST_SEARCH: Final = 100
+"""Characters that are looked for."""
+
+search_router = APIRouter(include_in_schema=False)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Collaboration:
-    """What colleagues are told of a request; ``note_form`` is None for who may write none."""
+    """The words between colleagues about a request; ``note_form`` is None for whoever may write none."""
 
     assignment: Assignment | None
     is_own: bool
@@ -319,7 +319,7 @@ def mail_badge(mail: Mail) -> str:
 
 
 def _matches(action_context: ActionContext, connection: Connection) -> Matches:
-    """What the lists say of a request that waits for its checks; nothing of another one."""
+    """The rows of the lists for a request that waits for its checks; none for another one."""
     app, request = action_context.app, action_context.view.request
     if request.state is not State.REQUESTED:
         return {}
@@ -327,7 +327,7 @@ def _matches(action_context: ActionContext, connection: Connection) -> Matches:
 
 
 def _claimed(action_context: ActionContext, connection: Connection) -> ClaimedDelegation | None:
-    """What the RUPN's identity says, of a request that waits for its checks."""
+    """The delegation that the RUPN's identity claims, for a request that waits for its checks."""
     app, request = action_context.app, action_context.view.request
     if request.state is not State.REQUESTED:
         return None
@@ -408,19 +408,6 @@ def _handled(view: RequestView) -> HandledRequest:
     return HandledRequest(reference=view.request.reference, since=next(arrivals, view.created_at))
 
 
-# /rectorat/recherche: requests and establishments of every state and year, by whatever one has at hand (R89).
-
-
-SEARCH_PATH: Final = "/rectorat/recherche"
-
-
-LONGEST_SEARCH: Final = 100
-"""Characters that are looked for."""
-
-
-search_router = APIRouter(include_in_schema=False)
-
-
 @search_router.get(f"{SEARCH_PATH}/export")
 async def export_search(
     context: Context, visitor: Rectorat, file_format: ChosenFormat, mots: Annotated[str, Query()] = ""
@@ -447,7 +434,7 @@ def _words(typed: str) -> str:
 
 @search_router.get(SEARCH_PATH)
 def show_search(request: Request, context: Context, visitor: Rectorat, mots: Annotated[str, Query()] = "") -> Response:
-    """What the words name. A whole reference leads to its request, a UAI of the directory to its establishment."""
+    """Find what the words name. A whole reference leads to its request, a UAI of the directory to its establishment."""
     app, words = context.app, _words(mots)
     with app.database.read() as connection:
         result = search(connection, visitor.actor, words)

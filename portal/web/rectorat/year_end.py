@@ -82,6 +82,14 @@ _CONFIRMATION = (
 
 router = APIRouter(include_in_schema=False)
 
+MOST_KEYS: Final = 300
+"""Keys extended at once; the rest stays for the next time."""
+
+TICKED: Final = "cle"
+
+_KEY: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}}):({REFERENCE.pattern})")
+"""A renewal, its version, and the request whose key it would keep."""
+
 
 def load_years(context: WebContext) -> tuple[ActiveYearEnd, ...]:
     """The years in play, with what the brake would say of each now."""
@@ -362,15 +370,6 @@ def show_year_end_account(request: Request, context: Context, visitor: Rectorat,
     )  # fmt: skip
 
 
-MOST_KEYS: Final = 300
-"""Keys extended at once; the rest stays for the next time."""
-
-TICKED: Final = "cle"
-
-_KEY: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}}):({REFERENCE.pattern})")
-"""A renewal, its version, and the request whose key it would keep."""
-
-
 @dataclass(frozen=True)
 class ExtensionResult:
     """The reference of a renewal, and the result of its extension."""
@@ -439,7 +438,7 @@ def _render_keys(
 
 
 def _key_values(keys: Iterable[KeyToExtend]) -> Mapping[str, str]:
-    """What each box carries: the renewal as it was shown (R9), and the request whose key it would keep."""
+    """The value of each box: the renewal as it was shown (R9), and the request whose key it would keep."""
     return {
         key.request.reference: f"{key.request.reference}:{key.request.version}:{key.source}" for key in keys
     }  # fmt: skip

@@ -1,4 +1,7 @@
-"""/rectorat/lot: one action on many requests of the worklist, shown before, reported one by one after."""
+"""/rectorat/lot: one action on many requests of the worklist, shown before, reported one by one after.
+
+Codes that were drawn together have a page of their batch (R97).
+"""
 
 import re
 from collections import Counter
@@ -29,10 +32,29 @@ from workflow.engine.idempotency import key_of
 from workflow.requests.filters import Count
 from workflow.requests.worklist import WorkLine, Worklist
 
-# One batch of drawn codes as a page, below what was just done of it (R97).
-
-
 CODES_PATH: Final = "/rectorat/codes"
+
+router = APIRouter(prefix=BATCH, include_in_schema=False)
+
+LONGEST_WAY_BACK: Final = 8000
+"""Characters of the list's address that a form carries: its filters, and as many ticks as there can be."""
+
+LONGEST_CODE: Final = 64
+
+LONGEST_TYPED: Final = 200
+"""Of a code, the spaces that came with it included."""
+
+SURE: Final = "sure"
+"""The field that confirms an action that cannot be taken back."""
+
+_VERSION: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}})")
+
+_SAME_CODE: Final = Reason(
+    "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
+    "Relire ces codes sur le serveur ODA et les ressaisir : chaque clé a le sien.",
+)  # fmt: skip
+
+_NO_CODE: Final = Reason("no_code", "R41", "Aucun code n'est saisi", "Saisir au moins un code.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,40 +113,10 @@ def _parted(lines: Iterable[WorkLine], batch: BatchView) -> tuple[list[WorkLine]
     return waiting, others
 
 
-router = APIRouter(prefix=BATCH, include_in_schema=False)
-
-
-LONGEST_WAY_BACK: Final = 8000
-"""Characters of the list's address that a form carries: its filters, and as many ticks as there can be."""
-
-
-LONGEST_CODE: Final = 64
-
-
-LONGEST_TYPED: Final = 200
-"""Of a code, the spaces that came with it included."""
-
-
-SURE: Final = "sure"
-"""The field that confirms an action that cannot be taken back."""
-
-
-_VERSION: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}})")
-
-
 def _typed_code(data: FormData, reference: str) -> str:
     """The code typed for a request; what no database stores is a sign that no code's form allows (R41)."""
     code = without_spaces(str(data.get(f"code-{reference}") or "")[:LONGEST_TYPED])[:LONGEST_CODE]
     return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
-
-
-_SAME_CODE: Final = Reason(
-    "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
-    "Relire ces codes sur le serveur ODA et les ressaisir : chaque clé a le sien.",
-)  # fmt: skip
-
-
-_NO_CODE: Final = Reason("no_code", "R41", "Aucun code n'est saisi", "Saisir au moins un code.")
 
 
 class Reach(StrEnum):

@@ -29,6 +29,19 @@ _KEYS: Final = ("nom", "etat", "departement", "etablissement", "type", "verifica
 
 M = TypeVar("M", bound=Enum)
 
+Bounds = tuple[date | None, date | None]
+"""Days before which a request came to its state, and not before which it did."""
+
+MOST: Final = 300
+"""Requests that are ticked at most, and that one action takes: the rest stays in the filter for the next time."""
+
+CURSOR: Final = 200
+"""Characters of a page's end mark that are read."""
+
+LONGEST_ORIGIN: Final = 1000
+
+_PREFIX: Final = "ODA-"
+
 
 class StateChoice(Labelled):
     """One state, all the live ones, or all of them."""
@@ -93,10 +106,6 @@ class Age(Labelled):
     A_WEEK = "3-7", "3 à 7 jours"
     A_MONTH = "8-30", "8 à 30 jours"
     LONGER = "31", "plus de 30 jours"
-
-
-Bounds = tuple[date | None, date | None]
-"""Days before which a request came to its state, and not before which it did."""
 
 
 def _between(youngest: int, oldest: int | None) -> Callable[[date], Bounds]:
@@ -259,17 +268,6 @@ def _year(text: str) -> SchoolYear | None:
         return None
 
 
-MOST: Final = 300
-"""Requests that are ticked at most, and that one action takes: the rest stays in the filter for the next time."""
-
-CURSOR: Final = 200
-"""Characters of a page's end mark that are read."""
-
-LONGEST_ORIGIN: Final = 1000
-
-_PREFIX: Final = "ODA-"
-
-
 @dataclass(frozen=True, kw_only=True)
 class ListPosition:
     """``after`` and ``before`` are the cursors of the page, one of them at most; ``ticked`` bears references.
@@ -313,7 +311,7 @@ class ListPosition:
 
     @property
     def origin(self) -> str:
-        """What the address of a request carries to come back here; without the ticks when they are too many."""
+        """The parameter by which the page of a request leads back here; without the ticks when they are too many."""
         if self == ListPosition(criteria=USUAL):
             return ""
         whole = urlencode(self.pairs())

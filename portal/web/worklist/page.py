@@ -1,4 +1,7 @@
-"""/rectorat: the counters of what comes first, and the list behind each; a reader sees it without actions (R2)."""
+"""/rectorat: the counters of what comes first, the list behind each, and the actions on many of its requests.
+
+A reader sees it without actions (R2).
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -39,13 +42,22 @@ from workflow.requests.filters import Count, count_named, years_with_requests
 from workflow.requests.worklist import PAGE, Order, WorkLine, Worklist, WorkPage, kinds_and_departements
 from workflow.year_end.renewals import RenewalProgress, renewal_progress
 
-# The bulk actions: of each its fields, and the command of one request.
-
-
 Values = Mapping[str, Any]
 
-
 BATCH: Final = f"{PLACE}/lot"
+
+_SETTLEMENT: Final = Field(
+    name="settlement", label="Ce qui a été fait", shape=Shape.CHOICE,
+    options=choices(s for s in Settlement if s is not Settlement.REVOCATION_DATED),
+)  # fmt: skip
+"""A day is set request by request."""
+
+router = APIRouter(include_in_schema=False)
+
+EXPORT: Final = f"{PLACE}/export"
+
+DASHBOARD: Final = f"{PLACE}/tableau-de-bord"
+"""A reader's first page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,13 +136,6 @@ def _why(label: str, hint: str = "", *, required: bool = True, name: str = "why"
                  hint=hint or "La même pour toutes. Quelques mots, sans nom ni donnée de santé.")  # fmt: skip
 
 
-_SETTLEMENT: Final = Field(
-    name="settlement", label="Ce qui a été fait", shape=Shape.CHOICE,
-    options=choices(s for s in Settlement if s is not Settlement.REVOCATION_DATED),
-)  # fmt: skip
-"""A day is set request by request."""
-
-
 _ALL: Final = (
     BulkAction(trigger=Trigger.DRAW_CODE, slug="tirer", build=lambda _, common: c.DrawCode(batch=0, **common)),
     BulkAction(
@@ -175,13 +180,10 @@ _ALL: Final = (
     ),
 )  # fmt: skip
 
-
 BULK: Final[Mapping[str, BulkAction]] = MappingProxyType({action.slug: action for action in _ALL})
 """The actions by the end of their address, in the order in which they are proposed."""
 
-
 ISSUE: Final = BULK["emettre"]
-
 
 DRAW: Final = BULK["tirer"]
 """Its batch is made by the post of its page."""
@@ -190,16 +192,6 @@ DRAW: Final = BULK["tirer"]
 def bulk_actions(policy: Policy) -> list[BulkAction]:
     """The actions that are proposed under these settings."""
     return [action for action in BULK.values() if action is not DRAW or policy.draws_codes]
-
-
-router = APIRouter(include_in_schema=False)
-
-
-EXPORT: Final = f"{PLACE}/export"
-
-
-DASHBOARD: Final = f"{PLACE}/tableau-de-bord"
-"""A reader's first page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,12 +252,10 @@ TASKS: Final = (
     _task(Task.EXPIRY, "expiration à cocher", "expirations à cocher"),
 )
 
-
 STATES: Final = tuple(
     FilterCounter(criteria=WorklistCriteria(states=(choice,)), singular=choice.label, plural=choice.label)
     for choice in StateChoice if choice.state
 )  # fmt: skip
-
 
 AGES: Final = tuple(
     FilterCounter(
@@ -316,7 +306,7 @@ class SortColumn:
     backwards: Order | None = None
 
     def aria_sort(self, order: Order) -> str:
-        """How the column is sorted, in the words of ARIA; empty when it is not."""
+        """The sorting of the column, in the words of ARIA; empty when it is not sorted."""
         if order is self.forwards:
             return "ascending"
         return "descending" if order is self.backwards else ""
