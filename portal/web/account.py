@@ -8,10 +8,9 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from portal.web.context import AnyVisitor, Context, Posted, Typed, WebContext
+from portal.web.context import AnyVisitor, Context, Posted, ProvenVisitor, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenVisitor
 from states import french
 from states.french import plural
 from states.validation import clean
@@ -78,9 +77,7 @@ def give(request: Request, context: Context, visitor: ProvenVisitor, data: Typed
 def come_back(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
     """Act in one's own role again."""
     response = context.success_messages.redirect(visitor, PLACE, "vous agissez de nouveau en votre seul nom")
-    response.delete_cookie(
-        context.substitution_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https
-    )
+    context.delete_cookie(response, context.substitution_cookie)
     return response
 
 
@@ -91,9 +88,7 @@ def act(context: Context, visitor: AnyVisitor, number: int, _: Posted) -> Respon
     if one is None:
         return RedirectResponse(PLACE, status_code=303)
     response = RedirectResponse("/rectorat" if one.role is Role.OPERATOR else "/etablissement", status_code=303)
-    response.set_cookie(
-        context.substitution_cookie, str(one.number), path="/", httponly=True, samesite="lax", secure=context.is_https
-    )
+    context.set_cookie(response, context.substitution_cookie, str(one.number))
     return response
 
 

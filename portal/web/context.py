@@ -37,8 +37,7 @@ from workflow.settings.infrastructure import PortalSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
 
-A_YEAR: Final = 365 * 24 * 3600
-"""Seconds."""
+A_YEAR_S: Final = 365 * 24 * 3600
 
 _OF_ROLES: Final = ("/etablissement", "/rectorat", "/reprendre-la-saisie")
 """The pages on which one acts in a role; those of one's own account are always one's own."""
@@ -113,20 +112,32 @@ class WebContext:
         """The messages of what was just done, each said once on the page that follows."""
         return SuccessMessages(self.app.hasher, self.is_https)
 
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+        """Have the browser keep a cookie, which no script reads; without ``seconds``, until it is closed."""
+        response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=self.is_https)
+
+    def delete_cookie(self, response: Response, name: str) -> None:
+        """Have the browser forget a cookie: it heeds this only with the attributes that set it."""
+        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=self.is_https)
+
+    def _cookie_named(self, name: str) -> str:
+        """The prefix makes the browser refuse the cookie from any other host or path."""
+        return f"__Host-{name}" if self.is_https else name
+
     @property
     def cookie(self) -> str:
-        """The session's cookie; its prefix makes the browser refuse it from any other host or path."""
-        return "__Host-oda" if self.is_https else "oda"
+        """The session's cookie."""
+        return self._cookie_named("oda")
 
     @property
     def asking_cookie(self) -> str:
         """The cookie of a browser that asked for a link, which opens nowhere else (R104)."""
-        return "__Host-oda-lien" if self.is_https else "oda-lien"
+        return self._cookie_named("oda-lien")
 
     @property
     def uai_cookie(self) -> str:
         """The cookie of the establishment that a mailbox has in view: a choice, no right."""
-        return "__Host-oda-uai" if self.is_https else "oda-uai"
+        return self._cookie_named("oda-uai")
 
     @property
     def uai_parameter(self) -> str:
@@ -135,44 +146,42 @@ class WebContext:
 
     def keep_in_view(self, response: Response, uai: str) -> None:
         """Have the browser remember the establishment in view."""
-        response.set_cookie(
-            self.uai_cookie, uai, max_age=A_YEAR, path="/", httponly=True, secure=self.is_https, samesite="lax"
-        )
+        self.set_cookie(response, self.uai_cookie, uai, A_YEAR_S)
 
     @property
     def substitution_cookie(self) -> str:
         """The cookie of the substitution by which somebody chose to act: a choice, no right (R114)."""
-        return "__Host-oda-suppleance" if self.is_https else "oda-suppleance"
+        return self._cookie_named("oda-suppleance")
 
     @property
     def name_cookie(self) -> str:
         """The cookie of the name last given on this device, to be proposed: a convenience, no right."""
-        return "__Host-oda-nom" if self.is_https else "oda-nom"
+        return self._cookie_named("oda-nom")
 
     @property
     def device_cookie(self) -> str:
         """The cookie by which a browser of the rectorat is known again: it opens nothing (R107)."""
-        return "__Host-oda-navigateur" if self.is_https else "oda-navigateur"
+        return self._cookie_named("oda-navigateur")
 
     @property
     def theme_cookie(self) -> str:
         """The cookie of the theme that was chosen: a preference, no right."""
-        return "__Host-oda-theme" if self.is_https else "oda-theme"
+        return self._cookie_named("oda-theme")
 
     @property
     def attempt_cookie(self) -> str:
         """The cookie of a sign-in by a provider that has begun: its return is for this browser alone (R101)."""
-        return "__Host-oda-retour" if self.is_https else "oda-retour"
+        return self._cookie_named("oda-retour")
 
     @property
     def provider_cookie(self) -> str:
         """The cookie of what signing out of the provider needs, sealed."""
-        return "__Host-oda-fournisseur" if self.is_https else "oda-fournisseur"
+        return self._cookie_named("oda-fournisseur")
 
     @property
     def binding_cookie(self) -> str:
         """The cookie of an identity that its establishment's mailbox has yet to vouch for, sealed (R103)."""
-        return "__Host-oda-liaison" if self.is_https else "oda-liaison"
+        return self._cookie_named("oda-liaison")
 
     def pending_binding(self, request: Request) -> PendingBinding | None:
         """The identity that this browser is about to bind; None when there is none."""
@@ -181,7 +190,7 @@ class WebContext:
     @property
     def kept_cookie(self) -> str:
         """The cookie that opens what was typed after the end of a session."""
-        return "__Host-oda-kept" if self.is_https else "oda-kept"
+        return self._cookie_named("oda-kept")
 
 
 class SignInNeeded(Exception):
@@ -200,6 +209,10 @@ class FactorNeeded(Exception):
 
     def __init__(self, back: str = "") -> None:
         self.back = back
+
+
+class ProofNeeded(Exception):
+    """Signed in, and the last proof of who it is is too old for what is asked."""
 
 
 class Forbidden(Exception):
@@ -340,6 +353,44 @@ Rectorat = Annotated[Visitor, Depends(rectorat)]
 Operator = Annotated[Visitor, Depends(operator)]
 
 Rupn = Annotated[Visitor, Depends(rupn)]
+
+
+def require_fresh_proof(context: WebContext, visitor: Visitor) -> None:
+    """Raises ProofNeeded unless this person proved who they are lately."""
+    if not is_fresh(context, visitor):
+        raise ProofNeeded
+
+
+def is_fresh(context: WebContext, visitor: Visitor) -> bool:
+    """Return True when no other proof is needed now. A proof of the future is no better than an old one."""
+    proved_at, now = visitor.session_user.proved_at, context.app.clock.now()
+    minutes = timedelta(minutes=context.app.settings.sign_in.step_up_minutes)
+    return proved_at is not None and abs(now - proved_at) < minutes
+
+
+def proven_operator(context: Context, visitor: Operator) -> Visitor:
+    """An operator who proved lately who they are. Raises Forbidden, ProofNeeded."""
+    require_fresh_proof(context, visitor)
+    return visitor
+
+
+def proven_visitor(context: Context, visitor: AnyVisitor) -> Visitor:
+    """Somebody, in any role, who proved lately who they are. Raises ProofNeeded."""
+    require_fresh_proof(context, visitor)
+    return visitor
+
+
+def proven_chef(context: Context, visitor: Chef) -> Visitor:
+    """A chef or a deputy who proved lately who they are. Raises Forbidden, ProofNeeded."""
+    require_fresh_proof(context, visitor)
+    return visitor
+
+
+ProvenOperator = Annotated[Visitor, Depends(proven_operator)]
+
+ProvenVisitor = Annotated[Visitor, Depends(proven_visitor)]
+
+ProvenChef = Annotated[Visitor, Depends(proven_chef)]
 
 
 async def typed(request: Request, context: Context, visitor: AnyVisitor) -> FormData:

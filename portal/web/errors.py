@@ -17,6 +17,7 @@ from portal.web.context import (
     Forbidden,
     Forged,
     PresentationNeeded,
+    ProofNeeded,
     SignInNeeded,
     WebContext,
     session_user_of,
@@ -24,7 +25,7 @@ from portal.web.context import (
 )
 from portal.web.security import door_of, fixed_headers, page_before
 from portal.web.step_up import PLACE as KEPT_FORM
-from portal.web.step_up import ProofNeeded, keep_form, lead_to_proof, set_kept_cookie
+from portal.web.step_up import keep_form, lead_to_proof, set_kept_cookie
 from states.refusals import Reason
 from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS
 from workflow.database.clock import ClockRefused

@@ -14,10 +14,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
-from portal.web.context import Context, ImportedFile, Operator, Posted, Upload, WebContext
+from portal.web.context import Context, ImportedFile, Operator, Posted, Upload, WebContext, proven_operator
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
-from portal.web.step_up import proven_operator
 from states.refusals import Reason
 from workflow.database.clock import ClockRefused
 from workflow.settings.yaml_reader import quote

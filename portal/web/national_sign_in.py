@@ -162,16 +162,13 @@ def without_session(
     return context.pages.page(
         request, "sign_in/provider_failed.html", status=403, title="Votre identité n'ouvre pas ce portail",
         remedy=_REFUSALS[code], provider=None, back=back, level="", retry=False,
-        other=with_back(door_of(back), back),
-        is_signed=False,
+        other=with_back(door_of(back), back), is_signed=False,
     )  # fmt: skip
 
 
 def _keep(response: Response, context: WebContext, pending: PendingBinding) -> None:
-    response.set_cookie(
-        context.binding_cookie, context.pending_bindings.keep(pending), max_age=int(BINDING_LASTS.total_seconds()),
-        path="/", httponly=True, samesite="lax", secure=context.is_https,
-    )  # fmt: skip
+    kept = context.pending_bindings.keep(pending)
+    context.set_cookie(response, context.binding_cookie, kept, int(BINDING_LASTS.total_seconds()))
 
 
 @router.get("/connexion/liaison")
@@ -250,7 +247,7 @@ def begin(request: Request, context: Context, signed: SignedIn, data: PostedByAn
         return _failed(request, context, failure, (name, back), is_signed=signed is not None)
     provider = context.app.settings.sign_in.provider(name)
     page = context.pages.page(request, "sign_in/to_provider.html", url=url, provider=provider)
-    _set_cookie(page, context, context.attempt_cookie, cookie, int(ATTEMPT_LASTS.total_seconds()))
+    context.set_cookie(page, context.attempt_cookie, cookie, int(ATTEMPT_LASTS.total_seconds()))
     return page
 
 
@@ -276,7 +273,7 @@ def finish(
             context.count_refusal(REFUSED_IDENTITIES, request)
         response = _failed(request, context, failure, (name, back), is_signed=signed is not None)
     if sealed:
-        response.delete_cookie(context.attempt_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
+        context.delete_cookie(response, context.attempt_cookie)
     return response
 
 
@@ -306,7 +303,7 @@ def _enter(
     response = RedirectResponse(after_sign_in(session_user, attempt.back), status_code=303)
     set_session_cookie(response, context, secret)
     keep_device(response, context, session_user, device)
-    _set_cookie(response, context, context.provider_cookie, context.providers.cookies.keep(session))
+    context.set_cookie(response, context.provider_cookie, context.providers.cookies.keep(session))
     return response
 
 
@@ -351,16 +348,6 @@ def _failed(
     return context.pages.page(
         request, "sign_in/provider_failed.html", status=status, title=french.capital(title.format(**known)),
         remedy=remedy.format(**known), provider=provider, back=back, level=failure.role,
-        retry=failure.problem is not ProviderProblem.OTHER_PERSON, other=_other_door(back), is_signed=is_signed,
+        retry=failure.problem is not ProviderProblem.OTHER_PERSON, other=with_back(door_of(back), back),
+        is_signed=is_signed,
     )  # fmt: skip
-
-
-def _other_door(back: str) -> str:
-    """The page of signing in otherwise; it leads whoever is signed in to the page wanted."""
-    return with_back(door_of(back), back)
-
-
-def _set_cookie(
-    response: Response, context: WebContext, name: str, value: str, seconds: int | None = None
-) -> None:  # fmt: skip
-    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=context.is_https)

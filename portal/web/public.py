@@ -26,9 +26,9 @@ from starlette.routing import Mount
 
 from notifications.rendering.papers import blank_first_connection, compile_paper
 from portal import diagrams
-from portal.web.context import Context, MaybeVisitor, PostedByAnyone, Rectorat, WebContext
+from portal.web.context import A_YEAR_S, Context, MaybeVisitor, PostedByAnyone, Rectorat, WebContext
 from portal.web.environment import DARK_STYLE, dsfr_folder
-from portal.web.forms import Field, Form, Shape, blank, filled
+from portal.web.forms import Field, Shape, blank, filled
 from portal.web.public_texts import PublicFacts
 from portal.web.rendering import A_YEAR, THEMES, safe, theme_of
 from portal.web.security import Visitor
@@ -39,8 +39,6 @@ router = APIRouter(include_in_schema=False)
 FOLDER: Final = Path(__file__).parents[1] / "guides"
 
 DISPLAY_PATH: Final = "/affichage"
-
-COOKIE_SECONDS: Final = 365 * 24 * 3600
 
 _DARK: Final = "[data-fr-theme=dark]"
 
@@ -301,20 +299,13 @@ def choose_theme(request: Request, context: Context, visitor: MaybeVisitor, data
     """Remember the theme in this browser: a preference that names nobody."""
     form = filled((_theme_field(theme_of(request)),), data)
     if not form.is_right:
-        return _theme_refused(request, context, visitor, form)
+        return context.pages.page(request, "public/display.html", visitor, status=422, form=form)
     theme = form.values["theme"]
     response = context.success_messages.redirect(
         visitor, DISPLAY_PATH, f"l'affichage est réglé : {THEMES[theme].lower()}"
     )
-    response.set_cookie(
-        context.theme_cookie, theme, max_age=COOKIE_SECONDS, path="/", httponly=True, samesite="lax",
-        secure=context.is_https,
-    )  # fmt: skip
+    context.set_cookie(response, context.theme_cookie, theme, A_YEAR_S)
     return response
-
-
-def _theme_refused(request: Request, context: Context, visitor: Visitor | None, form: Form) -> HTMLResponse:
-    return context.pages.page(request, "public/display.html", visitor, status=422, form=form)
 
 
 @router.get(DARK_STYLE)

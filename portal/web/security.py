@@ -27,7 +27,7 @@ from states.validation import is_storable
 from states.vocabulary import Role
 from workflow.auth.rate_limit import derived, network_of
 from workflow.auth.sessions import SessionUser
-from workflow.auth.sign_in_links import describe_browser
+from workflow.auth.sign_in_links import UNKNOWN_BROWSER
 from workflow.journal.chain import Origin, coming_from
 from workflow.settings.secrets import GATE_SECRET, Secrets, gate_secrets_of
 from workflow.settings.services import is_this_machine
@@ -69,6 +69,18 @@ _DOORS: Final = {"/rectorat": "/connexion/rectorat", "/rupn": "/connexion/rupn"}
 
 PROBES: Final = ("/vivant", "/pret", "/sante", "/metrics")
 """The addresses that a probe asks of a machine by whatever name it has: they name nobody and link to nothing."""
+
+_BROWSER_NAMES: Final = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("Vivaldi/", "Vivaldi"), ("SamsungBrowser/", "Samsung Internet"),
+    ("FxiOS/", "Firefox"), ("Firefox/", "Firefox"), ("Chromium/", "Chromium"), ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"), ("Trident/", "Internet Explorer"), ("Safari/", "Safari"),
+)  # fmt: skip
+"""What a browser calls itself; most add the names of others, so that the order counts."""
+
+_BROWSER_SYSTEMS: Final = (
+    ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("CrOS", "ChromeOS"),
+    ("Macintosh", "macOS"), ("Linux", "Linux"),
+)  # fmt: skip
 
 _IDENTITY: Final = "oda.gate_identity"
 
@@ -282,6 +294,18 @@ class KnownHosts:
         return name.rstrip(".") == self._name or (is_this_machine(name) and is_this_machine(self._name))
 
 
+def browser_name(headers: RequestHeaders) -> str:
+    """A browser in words, by its ``User-Agent`` header: « Firefox sur Windows ».
+
+    Only our own words come out, never a part of the header, which anybody may write as they like.
+    """
+    text = headers.get("user-agent", "")
+    name, system = (
+        next((ours for theirs, ours in words if theirs in text), "") for words in (_BROWSER_NAMES, _BROWSER_SYSTEMS)
+    )
+    return f"{name or UNKNOWN_BROWSER} sur {system}" if system else name or UNKNOWN_BROWSER
+
+
 class OriginOfRequest:
     """Middleware that says where a request comes from, to what is recorded while it is answered (R108)."""
 
@@ -292,8 +316,8 @@ class OriginOfRequest:
         if scope["type"] != "http" or not scope.get("client"):
             await self._app(scope, receive, send)
             return
-        browser = describe_browser(RequestHeaders(scope=scope).get("user-agent", ""))
-        with coming_from(Origin(network_of(scope["client"][0]), browser)):
+        origin = Origin(network_of(scope["client"][0]), browser_name(RequestHeaders(scope=scope)))
+        with coming_from(origin):
             await self._app(scope, receive, send)
 
 
@@ -356,7 +380,8 @@ class TrustedHeaders:
         """``secrets``: those in force, two while it is being changed; none, nothing is ever read."""
         self._app, self._secrets = app, secrets
         self._networks = [ip_network(proxy) for proxy in settings.proxies]
-        self._confusable = frozenset(map(canonical_header, settings.names))
+        names = (canonical_header(name).replace("-", "[^a-z0-9]") for name in settings.names)
+        self._confusable = re.compile("|".join(names))
         self._names = frozenset(map(str.lower, settings.names))
         self._secret_name = settings.secret.lower()
         self._read = {name.lower(): meaning for meaning, name in settings.claim_headers.items()}
@@ -369,7 +394,7 @@ class TrustedHeaders:
         taken: list[tuple[str, bytes]] = []
         for name, value in scope["headers"]:
             text = name.decode("latin-1").lower()
-            if canonical_header(text) in self._confusable:
+            if self._confusable.fullmatch(text):
                 taken.append((text, value))
             else:
                 kept.append((name, value))

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response as StarletteResponse
 
 from portal.web.context import (
+    A_YEAR_S,
     AnyVisitor,
     Chef,
     Context,
@@ -24,7 +25,16 @@ from portal.web.context import (
     WebContext,
 )
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import Visitor, claims_of, comes_from_here, csrf_of, gate_identity, has_csrf, safe_back
+from portal.web.security import (
+    Visitor,
+    browser_name,
+    claims_of,
+    comes_from_here,
+    csrf_of,
+    gate_identity,
+    has_csrf,
+    safe_back,
+)
 from portal.web.step_up import PLACE as KEPT_FORM
 from portal.web.step_up import Asking, client_address, with_back
 from states.french import listing
@@ -35,7 +45,6 @@ from workflow.auth.bindings import IdentityToBind
 from workflow.auth.rate_limit import new_secret
 from workflow.auth.second_factor import FactorStanding
 from workflow.auth.sessions import Device, SessionUser
-from workflow.auth.sign_in_links import describe_browser
 from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import SessionEnd
 from workflow.database.clock import ClockRefused
@@ -66,39 +75,28 @@ _LONGEST_TOKEN: Final = 64
 _SUCCESSION: Final = "succession"
 """The field by which a chef whose name is another than the last one's says whether he succeeds him."""
 
-_REMEMBERED_DAYS: Final = 365
-"""How long a device proposes the name that was given on it."""
-
 
 def set_session_cookie(response: StarletteResponse, context: WebContext, secret: str) -> None:
     """The browser keeps the session until it is closed; the session itself ends sooner or later (R73)."""
-    response.set_cookie(context.cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https)
+    context.set_cookie(response, context.cookie, secret)
 
 
 def device_of(request: Request, context: WebContext) -> Device:
     """The browser of this request; one without its own cookie is given the secret of one."""
     token = request.cookies.get(context.device_cookie, "")[:_LONGEST_TOKEN] or new_secret()
-    return Device(
-        browser=describe_browser(request.headers.get("user-agent", "")), client=client_address(request), token=token
-    )
+    return Device(browser=browser_name(request.headers), client=client_address(request), token=token)
 
 
 def keep_device(response: StarletteResponse, context: WebContext, session_user: SessionUser, device: Device) -> None:
     """Have the browser of the rectorat remember by what it is known again; no other keeps anything (R107)."""
     if session_user.is_of_rectorat:
-        response.set_cookie(
-            context.device_cookie, device.token, max_age=_REMEMBERED_DAYS * 86400, path="/", httponly=True,
-            samesite="lax", secure=context.is_https,
-        )  # fmt: skip
+        context.set_cookie(response, context.device_cookie, device.token, A_YEAR_S)
 
 
 def delete_cookies(response: StarletteResponse, context: WebContext) -> None:
-    """Forget the session, the establishment in view and the links that were asked for here.
-
-    Browsers heed it only with the attributes that set them.
-    """
+    """Forget the session, the establishment in view and the links that were asked for here."""
     for name in (context.cookie, context.uai_cookie, context.asking_cookie, context.provider_cookie):
-        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=context.is_https)
+        context.delete_cookie(response, name)
 
 
 def mailbox(signed: SignedIn) -> tuple[SessionUser, str]:
@@ -292,7 +290,7 @@ def _bind(request: Request, context: WebContext, user: SessionUser) -> None:
 
 def forget_pending_binding(response: StarletteResponse, context: WebContext) -> None:
     """No identity waits in this browser any more."""
-    response.delete_cookie(context.binding_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
+    context.delete_cookie(response, context.binding_cookie)
 
 
 def _succession_field(former: Sequence[str]) -> Field:
@@ -310,10 +308,7 @@ def _succession_field(former: Sequence[str]) -> Field:
 def _remember_on_device(response: Response, context: WebContext, user: SessionUser) -> None:
     """Keep the name on this device alone, to be proposed at the next sign-in (R73)."""
     text = urlsafe_b64encode(json.dumps([user.subject, user.role.value, user.name]).encode()).decode()
-    response.set_cookie(
-        context.name_cookie, text, max_age=_REMEMBERED_DAYS * 86400, path="/", httponly=True, samesite="lax",
-        secure=context.is_https,
-    )  # fmt: skip
+    context.set_cookie(response, context.name_cookie, text, A_YEAR_S)
 
 
 def last_of_device(request: Request, context: WebContext, user: SessionUser) -> SessionUser:

@@ -66,7 +66,7 @@ def enter_digits(
         return _render_sent(request, context, visitor, form, pour, uai, status=422)
     except TooManyTries:
         page = _render_dead(request, context, "", 429, too_many_codes=True)
-        page.delete_cookie(context.asking_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
+        context.delete_cookie(page, context.asking_cookie)
         return page
     return _signed_in(context, entered, device)
 

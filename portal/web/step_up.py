@@ -7,7 +7,6 @@ filled, to the same person. A link that is asked for is bound to the browser tha
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -24,19 +23,27 @@ from portal.server import LARGEST_FILE, widen_for_file
 from portal.web.context import (
     READING,
     AnyVisitor,
-    Chef,
     Context,
-    Operator,
     Posted,
     WebContext,
     form_with_file,
     imported_file,
+    is_fresh,
     posted,
     typed,
     uploaded,
 )
 from portal.web.forms import FILE_NAME, GIVEN_BACK, Field, Form, Shape, blank, filled
-from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, csrf_of, has_csrf, page_before, safe_back
+from portal.web.security import (
+    CSRF_FIELD,
+    Visitor,
+    browser_name,
+    comes_from_here,
+    csrf_of,
+    has_csrf,
+    page_before,
+    safe_back,
+)
 from states.refusals import Reason
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.kept_forms import LARGEST, KeptForm
@@ -116,7 +123,7 @@ class AskingBrowser:
 
     context: WebContext
     client: str
-    user_agent: str
+    browser_name: str
     former: str
 
     def of(
@@ -125,23 +132,21 @@ class AskingBrowser:
         """Its request for a link. Links asked for one after the other are of one browser: each opens in it."""
         return LinkRequest(
             client=self.client, back=back, session=session, browser=self.former or new_secret(),
-            user_agent=self.user_agent, is_proof=is_proof, identity=identity, provider=provider,
+            browser_name=self.browser_name, is_proof=is_proof, identity=identity, provider=provider,
         )  # fmt: skip
 
     def sent(self, link_request: LinkRequest, **query: str) -> Response:
         """Lead to the page of the next steps, which asks for the six digits; the cookie lives as long as the link."""
         context = self.context
         response = RedirectResponse(f"{SENT_PATH}?{urlencode(query)}", status_code=303)
-        response.set_cookie(
-            context.asking_cookie, link_request.browser, max_age=context.settings.link_minutes * 60, path="/",
-            httponly=True, samesite="lax", secure=context.is_https,
-        )  # fmt: skip
+        seconds = context.settings.link_minutes * 60
+        context.set_cookie(response, context.asking_cookie, link_request.browser, seconds)
         return response
 
 
 def asking_browser(request: Request, context: Context, client: Client, former: BrowserSecret) -> AskingBrowser:
     """The browser of a form that asks for a link."""
-    return AskingBrowser(context, client, request.headers.get("user-agent", ""), former)
+    return AskingBrowser(context, client, browser_name(request.headers), former)
 
 
 Asking = Annotated[AskingBrowser, Depends(asking_browser)]
@@ -204,10 +209,7 @@ def _typed_fields(form: FormData) -> list[tuple[str, str]]:
 
 def set_kept_cookie(response: Response, context: WebContext, secret: str) -> None:
     """The browser alone can open what was kept, as long as it is."""
-    response.set_cookie(
-        context.kept_cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https,
-        max_age=int(REMEMBERED.total_seconds()),
-    )  # fmt: skip
+    context.set_cookie(response, context.kept_cookie, secret, int(REMEMBERED.total_seconds()))
 
 
 @router.get(PLACE)
@@ -243,48 +245,6 @@ class _PageOfForm(Response):
             return {"type": "http.request", "body": self._form, "more_body": False}
 
         await scope["app"](post, receive_form, send)
-
-
-class ProofNeeded(Exception):
-    """Signed in, and the last proof of who it is is too old for what is asked."""
-
-
-def require_fresh_proof(context: WebContext, visitor: Visitor) -> None:
-    """Raises ProofNeeded unless this person proved who they are lately."""
-    if not is_fresh(context, visitor):
-        raise ProofNeeded
-
-
-def is_fresh(context: WebContext, visitor: Visitor) -> bool:
-    """Return True when no other proof is needed now. A proof of the future is no better than an old one."""
-    proved_at, now = visitor.session_user.proved_at, context.app.clock.now()
-    minutes = timedelta(minutes=context.app.settings.sign_in.step_up_minutes)
-    return proved_at is not None and abs(now - proved_at) < minutes
-
-
-def proven_operator(context: Context, visitor: Operator) -> Visitor:
-    """An operator who proved lately who they are. Raises Forbidden, ProofNeeded."""
-    require_fresh_proof(context, visitor)
-    return visitor
-
-
-def proven_visitor(context: Context, visitor: AnyVisitor) -> Visitor:
-    """Somebody, in any role, who proved lately who they are. Raises ProofNeeded."""
-    require_fresh_proof(context, visitor)
-    return visitor
-
-
-def proven_chef(context: Context, visitor: Chef) -> Visitor:
-    """A chef or a deputy who proved lately who they are. Raises Forbidden, ProofNeeded."""
-    require_fresh_proof(context, visitor)
-    return visitor
-
-
-ProvenOperator = Annotated[Visitor, Depends(proven_operator)]
-
-ProvenVisitor = Annotated[Visitor, Depends(proven_visitor)]
-
-ProvenChef = Annotated[Visitor, Depends(proven_chef)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -374,9 +334,7 @@ def prove_by_factor(request: Request, context: Context, visitor: AnyVisitor, dat
             form = form.refused([TOO_MANY])
         else:
             response = RedirectResponse(back or visitor.home, status_code=303)
-            response.set_cookie(
-                context.cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https
-            )
+            context.set_cookie(response, context.cookie, secret)
             return response
     return _render(request, context, visitor, form, back, status=422)
 

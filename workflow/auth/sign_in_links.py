@@ -49,18 +49,6 @@ from workflow.settings.model import Settings
 
 UNKNOWN_BROWSER: Final = "un navigateur inconnu"
 
-_BROWSER_NAMES: Final = (
-    ("Edg", "Edge"), ("OPR/", "Opera"), ("Vivaldi/", "Vivaldi"), ("SamsungBrowser/", "Samsung Internet"),
-    ("FxiOS/", "Firefox"), ("Firefox/", "Firefox"), ("Chromium/", "Chromium"), ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"), ("Trident/", "Internet Explorer"), ("Safari/", "Safari"),
-)  # fmt: skip
-"""What a browser calls itself; most add the names of others, so that the order counts."""
-
-_BROWSER_SYSTEMS: Final = (
-    ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("CrOS", "ChromeOS"),
-    ("Macintosh", "macOS"), ("Linux", "Linux"),
-)  # fmt: skip
-
 CODE_DIGITS: Final = 6
 
 _MOST_LINKS: Final = 5
@@ -79,7 +67,7 @@ _NAMING_DIGITS: Final = 16
 class LinkRequest:
     """A request for a link. ``client``: the network address; ``back``: the page to return to.
 
-    ``browser``: the secret of the browser's cookie, to which the link is bound; ``user_agent``: its header.
+    ``browser``: the secret of the browser's cookie, to which the link is bound; ``browser_name``: it in words.
     ``session``: the secret of the session to which the establishments are added, empty to begin a new one; with
     ``is_proof``, of the session whose user proves anew who they are (R105). ``identity`` and ``provider``: the person
     to be bound to the establishment, as the identity provider names them, and that provider (R103).
@@ -89,7 +77,7 @@ class LinkRequest:
     browser: str
     back: str = ""
     session: str = ""
-    user_agent: str = ""
+    browser_name: str = UNKNOWN_BROWSER
     is_proof: bool = False
     identity: str = ""
     provider: str = ""
@@ -227,7 +215,7 @@ class Links:
             "sent_to": fold_mail(target.mailbox), "joins": digest(request.session) if request.session else "",
             "back": request.back, "created_at": now, "expires_at": expires_at, "used_at": None,
             "browser": digest(request.browser), "code_digest": self._codes.digest_of(link_digest, code_of(secret)),
-            "network": shortened(request.client), "browser_name": describe_browser(request.user_agent),
+            "network": shortened(request.client), "browser_name": request.browser_name,
             "is_proof": request.is_proof,
         }  # fmt: skip
         connection.execute(insert(LINKS), [row])
@@ -348,18 +336,6 @@ def sealed_for(link_digest: str) -> str:
     return f"{encryption.FOR_LINK}{link_digest[:_NAMING_DIGITS]}"
 
 
-def describe_browser(user_agent: str) -> str:
-    """Return a browser in words, by its ``User-Agent`` header: « Firefox sur Windows ».
-
-    Only our own words come out, never a part of the header, which anybody may write as they like.
-    """
-    name = _first_word(_BROWSER_NAMES, user_agent)
-    system = _first_word(_BROWSER_SYSTEMS, user_agent)
-    if not system:
-        return name or UNKNOWN_BROWSER
-    return f"{name or UNKNOWN_BROWSER} sur {system}"
-
-
 def code_of(secret: str) -> str:
     """Return the six digits of a link. They follow from its secret: showing them writes nothing (R72)."""
     return f"{int(derived(secret, 'six digits'), 16) % 10**CODE_DIGITS:0{CODE_DIGITS}}"
@@ -420,10 +396,6 @@ class LinkCodes:
         if self._limiter.is_known(connection, mailbox, network, now):
             return [(WRONG_CODES_OF_SUBJECT, f"{mailbox}\n{network}")]
         return [(WRONG_CODES_OF_SUBJECT, mailbox), (WRONG_CODES_FROM_STRANGERS, "")]
-
-
-def _first_word(words: tuple[tuple[str, str], ...], text: str) -> str:
-    return next((ours for theirs, ours in words if theirs in text), "")
 
 
 def _establishment_target(connection: Connection, typed: str) -> SignInTarget | None:

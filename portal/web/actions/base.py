@@ -12,10 +12,9 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from portal.texts import TRIGGER_TEXTS
-from portal.web.context import WebContext
+from portal.web.context import WebContext, require_fresh_proof
 from portal.web.forms import EarlierSending, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
-from portal.web.step_up import require_fresh_proof
 from states.commands import Command
 from states.decision import Refused
 from states.model import OnBehalf

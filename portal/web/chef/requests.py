@@ -25,10 +25,9 @@ from portal.web.chef.home import (
     task_of,
     waiting_sentence,
 )
-from portal.web.context import Chef, Context, Posted, Typed, WebContext
+from portal.web.context import Chef, Context, Posted, ProvenChef, Typed, WebContext, is_fresh
 from portal.web.forms import blank
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenChef, is_fresh
 from states.commands import OpenCode
 from states.decision import Refused
 from states.validation import chef_key

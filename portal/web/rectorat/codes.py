@@ -12,15 +12,14 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from portal.texts import TRIGGER_TEXTS
-from portal.web.actions.base import ActionContext, read_action, render_refused, version_of
+from portal.web.actions.base import read_action, render_refused, version_of
 from portal.web.actions.operator import OPERATOR_ACTIONS
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, Uploaded, WebContext
+from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, Uploaded, WebContext
 from portal.web.file_import import GONE, WHOLE
 from portal.web.forms import REFERENCE, Form, blank, filled
+from portal.web.rectorat.request import load_action
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenOperator
 from portal.web.worklist.bulk import CODES_PATH, BatchResult, render_batch
-from portal.web.worklist.filters import origin_of
 from states.decision import Refused
 from states.french import plural
 from states.vocabulary import ReissueReason, Trigger
@@ -210,7 +209,7 @@ def draw_one_code(
     request: Request, context: Context, visitor: Operator, reference: str, data: Typed
 ) -> Response:  # fmt: skip
     """Draw the code of one request, in a batch of its own, and lead to it (R97)."""
-    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    action_context = load_action(request, context, visitor, reference)
     form = read_action(action_context, OPERATOR_ACTIONS, DRAW, data)
     if not form.is_right:
         return render_refused(request, action_context, OPERATOR_ACTIONS, DRAW, form, None)

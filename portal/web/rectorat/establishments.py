@@ -15,7 +15,7 @@ from portal.texts import DIRECTORY_COLUMNS
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import CONFIRMATIONS, with_proposed_names
 from portal.web.chef.declare import declaration, declaration_fields, with_confirmations
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
+from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, download_list
 from portal.web.file_import import (
     SHOWN,
@@ -29,7 +29,6 @@ from portal.web.file_import import (
 )
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenOperator
 from states.decision import Refused
 from states.french import plural
 from states.refusals import Reason

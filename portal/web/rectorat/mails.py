@@ -13,11 +13,10 @@ from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.outbox.retry import load_pause
 from notifications.vocabulary import Fault, Kind, Stage
 from portal.exports.lists import READ_TOGETHER, mails_workbook
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
+from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenOperator
 from states.refusals import Reason
 from states.validation import normalise_reference, normalise_uai
 from workflow.database.clock import ClockRefused

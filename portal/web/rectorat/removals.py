@@ -19,7 +19,7 @@ from starlette.datastructures import FormData
 from notifications.rendering.markup import NBSP
 from portal.exports.lists import READ_TOGETHER, removals_workbook
 from portal.web.actions.base import load_request
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, Upload, Uploaded, WebContext
+from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, Upload, Uploaded, WebContext
 from portal.web.download import ChosenFormat, Download, download_list, made_in_turn
 from portal.web.forms import (
     REFERENCE,
@@ -34,7 +34,6 @@ from portal.web.forms import (
     year_of,
 )
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenOperator
 from states.commands import ConfirmRemoval, OnRequest, ReopenRemoval
 from states.decision import Refused
 from states.refusals import Reason

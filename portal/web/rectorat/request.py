@@ -21,17 +21,17 @@ from portal.documents import NoSlip, make_charter, make_first_connection, make_s
 from portal.exports.lists import READ_TOGETHER, search_workbook
 from portal.exports.spreadsheet_files import Workbook
 from portal.texts import happened
-from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
+from portal.web.actions.base import ORIGIN, Action, ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext, is_fresh
 from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, filled
 from portal.web.rectorat.checks import row_value
 from portal.web.rectorat.removals import load_calls
-from portal.web.step_up import is_fresh
-from portal.web.worklist.filters import WorklistCriteria, origin_of
+from portal.web.security import Visitor
+from portal.web.worklist.filters import LONGEST_ORIGIN, ListPosition, WorklistCriteria
 from states.rules.verification import changed_for_drane
 from states.validation import fold, has_uai_form, normalise_uai
 from states.vocabulary import CodeStatus, Role, State, Trigger
@@ -129,10 +129,17 @@ class Collaboration:
         return cls(assignment=assignment, is_own=is_own, notes=notes, note_form=form)
 
 
+def load_action(request: Request, context: WebContext, visitor: Visitor, reference: str) -> ActionContext:
+    """The request, and the place in the worklist that an operator came from: « suivante » is of that list."""
+    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
+    origin = ListPosition.read(QueryParams(text)).origin if text else ""
+    return ActionContext.load(context, visitor, reference, origin)
+
+
 @router.post("/{reference}/suivi")
 def assign(request: Request, context: Context, visitor: Operator, reference: str, data: Posted) -> Response:
     """Take the request, or release it whoever has it."""
-    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    action_context = load_action(request, context, visitor, reference)
     if data.get("suivi") == "laisser":
         context.app.assignments.release(action_context.reference)
     else:
@@ -143,7 +150,7 @@ def assign(request: Request, context: Context, visitor: Operator, reference: str
 @router.post("/{reference}/notes")
 def write_note(request: Request, context: Context, visitor: Operator, reference: str, data: Typed) -> Response:
     """Write a note; a refused one stays on a page of its own, with its reasons."""
-    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    action_context = load_action(request, context, visitor, reference)
     form = filled((NOTE,), data)
     if form.is_right:
         form = form.refused(
@@ -166,7 +173,7 @@ def erase_note(
     data: Posted,  # noqa: ARG001
 ) -> Response:
     """Erase a note for good."""
-    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    action_context = load_action(request, context, visitor, reference)
     context.app.private_notes.erase(action_context.reference, number)
     return RedirectResponse(f"{action_context.address_of()}#notes", status_code=303)
 
@@ -198,7 +205,7 @@ def download_first_connection(context: Context, visitor: Rectorat, reference: st
 @router.get("/{reference}")
 def show_one_request(request: Request, context: Context, visitor: Rectorat, reference: str) -> Response:
     """Show all that is known of a request; a reader is shown no form (R2)."""
-    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    action_context = load_action(request, context, visitor, reference)
     came_from_action = context.success_messages.read(request, visitor) is not None
     return context.pages.page(
         request, "rectorat/request.html", visitor,
@@ -210,7 +217,7 @@ def show_one_request(request: Request, context: Context, visitor: Rectorat, refe
 @router.get("/{reference}/{slug}")
 def show_request_action(request: Request, context: Context, visitor: Operator, reference: str, slug: str) -> Response:
     """Show the page of an action."""
-    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    action_context = load_action(request, context, visitor, reference)
     return show_action(request, action_context, ACTIONS, slug, _proposed_values(request, context))
 
 
@@ -219,7 +226,7 @@ def execute_request_action(
     request: Request, context: Context, visitor: Operator, reference: str, slug: str, data: Typed
 ) -> Response:
     """Execute it."""
-    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    action_context = load_action(request, context, visitor, reference)
     return execute_action(request, action_context, ACTIONS, slug, data)
 
 

@@ -15,7 +15,7 @@ from notifications.rendering.papers import PaperUnmakeable, compile_paper, store
 from portal.exports.lists import keys_to_extend_workbook, not_renewed_workbook, preview_workbook
 from portal.exports.spreadsheet_files import Workbook
 from portal.texts import how_found
-from portal.web.context import Context, Posted, Rectorat, Typed, WebContext
+from portal.web.context import Context, Posted, ProvenOperator, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, Download, download_list
 from portal.web.forms import (
     NO_SUCH_PAGE,
@@ -30,7 +30,6 @@ from portal.web.forms import (
     list_problem,
 )
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenOperator
 from portal.web.worklist.bulk import execute_all
 from states.commands import IssueCode
 from states.decision import Refused

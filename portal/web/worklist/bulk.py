@@ -15,10 +15,9 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
-from portal.web.context import Context, Posted, Typed, WebContext, operator
+from portal.web.context import Context, Posted, ProvenOperator, Typed, WebContext, operator
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled, without_spaces
 from portal.web.security import Visitor
-from portal.web.step_up import ProvenOperator
 from portal.web.worklist.filters import MOST, ListPosition, references_among
 from portal.web.worklist.page import BATCH, BULK, DRAW, ISSUE, BulkAction, render_worklist
 from states.commands import Code, Command

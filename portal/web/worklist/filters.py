@@ -7,7 +7,6 @@ from enum import Enum
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Request
 from starlette.datastructures import QueryParams
 
 from portal.web.actions.base import ORIGIN
@@ -331,9 +330,3 @@ def references_among(texts: Iterable[str]) -> tuple[str, ...]:
 def packed(references: Iterable[str]) -> str:
     """References as an address carries many: without what they all begin with."""
     return " ".join(reference.removeprefix(_PREFIX) for reference in references)
-
-
-def origin_of(request: Request) -> str:
-    """The place in the list that an operator came from, so that « suivante » is of that list; empty for the usual."""
-    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
-    return ListPosition.read(QueryParams(text)).origin if text else ""

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, Headers
 
-from portal.web.security import CSRF_FIELD, HSTS, csrf_of, has_csrf
+from portal.web.security import CSRF_FIELD, HSTS, browser_name, csrf_of, has_csrf
 from tests.kit.databases import fresh_url
 from tests.kit.portal import PlainClient, Portal, open_portal
+from workflow.auth.sign_in_links import UNKNOWN_BROWSER
 
 ADDRESS = "https://oda.ac-toulouse.fr"
 
@@ -142,3 +143,32 @@ def test_telemetry__of_the_process_is_told_no_address(
     assert trace.get_tracer_provider() is provider
     portal.client().get(path)
     assert provider.spans == []
+
+
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+
+
+@pytest.mark.rule("R104")
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox sur Windows"),
+        (f"Mozilla/5.0 (Windows NT 10.0; Win64) {WEBKIT} Chrome/130.0 Safari/537.36 Edg/130.0", "Edge sur Windows"),
+        (f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/130.0 Mobile Safari/537.36", "Chrome sur Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+         " Version/17.5 Mobile/15E148 Safari/604.1", "Safari sur iPhone"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox sur macOS"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox sur Linux"),
+        ("Lynx/2.9 (Linux)", f"{UNKNOWN_BROWSER} sur Linux"),
+        ("", UNKNOWN_BROWSER),
+    ],
+)  # fmt: skip
+def test_a_browser_is_named_in_words(header: str, words: str) -> None:
+    assert browser_name(Headers({"user-agent": header})) == words
+
+
+@pytest.mark.rule("R104")
+def test_nothing_of_the_header_itself_comes_out() -> None:
+    header = "<a href='https://piège.example'>Cliquez</a> Firefox/9 (Windows) \r\nBcc: x@y.z"
+    assert browser_name(Headers({"user-agent": header})) == "Firefox sur Windows"
+    assert browser_name(Headers({"user-agent": "jean.dupont@example.org"})) == UNKNOWN_BROWSER

@@ -11,8 +11,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from portal.web.actions.operator import OPERATOR_ACTIONS
+from portal.web.context import proven_chef, proven_operator, proven_visitor
 from portal.web.security import CSRF_FIELD, csrf_of
-from portal.web.step_up import PROOF_PATH, ProofDoors, proven_chef, proven_operator, proven_visitor
+from portal.web.step_up import PROOF_PATH, ProofDoors
 from states.vocabulary import Role, SignInMethod
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send

@@ -16,7 +16,7 @@ from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import STAFF, Portal
 from tests.kit.sign_in import BROWSER, link_mails, secrets_of, told
 from workflow.auth.sessions import LinkDead, SignInResult
-from workflow.auth.sign_in_links import UNKNOWN_BROWSER, LinkRequest, describe_browser
+from workflow.auth.sign_in_links import LinkRequest
 from workflow.database.access_tables import LINKS
 from workflow.database.tables import ESTABLISHMENT
 
@@ -176,32 +176,3 @@ def test_mail__of_a_link_is_not_sent_again_by_hand(portal: Portal) -> None:
         portal.app.mail_journal.retry(mail.id, portal.actor(STAFF))
     alter(portal, SCHOOL, set_mailbox="autre@ac-toulouse.fr")
     assert portal.app.mail_journal.retry_all(SCHOOL, portal.actor(STAFF)) == []
-
-
-WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
-
-
-@pytest.mark.rule("R104")
-@pytest.mark.parametrize(
-    ("header", "words"),
-    [
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox sur Windows"),
-        (f"Mozilla/5.0 (Windows NT 10.0; Win64) {WEBKIT} Chrome/130.0 Safari/537.36 Edg/130.0", "Edge sur Windows"),
-        (f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/130.0 Mobile Safari/537.36", "Chrome sur Android"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
-         " Version/17.5 Mobile/15E148 Safari/604.1", "Safari sur iPhone"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox sur macOS"),
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox sur Linux"),
-        ("Lynx/2.9 (Linux)", f"{UNKNOWN_BROWSER} sur Linux"),
-        ("", UNKNOWN_BROWSER),
-    ],
-)  # fmt: skip
-def test_a_browser_is_named_in_words(header: str, words: str) -> None:
-    assert describe_browser(header) == words
-
-
-@pytest.mark.rule("R104")
-def test_nothing_of_the_header_itself_comes_out() -> None:
-    header = "<a href='https://piège.example'>Cliquez</a> Firefox/9 (Windows) \r\nBcc: x@y.z"
-    assert describe_browser(header) == "Firefox sur Windows"
-    assert describe_browser("jean.dupont@example.org") == UNKNOWN_BROWSER
