@@ -3,7 +3,6 @@
 A test tries every address in every role.
 """
 
-from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Final, Protocol, Self
@@ -464,12 +463,6 @@ async def form_with_file(request: Request) -> FormData:
     return await MemoryParser(request.headers, request.stream(), max_files=1, max_fields=20).parse()
 
 
-def _form_given_back(request: Request) -> Awaitable[FormData] | None:
-    """The fields that were kept of a form with a file: they come back as a form without one."""
-    is_plain = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    return request.form(max_files=0, max_fields=21) if is_plain else None
-
-
 async def imported_file(request: Request, context: Context, visitor: Operator) -> Upload:
     """The form of an import, with the file of its field ``fichier``, larger than any other form may be (R87, R91).
 
@@ -479,8 +472,10 @@ async def imported_file(request: Request, context: Context, visitor: Operator) -
     if announced.isdecimal() and LARGEST_FILE < int(announced) <= DRAINED:
         return Upload(FormData(), too_large=True)
     widen_for_file(request.scope)
+    # what was kept of a form with a file comes back as a form without one
+    is_given_back = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     try:
-        fields = await (_form_given_back(request) or form_with_file(request))
+        fields = await (request.form(max_files=0, max_fields=21) if is_given_back else form_with_file(request))
     except (MultiPartException, KeyError):
         raise Forged from None  # what no browser sends
     return await _upload_of(request, context, visitor, fields)

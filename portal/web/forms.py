@@ -92,7 +92,8 @@ class Field:
             return bool(text)
         if not text:
             if self.required:
-                raise ValueError(self.missing or self._missing())
+                usual = "Donner une date." if self.shape is Shape.DAY else "Remplir ce champ."
+                raise ValueError(self.missing or ("Choisir une réponse." if self.options else usual))
             return None
         if not is_storable(text):
             raise ValueError("Ce texte contient un caractère invisible : le taper de nouveau.")
@@ -126,11 +127,6 @@ class Field:
             case _:
                 return ""
         return f"{reason.message}. {reason.remedy}" if reason else ""
-
-    def _missing(self) -> str:
-        if self.options:
-            return "Choisir une réponse."
-        return "Donner une date." if self.shape is Shape.DAY else "Remplir ce champ."
 
 
 def without_spaces(text: str) -> str:

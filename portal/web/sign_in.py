@@ -43,7 +43,6 @@ from states.validation import clean, clean_mail, has_uai_form, mail_problem, nam
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import IdentityToBind
 from workflow.auth.rate_limit import new_secret
-from workflow.auth.second_factor import FactorStanding
 from workflow.auth.sessions import Device, SessionUser
 from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import SessionEnd
@@ -430,21 +429,17 @@ def _logout_url(request: Request, context: WebContext, name: str) -> str:
     return context.providers.logout_url(session)
 
 
-def _factor_of(context: WebContext, visitor: Visitor) -> FactorStanding | None:
-    """The second factor of an operator; None for who is offered none (R106)."""
-    factors = context.app.second_factors
-    return factors.standing(visitor.session_user.subject) if visitor.is_operator and factors.is_offered else None
-
-
 def _render_account(
     request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200
 ) -> HTMLResponse:
     tokens = context.app.tokens.of_establishments(visitor.actor) if visitor.is_chef else ()
     ends_at = context.sessions.ends_at(visitor.secret)
     sessions = context.app.open_sessions.of_user(visitor.session_user, visitor.secret)
+    factors, has_factor = context.app.second_factors, visitor.is_operator and context.app.second_factors.is_offered
+    factor = factors.standing(visitor.session_user.subject) if has_factor else None  # of operators alone (R106)
     return context.pages.page(
         request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at, tokens=tokens,
-        sessions=sessions, factor=_factor_of(context, visitor),
+        sessions=sessions, factor=factor,
         places=context.links.places(visitor.session_user.uais), idle=context.settings.session_idle_minutes,
         by_mail=_doors(context).may_use_mail(Role.CHEF),
     )  # fmt: skip

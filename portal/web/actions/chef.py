@@ -333,14 +333,6 @@ def _report(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
     return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
 
 
-def _ask_new_code(action_context: ActionContext, values: Values, common: Common) -> c.ReportChange:
-    return c.ReportChange(change=Change.of(values["change"]), effective_on=action_context.today, **common)
-
-
-def _return_key(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
-    return c.ReportChange(change=Change.NOT_NEEDED, effective_on=values["effective_on"], **common)
-
-
 def amendment_fields(action_context: ActionContext) -> Sequence[Field]:
     """The declaration, to be corrected (R29)."""
     request = action_context.view.request
@@ -390,12 +382,18 @@ _ALL: Final = (
         build=lambda _, values, common: c.ConfirmHandover(handed_on=values["handed_on"], **common),
     ),
     Action(
-        trigger=Trigger.REPORT_CHANGE, slug=NEW_CODE, fields=new_code_fields, build=_ask_new_code,
+        trigger=Trigger.REPORT_CHANGE, slug=NEW_CODE, fields=new_code_fields,
         template="actions/ask_new_code.html", suits=has_key_in_use,
+        build=lambda action_context, values, common: c.ReportChange(
+            change=Change.of(values["change"]), effective_on=action_context.today, **common
+        ),
     ),
     Action(
-        trigger=Trigger.REPORT_CHANGE, slug=RETURN_KEY, fields=return_fields, build=_return_key,
+        trigger=Trigger.REPORT_CHANGE, slug=RETURN_KEY, fields=return_fields,
         template="actions/return_key.html", suits=has_key_in_use,
+        build=lambda _, values, common: c.ReportChange(
+            change=Change.NOT_NEEDED, effective_on=values["effective_on"], **common
+        ),
     ),
     Action(
         trigger=Trigger.REPORT_CHANGE, slug="signalement", fields=change_fields, build=_report,

@@ -276,10 +276,6 @@ def _extend(_: ActionContext, values: Values, common: Common) -> c.Command:
     return c.IssueCode(extends=reference, expires_on=values["expires_on"], **common)
 
 
-def _keep_key(_: ActionContext, values: Values, common: Common) -> c.Command:
-    return c.IssueCode(key_elsewhere=True, expires_on=values["expires_on"], **common)
-
-
 def _reissue_fields(action_context: ActionContext) -> Sequence[Field]:
     return [
         Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason)),
@@ -440,7 +436,8 @@ _ALL: Final = (
     ),
     Action(
         trigger=Trigger.ISSUE_CODE, slug="cle-existante", template="actions/key_elsewhere.html",
-        fields=lambda action_context: [_expiry_field(action_context)], build=_keep_key,
+        fields=lambda action_context: [_expiry_field(action_context)],
+        build=lambda _, values, common: c.IssueCode(key_elsewhere=True, expires_on=values["expires_on"], **common),
     ),
     Action(
         trigger=Trigger.TAKE_BACK_CODE, slug="annuler-envoi", template="actions/take_back_code.html",

@@ -5,7 +5,7 @@ Last year's requests are renewed: one of them whole, or several by one button (R
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -168,7 +168,10 @@ def execute_whole(request: Request, context: Context, visitor: Chef, data: Typed
     From the form that declares the RUPN alone, the whole form is opened with what was typed there: nothing is executed.
     """
     if OPEN_WHOLE in data and may_act(context, visitor):
-        fields = [replace(field, value=_typed(data, field)) for field in _fields(context, is_whole=True)]
+        fields = [
+            replace(field, value=storable(str(data.get(field.name) or "")) or field.value)
+            for field in _fields(context, is_whole=True)
+        ]
         return _render(request, context, visitor, uai_of(visitor, data), blank(fields), is_whole=True)
     return _execute(request, context, visitor, data, is_whole=True)
 
@@ -194,11 +197,6 @@ def _execute(request: Request, context: WebContext, visitor: Visitor, data: Form
             return show_result(request, context, visitor, result)
         form = with_refusal(form, result, visitor, CONFIRMATIONS)
     return _render(request, context, visitor, uai, form, is_whole=is_whole, status=422)
-
-
-def _typed(data: FormData, field: Field) -> str:
-    """The text typed in a field of another form; else the one that this form proposes."""
-    return storable(str(data.get(field.name) or "")) or field.value
 
 
 def _fields(context: WebContext, is_whole: bool) -> list[Field]:
@@ -282,6 +280,15 @@ class RenewalResult:
     reasons: tuple[Reason, ...]
     is_theirs: bool
 
+    @classmethod
+    def of(cls, reference: str, result: Result, names: Mapping[str, str]) -> Self:
+        """The result of the renewal of this request; ``names``: of the RUPN of this establishment's requests."""
+        return cls(
+            who=names.get(reference, f"demande {reference}"), is_theirs=reference in names,
+            is_done=isinstance(result, Done), reference=result.reference if isinstance(result, Done) else reference,
+            reasons=result.warnings if isinstance(result, Done) else result.reasons,
+        )  # fmt: skip
+
     @property
     def may_be_confirmed(self) -> bool:
         """True for an address or a homonym, which the chef can confirm on a page of its own (R16, R17)."""
@@ -361,9 +368,8 @@ def execute_take_over(request: Request, context: Context, visitor: Chef, data: P
     commands = [c.Renew(reference=reference, school_year=year) for reference in references]
     key = key_of(app.hasher, f"web:{form.key}", commands)
     results = app.engine.execute(commands, visitor.actor, key=key)
-    renewals = [
-        _renewal_result(reference, result, names) for reference, result in zip(references, results, strict=True)
-    ]
+    pairs = zip(references, results, strict=True)
+    renewals = [RenewalResult.of(reference, result, names) for reference, result in pairs]
     if all(renewal.is_done and not renewal.reasons for renewal in renewals):
         done = french.plural(len(renewals), "RUPN est repris", "RUPN sont repris")
         sentence = f"{done} pour {year} ; il reste la délégation, la charte et l'envoi"
@@ -372,17 +378,6 @@ def execute_take_over(request: Request, context: Context, visitor: Chef, data: P
     return context.pages.page(
         request, "chef/taken_over.html", visitor, status=200 if accepted else 422, school=school_of(context, uai),
         year=year, accepted=accepted, refused=[renewal for renewal in renewals if not renewal.is_done],
-    )  # fmt: skip
-
-
-def _renewal_result(reference: str, result: Result, names: Mapping[str, str]) -> RenewalResult:
-    who, is_theirs = names.get(reference, f"demande {reference}"), reference in names
-    if isinstance(result, Refused):
-        return RenewalResult(
-            who=who, reference=reference, is_done=False, reasons=result.reasons, is_theirs=is_theirs
-        )  # fmt: skip
-    return RenewalResult(
-        who=who, reference=result.reference, is_done=True, reasons=result.warnings, is_theirs=is_theirs
     )  # fmt: skip
 
 

@@ -237,7 +237,11 @@ def show_home(request: Request, context: Context, visitor: Chef, schools: School
     items = list_items(context, visitor).items
     calendar = context.app.policy.calendar
     tasks_elsewhere = {
-        school.uai: _count_tasks(list_items(context, replace(visitor, uai=school.uai)).items, calendar)
+        school.uai: sum(
+            task_of(situation_of(item, calendar)) is not None
+            for item in list_items(context, replace(visitor, uai=school.uai)).items
+            if item.request.is_live
+        )
         for school in schools[1:]
     }
     situations = [situation_of(item, calendar) for item in items if item.request.is_live]
@@ -263,11 +267,6 @@ def _inherited(school: model.Establishment, visitor: Visitor, items: Sequence[Ch
         return []
     requests = [item.request for item in items if item.request.is_live and item.request.has_key]
     return [request for request in requests if request.chef_name and chef_key(request.chef_name) != own]
-
-
-def _count_tasks(items: Sequence[ChefRequest], calendar: SchoolCalendar) -> int:
-    """The requests that wait for the visitor in an establishment that is not in view."""
-    return sum(task_of(situation_of(item, calendar)) is not None for item in items if item.request.is_live)
 
 
 @router.post("/choisir")
@@ -324,7 +323,7 @@ def _mail_number(text: str) -> int | None:
 
 @router.get("/personnes")
 def show_people(request: Request, context: Context, visitor: Chef) -> HTMLResponse:
-    """List them, for every establishment of the session."""
+    """List the people bound by an identity, of every establishment of the session (R103)."""
     bindings = context.app.bindings.list_of(sorted(visitor.actor.establishments))
     return context.pages.page(
         request, "chef/people.html", visitor, bindings=bindings, last_day=context.app.bindings.last_day,

@@ -123,16 +123,12 @@ def _other_actions(view: RequestView, situation: Situation) -> list[tuple[str, s
 def _history_line(event: EventView) -> HistoryLine:
     notes = tuple((note.label, note.body or ERASED) for note in event.notes if note.field != "asked_by")
     data = {key: value for key, value in event.data.items() if key not in _SHOWN_ABOVE}
+    # after « par », somebody known by his function alone has its article
+    articles = {Role.CHEF: "le ", Role.DEPUTY: "l'"} if event.actor.startswith(event.role.label) else {}
     return HistoryLine(
-        event=happened(event), actor=_with_article(event), at=event.at,
+        event=happened(event), actor=articles.get(event.role, "") + event.actor, at=event.at,
         details=(*event_details(event.trigger, data), *notes),
     )  # fmt: skip
-
-
-def _with_article(event: EventView) -> str:
-    """The name after « par »: somebody known by his function alone has its article."""
-    articles = {Role.CHEF: "le ", Role.DEPUTY: "l'"} if event.actor.startswith(event.role.label) else {}
-    return articles.get(event.role, "") + event.actor
 
 
 def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:

@@ -159,7 +159,7 @@ def show_security_log(
     """The events of the installation, the newest first; a reader has no business with who came in."""
     page, problem, app = SecurityPage((), None), "", context.app
     try:
-        filters, before = query.filters(context), _log_cursor(suite)
+        filters, before = query.filters(context), _cursor(suite)
         with app.database.read() as connection:
             page = list_security_events(connection, filters, before=before)
     except ValueError as error:
@@ -176,15 +176,6 @@ def show_security_log(
         groups=(EventGroup.SIGN_IN, EventGroup.REFUSAL, EventGroup.EXPORT, EventGroup.MAILBOX, EventGroup.TOKEN),
         by_group=lambda group: address(SECURITY_LOG_PATH, sujet=group.value),
     )  # fmt: skip
-
-
-def _log_cursor(text: str) -> int | None:
-    """Raises ValueError for what is no cursor of ours."""
-    if not text:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise ValueError
-    return int(text)
 
 
 @router.get(f"{SECURITY_LOG_PATH}/export")

@@ -198,8 +198,11 @@ class Report:
     @property
     def negative(self) -> tuple[tuple[LineResult, Column], ...]:
         """The requests that failed a check just recorded, to be sent back."""
-        checks = ((line, column, _check_of(line.line, column)) for line in self.lines for column in line.recorded)
-        return tuple((line, column) for line, column, outcome in checks if outcome is CheckOutcome.NEGATIVE)
+        return tuple(
+            (result, column)
+            for result in self.lines for column in result.recorded
+            if result.line and (check := column.view_of(result.line).check) and check.outcome is CheckOutcome.NEGATIVE
+        )  # fmt: skip
 
     @property
     def problems(self) -> tuple[tuple[tuple[Reason, ...], tuple[LineResult, ...]], ...]:
@@ -213,11 +216,6 @@ class Report:
         """The reasons for which a check of a line was refused."""
         results = (line.results.get(column.name) for line in self.lines if line.reference == reference)
         return next((result.reasons for result in results if isinstance(result, Refused)), ())
-
-
-def _check_of(line: CheckLine | None, column: Column) -> CheckOutcome | None:
-    check = column.view_of(line).check if line else None
-    return check.outcome if check else None
 
 
 @router.get("")
@@ -259,7 +257,8 @@ def record_checks(request: Request, context: Context, visitor: Operator, data: T
         if button == PROPOSALS:
             ticked = _proposed(context, list(versions))
         answers = ticked | dict(answers)
-        return _render(request, context, visitor, view, _as_typed(form), answers)
+        as_typed = replace(form, fields=tuple(replace(state, error="") for state in form.fields))
+        return _render(request, context, visitor, view, as_typed, answers)
     if not answers and form.is_right:
         form = form.refused([_NO_ANSWER])
     if not form.is_right:
@@ -267,7 +266,7 @@ def record_checks(request: Request, context: Context, visitor: Operator, data: T
     report = _execute(context, visitor, _versions(data), answers, form)
     refused = {(name, line.reference) for line in report.refused for name in line.refused}
     kept = {key: outcome for key, outcome in answers.items() if key in refused}
-    again = blank(_with_values(form))
+    again = blank([replace(state.field, value=state.text) for state in form.fields])
     return _render(request, context, visitor, view, again, kept, report, status=422 if refused else 200)
 
 
@@ -284,15 +283,6 @@ def _fields(context: WebContext, visitor: Visitor) -> tuple[Field, ...]:
         Field(name="checked_on", label="Lues le", shape=Shape.DAY, value=today.isoformat(), last=today,
               hint="Aujourd'hui est proposé."),
     )  # fmt: skip
-
-
-def _with_values(form: Form) -> list[Field]:
-    return [replace(state.field, value=state.text) for state in form.fields]
-
-
-def _as_typed(form: Form) -> Form:
-    """The same form without its errors: nothing was to be recorded."""
-    return replace(form, fields=tuple(replace(state, error="") for state in form.fields))
 
 
 def _versions(data: FormData) -> dict[str, int]:
@@ -406,7 +396,7 @@ def _render(
     return context.pages.page(
         request, "rectorat/checks.html", visitor, status=status, view=view, page=page, form=form,
         answers=answers or {}, report=report, columns=COLUMNS, departements=departements, sizes=SIZES,
-        orders=PAPER_ORDERS, following=_following(view, page), issue=ISSUE,
+        orders=PAPER_ORDERS, following=view.address(after=page.after) if page.after else None, issue=ISSUE,
         export=view.address(f"{CHECKS_PATH}/export"), matches=matches, lists=comparison.lists,
         confident=_count_confident(page, matches), row_value=row_value, claimed=claimed, CLAIMED=CLAIMED,
         proposals=PROPOSALS, enough=CONFIDENT,
@@ -419,7 +409,3 @@ def _count_confident(page: CheckPage, matches: Mapping[str, Matches]) -> int:
         matches[line.request.reference][column.kind].is_confident and not column.view_of(line).is_valid
         for line in page.lines for column in COLUMNS
     )  # fmt: skip
-
-
-def _following(view: View, page: CheckPage) -> str | None:
-    return view.address(after=page.after) if page.after else None

@@ -185,7 +185,7 @@ def act_on_batch(request: Request, context: Context, visitor: ProvenOperator, nu
             batch = load_batch(connection, number)
         except UnknownBatch:
             raise HTTPException(404) from None
-    ticked, action = _ticked(data), str(data.get("suite") or "")
+    ticked, action = _references(data.getlist("ref")), str(data.get("suite") or "")
     if problem := _problem(action, ticked):
         return render_batch(request, context, visitor, number, problem=problem, ticked=ticked, status=422)
     chosen = {ALL: _shown(data), BUT_TICKED: [ref for ref in _shown(data) if ref not in ticked]}.get(action, ticked)
@@ -237,10 +237,6 @@ def _versions(text: str) -> dict[str, int | None]:
     pairs = (item.partition("/")[::2] for item in text[: MOST_DRAWN * 60].split())
     versions = {reference: int(text) for reference, text in pairs if re.fullmatch("[0-9]{1,7}", text)}
     return {reference: versions[reference] for reference in _references(versions)}
-
-
-def _ticked(data: FormData) -> list[str]:
-    return _references(data.getlist("ref"))
 
 
 def _shown(data: FormData) -> list[str]:

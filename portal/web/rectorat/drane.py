@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -31,11 +32,10 @@ from portal.web.security import Visitor
 from states import french
 from states.decision import Refused
 from states.refusals import Reason
-from states.school_calendar import SchoolYear
 from states.vocabulary import DRANE_MOVEMENTS, DraneStanding
 from workflow import drane
 from workflow.database.file_tables import ListKind
-from workflow.drane import DraneLine, Transmission, WaitingLines
+from workflow.drane import Transmission, WaitingLines
 from workflow.evidence.lists import (
     MASSIVE_LOSS,
     MOST_EXPORTED,
@@ -121,7 +121,9 @@ def show_drane(
     with app.database.read() as connection:
         years = drane.open_drane_years(connection, app.policy, app.clock.now())
         counts = drane.count_to_send(connection, years) if ours else dict.fromkeys(DRANE_MOVEMENTS, 0)
-        lines = _lines(connection, years, vue, suite) if ours else []
+        after = suite if REFERENCE.fullmatch(suite) else ""
+        to_send = partial(drane.lines_to_send, connection, years, what=_PARTS.get(vue))
+        lines = to_send(after=after, limit=PAGE_SIZE + 1) if ours else []
         made = drane.transmissions(connection) if ours else []
         known = years_with_requests(connection)
     page, more, total = lines[:PAGE_SIZE], len(lines) > PAGE_SIZE, sum(counts.values())
@@ -135,11 +137,6 @@ def show_drane(
         more=address(DRANE_PATH, vue=vue, suite=page[-1].request.reference) if more else None,
         DraneStanding=DraneStanding, movements=DRANE_MOVEMENTS,
     )  # fmt: skip
-
-
-def _lines(connection: Connection, years: list[SchoolYear], vue: str, suite: str) -> list[DraneLine]:
-    after = suite if REFERENCE.fullmatch(suite) else ""
-    return drane.lines_to_send(connection, years, what=_PARTS.get(vue), after=after, limit=PAGE_SIZE + 1)
 
 
 @router.get("/export")
@@ -352,9 +349,13 @@ class ListImportPage(FileImport):
         return columns_of(self.list_kind, table)
 
     def preview(self, context: WebContext, visitor: Visitor, ready: ReadyImport) -> ImportPreview:  # noqa: ARG002
-        report, is_read_in_file = self._report(context, ready)
-        if report.reasons:
-            raise ImportRefused(_with_way_back(report.reasons))
+        read = read_list(self.list_kind, ready.table, ready.columns, is_complete=ready.is_complete)
+        list_date = self._date(context, ready)
+        report = context.app.lists.preview(read, list_date)
+        is_read_in_file = list_date is not None and not ready.values.get("date")
+        if report.reasons:  # of the date, which is typed with the file
+            again = "Donner le fichier de nouveau, avec sa date."
+            raise ImportRefused([replace(reason, remedy=f"{reason.remedy} {again}") for reason in report.reasons])
         return ImportPreview(
             summary=_summary(report, is_read_in_file=is_read_in_file), lists=_lists(report),
             confirmations=[_confirmation(reason) for reason in report.doubtful],
@@ -375,11 +376,6 @@ class ListImportPage(FileImport):
 
     def _date(self, context: WebContext, ready: ReadyImport) -> Any:
         return ready.values.get("date") or likely_date(ready.table, ready.columns, "", context.app.lists.today)
-
-    def _report(self, context: WebContext, ready: ReadyImport) -> tuple[ListReport, bool]:
-        read = read_list(self.list_kind, ready.table, ready.columns, is_complete=ready.is_complete)
-        list_date = self._date(context, ready)
-        return context.app.lists.preview(read, list_date), list_date is not None and not ready.values.get("date")
 
 
 def _summary(report: ListReport, *, is_read_in_file: bool) -> list[str]:
@@ -461,13 +457,6 @@ def _confirmation(reason: Reason) -> Field:
         name=reason.code, label=label, shape=Shape.CHECK, hint=f"{reason.message}. {reason.remedy}",
         missing="Vérifier, puis cocher cette case ; sinon, donner un autre fichier.",
     )  # fmt: skip
-
-
-def _with_way_back(reasons: Sequence[Reason]) -> list[Reason]:
-    """Refusals of the date, which is typed with the file."""
-    return [
-        replace(reason, remedy=f"{reason.remedy} Donner le fichier de nouveau, avec sa date.") for reason in reasons
-    ]
 
 
 for list_kind in ListKind:

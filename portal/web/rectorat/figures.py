@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from notifications.rendering.markup import short_day
-from portal.diagrams import Chart, activation_svg, declared_chart, weeks_chart
+from portal.diagrams import activation_svg, declared_chart, weeks_chart
 from portal.documents import make_activation, make_figures
 from portal.exports.lists import activation_workbook, figures_workbook, help_workbook
 from portal.exports.spreadsheet_files import FileFormat, Workbook
@@ -146,18 +146,17 @@ def show_figures(
     except CountingUnderWay:
         account = None
     tables = {table.key: table for table in tables_of(account, app.figures.rules)} if account else {}
+    charts = {}
+    if account and not account.now.is_empty:
+        charts = {"declared": declared_chart(account), "weeks": weeks_chart(account)}
     return context.pages.page(
         request, "rectorat/figures.html", visitor, status=422 if problem else 200, query=query, problem=problem,
         choice=choice, account=account, tables=tables, shown=shown,
         year_options=[(str(year), str(year)) for year in years],
-        charts=_charts(account) if account and not account.now.is_empty else {}, formats=tuple(FileFormat),
+        charts={key: (Markup(chart.svg), chart) for key, chart in charts.items()},  # noqa: S704 - our own, escaped
+        formats=tuple(FileFormat),
         headline=headline(account) if account else (), warnings=warnings_of(account) if account else (),
     )  # fmt: skip
-
-
-def _charts(account: FiguresAccount) -> dict[str, tuple[Markup, Chart]]:
-    charts = {"declared": declared_chart(account), "weeks": weeks_chart(account)}
-    return {key: (Markup(chart.svg), chart) for key, chart in charts.items()}  # noqa: S704 (written by us, escaped)
 
 
 @router.get(f"{FIGURES_PATH}/export")
@@ -272,7 +271,8 @@ def show_activation(
         known = known_days(connection)
         before, after = query.days(known)
         table = activation_table(connection, before, after) if after else None
-    targets = _targets(context)
+    settings = context.app.settings.activation
+    targets = {Measure.PUPILS: settings.target_pupils, Measure.PARENTS: settings.target_parents}
     charts = [
         (measure, Markup(activation_svg(table, measure, targets.get(measure))))  # noqa: S704 - our own, escaped
         for measure in (Measure.PUPILS, Measure.PARENTS)
@@ -283,12 +283,6 @@ def show_activation(
         Measure=Measure, percent=percent_text, points=points_text, number=french.number,
         export=query.address("export", before, after), printed=query.address("comptes-actives.pdf", before, after),
     )  # fmt: skip
-
-
-def _targets(context: WebContext) -> dict[Measure, int | None]:
-    """The target of each measure that has one, in percent (settings ``activation``)."""
-    settings = context.app.settings.activation
-    return {Measure.PUPILS: settings.target_pupils, Measure.PARENTS: settings.target_parents}
 
 
 @activation_router.get("/export")
@@ -440,18 +434,15 @@ def summary_of(plan: ActivationPlan) -> list[str]:
 def _lists(plan: ActivationPlan) -> list[PreviewList]:
     headings = ("Lieu", "Date", *(words.capitalize() for words in PAIRS.values()))
     gone = [(item.place, short_day(item.counted_on)) for item in plan.gone[:SHOWN]]
-    refused = [(f"Ligne {item.line}", item.written, _sentence(item.message)) for item in plan.refused[:SHOWN]]
+    refused = [
+        (f"Ligne {item.line}", item.written, f"{french.capital(item.message)}.") for item in plan.refused[:SHOWN]
+    ]
     return [
         PreviewList(title="Nouveaux", headings=headings, rows=_cells(plan.new[:SHOWN]), count=len(plan.new)),
         PreviewList(title="Changés", headings=headings, rows=_cells(plan.changed[:SHOWN]), count=len(plan.changed)),
         PreviewList(title="Disparus", headings=("Lieu", "Date"), rows=gone, count=len(plan.gone)),
         PreviewList(title="Refusés", headings=("Ligne", "Lieu", "Raison"), rows=refused, count=len(plan.refused)),
     ]
-
-
-def _sentence(text: str) -> str:
-    """A sentence of a phrase: its capital and its full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _cells(rows: Sequence[ActivationRow]) -> list[tuple[str, ...]]:

@@ -280,7 +280,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
         next_to_check = _next_to_check(action_context, connection)
-        matches, claim = _matches(action_context, connection), _claimed(action_context, connection)
+        matches, claim = _evidence(action_context, connection)
     return {
         "view": view,
         "action_context": action_context,
@@ -325,21 +325,14 @@ def mail_badge(mail: Mail) -> str:
     return _BADGES.get(mail.stage, "")
 
 
-def _matches(action_context: ActionContext, connection: Connection) -> Matches:
-    """The rows of the lists for a request that waits for its checks; none for another one."""
+def _evidence(action_context: ActionContext, connection: Connection) -> tuple[Matches, ClaimedDelegation | None]:
+    """The rows of the lists, and the delegation that the RUPN's identity claims, while the checks are to be made."""
     app, request = action_context.app, action_context.view.request
     if request.state is not State.REQUESTED:
-        return {}
-    return ListComparison(connection, app.policy, app.clock.now()).matches([request])[request.reference]
-
-
-def _claimed(action_context: ActionContext, connection: Connection) -> ClaimedDelegation | None:
-    """The delegation that the RUPN's identity claims, for a request that waits for its checks."""
-    app, request = action_context.app, action_context.view.request
-    if request.state is not State.REQUESTED:
-        return None
-    today = action_context.web.pages.today()
-    return claimed_delegations(connection, [request], app.policy, today).get(request.reference)
+        return {}, None
+    matches = ListComparison(connection, app.policy, app.clock.now()).matches([request])[request.reference]
+    claims = claimed_delegations(connection, [request], app.policy, action_context.today)
+    return matches, claims.get(request.reference)
 
 
 def _check_cards(

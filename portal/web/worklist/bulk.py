@@ -25,7 +25,7 @@ from states.decision import Refused
 from states.refusals import Reason
 from states.validation import is_storable
 from states.vocabulary import CodeStatus
-from workflow.codes.batches import MOST_DRAWN, BatchView, Drawing, UnknownBatch, batch_state, draw_codes, load_batch
+from workflow.codes.batches import MOST_DRAWN, Drawing, UnknownBatch, batch_state, draw_codes, load_batch
 from workflow.engine.engine import Done, Result, execute_in_batches
 from workflow.engine.idempotency import key_of
 from workflow.requests.filters import Count
@@ -94,7 +94,9 @@ def render_batch(
             raise HTTPException(404) from None
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         lines = worklist.lines(batch.references[:MOST_DRAWN])
-    waiting, others = _parted(lines, batch)
+    waiting, others = list[WorkLine](), list[WorkLine]()
+    for line in lines:
+        (waiting if line.line.reference in batch.waiting else others).append(line)
     hold = app.policy.code_hold
     return context.pages.page(
         request, "rectorat/code_batch.html", visitor, status=status, batch=batch, waiting=waiting, others=others,
@@ -102,14 +104,6 @@ def render_batch(
         file_form=blank(()), leaves_at=app.clock.now() + hold if hold else None, hold_key=blank(()).key,
         HELD=CodeStatus.HELD,
     )  # fmt: skip
-
-
-def _parted(lines: Iterable[WorkLine], batch: BatchView) -> tuple[list[WorkLine], list[WorkLine]]:
-    """The requests whose code waits in this batch, and the others that it was drawn for."""
-    waiting, others = list[WorkLine](), list[WorkLine]()
-    for line in lines:
-        (waiting if line.line.reference in batch.waiting else others).append(line)
-    return waiting, others
 
 
 def _typed_code(data: FormData, reference: str) -> str:

@@ -341,6 +341,29 @@ class WorklistPage:
     renewals: RenewalProgress | None
     elsewhere: Count | None
 
+    @classmethod
+    def load(cls, app: App, actor: Actor, position: ListPosition) -> Self:
+        """The page at this position, as this reader may see it."""
+        criteria = position.criteria
+        filters = criteria.filters(app, actor)
+        with app.database.read() as connection:
+            worklist = Worklist(connection, actor, app.policy, app.clock.now())
+            total = worklist.counts({"": filters})[""]
+            after, before = position.after or None, position.before or None
+            page = worklist.page(filters, criteria.order, after, PAGE, before=before)
+            kinds, departements = kinds_and_departements(connection)
+            years = [str(year) for year in reversed(years_with_requests(connection))]
+            options = Options(kinds=kinds, departements=departements, years=years)
+            is_arrival = criteria == USUAL and not (
+                after or before
+            )  # the count grows with the keys of a year: told once
+            renewals = renewal_progress(connection, app.policy, app.clock.now()) if is_arrival else None
+            elsewhere = None
+            if criteria.name:
+                named = count_named(connection, actor, criteria.name)
+                elsewhere = Count(max(0, named.number - total.number))
+            return cls(page, total, Counters.load(worklist, app, actor), options, renewals, elsewhere)
+
     @property
     def ready(self) -> tuple[str, ...]:
         """The references of this page whose code can be issued."""
@@ -379,7 +402,7 @@ def render_worklist(
 ) -> HTMLResponse:
     """The list at this position; ``problem``: why what was asked for could not be prepared (R7)."""
     criteria = position.criteria
-    worklist = _load(context.app, visitor, position)
+    worklist = WorklistPage.load(context.app, visitor.actor, position)
     return context.pages.page(
         request, "worklist/page.html", visitor, status=422 if problem else 200, position=position, criteria=criteria,
         worklist=worklist, tags=list(criteria.tags()), actions=bulk_actions(context.app.policy), issue=ISSUE,
@@ -398,26 +421,6 @@ def _draw_button(app: App, worklist: WorklistPage, criteria: WorklistCriteria) -
     if criteria.checks is CheckChoice.READY:
         ready = Tile(replace(ready.counter, criteria=criteria), worklist.total)
     return ready if ready.count.number else None
-
-
-def _load(app: App, visitor: Visitor, position: ListPosition) -> WorklistPage:
-    criteria = position.criteria
-    filters = criteria.filters(app, visitor.actor)
-    with app.database.read() as connection:
-        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
-        total = worklist.counts({"": filters})[""]
-        after, before = position.after or None, position.before or None
-        page = worklist.page(filters, criteria.order, after, PAGE, before=before)
-        kinds, departements = kinds_and_departements(connection)
-        years = [str(year) for year in reversed(years_with_requests(connection))]
-        options = Options(kinds=kinds, departements=departements, years=years)
-        is_arrival = criteria == USUAL and not (after or before)  # the count grows with the keys of a year: told once
-        renewals = renewal_progress(connection, app.policy, app.clock.now()) if is_arrival else None
-        elsewhere = None
-        if criteria.name:
-            named = count_named(connection, visitor.actor, criteria.name)
-            elsewhere = Count(max(0, named.number - total.number))
-        return WorklistPage(page, total, Counters.load(worklist, app, visitor.actor), options, renewals, elsewhere)
 
 
 @router.get(EXPORT)
