@@ -3,22 +3,24 @@
 A test tries every address in every role.
 """
 
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Final, Protocol, Self
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request
+from fastapi.responses import RedirectResponse
 from jinja2 import BaseLoader
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from portal.server import DRAINED, LARGEST, LARGEST_FILE, bound_to_anyone, widen_for_file
+from portal.server import bound_to_anyone
 from portal.web.download import ListExport
 from portal.web.forms import GIVEN_BACK
-from portal.web.rendering import Pages, SuccessMessages
+from portal.web.rendering import Pages
 from portal.web.security import Visitor, comes_from_here, gate_identity, has_csrf, is_told_from_here
 from states.vocabulary import Channel, SignInMethod
 from workflow.app import App
@@ -37,6 +39,9 @@ from workflow.settings.infrastructure import PortalSettings
 READING: Final = ("GET", "HEAD", "OPTIONS")
 
 A_YEAR_S: Final = 365 * 24 * 3600
+
+KEPT_SECONDS: Final = 600
+"""The time in which the page that says what was done is to be opened: warnings may have to be read before it."""
 
 _OF_ROLES: Final = ("/etablissement", "/rectorat", "/reprendre-la-saisie")
 """The pages on which one acts in a role; those of one's own account are always one's own."""
@@ -107,9 +112,9 @@ class WebContext:
         return urlsplit(self.settings.address).scheme == "https"
 
     @property
-    def success_messages(self) -> SuccessMessages:
+    def success_messages(self) -> "SuccessMessages":
         """The messages of what was just done, each said once on the page that follows."""
-        return SuccessMessages(self.app.hasher, self.is_https)
+        return SuccessMessages(self)
 
     def set_cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
         """Have the browser keep a cookie, which no script reads; without ``seconds``, until it is closed."""
@@ -119,24 +124,24 @@ class WebContext:
         """Have the browser forget a cookie: it heeds this only with the attributes that set it."""
         response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=self.is_https)
 
-    def _cookie_named(self, name: str) -> str:
+    def cookie_named(self, name: str) -> str:
         """The prefix makes the browser refuse the cookie from any other host or path."""
         return f"__Host-{name}" if self.is_https else name
 
     @property
     def cookie(self) -> str:
         """The session's cookie."""
-        return self._cookie_named("oda")
+        return self.cookie_named("oda")
 
     @property
     def asking_cookie(self) -> str:
         """The cookie of a browser that asked for a link, which opens nowhere else (R104)."""
-        return self._cookie_named("oda-lien")
+        return self.cookie_named("oda-lien")
 
     @property
     def uai_cookie(self) -> str:
         """The cookie of the establishment that a mailbox has in view: a choice, no right."""
-        return self._cookie_named("oda-uai")
+        return self.cookie_named("oda-uai")
 
     @property
     def uai_parameter(self) -> str:
@@ -150,37 +155,37 @@ class WebContext:
     @property
     def substitution_cookie(self) -> str:
         """The cookie of the substitution by which somebody chose to act: a choice, no right (R114)."""
-        return self._cookie_named("oda-suppleance")
+        return self.cookie_named("oda-suppleance")
 
     @property
     def name_cookie(self) -> str:
         """The cookie of the name last given on this device, to be proposed: a convenience, no right."""
-        return self._cookie_named("oda-nom")
+        return self.cookie_named("oda-nom")
 
     @property
     def device_cookie(self) -> str:
         """The cookie by which a browser of the rectorat is known again: it opens nothing (R107)."""
-        return self._cookie_named("oda-navigateur")
+        return self.cookie_named("oda-navigateur")
 
     @property
     def theme_cookie(self) -> str:
         """The cookie of the theme that was chosen: a preference, no right."""
-        return self._cookie_named("oda-theme")
+        return self.cookie_named("oda-theme")
 
     @property
     def attempt_cookie(self) -> str:
         """The cookie of a sign-in by a provider that has begun: its return is for this browser alone (R101)."""
-        return self._cookie_named("oda-retour")
+        return self.cookie_named("oda-retour")
 
     @property
     def provider_cookie(self) -> str:
         """The cookie of what signing out of the provider needs, sealed."""
-        return self._cookie_named("oda-fournisseur")
+        return self.cookie_named("oda-fournisseur")
 
     @property
     def binding_cookie(self) -> str:
         """The cookie of an identity that its establishment's mailbox has yet to vouch for, sealed (R103)."""
-        return self._cookie_named("oda-liaison")
+        return self.cookie_named("oda-liaison")
 
     def pending_binding(self, request: Request) -> PendingBinding | None:
         """The identity that this browser is about to bind; None when there is none."""
@@ -189,7 +194,58 @@ class WebContext:
     @property
     def kept_cookie(self) -> str:
         """The cookie that opens what was typed after the end of a session."""
-        return self._cookie_named("oda-kept")
+        return self.cookie_named("oda-kept")
+
+
+@dataclass(frozen=True)
+class SuccessMessages:
+    """The message of an action just done, shown once, on the page to which the action leads.
+
+    It travels in a cookie of the browser that acted, signed for its session and for that page's address:
+    no address can make a page claim what nobody did, a reload does not repeat it, and another tab does not take it
+    (R10).
+    """
+
+    web: WebContext
+
+    def redirect(self, visitor: Visitor | None, address: str, sentence: str) -> RedirectResponse:
+        """Lead to a page that says what was done. ``sentence`` is one of ours, without its capital and full stop."""
+        response = RedirectResponse(address, status_code=303)
+        self.attach(response, visitor, address, sentence)
+        return response
+
+    def attach(self, response: Response, visitor: Visitor | None, address: str, sentence: str) -> None:
+        """Have the page of this address say what was done, to this visitor or, without one, to nobody signed in."""
+        path = urlsplit(address).path
+        text = urlsafe_b64encode(sentence.encode()).decode().rstrip("=")
+        signed = f"{text}.{self._signature(visitor, path, sentence)}"
+        self.web.set_cookie(response, self._cookie(path), signed, KEPT_SECONDS)
+
+    def read(self, request: Request, visitor: Visitor | None) -> str | None:
+        """The sentence of the action that led this visitor to this page."""
+        path = request.url.path
+        text, _, signature = request.cookies.get(self._cookie(path), "").partition(".")
+        try:
+            sentence = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        except ValueError:
+            return None
+        expected = self._signature(visitor, path, sentence)
+        return sentence if sentence and hmac.compare_digest(signature.encode(), expected.encode()) else None
+
+    def forget(self, request: Request, response: Response) -> None:
+        """Remove the message of the page that has just been made, whether or not it was believed."""
+        cookie = self._cookie(request.url.path)
+        if cookie in request.cookies:
+            self.web.delete_cookie(response, cookie)
+
+    def _cookie(self, path: str) -> str:
+        """One cookie a page: two tabs that act together do not lose each other's message."""
+        page = hashlib.sha256(path.encode()).hexdigest()[:8]
+        return self.web.cookie_named(f"oda-done-{page}")
+
+    def _signature(self, visitor: Visitor | None, path: str, sentence: str) -> str:
+        secret = visitor.secret if visitor else ""
+        return self.web.app.hasher.digest("\x1f".join(("success", secret, path, sentence)))
 
 
 class SignInNeeded(Exception):
@@ -428,84 +484,3 @@ async def posted_by_anyone(request: Request, context: Context) -> FormData:
 
 
 PostedByAnyone = Annotated[FormData, Depends(posted_by_anyone)]
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A form with a file, read in memory and stored nowhere; ``content`` is empty without a file.
-
-    ``too_large``: nothing of it was read. ``is_given_back``: it came after the end of its session, and is only shown
-    again, without its file (R73).
-    """
-
-    fields: FormData
-    content: bytes = b""
-    too_large: bool = False
-
-    @property
-    def is_given_back(self) -> bool:
-        return GIVEN_BACK in self.fields
-
-    def text(self, name: str) -> str:
-        """The text of a field; empty when it is missing."""
-        value = self.fields.get(name)
-        return value if isinstance(value, str) else ""
-
-
-class MemoryParser(MultiPartParser):
-    """A form of several parts whose file never leaves the memory: what a person gives is on no disk of ours (R91)."""
-
-    spool_max_size = LARGEST_FILE + 1
-
-
-async def form_with_file(request: Request) -> FormData:
-    """The form of several parts with its file, in memory. Raises MultiPartException, KeyError, HTTPException."""
-    return await MemoryParser(request.headers, request.stream(), max_files=1, max_fields=20).parse()
-
-
-async def imported_file(request: Request, context: Context, visitor: Operator) -> Upload:
-    """The form of an import, with the file of its field ``fichier``, larger than any other form may be (R87, R91).
-
-    Raises Forged, HTTPException; Forbidden, before anything of the file is read, for who is no operator.
-    """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and LARGEST_FILE < int(announced) <= DRAINED:
-        return Upload(FormData(), too_large=True)
-    widen_for_file(request.scope)
-    # what was kept of a form with a file comes back as a form without one
-    is_given_back = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    try:
-        fields = await (request.form(max_files=0, max_fields=21) if is_given_back else form_with_file(request))
-    except (MultiPartException, KeyError):
-        raise Forged from None  # what no browser sends
-    return await _upload_of(request, context, visitor, fields)
-
-
-ImportedFile = Annotated[Upload, Depends(imported_file)]
-
-
-async def uploaded(request: Request, context: Context, visitor: AnyVisitor) -> Upload:
-    """The form, with the file of its field ``fichier``. Raises Forged, HTTPException."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and LARGEST < int(announced) <= DRAINED:
-        return Upload(FormData(), too_large=True)
-    try:
-        fields = await request.form(max_files=1, max_fields=20, max_part_size=LARGEST)
-    except HTTPException as error:
-        if error.status_code != 400:
-            raise
-        raise Forged from None  # what no browser sends
-    return await _upload_of(request, context, visitor, fields)
-
-
-async def _upload_of(request: Request, context: WebContext, visitor: Visitor, fields: FormData) -> Upload:
-    """The file and the fields, once they have come. Raises Forged."""
-    file = fields.get("fichier")
-    content = await file.read() if isinstance(file, UploadFile) else b""
-    await fields.close()
-    if not comes_from_here(request, context.settings.address) or not has_csrf(fields, visitor.secret):
-        raise Forged
-    return Upload(fields, b"" if GIVEN_BACK in fields else content)
-
-
-Uploaded = Annotated[Upload, Depends(uploaded)]

@@ -1,22 +1,25 @@
 """The two steps of every import by page: a file is given, what was understood is shown, one button does it (R91).
 
-What was read waits between the two, encrypted, for the operator who gave it. An import says what is its own by a
-subclass of ``FileImport``; its pages are made by ``import_pages``.
+A file is read in memory and stored nowhere; what was read of it waits between the two, encrypted, for the operator who
+gave it. An import says what is its own by a subclass of ``FileImport``; its pages are made by ``import_pages``.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
-from portal.web.context import Context, ImportedFile, Operator, Posted, Upload, WebContext, proven_operator
-from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import Visitor
+from portal.server import DRAINED, LARGEST, LARGEST_FILE, widen_for_file
+from portal.web.context import AnyVisitor, Context, Forged, Operator, Posted, WebContext, proven_operator
+from portal.web.forms import GIVEN_BACK, Field, Form, Shape, blank, filled
+from portal.web.security import Visitor, comes_from_here, has_csrf
 from states.refusals import Reason
 from workflow.database.clock import ClockRefused
 from workflow.settings.yaml_reader import quote
@@ -46,6 +49,91 @@ WHOLE: Final = Field(
     hint="À cocher après avoir vérifié que toutes ses lignes y sont.",
     missing="Vérifier que le fichier est entier, puis cocher cette case ; sinon, donner le fichier entier.",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A form with a file, read in memory and stored nowhere; ``content`` is empty without a file.
+
+    ``too_large``: nothing of it was read. ``is_given_back``: it came after the end of its session, and is only shown
+    again, without its file (R73).
+    """
+
+    fields: FormData
+    content: bytes = b""
+    too_large: bool = False
+
+    @property
+    def is_given_back(self) -> bool:
+        return GIVEN_BACK in self.fields
+
+    def text(self, name: str) -> str:
+        """The text of a field; empty when it is missing."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else ""
+
+
+class MemoryParser(MultiPartParser):
+    """A form of several parts whose file never leaves the memory: what a person gives is on no disk of ours (R91)."""
+
+    spool_max_size = LARGEST_FILE + 1
+
+
+async def form_with_file(request: Request) -> FormData:
+    """The form of several parts with its file, in memory. Raises MultiPartException, KeyError, HTTPException."""
+    return await MemoryParser(request.headers, request.stream(), max_files=1, max_fields=20).parse()
+
+
+def _announces_more(request: Request, largest: int) -> bool:
+    """True for a body that is refused before it is read, and whose rest is thrown away."""
+    announced = request.headers.get("content-length", "")
+    return announced.isdecimal() and largest < int(announced) <= DRAINED
+
+
+async def imported_file(request: Request, context: Context, visitor: Operator) -> Upload:
+    """The form of an import, with the file of its field ``fichier``, larger than any other form may be (R87, R91).
+
+    Raises Forged, HTTPException; Forbidden, before anything of the file is read, for who is no operator.
+    """
+    if _announces_more(request, LARGEST_FILE):
+        return Upload(FormData(), too_large=True)
+    widen_for_file(request.scope)
+    # what was kept of a form with a file comes back as a form without one
+    is_given_back = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    try:
+        fields = await (request.form(max_files=0, max_fields=21) if is_given_back else form_with_file(request))
+    except (MultiPartException, KeyError):
+        raise Forged from None  # what no browser sends
+    return await _upload_of(request, context, visitor, fields)
+
+
+ImportedFile = Annotated[Upload, Depends(imported_file)]
+
+
+async def uploaded(request: Request, context: Context, visitor: AnyVisitor) -> Upload:
+    """The form, with the file of its field ``fichier``. Raises Forged, HTTPException."""
+    if _announces_more(request, LARGEST):
+        return Upload(FormData(), too_large=True)
+    try:
+        fields = await request.form(max_files=1, max_fields=20, max_part_size=LARGEST)
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        raise Forged from None  # what no browser sends
+    return await _upload_of(request, context, visitor, fields)
+
+
+async def _upload_of(request: Request, context: WebContext, visitor: Visitor, fields: FormData) -> Upload:
+    """The file and the fields, once they have come. Raises Forged."""
+    file = fields.get("fichier")
+    content = await file.read() if isinstance(file, UploadFile) else b""
+    await fields.close()
+    if not comes_from_here(request, context.settings.address) or not has_csrf(fields, visitor.secret):
+        raise Forged
+    return Upload(fields, b"" if GIVEN_BACK in fields else content)
+
+
+Uploaded = Annotated[Upload, Depends(uploaded)]
 
 
 @dataclass(frozen=True, slots=True)

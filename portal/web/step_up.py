@@ -26,13 +26,11 @@ from portal.web.context import (
     Context,
     Posted,
     WebContext,
-    form_with_file,
-    imported_file,
     is_fresh,
     posted,
     typed,
-    uploaded,
 )
+from portal.web.file_import import form_with_file, imported_file, uploaded
 from portal.web.forms import FILE_NAME, GIVEN_BACK, Field, Form, Shape, blank, filled
 from portal.web.security import (
     CSRF_FIELD,

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import read_action, render_refused, version_of
 from portal.web.actions.operator import OPERATOR_ACTIONS
-from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, Uploaded, WebContext
-from portal.web.file_import import GONE, WHOLE
+from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, WebContext
+from portal.web.file_import import GONE, WHOLE, Uploaded
 from portal.web.forms import REFERENCE, Form, blank, filled
 from portal.web.rectorat.request import load_action
 from portal.web.security import Visitor

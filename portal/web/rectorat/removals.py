@@ -19,8 +19,9 @@ from starlette.datastructures import FormData
 from notifications.rendering.markup import NBSP
 from portal.exports.lists import READ_TOGETHER, removals_workbook
 from portal.web.actions.base import load_request
-from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, Upload, Uploaded, WebContext
+from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, Download, download_list, made_in_turn
+from portal.web.file_import import Upload, Uploaded
 from portal.web.forms import (
     REFERENCE,
     Field,

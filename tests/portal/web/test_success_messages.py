@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from portal.web.rendering import KEPT_SECONDS
+from portal.web.context import KEPT_SECONDS
 from tests.kit.html_forms import form_to, forms_of
 from tests.kit.portal import CHEF, DEPUTY, STAFF, Portal
 
