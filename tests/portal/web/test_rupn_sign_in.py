@@ -8,7 +8,7 @@ import pytest
 from states.vocabulary import CheckOutcome
 from tests.kit.html_forms import forms_of
 from tests.kit.portal import STAFF, Portal
-from tests.portal.web import test_identity_sign_in as by_gate
+from tests.portal.web import test_national_sign_in_gate as by_gate
 from tests.portal.web.test_national_sign_in import NationalPortal, make_national
 from workflow.requests.detail import load_facts
 

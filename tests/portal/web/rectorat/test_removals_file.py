@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from notifications.rendering import renderer as exports
 from portal.web import context as web_context
-from portal.web.rectorat import removals as removals_import
+from portal.web.rectorat import removals
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.databases import fresh_url
@@ -18,7 +18,7 @@ from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.notifications.templates import folder_of
 from tests.portal.web.rectorat.test_removals import PLACE, outcomes, revoked
-from workflow.removals import files
+from workflow.removals import tasks as removal_export
 from workflow.removals.tasks import RemovalFilters
 
 FILE = f"{PLACE}/fichier"
@@ -117,10 +117,10 @@ def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, m
     event.listen(portal.app.database.engine, "before_cursor_execute", heard)
     counts = []
     for page in (1, 5):
-        monkeypatch.setattr(files, "PAGE", page)
+        monkeypatch.setattr(removal_export, "PAGE", page)
         statements = 0
         content = b"".join(
-            files.removals_file(
+            removal_export.removals_file(
                 portal.app.engine, portal.app.mailer, portal.app.settings.removals.export, RemovalFilters()
             )
         ).decode()
@@ -268,7 +268,7 @@ def test_file__the_export_comes_back_as_it_left(portal: Portal) -> None:
 
 
 def test_file__a_long_one_is_shown_in_part_and_confirmed_whole(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removals_import, "SHOWN_LINES", 1)
+    monkeypatch.setattr(removals, "SHOWN_LINES", 1)
     references = [revoked(portal, number) for number in (1, 2, 3)]
     client = portal.client(STAFF)
     read = given(client, lignes="\n".join([*references, "x", "y"]), outcome="expired")
