@@ -1,4 +1,4 @@
-"""/.well-known/security.txt: whom to tell of a flaw, by the settings (RFC 9116, R108)."""
+"""/.well-known/security.txt: the address that is told of a flaw, by the settings (RFC 9116, R108)."""
 
 import re
 from datetime import datetime, timedelta
