@@ -302,7 +302,7 @@ def show_renewal(request: Request, context: Context, visitor: Chef, reference: s
     action_context = ActionContext.load(context, visitor, reference)
     if not action_context.is_open(Trigger.RENEW):
         return RedirectResponse(action_context.address, status_code=303)
-    return _render_renew(request, action_context, blank(_fields_renew(action_context)))
+    return _render_renewal(request, action_context, blank(_renewal_fields(action_context)))
 
 
 @router.post("/demandes/{reference}/renouveler")
@@ -311,7 +311,7 @@ def execute_renewal(request: Request, context: Context, visitor: Chef, reference
     action_context = ActionContext.load(context, visitor, reference)
     if not action_context.is_open(Trigger.RENEW):
         return RedirectResponse(action_context.address, status_code=303)
-    form = filled(with_confirmations(_fields_renew(action_context), data), data)
+    form = filled(with_confirmations(_renewal_fields(action_context), data), data)
     if form.is_right:
         former = action_context.view.request
         common = {"reference": reference, "expected_version": version_of(data), "on_behalf": None}
@@ -322,7 +322,7 @@ def execute_renewal(request: Request, context: Context, visitor: Chef, reference
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
         form = with_refusal(form, result, visitor, CONFIRMATIONS)
-    return _render_renew(request, action_context, form, status=422)
+    return _render_renewal(request, action_context, form, status=422)
 
 
 def _why(action_context: ActionContext) -> str:
@@ -330,13 +330,13 @@ def _why(action_context: ActionContext) -> str:
     return action_context.view.request.delegation_why or _INDISPENSABLE
 
 
-def _fields_renew(action_context: ActionContext) -> list[Field]:
+def _renewal_fields(action_context: ActionContext) -> list[Field]:
     calendar, today = action_context.app.policy.calendar, action_context.today
     first = min((calendar.accepts_from(year) for year in action_context.view.renewal_years), default=None)
     return [*renewal_fields(action_context), made_on_field(today, first), signed_on_field(today, first)]
 
 
-def _render_renew(request: Request, action_context: ActionContext, form: Form, status: int = 200) -> Response:
+def _render_renewal(request: Request, action_context: ActionContext, form: Form, status: int = 200) -> Response:
     view = action_context.view
     return action_context.web.pages.page(
         request, "chef/renew.html", action_context.visitor, status=status, form=form, view=view,

@@ -81,37 +81,6 @@ class BatchResult:
         return {r: x.warnings for r, x in self.results.items() if isinstance(x, Done) and x.warnings}
 
 
-def render_batch(
-    request: Request, context: WebContext, visitor: Visitor, number: int, *, result: BatchResult | None = None,
-    reasons: Sequence[Reason] = (), problem: str = "", ticked: Sequence[str] = (), status: int = 200,
-) -> Response:  # fmt: skip
-    """The batch as it is now, below what was just done of it. Raises HTTPException (404)."""
-    app = context.app
-    with app.database.read() as connection:
-        try:
-            batch = load_batch(connection, number)
-        except UnknownBatch:
-            raise HTTPException(404) from None
-        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
-        lines = worklist.lines(batch.references[:MOST_DRAWN])
-    waiting, others = list[WorkLine](), list[WorkLine]()
-    for line in lines:
-        (waiting if line.line.reference in batch.waiting else others).append(line)
-    hold = app.policy.code_hold
-    return context.pages.page(
-        request, "rectorat/code_batch.html", visitor, status=status, batch=batch, waiting=waiting, others=others,
-        result=result, reasons=reasons, problem=problem, ticked=ticked, state=batch_state(batch), form=blank(()),
-        file_form=blank(()), leaves_at=app.clock.now() + hold if hold else None, hold_key=blank(()).key,
-        HELD=CodeStatus.HELD,
-    )  # fmt: skip
-
-
-def _typed_code(data: FormData, reference: str) -> str:
-    """The code typed for a request; what no database stores is a sign that no code's form allows (R41)."""
-    code = without_spaces(str(data.get(f"code-{reference}") or "")[:LONGEST_TYPED])[:LONGEST_CODE]
-    return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
-
-
 class Reach(StrEnum):
     """The requests chosen: those ticked, those of the page, all of the filter. The value stands in the address."""
 
@@ -165,6 +134,31 @@ class BulkResult:
     @property
     def warnings(self) -> tuple[Reason, ...]:
         return self.result.warnings if isinstance(self.result, Done) else ()
+
+
+def render_batch(
+    request: Request, context: WebContext, visitor: Visitor, number: int, *, result: BatchResult | None = None,
+    reasons: Sequence[Reason] = (), problem: str = "", ticked: Sequence[str] = (), status: int = 200,
+) -> Response:  # fmt: skip
+    """The batch as it is now, below what was just done of it. Raises HTTPException (404)."""
+    app = context.app
+    with app.database.read() as connection:
+        try:
+            batch = load_batch(connection, number)
+        except UnknownBatch:
+            raise HTTPException(404) from None
+        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
+        lines = worklist.lines(batch.references[:MOST_DRAWN])
+    waiting, others = list[WorkLine](), list[WorkLine]()
+    for line in lines:
+        (waiting if line.line.reference in batch.waiting else others).append(line)
+    hold = app.policy.code_hold
+    return context.pages.page(
+        request, "rectorat/code_batch.html", visitor, status=status, batch=batch, waiting=waiting, others=others,
+        result=result, reasons=reasons, problem=problem, ticked=ticked, state=batch_state(batch), form=blank(()),
+        file_form=blank(()), leaves_at=app.clock.now() + hold if hold else None, hold_key=blank(()).key,
+        HELD=CodeStatus.HELD,
+    )  # fmt: skip
 
 
 @router.get("")
@@ -269,6 +263,12 @@ def _load_lines(context: WebContext, visitor: Visitor, versions: Mapping[str, in
     app = context.app
     with app.database.read() as connection:
         return Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(versions))
+
+
+def _typed_code(data: FormData, reference: str) -> str:
+    """The code typed for a request; what no database stores is a sign that no code's form allows (R41)."""
+    code = without_spaces(str(data.get(f"code-{reference}") or "")[:LONGEST_TYPED])[:LONGEST_CODE]
+    return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
 
 
 def _sent(data: FormData) -> tuple[dict[str, int], ListPosition]:

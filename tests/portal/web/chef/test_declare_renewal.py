@@ -139,9 +139,9 @@ def test_page__in_june_offers_this_years_for_the_next(portal: Portal) -> None:
 
 @pytest.mark.rule("R4")
 def test_page__a_deputy_who_may_not_act_is_led_home(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    from portal.web.chef import declare as taking_over
+    from portal.web.chef import declare
 
     portal.ended_last_year(1)
-    monkeypatch.setattr(taking_over, "may_act", lambda *_: False)
+    monkeypatch.setattr(declare, "may_act", lambda *_: False)
     answer = portal.client(DEPUTY).get(PLACE)
     assert answer.url.path == "/etablissement"

@@ -9,7 +9,7 @@ from httpx2 import Response
 from sqlalchemy import event
 
 from notifications.rendering import renderer as exports
-from portal.web import context as web_context
+from portal.web import file_import
 from portal.web.rectorat import removals
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
@@ -241,7 +241,7 @@ def test_file__what_cannot_be_read_is_told_and_changes_nothing(
 
 
 def test_file__a_body_too_large_to_be_thrown_away_is_refused(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_context, "DRAINED", 1_000_000)
+    monkeypatch.setattr(file_import, "DRAINED", 1_000_000)
     assert given(portal.client(STAFF), b"a" * 1_000_001).status_code == 413
 
 
