@@ -27,8 +27,8 @@ from portal.web.environment import OURS, dsfr_folder, dsfr_version, our_version
 from portal.web.rendering import Kept
 from portal.web.security import (
     NO_TELEMETRY,
+    AnswerHeaders,
     HeadAsGet,
-    Headers,
     KnownHosts,
     OriginOfRequest,
     TrustedHeaders,
@@ -67,7 +67,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     asgi.add_middleware(OriginOfRequest)
     asgi.add_middleware(KnownHosts, address=context.settings.address)
     asgi.add_middleware(BodyLimit)
-    asgi.add_middleware(Headers, https=context.is_https)
+    asgi.add_middleware(AnswerHeaders, https=context.is_https)
     gate = context.app.settings.sign_in.trusted_headers
     asgi.add_middleware(TrustedHeaders, settings=gate, secrets=gate_secrets(gate, context.app.secrets))
     return asgi

@@ -12,7 +12,6 @@ from portal.web.context import AnyVisitor, Context, Posted, ProvenVisitor, Typed
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from states import french
-from states.french import plural
 from states.validation import clean
 from states.vocabulary import Role
 from workflow.auth.access import SessionUnknown
@@ -32,7 +31,9 @@ substitutions_router = APIRouter(prefix=PLACE, include_in_schema=False)
 def end_others(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
     """End all of one's sessions but this one."""
     ended = context.app.open_sessions.end_others(visitor.session_user, visitor.secret, visitor.actor)
-    sentence = plural(ended, "autre connexion a pris fin", "autres connexions ont pris fin") if ended else NO_OTHER
+    sentence = (
+        french.plural(ended, "autre connexion a pris fin", "autres connexions ont pris fin") if ended else NO_OTHER
+    )
     return context.success_messages.redirect(visitor, "/compte", sentence)
 
 

@@ -24,8 +24,7 @@ from portal.web.context import (
     visitor_or_none,
 )
 from portal.web.security import door_of, fixed_headers, page_before
-from portal.web.step_up import PLACE as KEPT_FORM
-from portal.web.step_up import keep_form, lead_to_proof, set_kept_cookie
+from portal.web.step_up import KEPT_FORM, keep_form, lead_to_proof, set_kept_cookie
 from states.refusals import Reason
 from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS
 from workflow.database.clock import ClockRefused

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.telemetry import TelemetryConfig
-from starlette.datastructures import FormData, MutableHeaders
-from starlette.datastructures import Headers as RequestHeaders
+from starlette.datastructures import FormData, Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -138,7 +137,7 @@ def headers_without_page(address: str) -> dict[str, str]:
     return fixed_headers(https=address.startswith("https:")) | {"Cache-Control": "no-store"}
 
 
-class Headers:
+class AnswerHeaders:
     """Middleware that sets the headers of every answer; no cache keeps a page, for it holds names."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
@@ -286,7 +285,7 @@ class KnownHosts:
     def _is_ours(self, scope: Scope) -> bool:
         if any(scope["path"] == probe or scope["path"].startswith(f"{probe}/") for probe in PROBES):
             return True
-        host = RequestHeaders(scope=scope).get("host", "")
+        host = Headers(scope=scope).get("host", "")
         try:
             name = "" if "@" in host else urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -294,7 +293,7 @@ class KnownHosts:
         return name.rstrip(".") == self._name or (is_this_machine(name) and is_this_machine(self._name))
 
 
-def browser_name(headers: RequestHeaders) -> str:
+def browser_name(headers: Headers) -> str:
     """A browser in words, by its ``User-Agent`` header: « Firefox sur Windows ».
 
     Only our own words come out, never a part of the header, which anybody may write as they like.
@@ -316,7 +315,7 @@ class OriginOfRequest:
         if scope["type"] != "http" or not scope.get("client"):
             await self._app(scope, receive, send)
             return
-        origin = Origin(network_of(scope["client"][0]), browser_name(RequestHeaders(scope=scope)))
+        origin = Origin(network_of(scope["client"][0]), browser_name(Headers(scope=scope)))
         with coming_from(origin):
             await self._app(scope, receive, send)
 

@@ -9,7 +9,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
-from starlette.responses import Response as StarletteResponse
 
 from portal.web.context import (
     A_YEAR_S,
@@ -35,8 +34,7 @@ from portal.web.security import (
     has_csrf,
     safe_back,
 )
-from portal.web.step_up import PLACE as KEPT_FORM
-from portal.web.step_up import Asking, client_address, with_back
+from portal.web.step_up import KEPT_FORM, Asking, client_address, with_back
 from states.french import listing
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
@@ -75,7 +73,7 @@ _SUCCESSION: Final = "succession"
 """The field by which a chef whose name is another than the last one's says whether he succeeds him."""
 
 
-def set_session_cookie(response: StarletteResponse, context: WebContext, secret: str) -> None:
+def set_session_cookie(response: Response, context: WebContext, secret: str) -> None:
     """The browser keeps the session until it is closed; the session itself ends sooner or later (R73)."""
     context.set_cookie(response, context.cookie, secret)
 
@@ -86,13 +84,13 @@ def device_of(request: Request, context: WebContext) -> Device:
     return Device(browser=browser_name(request.headers), client=client_address(request), token=token)
 
 
-def keep_device(response: StarletteResponse, context: WebContext, session_user: SessionUser, device: Device) -> None:
+def keep_device(response: Response, context: WebContext, session_user: SessionUser, device: Device) -> None:
     """Have the browser of the rectorat remember by what it is known again; no other keeps anything (R107)."""
     if session_user.is_of_rectorat:
         context.set_cookie(response, context.device_cookie, device.token, A_YEAR_S)
 
 
-def delete_cookies(response: StarletteResponse, context: WebContext) -> None:
+def delete_cookies(response: Response, context: WebContext) -> None:
     """Forget the session, the establishment in view and the links that were asked for here."""
     for name in (context.cookie, context.uai_cookie, context.asking_cookie, context.provider_cookie):
         context.delete_cookie(response, name)
@@ -287,7 +285,7 @@ def _bind(request: Request, context: WebContext, user: SessionUser) -> None:
         context.app.bindings.bind(identity, user.uais, context.sessions.actor(user))
 
 
-def forget_pending_binding(response: StarletteResponse, context: WebContext) -> None:
+def forget_pending_binding(response: Response, context: WebContext) -> None:
     """No identity waits in this browser any more."""
     context.delete_cookie(response, context.binding_cookie)
 

@@ -57,7 +57,7 @@ SENT_PATH: Final = "/connexion/envoye"
 
 _SECRET: Final = re.compile(r"[\w-]{43}")
 
-PLACE: Final = "/reprendre-la-saisie"
+KEPT_FORM: Final = "/reprendre-la-saisie"
 
 _SIDES: Final = ("/etablissement/", "/rectorat/")
 
@@ -210,7 +210,7 @@ def set_kept_cookie(response: Response, context: WebContext, secret: str) -> Non
     context.set_cookie(response, context.kept_cookie, secret, int(REMEMBERED.total_seconds()))
 
 
-@router.get(PLACE)
+@router.get(KEPT_FORM)
 def give_back(request: Request, context: Context, visitor: AnyVisitor) -> Response:
     """The form with what was typed; it does nothing until it is sent. Without one, the person's first page."""
     secret = request.cookies.get(context.kept_cookie, "")
@@ -287,7 +287,7 @@ async def lead_to_proof(request: Request, context: WebContext) -> Response:
     secret = await keep_form(request, context)
     if secret is None:
         return RedirectResponse(with_back(PROOF_PATH, page_before(request, context.settings.address)), 303)
-    response = RedirectResponse(with_back(PROOF_PATH, PLACE), status_code=303)
+    response = RedirectResponse(with_back(PROOF_PATH, KEPT_FORM), status_code=303)
     set_kept_cookie(response, context, secret)
     return response
 
@@ -342,5 +342,5 @@ def _render(
 ) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/proof.html", visitor, status=status, doors=doors_of(context, visitor), form=form, back=back,
-        is_kept=back == PLACE, minutes=context.app.settings.sign_in.step_up_minutes, proof_path=PROOF_PATH,
+        is_kept=back == KEPT_FORM, minutes=context.app.settings.sign_in.step_up_minutes, proof_path=PROOF_PATH,
     )  # fmt: skip

@@ -27,7 +27,6 @@ from portal.web.security import Visitor
 from portal.web.worklist.filters import CheckChoice, StateChoice, Task, WorklistCriteria
 from portal.web.worklist.page import DASHBOARD, EXPORT, STATES, FilterCounter, Tile
 from states import french
-from states.french import parse_day
 from states.school_calendar import SchoolYear
 from states.validation import departement_name
 from workflow.activation.importer import (
@@ -116,7 +115,7 @@ def _day(typed: str) -> date | None:
     """The day of an address, None without one. Raises ValueError in French."""
     if not typed.strip():
         return None
-    day = parse_day(typed)
+    day = french.parse_day(typed)
     if day < FIRST_DAY:
         raise ValueError(f"« {typed} » est hors limites : donner un jour depuis le 01/01/2000")
     return day

@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
-from portal.web.step_up import PLACE
+from portal.web.step_up import KEPT_FORM
 from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.portal import CHEF, DEPUTY, STAFF, Portal
 from workflow.auth.kept_forms import LARGEST
@@ -47,13 +47,13 @@ def test_kept__a_form_comes_back_filled_to_who_signs_in_again(portal: Portal) ->
     client, form = opened(portal)
     portal.clock.advance(hours=11)
     sent = send(client, form, **RUPN)
-    assert str(sent.url).endswith(f"/connexion?suite={PLACE}")
+    assert str(sent.url).endswith(f"/connexion?suite={KEPT_FORM}")
     assert "Ce que vous avez tapé est gardé" in sent.text
     portal.clock.advance(hours=12)
     portal.app.ticker.tick()
     signed_in_again(portal, client)
     for _ in range(2):
-        back = client.get(PLACE)
+        back = client.get(KEPT_FORM)
         assert back.status_code == 200
         assert "Voici ce que vous aviez tapé" in back.text
         assert "Erreur" not in back.text
@@ -70,17 +70,17 @@ def test_kept__is_given_back_to_the_same_person_in_the_same_browser_alone(portal
     end_sessions(portal)
     send(client, form, **RUPN)
     elsewhere = portal.client(CHEF)
-    assert str(elsewhere.get(PLACE).url).endswith("/etablissement")
+    assert str(elsewhere.get(KEPT_FORM).url).endswith("/etablissement")
     for other in (DEPUTY, STAFF):
         signed_in_again(portal, client, other)
-        page = client.get(PLACE)
+        page = client.get(KEPT_FORM)
         assert RUPN["mail"] not in page.text
-        assert not str(page.url).endswith(PLACE)
+        assert not str(page.url).endswith(KEPT_FORM)
     with portal.app.database.read() as connection:
         stored = str(connection.execute(select(KEPT_FORMS)).all())
     assert "Martin" not in stored, "it is encrypted by what the browser alone has"
     signed_in_again(portal, client)
-    assert RUPN["mail"] in client.get(PLACE).text
+    assert RUPN["mail"] in client.get(KEPT_FORM).text
 
 
 def test_kept__a_day_and_no_longer(portal: Portal) -> None:
@@ -89,7 +89,7 @@ def test_kept__a_day_and_no_longer(portal: Portal) -> None:
     send(client, form, **RUPN)
     portal.clock.advance(hours=24, minutes=1)
     signed_in_again(portal, client)
-    assert str(client.get(PLACE).url).endswith("/etablissement")
+    assert str(client.get(KEPT_FORM).url).endswith("/etablissement")
     portal.app.ticker.tick()
     assert kept_count(portal) == 0
 
@@ -125,12 +125,12 @@ def test_kept__a_code_never_is(portal: Portal) -> None:
     client, form = opened(portal, path, STAFF)
     end_sessions(portal)
     sent = send(client, form, code="Zz98Yy76", reason="lost", why="clé perdue")
-    assert str(sent.url).endswith(f"/connexion/rectorat?suite={PLACE}")
+    assert str(sent.url).endswith(f"/connexion/rectorat?suite={KEPT_FORM}")
     kept = portal.context.kept_forms.find(client.cookies[portal.context.kept_cookie], STAFF)
     assert kept is not None
     assert "Zz98Yy76" not in str(kept)
     signed_in_again(portal, client, STAFF)
-    back = client.get(PLACE)
+    back = client.get(KEPT_FORM)
     assert "Zz98Yy76" not in back.text
     assert "Le code, lui, n'est jamais gardé" in back.text
 
@@ -161,7 +161,7 @@ def test_kept__pasted_lines_and_the_name_of_a_file(portal: Portal) -> None:
     sent = client.post(REMOVALS, data=typed, files=file)
     assert "Ce que vous avez tapé est gardé" in sent.text
     signed_in_again(portal, client, STAFF)
-    back = client.get(PLACE)
+    back = client.get(KEPT_FORM)
     assert back.status_code == 200
     assert "choisir de nouveau « retraits de mai.csv »" in back.text.replace("\u00a0", " ").replace("\u202f", " ")
     assert "ODA-2027-00002</textarea>" in back.text

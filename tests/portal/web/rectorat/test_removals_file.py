@@ -18,7 +18,7 @@ from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.notifications.templates import folder_of
 from tests.portal.web.rectorat.test_removals import PLACE, outcomes, revoked
-from workflow.removals import tasks as removal_export
+from workflow.removals import files
 from workflow.removals.tasks import RemovalFilters
 
 FILE = f"{PLACE}/fichier"
@@ -117,10 +117,10 @@ def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, m
     event.listen(portal.app.database.engine, "before_cursor_execute", heard)
     counts = []
     for page in (1, 5):
-        monkeypatch.setattr(removal_export, "PAGE", page)
+        monkeypatch.setattr(files, "PAGE", page)
         statements = 0
         content = b"".join(
-            removal_export.removals_file(
+            files.removals_file(
                 portal.app.engine, portal.app.mailer, portal.app.settings.removals.export, RemovalFilters()
             )
         ).decode()
