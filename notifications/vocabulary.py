@@ -34,6 +34,7 @@ class Kind(Labelled):
     WITHDRAWN = "withdrawn", "demande abandonnée"
     REVOKED = "revoked", "droits révoqués"
     REMOVAL_CONFIRMED = "removal_confirmed", "droits retirés"
+    REMOVAL_REOPENED = "removal_reopened", "retrait des droits à reprendre"
     YEAR_END = "year_end", "fin d'année scolaire"
     HANDOVER_REMINDER = "handover_reminder", "rappel : remise à confirmer"
     STALLED_REMINDER = "stalled_reminder", "rappel : demande à poursuivre"

@@ -83,7 +83,9 @@ class CloseRemoval:
 
 @dataclass(frozen=True, slots=True)
 class ReopenTask:
-    """Undo ``CloseRemoval``: the task waits to be confirmed again (R49)."""
+    """Undo ``CloseRemoval``: the task of this kind waits to be confirmed again (R49)."""
+
+    kind: RemovalKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,10 @@ from notifications.messages.facts import (
     Question,
     RelayCheck,
     RemovalConfirmed,
+    RemovalReopened,
     RemovalTask,
     RenewalInvitation,
+    ReopenedRemoval,
     ReportSettled,
     Revoked,
     SecurityWaves,
@@ -396,6 +398,23 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             ),
         ),
     ),
+    "removal_reopened_one": (
+        Kind.REMOVAL_REOPENED,
+        RemovalReopened(
+            establishment=PLACE, reopened_on=date(2027, 9, 7),
+            rupns=(ReopenedRemoval(rupn=CLAIRE, reference="ODA-2027-00042"),),
+        ),
+    ),
+    "removal_reopened_two": (
+        Kind.REMOVAL_REOPENED,
+        RemovalReopened(
+            establishment=PLACE, reopened_on=date(2027, 9, 7),
+            rupns=(
+                ReopenedRemoval(rupn=CLAIRE, reference="ODA-2027-00042"),
+                ReopenedRemoval(rupn=OMAR, reference="ODA-2027-00043"),
+            ),
+        ),
+    ),
     "year_end_one": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=ONE)),
     "year_end_two": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=TWO)),
     "year_end_two_one_key": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=THREE)),
@@ -460,6 +479,13 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "removal_task": (
         Kind.REMOVAL_TASK,
         RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", note="Le 3 mars."),
+    ),
+    "removal_task_reopened": (
+        Kind.REMOVAL_TASK,
+        RemovalTask(
+            **STEP, task=RemovalKind.REMOVE_RIGHTS, why="", note="Confirmé sur la ligne d'au-dessus.", rights_only=True,
+            reopened=True,
+        ),
     ),
     "removal_task_rights_only": (
         Kind.REMOVAL_TASK,

@@ -314,6 +314,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG, page=declare_another),
         CatalogueEntry(Kind.REVOKED, facts.Revoked, lifetime=_LONG),
         CatalogueEntry(Kind.REMOVAL_CONFIRMED, facts.RemovalConfirmed, lifetime=_LONG),
+        CatalogueEntry(Kind.REMOVAL_REOPENED, facts.RemovalReopened, lifetime=_LONG),
         CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG, page=renewals),
         CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=hand_over),
         CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON, page=go_on),

@@ -248,6 +248,23 @@ class RemovalConfirmed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReopenedRemoval:
+    """One RUPN whose removal is to be made after all."""
+
+    rupn: Annotated[Person, Doc("la personne")]
+    reference: Annotated[str, Doc("la référence de sa demande")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalReopened:
+    """Confirmations that were a mistake, for each RUPN of one establishment, which was told of them (R49)."""
+
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    reopened_on: Annotated[date, Doc("jour où l'erreur a été constatée")]
+    rupns: Annotated[tuple[ReopenedRemoval, ...], Doc("les RUPN concernés")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
     """One RUPN among those of a year that ends."""
 
@@ -369,10 +386,13 @@ class NewRequest(OnRequest):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemovalTask(OnRequest):
-    """``kept_for``: references that relied on the same key when this was written (R48)."""
+    """``kept_for``: references that relied on the same key when this was written (R48).
+
+    ``reopened``: it had been confirmed, by mistake; ``note`` then says why it is to be made after all (R49).
+    """
 
     task: Annotated[RemovalKind, Doc("ce qu'il y a à faire")]
-    why: Annotated[str, Doc("le motif de la révocation")]
+    why: Annotated[str, Doc("le motif de la révocation ; vide pour un retrait rouvert")]
     note: Annotated[str, _NOTE] = ""
     kept_for: Annotated[
         tuple[str, ...], Doc("références qui reposaient sur la même clé quand ce courriel a été écrit")
@@ -380,6 +400,7 @@ class RemovalTask(OnRequest):
     rights_only: Annotated[
         bool, Doc("la clé peut-elle servir à d'autres applications, de sorte que seuls ses droits sont à retirer ?")
     ] = False
+    reopened: Annotated[bool, Doc("le retrait avait-il été confirmé à tort ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

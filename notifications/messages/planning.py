@@ -22,7 +22,9 @@ from notifications.messages.facts import (
     Place,
     Question,
     RemovalConfirmed,
+    RemovalReopened,
     RemovalTask,
+    ReopenedRemoval,
     ReportSettled,
     Revoked,
     SentBack,
@@ -33,7 +35,7 @@ from notifications.messages.facts import (
 )
 from notifications.messages.operator_reports import OperatorReports
 from notifications.vocabulary import Audience, Draft, Kind
-from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent, SealCode, SendDrawn
+from states.decision import CloseReport, OpenRemoval, OpenReport, ReopenTask, RequestEvent, SealCode, SendDrawn
 from states.model import Report
 from states.rules.revocation import key_holders
 from states.school_calendar import SchoolYear
@@ -72,16 +74,20 @@ class Planner:
         """The mails of these events, in their order; those of many requests come last, one an establishment (R54)."""
         drafts: list[Draft] = []
         year_ends: dict[tuple[str, SchoolYear], list[RequestEvent]] = {}
-        removals: dict[str, list[RequestEvent]] = {}
+        confirmed: dict[str, list[RequestEvent]] = {}
+        reopened: dict[str, list[RequestEvent]] = {}
         for event in events:
             request = event.decision.request
             if event.decision.trigger is Trigger.EXPIRE:
                 year_ends.setdefault((request.uai, request.school_year), []).append(event)
             elif event.decision.trigger is Trigger.CONFIRM_REMOVAL:
-                removals.setdefault(request.uai, []).append(event)
+                confirmed.setdefault(request.uai, []).append(event)
             else:
+                if event.decision.trigger is Trigger.REOPEN_REMOVAL:
+                    reopened.setdefault(request.uai, []).append(event)
                 drafts.extend(self._drafts_of(event))
-        drafts.extend(self._removals_confirmed(group) for group in removals.values())
+        drafts.extend(self._removals_confirmed(group) for group in confirmed.values())
+        drafts.extend(self._removals_reopened(group) for group in reopened.values())
         drafts.extend(self._year_ended(group) for group in year_ends.values())
         return drafts
 
@@ -100,7 +106,7 @@ class Planner:
             yield self._to_operators(event, Kind.NEW_REQUEST, new_request)
         elif trigger is Trigger.REPORT_CHANGE and event.actor.role is not Role.SCHEDULE:
             yield self._to_operators(event, Kind.CHANGE_TO_HANDLE, change_to_handle)
-        elif any(isinstance(effect, OpenRemoval) for effect in event.decision.effects):
+        elif any(isinstance(effect, OpenRemoval | ReopenTask) for effect in event.decision.effects):
             yield self._to_operators(event, Kind.REMOVAL_TASK, removal_task)
 
     def _is_told(self, event: RequestEvent) -> bool:
@@ -159,6 +165,25 @@ class Planner:
                 establishment=Place.of(first.establishment),
                 confirmed_on=self.context.day_of(first.at),
                 rupns=tuple(confirmed_removal(event) for event in events),
+            ),
+        )
+
+    def _removals_reopened(self, events: list[RequestEvent]) -> Draft:
+        """The mail that takes back what that of the confirmation said; the operator's words may name other requests."""
+        first = events[0]
+        return Draft(
+            kind=Kind.REMOVAL_REOPENED,
+            audience=Audience.ESTABLISHMENT,
+            recipient=first.establishment.mailbox or "",
+            uai=first.request.uai,
+            reference=first.request.reference if len(events) == 1 else None,
+            context=RemovalReopened(
+                establishment=Place.of(first.establishment),
+                reopened_on=self.context.day_of(first.at),
+                rupns=tuple(
+                    ReopenedRemoval(rupn=Person.of(event.request), reference=event.request.reference)
+                    for event in events
+                ),
             ),
         )
 
@@ -350,13 +375,15 @@ def new_request(event: RequestEvent, context: MailContext) -> NewRequest:
 
 def removal_task(event: RequestEvent, context: MailContext) -> RemovalTask:
     decision = event.decision
+    is_reopened = decision.trigger is Trigger.REOPEN_REMOVAL
     reasons = WithdrawReason if decision.trigger is Trigger.WITHDRAW else RevokeReason
     keeping = key_holders(event.others, one_key_a_person=context.one_key_a_person)
     return RemovalTask(
         **_on_request(event),
-        task=next(effect.kind for effect in decision.effects if isinstance(effect, OpenRemoval)),
-        why=reasons.of(str(decision.data["reason"])).label,
-        note=decision.notes.get("note", ""),
+        task=next(effect.kind for effect in decision.effects if isinstance(effect, OpenRemoval | ReopenTask)),
+        why="" if is_reopened else reasons.of(str(decision.data["reason"])).label,
+        note=decision.notes.get("why" if is_reopened else "note", ""),
+        reopened=is_reopened,
         kept_for=tuple(sorted(other.reference for other in keeping)),
         rights_only=event.request.key_elsewhere or context.key_has_other_uses,
     )

@@ -261,5 +261,5 @@ def apply_reopening(case: Case[ReopenRemoval]) -> Outcome:
         target=State.REVOKED,
         data={"outcome": removal.outcome.value if removal and removal.outcome else None},
         notes={"why": clean_text(case.command.why)},
-        effects=(ReopenTask(),),
+        effects=(ReopenTask(removal.kind),) if removal else (),
     )

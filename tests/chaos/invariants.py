@@ -148,6 +148,9 @@ class Books:
                 due[Kind.CODE_ISSUED, event.stream] += 1
             elif trigger is Trigger.CONFIRM_REMOVAL:
                 due[Kind.REMOVAL_CONFIRMED, event.stream] += 1
+            elif trigger is Trigger.REOPEN_REMOVAL:
+                due[Kind.REMOVAL_REOPENED, event.stream] += 1
+                due[Kind.REMOVAL_TASK, event.stream] += 1
             elif trigger in TO_ESTABLISHMENT:
                 due[TO_ESTABLISHMENT[trigger][0], event.stream] += 1
             if trigger is Trigger.SUBMIT:

@@ -346,7 +346,7 @@ class WriteBatch:
                 case CloseRemoval(outcome):
                     row = {"b_reference": reference, "outcome": outcome.value, "closed_at": now}
                     self.removals_changed.append(row)
-                case ReopenTask():
+                case ReopenTask(_):
                     self.removals_changed.append({"b_reference": reference, "outcome": None, "closed_at": None})
                 case OpenReport(report):
                     self.reports.append(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, union, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select, tuple_, union, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import (
@@ -27,7 +27,7 @@ from notifications.messages.facts import (
 from notifications.vocabulary import Audience, Draft, Kind
 from states.model import Policy
 from states.school_calendar import months_before
-from states.vocabulary import Change, State
+from states.vocabulary import Change, State, Trigger
 from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS, REFUSED_CALLS, most_refused_subjects
 from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
@@ -243,7 +243,9 @@ def _news(connection: Connection, job_day: JobDay, since: datetime) -> dict[str,
 
 
 def _new_removals(since: datetime) -> tuple[ColumnElement[bool], ...]:
-    return REMOVAL.c.closed_at.is_(None), REMOVAL.c.opened_at >= since
+    """Those that were opened since, or opened again because they had been confirmed by mistake (R49)."""
+    reopened = select(EVENT.c.stream).where(EVENT.c.kind == Trigger.REOPEN_REMOVAL.value, EVENT.c.at >= since)
+    return REMOVAL.c.closed_at.is_(None), or_(REMOVAL.c.opened_at >= since, REMOVAL.c.reference.in_(reopened))
 
 
 def _new_reports(job_day: JobDay, since: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -309,6 +309,7 @@ def reopen_removals(request: Request, context: Context, visitor: ProvenOperator,
     app, form, sent = context.app, filled(_WHY_REOPEN, data), _lines_sent(data)
     with app.database.read() as connection:
         lines = removals_of(connection, list(sent), app.policy, app.mailer)
+    lines = tuple(sorted(lines, key=lambda line: line.request.uai))  # those of a school in one slice, so in one mail
     if not form.is_right or not lines:
         return _render_reopening(request, context, visitor, lines, form, status=422)
     commands = [ReopenRemoval(reference=line.request.reference, why=form.values["why"]) for line in lines]

@@ -45,7 +45,7 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.REVOKE: [Kind.REVOKED, Kind.REMOVAL_TASK],
     Trigger.EXPIRE: [Kind.YEAR_END],
     Trigger.CONFIRM_REMOVAL: [Kind.REMOVAL_CONFIRMED],
-    Trigger.REOPEN_REMOVAL: [],
+    Trigger.REOPEN_REMOVAL: [Kind.REMOVAL_TASK, Kind.REMOVAL_REOPENED],
     Trigger.RENEW: [Kind.DECLARED],
     Trigger.ASK_QUESTION: [Kind.QUESTION],
     Trigger.ANSWER_QUESTION: [],
@@ -228,6 +228,18 @@ def test_drafts__removals_confirmed_together_are_one_mail_an_establishment() -> 
     here, there = drafts(*events, elsewhere)
     assert (len(here.context.removed), here.context.kept, here.reference) == (3, (), None)
     assert (there.uai, len(there.context.removed)) == (f.OTHER_UAI, 1)
+
+
+@pytest.mark.rule("R49")
+def test_drafts__removals_reopened_together_are_one_mail_an_establishment() -> None:
+    """The operators are told as of any removal to be made; the establishment, of what it was told wrongly."""
+    command = {"why": "confirmés à la place d'autres"}
+    planned = drafts(*(request_event(Trigger.REOPEN_REMOVAL, command=command) for _ in range(3)))
+    assert [draft.kind for draft in planned] == [*[Kind.REMOVAL_TASK] * 3, Kind.REMOVAL_REOPENED]
+    assert (len(planned[-1].context.rupns), planned[-1].reference) == (3, None)
+    assert command["why"] not in repr(planned[-1])
+    task = planned[0].context
+    assert (task.reopened, task.why, task.note) == (True, "", command["why"])
 
 
 @pytest.mark.parametrize(("uai", "is_told"), [(f.UAI, True), (f.OTHER_UAI, False)])

@@ -24,8 +24,9 @@ from workflow.mail import MailFilters, list_mails
 BUTTON: Final = re.compile(r"(?m)^.+\u00a0:\n(https?://\S+)$")
 
 QUIET_KINDS: Final = {
-    Kind.SUBMITTED, Kind.KEY_EXTENDED, Kind.CHANGE_REPORTED, Kind.REVOKED, Kind.REMOVAL_CONFIRMED, Kind.MAILBOX_CHANGED,
-    Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT, Kind.SIGN_IN_RUPN, Kind.JOURNAL_SEAL,
+    Kind.SUBMITTED, Kind.KEY_EXTENDED, Kind.CHANGE_REPORTED, Kind.REVOKED, Kind.REMOVAL_CONFIRMED,
+    Kind.REMOVAL_REOPENED, Kind.MAILBOX_CHANGED, Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT, Kind.SIGN_IN_RUPN,
+    Kind.JOURNAL_SEAL,
 }  # fmt: skip
 """Mails that ask for nothing that is done on the portal; a sign-in link is its own button."""
 

@@ -91,7 +91,7 @@ def test_confirm__nothing_to_confirm_or_done() -> None:
 @pytest.mark.rule("R49", "R24")
 def test_reopen__the_task_waits_again() -> None:
     decision = usual(Trigger.REOPEN_REMOVAL, why=" confirmé pour une autre ")
-    assert decision.effects == (ReopenTask(),)
+    assert decision.effects == (ReopenTask(RemovalKind.REMOVE_RIGHTS),)
     assert (decision.data, decision.notes) == ({"outcome": "removed"}, {"why": "confirmé pour une autre"})
     assert decision.request.state is State.REVOKED
     late = f.now_for(Trigger.EXPIRE)

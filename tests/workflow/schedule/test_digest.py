@@ -15,7 +15,7 @@ from states import commands as c
 from states.decision import Scalar
 from states.rules.schedule import Hold
 from states.school_calendar import SchoolYear
-from states.vocabulary import Change, RevokeReason
+from states.vocabulary import Change, RemovalOutcome, RevokeReason
 from tests.kit.system import System
 from tests.workflow.schedule.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
 from workflow.database.schedule_tables import NODE, RECORD
@@ -192,6 +192,21 @@ def test_digest__tells_what_came_since_the_last_one_when_it_is_one_mail_a_day(da
     assert [[one.reference for one in group.requests] for group in groups] == [[asked], [removed], [reported]]
     assert (told.news, told.points) == (3, 0)
     assert run(system, day(9, 9)).digests == 0, "told once"
+
+
+@pytest.mark.rule("R49", "R80")
+def test_digest__tells_of_a_removal_that_was_opened_again(daily: System) -> None:
+    system = daily
+    system.clock.set(at(BORN, 11))
+    removed = system.issued()
+    system.accept(c.Revoke(reference=removed, reason=RevokeReason.DEPARTURE), "opérateur")
+    run(system, day(9, 8))
+    system.accept(c.ConfirmRemoval(reference=removed, outcome=RemovalOutcome.REMOVED), "opérateur")
+    system.accept(c.ReopenRemoval(reference=removed, why="confirmé pour une autre"), "opérateur")
+    run(system, day(9, 9))
+    mails = system.mails(DIGEST)
+    assert [[one.reference for one in facts(mail).new_removals.requests] for mail in mails] == [[removed]] * 2
+    assert [mail.kind for mail in system.mails("removal_reopened")] == ["removal_reopened"]
 
 
 @pytest.mark.rule("R80")
