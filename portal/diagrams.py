@@ -26,7 +26,6 @@ from workflow.figures.tables import ACADEMIE, day_of
 
 TITLE: Final = "La vie d'une demande de clé ODA"
 
-
 WHO: Final = {
     Role.CHEF: "le chef d'établissement",
     Role.OPERATOR: "le rectorat",
@@ -35,9 +34,7 @@ WHO: Final = {
     Role.RUPN: "le RUPN",
 }
 
-
 LEGEND: Final = WHO | {Role.CHEF: "le chef d'établissement, ou son adjoint"}
-
 
 FOR_CHEFS: Final = {
     State.DECLARED: ("Vous nommez votre RUPN", "Son nom, son prénom, son adresse professionnelle."),
@@ -49,23 +46,16 @@ FOR_CHEFS: Final = {
 }
 """Each state as a head of school lives it: what was done to come to it, and what goes with it."""
 
-
 INK, PAPER, LINE = "#161616", "#ffffff", "#3a3a3a"
-
-
 FONT: Final = "Marianne, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
-
 
 WIDTH, SIZE, LEADING = 360, 15, 20
 """Of the picture and of its text, in units of the view box: nearly pixels on a telephone 375 px wide."""
 
-
 LEFT, BOX, LANE, DOWN, MARK_WIDTH = 8, 314, 346, 40, 24
-
 
 IN_BOX, IN_NOTE = 33, 38
 """Widths of text in characters of the widest font."""
-
 
 _MARKS: Final = {
     Role.CHEF: '<circle cx="8" cy="0" r="8" fill="#000091"/>',
@@ -75,19 +65,39 @@ _MARKS: Final = {
     Role.RUPN: '<circle cx="8" cy="0" r="6.5" fill="none" stroke="#161616" stroke-width="3"/>',
 }
 
-
 _LIBRARY_STYLE: Final = re.compile(r"\s*class", re.IGNORECASE)
 """The Mermaid library's own colours, in the way of a reader's theme."""
-
 
 ANYWHERE: Final = tuple(row for row in TABLE if {(state, state) for state in LIVE_STATES} <= set(row.arrows))
 """Transitions that leave any live request in its state: drawn once, not in each state."""
 
-
 ENDINGS: Final = tuple(row for row in TABLE if len(row.sources) > 1 and {to for _, to in row.arrows} == {State.REVOKED})
-
-
 Arrow = tuple[State | None, State]
+CHART_WIDTH: Final = 360
+
+NAME_WIDTH, BAR_HEIGHT, ROW_HEIGHT, HEAD = 132, 10, 32, 8
+"""Of the bars: the names' column, a bar, a row of two, what stands above; in units of the view box."""
+
+VALUE_WIDTH: Final = 44
+_BAR_ROOM: Final = CHART_WIDTH - NAME_WIDTH - VALUE_WIDTH
+
+PLOT_TOP, PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT = 14, 190, 34, 316
+"""Of the lines: where they are drawn."""
+
+SMALL_MONTHS: Final = (
+    "janv.",
+    "févr.",
+    "mars",
+    "avr.",
+    "mai",
+    "juin",
+    "juil.",
+    "août",
+    "sept.",
+    "oct.",
+    "nov.",
+    "déc.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,39 +386,6 @@ def mermaid() -> str:
 # Content-Security-Policy may refuse; its colours are those of ``oda.css``, in the dark too, and nothing is told by
 # colour
 # alone: what is now is filled, what was before is outlined; the second line is dashed.
-
-
-CHART_WIDTH: Final = 360
-
-
-NAME_WIDTH, BAR_HEIGHT, ROW_HEIGHT, HEAD = 132, 10, 32, 8
-"""Of the bars: the names' column, a bar, a row of two, what stands above; in units of the view box."""
-
-
-VALUE_WIDTH: Final = 44
-
-
-_BAR_ROOM: Final = CHART_WIDTH - NAME_WIDTH - VALUE_WIDTH
-
-
-PLOT_TOP, PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT = 14, 190, 34, 316
-"""Of the lines: where they are drawn."""
-
-
-SMALL_MONTHS: Final = (
-    "janv.",
-    "févr.",
-    "mars",
-    "avr.",
-    "mai",
-    "juin",
-    "juil.",
-    "août",
-    "sept.",
-    "oct.",
-    "nov.",
-    "déc.",
-)
 
 
 @dataclass(frozen=True, kw_only=True)

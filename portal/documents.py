@@ -30,6 +30,12 @@ from workflow.figures.tables import headline, nothing_declared, shown, tables_of
 from workflow.requests.detail import RequestView, load_facts
 from workflow.settings.model import Settings
 
+MEASURES_WITH_TARGET = (Measure.PUPILS, Measure.PARENTS)
+Pairs = tuple[tuple[str, str], ...]
+
+MISSING = "**à compléter**"
+"""Stands where the settings say nothing; whoever signs must see it."""
+
 
 class NoSlip(Exception):
     """There is nothing to sign: ``why`` is a French clause, ``remedy`` an infinitive."""
@@ -100,9 +106,6 @@ def make_figures(app: App, account: FiguresAccount) -> Paper:
         empty=nothing_declared(now) if now.is_empty else None,
     )  # fmt: skip
     return figures(printed, app.mailer.mail_context, app.mailer.wordings)
-
-
-MEASURES_WITH_TARGET = (Measure.PUPILS, Measure.PARENTS)
 
 
 def make_activation(app: App, table: ActivationTable) -> Paper:
@@ -216,13 +219,6 @@ def _facts(view: RequestView) -> OnRequest:
 
 
 # What is kept of people, until when, and who receives it, by the settings: legal pages and register (R111).
-
-
-Pairs = tuple[tuple[str, str], ...]
-
-
-MISSING = "**à compléter**"
-"""Stands where the settings say nothing; whoever signs must see it."""
 
 
 def durations(settings: Settings) -> Pairs:

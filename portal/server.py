@@ -33,40 +33,69 @@ from workflow.journal.chain import write_line
 # A client that sends or reads nothing costs a descriptor and nothing else, for a bounded time; when no descriptor is
 # left for a newcomer, whoever has been silent the longest leaves first. A body is bounded as a whole, whatever it
 # announces, before it is read.
-
-
 HEAD_S: Final = 15
 """Seconds in which the head of a request must have come, from the opening or from the end of the last answer."""
-
 
 DRAIN_S: Final = 30
 """Seconds in which the rest of a body that was refused must have come: a browser reads no answer before."""
 
-
 DRAINED: Final = 50_000_000
 """Bytes of such a rest that are read to be thrown away."""
-
 
 READ_S: Final = 60
 """Seconds without one byte read by the client, while an answer waits to leave."""
 
-
 MOST: Final = 4096
-
 
 OTHER_DESCRIPTORS: Final = 224
 """Descriptors kept for the database, the relay, files, and for the connections that are just being accepted."""
 
-
 REFUSED_AT_ONCE: Final = 32
 """Connections beyond the ceiling that are still told why; more are closed without a word."""
-
 
 PEER: Final = "oda.peer"
 """The key of a request's scope that holds the address from which its connection comes, whatever it forwards."""
 
-
 _log_connections = logging.getLogger("oda")
+
+LARGEST: Final = 1_000_000
+"""Bytes of a body. What Starlette puts on a disk is larger, so that nothing is ever written there."""
+
+LARGEST_OF_ANYONE: Final = 64_000
+"""Bytes of a form that anybody may send; all of this size together cost little."""
+
+LARGEST_FILE: Final = 20_000_000
+"""Bytes of the form of an import, which an operator alone sends and which is read in memory."""
+
+LARGEST_TOGETHER: Final = 64_000_000
+"""Bytes of all the larger bodies that are being received."""
+
+RECEIVED_S: Final = 30
+"""Seconds in which a body must have come whole."""
+
+_KEY: Final = "oda.body"
+
+WITHOUT_BODY: Final = "oda_without_body"
+"""In the scope of a request whose answer is sent without its body (HEAD): no file leaves."""
+
+LONGEST_ANSWER_S: Final = 25
+"""Seconds that a request in progress may take after a signal to stop."""
+
+WAITING: Final = 2048
+"""Connections that the kernel keeps until they are accepted."""
+
+ACCEPTED: Final = 32
+"""Connections accepted before those already there are looked at: a crowd takes no more descriptors than are kept."""
+
+TICKS_A_SECOND: Final = 10
+
+SWITCH_S: Final = 0.0005
+"""Seconds after which a thread that computes lets another one pass: each system call of ours would wait ten times as
+long (5 ms by default) while a large file is being made, and a crowd's connections are thousands of calls."""
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_log = logging.getLogger("oda")
+_log_incidents = logging.getLogger("oda")
 
 
 def most_connections() -> int:
@@ -222,33 +251,6 @@ def enforce_deadlines(connections: Iterable[object]) -> None:
             connection.enforce_deadlines()
 
 
-LARGEST: Final = 1_000_000
-"""Bytes of a body. What Starlette puts on a disk is larger, so that nothing is ever written there."""
-
-
-LARGEST_OF_ANYONE: Final = 64_000
-"""Bytes of a form that anybody may send; all of this size together cost little."""
-
-
-LARGEST_FILE: Final = 20_000_000
-"""Bytes of the form of an import, which an operator alone sends and which is read in memory."""
-
-
-LARGEST_TOGETHER: Final = 64_000_000
-"""Bytes of all the larger bodies that are being received."""
-
-
-RECEIVED_S: Final = 30
-"""Seconds in which a body must have come whole."""
-
-
-_KEY: Final = "oda.body"
-
-
-WITHOUT_BODY: Final = "oda_without_body"
-"""In the scope of a request whose answer is sent without its body (HEAD): no file leaves."""
-
-
 class Body:
     """The body of one request while it comes. Raises HTTPException: 413, 408, 503 when too much comes at once."""
 
@@ -314,32 +316,6 @@ class BodyLimit:
             await self._app(scope, body.receive, send)
         finally:
             self._bodies.remove(body)
-
-
-LONGEST_ANSWER_S: Final = 25
-"""Seconds that a request in progress may take after a signal to stop."""
-
-
-WAITING: Final = 2048
-"""Connections that the kernel keeps until they are accepted."""
-
-
-ACCEPTED: Final = 32
-"""Connections accepted before those already there are looked at: a crowd takes no more descriptors than are kept."""
-
-
-TICKS_A_SECOND: Final = 10
-
-
-SWITCH_S: Final = 0.0005
-"""Seconds after which a thread that computes lets another one pass: each system call of ours would wait ten times as
-long (5 ms by default) while a large file is being made, and a crowd's connections are thousands of calls."""
-
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-_log = logging.getLogger("oda")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -468,9 +444,6 @@ class Contained:
 
 
 # Unexpected errors: a number for the person, the place for the log, the exception's text for neither.
-
-
-_log_incidents = logging.getLogger("oda")
 
 
 def log_incident(error: BaseException) -> str:

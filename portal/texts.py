@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from workflow.schedule.tick import TickResult
     from workflow.year_end.service import HeldYear
 
+DIRECTORY_COLUMNS: Final[Mapping[str, str]] = {
+    "nom": "nom", "kind": "type", "commune": "commune", "departement": "département", "mailbox": "boîte",
+    "telephone": "téléphone", "departement_name": "nom du département", "nature": "nature",
+    "chef_civility": "civilité du chef", "siret": "SIRET", "is_open": "ouvert", "is_listed": "dans l'annuaire",
+}  # fmt: skip
+"""The columns of an establishment that an import may change, as people read them."""
+
 
 @dataclass(frozen=True)
 class PageTexts:
@@ -48,13 +55,6 @@ class TriggerTexts:
     pages: Mapping[str, PageTexts] = field(default_factory=dict)
     bulk: BulkTexts = BulkTexts()
 
-
-DIRECTORY_COLUMNS: Final[Mapping[str, str]] = {
-    "nom": "nom", "kind": "type", "commune": "commune", "departement": "département", "mailbox": "boîte",
-    "telephone": "téléphone", "departement_name": "nom du département", "nature": "nature",
-    "chef_civility": "civilité du chef", "siret": "SIRET", "is_open": "ouvert", "is_listed": "dans l'annuaire",
-}  # fmt: skip
-"""The columns of an establishment that an import may change, as people read them."""
 
 TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
     Trigger.DECLARE: TriggerTexts(

@@ -42,13 +42,10 @@ OPEN: Final[dict[Trigger, type[Command]]] = {
 """The commands open to programs: only the schedule says that a year is over (R50), and codes are drawn in batches,
 whose file a person takes to the ODA server (R97)."""
 
-
 BIRTHS: Final = (Trigger.DECLARE, Trigger.RENEW)
-
 
 MOST: Final = 100
 """Commands in a batch."""
-
 
 Key = Annotated[
     str | None,
@@ -58,23 +55,7 @@ Key = Annotated[
     ),
 ]  # fmt: skip
 
-
-class Behalf(RequestModel):
-    """The establishment's request to an operator (R5)."""
-
-    who: Text = Field(description="Qui, dans l'établissement : nom et fonction.")
-    how: RequestedBy = Field(description="Par quel moyen.")
-    when: Day = Field(description="Quel jour.")
-
-
-_WIRE_TYPES: Final[dict[Any, Any]] = {
-    str: Text, bool: StrictBool, int: Count, date: Day, SchoolYear: Year, OnBehalf: Behalf,
-    Code: Annotated[SecretStr, Field(max_length=LONGEST)],
-}  # fmt: skip
-
-
 _TEXT = "quelques mots, sans nom ni donnée de santé"
-
 
 FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "reference": ("La référence de la demande.", "ODA-2027-00001"),
@@ -132,8 +113,24 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
 }
 """A field's sentence and example, of every action or of one (``trigger.field``); None: the example leaves it out."""
 
-
 BEHALF: Final[dict[str, Any]] = {"who": "Mme Martin, principale", "how": "telephone", "when": "2026-09-14"}
+router = APIRouter(tags=["actions"], dependencies=[Depends(only_json)])
+batches_router = APIRouter(tags=["codes tirés"])
+BatchNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="Le numéro du lot.", examples=[1])]
+
+
+class Behalf(RequestModel):
+    """The establishment's request to an operator (R5)."""
+
+    who: Text = Field(description="Qui, dans l'établissement : nom et fonction.")
+    how: RequestedBy = Field(description="Par quel moyen.")
+    when: Day = Field(description="Quel jour.")
+
+
+_WIRE_TYPES: Final[dict[Any, Any]] = {
+    str: Text, bool: StrictBool, int: Count, date: Day, SchoolYear: Year, OnBehalf: Behalf,
+    Code: Annotated[SecretStr, Field(max_length=LONGEST)],
+}  # fmt: skip
 
 
 def of_field(trigger: Trigger, name: str) -> tuple[str, Any]:
@@ -196,9 +193,6 @@ def _wire_type(name: str, hint: Any) -> Any:
 
 def _camel(trigger: Trigger) -> str:
     return "".join(part.capitalize() for part in trigger.value.split("_"))
-
-
-router = APIRouter(tags=["actions"], dependencies=[Depends(only_json)])
 
 
 class DoneOut(ResponseModel):
@@ -332,12 +326,6 @@ def execute_batch(
 #
 # The file of a batch holds codes in clear: it is taken by a person who has just proved who they are, by no program
 # (R60).
-
-
-batches_router = APIRouter(tags=["codes tirés"])
-
-
-BatchNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="Le numéro du lot.", examples=[1])]
 
 
 class BatchParameters(RequestModel):

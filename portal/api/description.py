@@ -19,10 +19,7 @@ from workflow.schedule import upcoming
 from workflow.year_end import figures
 
 # Sentences in French of the answers' fields, each with an example, and of the groups of operations.
-
-
 _AT, _DAY = "2026-09-14T08:00:00Z", "2026-09-14"
-
 
 ANSWERS: Final[dict[str, tuple[str, Any]]] = {
     "action": ("Ce qui est à faire, ou sera fait.", None),
@@ -238,7 +235,6 @@ ANSWERS: Final[dict[str, tuple[str, Any]]] = {
 }  # fmt: skip
 """A field's sentence and example, of every answer or of one (``Schema.field``); None: its form has its own."""
 
-
 TAGS: Final[dict[str, str]] = {
     "jeton": "Qui appelle, pour quoi faire, jusqu'à quand.",
     "demandes": "Les demandes : leur liste, une seule, son histoire, ce que l'on peut en faire.",
@@ -256,9 +252,7 @@ TAGS: Final[dict[str, str]] = {
 }
 """The groups of operations, in the order of the page."""
 
-
 TITLE: Final = "Délégations de clés ODA"
-
 
 _ABOUT: Final = """\
 Les mêmes commandes, les mêmes refus et la même histoire que le portail et la ligne de commande.
@@ -269,28 +263,26 @@ inconnu est refusé. Un refus est un `application/problem+json` dont `reasons` d
 Chaque réponse porte son numéro dans l'en-tête `X-Request-Id` : le donner à qui aide.
 """
 
-
 PUBLIC_NAMES: Final = {"CodeStatus": "CodeFate"}
 """Our classes whose schema bears another name in the published description."""
-
 
 _MODULES: Final = (vocabulary, mail_vocabulary, revocation, schedule, upcoming, figures, file_tables, event_kinds)
 """Where the closed lists of the answers are."""
 
-
 _REFERENCE: Final = "#/components/schemas/"
-
 
 _NUMBER: Final = {
     "description": "Le numéro de la requête, que le journal du service porte aussi.",
     "schema": {"type": "string", "pattern": "^[0-9A-F]{12}$", "examples": ["9F0C2A7B41D6"]},
 }
 
-
 _LINK: Final = {
     "description": 'La première page (`rel="first"`) et la suivante (`rel="next"`), s\'il y en a une (RFC 8288).',
     "schema": {"type": "string", "examples": ['</api/v1/requests?limit=50>; rel="first"']},
 }
+
+_ANY_TEXT: Final = "…"
+_TEXTS: Final = {"date": "2026-09-14", "date-time": "2026-09-14T08:00:00Z"}
 
 
 def describe(app: FastAPI, address: str) -> None:
@@ -389,12 +381,6 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], *, required: boo
         case "string":
             return _TEXTS.get(schema.get("format", ""), _ANY_TEXT)
     return None
-
-
-_ANY_TEXT: Final = "…"
-
-
-_TEXTS: Final = {"date": "2026-09-14", "date-time": "2026-09-14T08:00:00Z"}
 
 
 def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

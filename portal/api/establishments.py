@@ -27,9 +27,9 @@ from workflow.spreadsheets.reader import read_table
 from workflow.spreadsheets.workbook import UnusableFile
 
 UaiPath = Annotated[str, Path(description="L'UAI de l'établissement.", pattern=UAI, examples=["0310001H"])]
-
-
 router = APIRouter(tags=["établissements"])
+lists_router = APIRouter(tags=["listes"])
+KindPath = Annotated[ListKind, Path(description="La liste.")]
 
 
 class EstablishmentParameters(RequestModel):
@@ -244,12 +244,6 @@ def _change(
 
 
 # The two lists that prove a request, of the DRANE and of DelegCE: which is in force, and a new one (R93).
-
-
-lists_router = APIRouter(tags=["listes"])
-
-
-KindPath = Annotated[ListKind, Path(description="La liste.")]
 
 
 class ListParameters(RequestModel):

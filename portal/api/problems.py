@@ -31,12 +31,63 @@ from workflow.engine.engine import ConcurrentUpdate
 from workflow.settings.yaml_reader import allowed_values, error_message
 
 # The call that is being answered: its number, which the answer and the log both hold, and why it was refused.
-
-
 HEADER: Final = "X-Request-Id"
-
-
 _log_calls: Final = logging.getLogger("oda")
+_log = logging.getLogger("oda")
+MEDIA_TYPE: Final = "application/problem+json"
+_URN: Final = "urn:oda:refus:"
+
+_STATUSES: Final = {
+    "unknown_request": 404, "not_your_establishment": 404, "wrong_role": 403, "deputy_may_not_act": 403,
+    "four_eyes": 403, "other_content": 422,
+}  # fmt: skip
+
+AnyReason = Reason | ReasonOut
+
+_MEANINGS: Final = {
+    400: "Le corps n'est pas du JSON en UTF-8.",
+    401: "Pas de jeton, ou un jeton qui n'ouvre rien.",
+    403: "Le jeton, ou son rôle, ne permet pas cela.",
+    404: "Inconnu, ou pas de votre établissement : la réponse est la même (R3).",
+    408: "Le corps n'est pas venu en entier à temps.",
+    409: "Refusé : la demande n'est pas dans l'état voulu, ou a changé (R1, R9).",
+    413: "Le corps dépasse 1 Mo.",
+    415: "Le corps n'est pas dans un format que cette adresse prend.",
+    422: "Refusé : une valeur est à corriger.",
+    429: "Trop de jetons refusés d'ici, ou d'actions de ce jeton : attendre ce que dit Retry-After (R74).",
+    500: "Une erreur imprévue ; rien n'est dit de plus.",
+    503: "La base est occupée : recommencer après ce que dit Retry-After.",
+}
+
+ALWAYS: Final = (401, 403, 422, 429, 500, 503)
+MOST: Final = 50
+_LONGEST_PART: Final = 60
+_TRIGGERS: Final = frozenset(trigger.value for trigger in Trigger)
+_PLACES: Final = ("body", "query", "path", "header")
+_OBJECT: Final = ("Il faut un objet JSON", "L'écrire entre accolades.")
+
+_WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
+    "missing": ("Ce champ manque", "L'ajouter."),
+    "extra_forbidden": ("Ce champ n'est pas connu", "Le retirer, ou vérifier son nom."),
+    "string_type": (None, "L'écrire entre guillemets."),
+    "string_unicode": ("Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)", "La retirer."),
+    "oda_text": ("Ce texte contient un caractère que rien ne peut garder (U+0000)", "Le retirer."),
+    "string_too_short": ("Ce texte est trop court", "Au moins {min_length}."),
+    "string_pattern_mismatch": ("Cette valeur n'a pas la forme attendue", "Forme attendue : {pattern}"),
+    "bool_type": (None, "Écrire true ou false, sans guillemets."),
+    "int_type": (None, "L'écrire sans guillemets ni décimales."),
+    "enum": ("Cette valeur n'est pas de la liste", "Valeurs possibles : {expected}."),
+    "too_short": ("Cette liste est trop courte", "Au moins {min_length}."),
+    "list_type": ("Il faut une liste", "L'écrire entre crochets."),
+    "union_tag_invalid": ("Cette action n'existe pas", "Valeurs possibles : {expected_tags}."),
+    "union_tag_not_found": ("Il manque « trigger »", "Dire de quelle action il s'agit."),
+    "model_attributes_type": _OBJECT,
+    "model_type": _OBJECT,
+    "dict_type": _OBJECT,
+}
+"""Messages and remedies of errors that only a program makes; without a message, it is that of the settings too."""
+
+SOON: Final = {"Retry-After": "5"}
 
 
 @dataclass(slots=True)
@@ -88,15 +139,6 @@ class Numbered:
             _current.reset(token)
 
 
-_log = logging.getLogger("oda")
-
-
-MEDIA_TYPE: Final = "application/problem+json"
-
-
-_URN: Final = "urn:oda:refus:"
-
-
 class Problem(ResponseModel):
     """The body of a refusal (RFC 9457)."""
 
@@ -111,15 +153,6 @@ class Problem(ResponseModel):
     def is_counted(self) -> bool:
         """True of what tells whoever tries references that they exist, or not (R108)."""
         return self.status in (404, 409)
-
-
-_STATUSES: Final = {
-    "unknown_request": 404, "not_your_establishment": 404, "wrong_role": 403, "deputy_may_not_act": 403,
-    "four_eyes": 403, "other_content": 422,
-}  # fmt: skip
-
-
-AnyReason = Reason | ReasonOut
 
 
 def of_form(code: str, message: str, remedy: str, field: str | None = None) -> ReasonOut:
@@ -171,62 +204,6 @@ def example_of_status(status: int) -> dict[str, Any]:
     return problem.model_dump() | {"instance": "urn:oda:requete:9F0C2A7B41D6"}
 
 
-_MEANINGS: Final = {
-    400: "Le corps n'est pas du JSON en UTF-8.",
-    401: "Pas de jeton, ou un jeton qui n'ouvre rien.",
-    403: "Le jeton, ou son rôle, ne permet pas cela.",
-    404: "Inconnu, ou pas de votre établissement : la réponse est la même (R3).",
-    408: "Le corps n'est pas venu en entier à temps.",
-    409: "Refusé : la demande n'est pas dans l'état voulu, ou a changé (R1, R9).",
-    413: "Le corps dépasse 1 Mo.",
-    415: "Le corps n'est pas dans un format que cette adresse prend.",
-    422: "Refusé : une valeur est à corriger.",
-    429: "Trop de jetons refusés d'ici, ou d'actions de ce jeton : attendre ce que dit Retry-After (R74).",
-    500: "Une erreur imprévue ; rien n'est dit de plus.",
-    503: "La base est occupée : recommencer après ce que dit Retry-After.",
-}
-
-
-ALWAYS: Final = (401, 403, 422, 429, 500, 503)
-
-
-MOST: Final = 50
-
-
-_LONGEST_PART: Final = 60
-
-
-_TRIGGERS: Final = frozenset(trigger.value for trigger in Trigger)
-
-
-_PLACES: Final = ("body", "query", "path", "header")
-
-
-_OBJECT: Final = ("Il faut un objet JSON", "L'écrire entre accolades.")
-
-
-_WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
-    "missing": ("Ce champ manque", "L'ajouter."),
-    "extra_forbidden": ("Ce champ n'est pas connu", "Le retirer, ou vérifier son nom."),
-    "string_type": (None, "L'écrire entre guillemets."),
-    "string_unicode": ("Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)", "La retirer."),
-    "oda_text": ("Ce texte contient un caractère que rien ne peut garder (U+0000)", "Le retirer."),
-    "string_too_short": ("Ce texte est trop court", "Au moins {min_length}."),
-    "string_pattern_mismatch": ("Cette valeur n'a pas la forme attendue", "Forme attendue : {pattern}"),
-    "bool_type": (None, "Écrire true ou false, sans guillemets."),
-    "int_type": (None, "L'écrire sans guillemets ni décimales."),
-    "enum": ("Cette valeur n'est pas de la liste", "Valeurs possibles : {expected}."),
-    "too_short": ("Cette liste est trop courte", "Au moins {min_length}."),
-    "list_type": ("Il faut une liste", "L'écrire entre crochets."),
-    "union_tag_invalid": ("Cette action n'existe pas", "Valeurs possibles : {expected_tags}."),
-    "union_tag_not_found": ("Il manque « trigger »", "Dire de quelle action il s'agit."),
-    "model_attributes_type": _OBJECT,
-    "model_type": _OBJECT,
-    "dict_type": _OBJECT,
-}
-"""Messages and remedies of errors that only a program makes; without a message, it is that of the settings too."""
-
-
 def invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
     """The problem that pydantic's errors make, at most ``MOST`` of them."""
     reasons = [_reason(error) for _, error in zip(range(MOST), errors, strict=False)]
@@ -260,9 +237,6 @@ def _path(loc: Iterable[Any]) -> str | None:
         if not (isinstance(before, int) and part in _TRIGGERS)
     ]
     return ".".join(names) or None
-
-
-SOON: Final = {"Retry-After": "5"}
 
 
 _HTTP: Final = {

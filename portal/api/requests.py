@@ -38,17 +38,17 @@ from workflow.requests.filters import Checks, Filters, not_visible
 from workflow.requests.lists import list_requests
 
 PREFIX: Final = "/api/v1"
-
-
 Limit = Annotated[int, Field(ge=1, le=200, description="Combien au plus.")]
-
 
 ReferencePath = Annotated[
     str, Path(description="La référence de la demande.", pattern=REFERENCE, examples=["ODA-2027-00001"])
 ]  # fmt: skip
 
-
 router = APIRouter(tags=["demandes"])
+_ANSWERS: Final = file_answer(PDF) | refusal_responses(404, 409)
+papers_router = APIRouter(tags=["documents"])
+notes_router = APIRouter(tags=["travail à plusieurs"])
+NoteNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="Le numéro de la note.", examples=[1])]
 
 
 def path_of(trigger: Trigger) -> str:
@@ -220,12 +220,6 @@ def load_request(context: Installation, caller: Caller, reference: str) -> Reque
 # The papers of a request, as PDF: the charter, the slip of the hand-over, the sheet of the first connection.
 
 
-_ANSWERS: Final = file_answer(PDF) | refusal_responses(404, 409)
-
-
-papers_router = APIRouter(tags=["documents"])
-
-
 @papers_router.get(
     "/requests/{reference}/charter.pdf", summary="La charte", operation_id="print_charter",
     response_class=Response, responses=_ANSWERS,
@@ -275,12 +269,6 @@ def _printed(
 
 
 # Who handles a request, and the operators' private notes on it (R88): between operators, shown to nobody else.
-
-
-notes_router = APIRouter(tags=["travail à plusieurs"])
-
-
-NoteNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="Le numéro de la note.", examples=[1])]
 
 
 class NoteBody(RequestModel):

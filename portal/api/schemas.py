@@ -39,21 +39,19 @@ from states.vocabulary import (
 from workflow.requests.detail import CheckView, EventView, RequestView
 
 # Field types of the interface: strict, so that exactly what the description says is accepted.
-
-
 LONGEST: Final = 2000
-
-
 REFERENCE: Final = r"^ODA-[0-9]{4}-[0-9]{5,9}$"
-
-
 UAI: Final = r"^[0-9]{7}[A-Z]$"
-
-
 _ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+Reference = Annotated[str, Field(pattern=REFERENCE, examples=["ODA-2027-00001"])]
+Uai = Annotated[str, Field(pattern=UAI, examples=["0310001H"])]
+Count = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
+
+_OF_VIEW = (
+    "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "code_held_until", "reports", "removal",
+    "others", "next_step",
+)  # fmt: skip
 
 
 def _day(value: Any) -> date:
@@ -112,15 +110,6 @@ Text = Annotated[
     str, Field(max_length=LONGEST, json_schema_extra={"pattern": r"^[^\x00]*$"}), AfterValidator(_text)
 ]  # fmt: skip
 """Any text that a database can store; the rules judge the rest."""
-
-
-Reference = Annotated[str, Field(pattern=REFERENCE, examples=["ODA-2027-00001"])]
-
-
-Uai = Annotated[str, Field(pattern=UAI, examples=["0310001H"])]
-
-
-Count = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 
 
 class RequestModel(BaseModel):
@@ -303,12 +292,6 @@ class RequestOut(ResponseModel):
     removal: RemovalOut | None
     others: list[Other]
     next_step: StepOut | None
-
-
-_OF_VIEW = (
-    "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "code_held_until", "reports", "removal",
-    "others", "next_step",
-)  # fmt: skip
 
 
 _OF_REQUEST = tuple(RequestOut.model_fields.keys() - {*_OF_VIEW, "year_ends_on", "year_end_is_default", "checks"})

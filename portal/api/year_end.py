@@ -23,6 +23,8 @@ from workflow.year_end.figures import Anomaly, EstablishmentEnd, YearSummary
 from workflow.year_end.preview import Preview, PreviewCursor
 
 router = APIRouter(tags=["fin d'année et calendrier"])
+_FIRST_DAY: Final = date(2000, 1, 1)
+figures_router = APIRouter(tags=["chiffres"])
 
 
 class PreviewDay(RequestModel):
@@ -239,12 +241,6 @@ def _establishment_out(line: EstablishmentEnd) -> EstablishmentEndOut:
 
 
 # The figures of the académie as tables, the same as those of the page (R99).
-
-
-_FIRST_DAY: Final = date(2000, 1, 1)
-
-
-figures_router = APIRouter(tags=["chiffres"])
 
 
 class FigureParameters(RequestModel):

@@ -22,8 +22,23 @@ _SESSION_COLUMNS = {
     "created_at": "Ouverte le", "seen_at": "Dernier usage",
 }  # fmt: skip
 
-
 OF_HELP = "De cette adresse du rectorat, ou de cet établissement, seulement."
+
+_TOKEN_COLUMNS = {
+    "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",
+    "seen_at": "Dernier usage", "status": "État",
+}  # fmt: skip
+
+SUBSTITUTION_COLUMNS = {
+    "number": "N°", "of": "De", "by": "Par", "role": "Rôle", "first_day": "Du", "last_day": "Au",
+}  # fmt: skip
+
+BINDING_COLUMNS = {
+    "number": "N°", "uai": "UAI", "establishment": "Établissement", "name": "Nom", "provider": "Par", "role": "Rôle",
+    "bound_at": "Depuis le",
+}  # fmt: skip
+
+_NUMBER = click.argument("number", type=ROW_NUMBER, metavar="N°", help="Le numéro, que donne « list ».")
 
 
 @failure_for("workflow.auth.access.SessionUnknown")
@@ -78,12 +93,6 @@ def end_sessions(context: CliContext, number: int | None, of: str) -> None:
             counted = plural(ended, "connexion a pris fin", "connexions ont pris fin")
             sentence = f"{of} : {counted}." if ended else f"{of} : aucune connexion n'était ouverte."
     click.echo(printable(sentence))
-
-
-_TOKEN_COLUMNS = {
-    "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",
-    "seen_at": "Dernier usage", "status": "État",
-}  # fmt: skip
 
 
 @failure_for("workflow.auth.tokens.TokenRefused")
@@ -151,20 +160,6 @@ def revoke_token(context: CliContext, number: int) -> None:
 
 
 # ``oda substitution``, ``oda binding``: who acts in another's stead, who enters by a bound identity (R103, R114).
-
-
-SUBSTITUTION_COLUMNS = {
-    "number": "N°", "of": "De", "by": "Par", "role": "Rôle", "first_day": "Du", "last_day": "Au",
-}  # fmt: skip
-
-
-BINDING_COLUMNS = {
-    "number": "N°", "uai": "UAI", "establishment": "Établissement", "name": "Nom", "provider": "Par", "role": "Rôle",
-    "bound_at": "Depuis le",
-}  # fmt: skip
-
-
-_NUMBER = click.argument("number", type=ROW_NUMBER, metavar="N°", help="Le numéro, que donne « list ».")
 
 
 @click.group("substitution", cls=CommandGroup, help="Les suppléances dans le logiciel : les lister, y mettre fin.")

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from workflow.database.connection import Database
     from workflow.settings.model import Settings
 
-
 FORMS = "operator:ADRESSE, chef:UAI[,UAI], adjoint:UAI[,UAI] ou lecteur:ADRESSE"
-
 
 _ROLES = {
     "operator": Role.OPERATOR,
@@ -34,6 +32,12 @@ _ROLES = {
     "lecteur": Role.READER,
     "reader": Role.READER,
 }
+
+ROW_NUMBER = click.IntRange(1, 2**31 - 1)
+"""A row's number, at most what an integer column holds on every database."""
+
+C = TypeVar("C", bound=Callable[..., Any] | click.Command)
+L = TypeVar("L", bound=Labelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +201,6 @@ def running_year(settings: "Settings") -> "SchoolYear":
 # Types of parameters that click does not have; each refuses a wrong value in French.
 
 
-ROW_NUMBER = click.IntRange(1, 2**31 - 1)
-"""A row's number, at most what an integer column holds on every database."""
-
-
 class FilePath(click.Path):
     """A path that is not empty: with an unset variable in a script, ``Path("")`` would be the current folder."""
 
@@ -208,12 +208,6 @@ class FilePath(click.Path):
         if not str(value):
             self.fail("le chemin est vide.", param, ctx)
         return super().convert(value, param, ctx)
-
-
-C = TypeVar("C", bound=Callable[..., Any] | click.Command)
-
-
-L = TypeVar("L", bound=Labelled)
 
 
 def spelling(value: str) -> str:

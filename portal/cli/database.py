@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from workflow.settings.infrastructure import DatabaseSettings
     from workflow.settings.model import Settings
 
+KEYS_APART = (
+    ("journal-key", "sans elle, la sauvegarde ne se restaure pas"),
+    ("seal-key", "sans elle, les codes qui attendent sont à réémettre, et les seconds facteurs à réinscrire"),
+    ("seal-signing-key", "sans elle, la suite des sceaux du journal est rompue"),
+    ("erasures.txt", "sans lui, les personnes effacées depuis la sauvegarde y reviennent"),
+)
+"""The files that no backup contains, and what is lost without each."""
+
 
 @click.group("database", cls=CommandGroup, help="La base de données : mise à niveau, version, passage à PostgreSQL.")
 def database() -> None:
@@ -187,15 +195,6 @@ def _writers(connection: "Connection") -> str:
 
     counted = select(REQUEST.c.written_by, func.count()).group_by(REQUEST.c.written_by).order_by(REQUEST.c.written_by)
     return " ; ".join(f"{version or 'avant 0.2.0'}, {count}" for version, count in connection.execute(counted))
-
-
-KEYS_APART = (
-    ("journal-key", "sans elle, la sauvegarde ne se restaure pas"),
-    ("seal-key", "sans elle, les codes qui attendent sont à réémettre, et les seconds facteurs à réinscrire"),
-    ("seal-signing-key", "sans elle, la suite des sceaux du journal est rompue"),
-    ("erasures.txt", "sans lui, les personnes effacées depuis la sauvegarde y reviennent"),
-)
-"""The files that no backup contains, and what is lost without each."""
 
 
 @failure_for("workflow.backup.rows.BackupRefused")

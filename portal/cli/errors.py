@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 
     from workflow.database.faults import DatabaseFault
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""No room left: on the disk, in the account's quota, or under the process's limit."""
+
+_SYSTEM_ERRORS = {
+    errno.EACCES: "accès refusé",
+    errno.EPERM: "accès refusé",
+    errno.EROFS: "le disque est en lecture seule",
+    errno.ENOTDIR: "un élément du chemin est un fichier",
+    errno.EISDIR: "c'est un répertoire",
+    errno.ENOENT: "un élément du chemin n'existe pas",
+    errno.ENAMETOOLONG: "le nom est trop long",
+    **dict.fromkeys(NO_SPACE, "plus de place sur le disque"),
+}
+
+LazyCommand = tuple[str, str, str]
+"""Module, attribute and short French help of a command that is imported when it is called."""
+
 
 class ExitCode(IntEnum):
     """The exit codes of ``oda``; the values are those of sysexits.h where it has one."""
@@ -59,22 +76,6 @@ def refused(reasons: Iterable[RefusalReason], message: str = "Refusé, rien n'a 
     """The failure that gives every reason of a refusal, its rule and what to do (R7)."""
     details = [f"{reason.message} ({reason.rule}). Que faire : {reason.remedy}" for reason in reasons]
     return CliFailure(message, ExitCode.REFUSED, details)
-
-
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""No room left: on the disk, in the account's quota, or under the process's limit."""
-
-
-_SYSTEM_ERRORS = {
-    errno.EACCES: "accès refusé",
-    errno.EPERM: "accès refusé",
-    errno.EROFS: "le disque est en lecture seule",
-    errno.ENOTDIR: "un élément du chemin est un fichier",
-    errno.EISDIR: "c'est un répertoire",
-    errno.ENOENT: "un élément du chemin n'existe pas",
-    errno.ENAMETOOLONG: "le nom est trop long",
-    **dict.fromkeys(NO_SPACE, "plus de place sur le disque"),
-}
 
 
 @contextmanager
@@ -232,10 +233,6 @@ def _sentence(error: Exception) -> str:
 
 
 # French for what click's translation leaves in English: groups of commands, and usage errors.
-
-
-LazyCommand = tuple[str, str, str]
-"""Module, attribute and short French help of a command that is imported when it is called."""
 
 
 class CommandGroup(click.Group):

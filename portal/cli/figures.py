@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from workflow.spreadsheets.columns import Columns
     from workflow.spreadsheets.reader import Table
 
+_SCHOOL_COLUMNS: Final = {
+    "departement": "Département", "school": "Établissement", "key": "Clé", "parents": "Responsables",
+    "pupils": "Élèves",
+}  # fmt: skip
+
 
 @click.group(
     "figures", cls=CommandGroup, invoke_without_command=True,
@@ -198,12 +203,6 @@ def _establishments(app: "App") -> int:
 
 
 # ``oda activation``: import the EduConnect accounts activated, show their rates at two days (R91, R100).
-
-
-_SCHOOL_COLUMNS: Final = {
-    "departement": "Département", "school": "Établissement", "key": "Clé", "parents": "Responsables",
-    "pupils": "Élèves",
-}  # fmt: skip
 
 
 @click.group("activation", cls=CommandGroup, help="Les comptes EduConnect activés : les importer, les comparer.")

@@ -21,6 +21,8 @@ from workflow.settings.model import SCHEMA_NAME, Settings, schema_text, starter_
 from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, SIGNING_KEY, Secrets, generate
 
 _ELSEWHERE = "y faire de la place, ou choisir un dossier où ce compte écrit"
+_PACKAGED: Final = Path(__file__).resolve().parents[1] / "deploy"
+_CHECKOUT: Final = Path(__file__).resolve().parents[2] / "deploy"
 
 
 @click.command(
@@ -141,12 +143,6 @@ def _write_if_missing(path: Path, content: str) -> bool:
 
 
 # ``oda deploy``: the files that put the service in place (units, proxies, container), as they came with it.
-
-
-_PACKAGED: Final = Path(__file__).resolve().parents[1] / "deploy"
-
-
-_CHECKOUT: Final = Path(__file__).resolve().parents[2] / "deploy"
 
 
 def deploy_files() -> dict[str, Path]:

@@ -39,15 +39,14 @@ if TYPE_CHECKING:
     from workflow.journal.seals import SentSeal
     from workflow.journal.security_log import SecurityEvent
 
+_COLUMNS: Final = {
+    "seq": "N°", "at": "Quand", "label": "Événement", "who": "Qui", "details": "Précisions", "networks": "D'où",
+}  # fmt: skip
+
 
 @click.group("journal", cls=CommandGroup, help="Le journal : le lire, vérifier ses chaînes et ses sceaux, l'exporter.")
 def journal() -> None:
     pass
-
-
-_COLUMNS: Final = {
-    "seq": "N°", "at": "Quand", "label": "Événement", "who": "Qui", "details": "Précisions", "networks": "D'où",
-}  # fmt: skip
 
 
 @journal.command(

@@ -45,30 +45,37 @@ if TYPE_CHECKING:
     from workflow.evidence.parser import ListRow, ReadList, RowRemark
     from workflow.spreadsheets.columns import Columns
 
-
 KINDS: Final = ("listing", "delegation")
-
 
 IMPORTS: Final = {
     "kind": "Liste", "list_date": "Date", "imported_at": "Importée le", "who": "Par", "rows": "Lignes",
     "new": "Nouvelles", "changed": "Changées", "gone": "Disparues", "refused": "Refusées",
 }  # fmt: skip
 
-
 ENTRIES: Final = {
     "uai": "UAI", "nom": "Nom", "prenom": "Prénom", "mail": "Adresse", "application": "Application", "ends": "Fin",
     "author": "Délégué par", "recorded_on": "Date",
 }  # fmt: skip
 
-
 LISTED: Final = 20
 """Lines of each part of the text report of an import; the JSON report has them all."""
-
 
 kind_argument = click.argument(
     "kind", metavar="LISTE", type=click.Choice(KINDS),
     help="listing : la liste des RUPN de la DRANE ; delegation : celle des délégations de DelegCE.",
 )  # fmt: skip
+
+_COLUMNS: Final = {
+    "reference": "Référence", "movement": "À transmettre", "person": "RUPN", "mail": "Adresse électronique",
+    "school": "Établissement", "school_year": "Année", "transmission": "Transmission",
+}  # fmt: skip
+
+_EMPTY: Final = "Rien à transmettre à la DRANE."
+
+_MADE_COLUMNS: Final = {
+    "number": "N°", "prepared_at": "Préparée le", "by": "Par", "lines": "Lignes", "waiting": "À noter",
+    "sent_on": "Transmise le",
+}  # fmt: skip
 
 
 @click.group("list", cls=CommandGroup, help="La liste des RUPN et celle des délégations.")
@@ -279,21 +286,6 @@ def _section(title: str, items: Sequence[str]) -> Iterator[str]:
 
 
 # ``oda drane``: what is to be sent to the DRANE, its file, what was sent, every RUPN declared (R25, R96).
-
-
-_COLUMNS: Final = {
-    "reference": "Référence", "movement": "À transmettre", "person": "RUPN", "mail": "Adresse électronique",
-    "school": "Établissement", "school_year": "Année", "transmission": "Transmission",
-}  # fmt: skip
-
-
-_EMPTY: Final = "Rien à transmettre à la DRANE."
-
-
-_MADE_COLUMNS: Final = {
-    "number": "N°", "prepared_at": "Préparée le", "by": "Par", "lines": "Lignes", "waiting": "À noter",
-    "sent_on": "Transmise le",
-}  # fmt: skip
 
 
 @click.group("drane", cls=CommandGroup, help="Les RUPN à transmettre à la DRANE : les lister, leur fichier, le noter.")

@@ -55,18 +55,6 @@ _COLUMNS = {
     "created_at": "Inscrit le",
 }  # fmt: skip
 
-
-@failure_for("notifications.outbox.admin.MailRefusal")
-def _refusal(error: Exception) -> CliFailure:
-    details = [f"{error} ({getattr(error, 'rule', 'R58')})"]
-    return CliFailure("Refusé, rien n'a changé.", ExitCode.REFUSED, details)
-
-
-@failure_for("workflow.mail.MailActionRefused")
-def _not_allowed(error: Exception) -> CliFailure:
-    return refused(getattr(error, "reasons", ()))
-
-
 mail = CommandGroup(
     "mail",
     lazy={
@@ -83,6 +71,17 @@ mail = CommandGroup(
     },
     help="Les courriels : les suivre, renvoyer, écarter, changer leurs mots.",
 )  # fmt: skip
+
+
+@failure_for("notifications.outbox.admin.MailRefusal")
+def _refusal(error: Exception) -> CliFailure:
+    details = [f"{error} ({getattr(error, 'rule', 'R58')})"]
+    return CliFailure("Refusé, rien n'a changé.", ExitCode.REFUSED, details)
+
+
+@failure_for("workflow.mail.MailActionRefused")
+def _not_allowed(error: Exception) -> CliFailure:
+    return refused(getattr(error, "reasons", ()))
 
 
 @mail.command("list", help="Les courriels, les plus récents d'abord ; sans filtre, les non remis en tête.")

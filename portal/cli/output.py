@@ -35,49 +35,40 @@ if TYPE_CHECKING:
     from workflow.spreadsheets.columns import Columns, ColumnSpec
     from workflow.spreadsheets.reader import Table
 
-
 PROGRESS_AFTER_S = 1.0
-
-
 _WIDEST, _NARROWEST = 100, 30
-
 
 BETWEEN_COLUMNS = 3
 """What a table of the terminal sets between two columns; its edges take the same but one."""
 
-
 _YES = ("o", "oui")
-
-
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-
-
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-
 
 _FRENCH_SPACES = re.compile(r"(?<=«) | (?=[:;!?»])")
 """The spaces at which French never folds a line."""
 
-
 Row = Mapping[str, object]
-
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
 """The option that every listing has; the command receives ``as_json``."""
 
-
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Écrit la liste en CSV, pour un tableur.")
 """The option of a listing that a spreadsheet may want; the command receives ``as_csv``."""
 
-
 json_object_option = click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
 """The same option for a single object."""
-
 
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="NOMBRE", help="Combien au plus."
 )
 """The largest number of rows of a listing; the command receives ``limit``."""
+
+STANDARD_OUTPUT: Final = Path("-")
+_force_option = click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
+Command = TypeVar("Command", bound=Callable[..., Any])
+MOST_BYTES: Final = 100_000_000
+MOST_ROWS: Final = 200_000
 
 
 def say(lines: Iterable[str]) -> None:
@@ -377,9 +368,6 @@ class SectionPrinter:
 # Files that a command reads or writes: imports and their columns (R91), lists as CSV, XLSX or ODS (R92).
 
 
-STANDARD_OUTPUT: Final = Path("-")
-
-
 class ListFile(FilePath):
     """A file whose suffix says its format, or « - »: the standard output, in CSV."""
 
@@ -403,9 +391,6 @@ class ListFile(FilePath):
 def is_pdf(path: Path) -> bool:
     """True for a file whose suffix asks for a paper."""
     return path.suffix.casefold() == ".pdf"
-
-
-_force_option = click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 
 
 _output_option = click.option(
@@ -504,15 +489,6 @@ def write_file(write: Callable[[IO[bytes]], object], output: Path | None, *, for
             Path(name).unlink(missing_ok=True)
             raise
     click.echo(printable(f"{output} est écrit."))
-
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-MOST_BYTES: Final = 100_000_000
-
-
-MOST_ROWS: Final = 200_000
 
 
 def file_argument(command: Command) -> Command:

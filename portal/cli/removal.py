@@ -41,7 +41,12 @@ _COLUMNS = {
     "reference": "Référence", "person": "RUPN", "school": "Établissement", "school_year": "Année",
     "said": "À faire aujourd'hui, ou fait", "opened_at": "Depuis",
 }  # fmt: skip
+
 _EMPTY = "Aucun retrait ne correspond."
+
+_CALL_COLUMNS = {
+    "reference": "Demande", "stage": "Appel", "attempts": "Essais", "next_at": "Prochain", "answer": "Réponse",
+}  # fmt: skip
 
 
 @failure_for("workflow.removals.files.FileRefused")
@@ -297,11 +302,6 @@ def _fail_if_any(failures: int, lines: int, *, dry_run: bool = False) -> None:
         plural = "ne seraient pas confirmées" if dry_run else "ne sont pas confirmées"
         message = f"{subject} sur {lines} : {singular if failures == 1 else plural}.{rest}"
         raise CliFailure(message, ExitCode.REFUSED)
-
-
-_CALL_COLUMNS = {
-    "reference": "Demande", "stage": "Appel", "attempts": "Essais", "next_at": "Prochain", "answer": "Réponse",
-}  # fmt: skip
 
 
 @click.group("connector", cls=CommandGroup, help="Le connecteur : les retraits demandés au serveur ODA.")

@@ -30,16 +30,11 @@ if TYPE_CHECKING:
     from workflow.settings.infrastructure import LogForm, PortalSettings
     from workflow.year_end.service import HeldYear
 
-
 MEMORY_POOLS: Final = 2
 """Pools from which the C library gives memory to threads."""
 
-
 _M_ARENA_MAX: Final = -8
-
-
 _LEVELS = {"WARNING": "attention : ", "ERROR": "erreur : ", "CRITICAL": "erreur : "}
-
 
 _FRENCH = {
     "mails wait: %s": "les courriels attendent : %s",
@@ -66,6 +61,25 @@ _FRENCH = {
     "Exception in ASGI application\n": "une réponse a été interrompue",
 }
 """French for the log messages of other packages; a message that is not here is written as it is."""
+
+_EVERY_S: Final = 60
+
+_LASTING: Final = 10
+"""Lines of a cause that lasts; from then on it is told less often."""
+
+_LASTING_S: Final = 600
+
+MOST_CAUSES: Final = 500
+"""Causes remembered; beyond, all of them share one line a minute."""
+
+_VARYING: Final = re.compile(r"[0-9A-F]{8}|\d+")
+
+_DATE_COLUMNS = {
+    "day": "Date", "until": "Jusqu'au", "what": "Ce qui se fait", "requests": "Demandes",
+    "establishments": "Établissements",
+}  # fmt: skip
+
+_NODE_COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
 
 
 @click.command(
@@ -323,23 +337,6 @@ def log_to_stderr(form: "LogForm" = "text") -> logging.Logger:
     return log
 
 
-_EVERY_S: Final = 60
-
-
-_LASTING: Final = 10
-"""Lines of a cause that lasts; from then on it is told less often."""
-
-
-_LASTING_S: Final = 600
-
-
-MOST_CAUSES: Final = 500
-"""Causes remembered; beyond, all of them share one line a minute."""
-
-
-_VARYING: Final = re.compile(r"[0-9A-F]{8}|\d+")
-
-
 @dataclass(slots=True)
 class _Cause:
     since: float
@@ -391,12 +388,6 @@ class OncePerMinute(logging.Filter):
 # ``oda calendar``, ``nodes``, ``clock``: when the software acts, the machines that do, and their clock (R52, R82).
 
 
-_DATE_COLUMNS = {
-    "day": "Date", "until": "Jusqu'au", "what": "Ce qui se fait", "requests": "Demandes",
-    "establishments": "Établissements",
-}  # fmt: skip
-
-
 @click.command(
     "calendar",
     help="Chaque date des douze mois à venir où le logiciel agira de lui-même, et sur combien de demandes et"
@@ -428,9 +419,6 @@ def calendar(context: CliContext, as_json: bool) -> None:
         if date.action is ScheduledAction.UNKNOWN:
             since = french.day(date.day)
             say([f"Vacances scolaires inconnues à partir du {since} : les donner dans les réglages (holidays.school)."])
-
-
-_NODE_COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
 
 
 @click.command(

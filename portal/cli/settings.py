@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from workflow.settings.secrets import Keyring
     from workflow.settings.services import WebhookEndpoint
 
+TRIAL_S: Final = 20
+"""Seconds of a trial, whatever it waits for; all run at the same time."""
+
+Trial = Callable[[], str]
+"""Tries something; returns what was seen, in French. Raises TrialUnfit."""
+
+_GENERATE = (
+    "(umask 077; python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+    " > nouvelle-cle)"
+)
+
+_DISK = "y faire de la place, ou donner à ce compte le droit d'écrire dans ce dossier, puis recommencer"
+
 
 @click.command(
     "check-config",
@@ -179,10 +192,6 @@ def config_schema() -> None:
     click.echo(schema_text().encode(), nl=False)
 
 
-TRIAL_S: Final = 20
-"""Seconds of a trial, whatever it waits for; all run at the same time."""
-
-
 @dataclass(frozen=True, slots=True)
 class TrialResult:
     """The result of a trial: ``remedy`` is empty when all is well, else what to do."""
@@ -202,10 +211,6 @@ class TrialUnfit(Exception):
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
-
-
-Trial = Callable[[], str]
-"""Tries something; returns what was seen, in French. Raises TrialUnfit."""
 
 
 def try_connections(settings: "Settings", seconds: float = TRIAL_S) -> list[TrialResult]:
@@ -334,15 +339,6 @@ def _provider_trial(settings: "Settings", name: str) -> Trial:
 
 
 # ``oda secrets``: replace the codes' key without losing a code (R71), and the seals' (R109).
-
-
-_GENERATE = (
-    "(umask 077; python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
-    " > nouvelle-cle)"
-)
-
-
-_DISK = "y faire de la place, ou donner à ce compte le droit d'écrire dans ce dossier, puis recommencer"
 
 
 @failure_for("workflow.settings.secrets.KeyringFixed")

@@ -54,13 +54,8 @@ if TYPE_CHECKING:
     from workflow.requests.detail import RequestView
     from workflow.settings.model import Settings
 
-
 _COLUMNS = {"name": "Modèle", "title": "Ce que c'est", "status": "État"}
-
-
 _KIND_COLUMNS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
-
-
 _MAIL = LabelledChoice(Labelled, ALL_KINDS)
 
 

@@ -26,15 +26,11 @@ if TYPE_CHECKING:
     from workflow.year_end.report import YearEndAccount, YearEndProgress
     from workflow.year_end.service import HeldYear
 
-
 # ``oda year-end report``, ``not-renewed`` and ``progress``: follow a year's end until its last task (R81, R85).
-
-
 _COLUMNS = {
     "departement": "Département", "uai": "UAI", "establishment": "Établissement", "reference": "Référence",
     "person": "RUPN", "mailbox": "Boîte",
 }  # fmt: skip
-
 
 EVERY_S = 1.0
 """Seconds between two readings of the progress."""

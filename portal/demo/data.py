@@ -29,12 +29,10 @@ DEPARTEMENTS: Final = {
 }  # fmt: skip
 """The eight départements, each with the communes of its six establishments."""
 
-
 _KINDS: Final = (
     ("Lycée", "Lycée"), ("Collège", "Collège"), ("Collège", "Collège"), ("Collège", "Collège"),
     ("Lycée", "Lycée professionnel"), ("Collège", "Collège"),
 )  # fmt: skip
-
 
 _NAMES: Final = (
     "des Sept-Fontaines", "du Pont-Neuf-des-Saules", "des Trois-Moulins", "de la Haute-Combe", "du Grand-Cèdre",
@@ -49,7 +47,6 @@ _NAMES: Final = (
     "du Quai-des-Gabarres",
 )  # fmt: skip
 
-
 _PRENOMS: Final = (
     "Agathe", "Adrien", "Alix", "Amandine", "Anaïs", "Antonin", "Aurélie", "Bastien", "Béatrice", "Camille", "Cécile",
     "Clément", "Coralie", "Damien", "Élodie", "Émile", "Estelle", "Étienne", "Fanny", "Florent", "Gaëlle", "Guilhem",
@@ -57,7 +54,6 @@ _PRENOMS: Final = (
     "Mélanie", "Nadège", "Noël", "Océane", "Pascale", "Quentin", "Rémi", "Sabine", "Sylvain", "Thibault", "Valérie",
     "Xavier", "Yaëlle", "Zoé",
 )  # fmt: skip
-
 
 _NOMS: Final = (
     "Abadie-Roux", "Barrière", "Bélinguier", "Bousquet-Lane", "Cabanettes", "Calmels", "Castagnède", "Cazaubon",
@@ -68,11 +64,21 @@ _NOMS: Final = (
     "Sénac", "Tapiau", "Tournemire", "Verdalle", "Viguerie",
 )  # fmt: skip
 
-
 OPERATOR: Final = "operateur.oda@ac-toulouse.fr"
-
-
 READER: Final = "drane@ac-toulouse.fr"
+
+DELIVERY_INTERVAL_S: Final = 1.0
+"""The pause between two deliveries: nobody should wait for a sign-in link."""
+
+DELIVERIES_A_TICK: Final = 60
+
+JUMP_STEP: Final = timedelta(days=20)
+"""A jump is made of such steps, each with a tick: a service that is seen alive is not held back (R52)."""
+
+SWEPT_AFTER: Final = timedelta(minutes=1)
+"""The schedule really sweeps in the first minute after the year's last day (R50)."""
+
+_log = logging.getLogger("oda")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,24 +166,6 @@ def directory() -> BytesIO:
 
 
 # The demonstration's clock, and the loop that makes its time pass: the schedule, the mails, the visitor's jumps.
-
-
-DELIVERY_INTERVAL_S: Final = 1.0
-"""The pause between two deliveries: nobody should wait for a sign-in link."""
-
-
-DELIVERIES_A_TICK: Final = 60
-
-
-JUMP_STEP: Final = timedelta(days=20)
-"""A jump is made of such steps, each with a tick: a service that is seen alive is not held back (R52)."""
-
-
-SWEPT_AFTER: Final = timedelta(minutes=1)
-"""The schedule really sweeps in the first minute after the year's last day (R50)."""
-
-
-_log = logging.getLogger("oda")
 
 
 class DemoClock:

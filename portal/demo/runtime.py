@@ -47,13 +47,17 @@ from workflow.settings.secrets import Secrets, generate
 
 HOST: Final = "127.0.0.1"
 
-
 PORT: Final = 8000
 """The port when none is asked for and this one is free."""
 
-
 Progress = Callable[[int], None]
 """Told how many more of the ``SEASON_DAYS`` were played."""
+
+_ROOT: Final = Path(portal.__file__).parents[1]
+_PACKAGES: Final = ("states", "notifications", "workflow", "portal")
+_DATABASE, _SECRETS, _STORY = "oda.sqlite", "secrets", "season.json"
+_END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+_THIS_YEAR: Final = (*SCENARIOS, EXTENDED)
 
 
 @dataclass(frozen=True)
@@ -173,15 +177,6 @@ def play_season(
             database.dispose()
 
 
-_ROOT: Final = Path(portal.__file__).parents[1]
-
-
-_PACKAGES: Final = ("states", "notifications", "workflow", "portal")
-
-
-_DATABASE, _SECRETS, _STORY = "oda.sqlite", "secrets", "season.json"
-
-
 @dataclass(frozen=True)
 class SeasonState:
     """A played season, beside its database: its own instant, a UAI for each scenario, the mails received."""
@@ -261,9 +256,6 @@ def _source_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-_END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
-
-
 class FolderRefused(Exception):
     """The demonstration cannot have its folder: ``message`` and ``remedy`` are French."""
 
@@ -328,9 +320,6 @@ def _signals_as_interrupt() -> Iterator[None]:
 
 
 # ``oda demo --check``: the season and a year's end without a browser, counted against what the scenarios foresee.
-
-
-_THIS_YEAR: Final = (*SCENARIOS, EXTENDED)
 
 
 @dataclass(frozen=True)

@@ -25,33 +25,84 @@ from notifications.sql import batches
 from states.vocabulary import Labelled
 
 # One sheet of a workbook, in no format: its headings, the width of its columns, its rows of typed cells (R92).
-
-
 MOST_ROWS: Final = 1_048_576
 """Of a sheet, its headings included: no spreadsheet opens more."""
-
 
 NARROWEST, WIDEST = 8, 50
 """Characters of a column."""
 
-
 _SAMPLE: Final = 100
 """First rows of a sheet, from which the columns get their widths."""
-
 
 MOST_CHARACTERS: Final = 32_767
 """Of one cell, in Excel; the rest is cut."""
 
-
 Row = Sequence[object]
-
 
 ROWS_AT_A_TIME: Final = 200
 """Rows of which the text is put together before it is written."""
 
-
 Cell = str | int | float | date | None
 """A datetime is a date of Python's; a boolean has become « oui » or « non »."""
+
+_OPTIONS: Final = {
+    "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False, "use_future_functions": False,
+}  # fmt: skip
+
+_MEDIA_TYPE: Final = "application/vnd.oasis.opendocument.spreadsheet"
+_CM_A_CHARACTER: Final = 0.2
+
+_NAMESPACES: Final = " ".join(
+    f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for prefix, name in {
+        "office": "office", "table": "table", "text": "text", "style": "style", "number": "datastyle",
+        "fo": "xsl-fo-compatible", "config": "config", "manifest": "manifest",
+    }.items()
+)  # fmt: skip
+
+_DAY: Final = (
+    '<number:day number:style="long"/><number:text>/</number:text><number:month number:style="long"/>'
+    '<number:text>/</number:text><number:year number:style="long"/>'
+)
+
+_HOUR: Final = (
+    '<number:text> </number:text><number:hours number:style="long"/><number:text>:</number:text>'
+    '<number:minutes number:style="long"/>'
+)
+
+_STYLES: Final = (
+    f'<number:date-style style:name="n-day">{_DAY}</number:date-style>'
+    f'<number:date-style style:name="n-instant">{_DAY}{_HOUR}</number:date-style>'
+    '<number:percentage-style style:name="n-ratio"><number:number number:decimal-places="1"'
+    ' number:min-integer-digits="1"/><number:text> %</number:text></number:percentage-style>'
+    '<style:style style:name="heading" style:family="table-cell"><style:table-cell-properties'
+    ' fo:border-bottom="0.5pt solid #000000"/><style:text-properties fo:font-weight="bold"/></style:style>'
+    + "".join(
+        f'<style:style style:name="{kind}" style:family="table-cell" style:data-style-name="n-{kind}"/>'
+        for kind in ("day", "instant", "ratio")
+    )
+)
+
+_MANIFEST: Final = (
+    f'<manifest:manifest {_NAMESPACES} manifest:version="1.3">'
+    f'<manifest:file-entry manifest:full-path="/" manifest:version="1.3" manifest:media-type="{_MEDIA_TYPE}"/>'
+    '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/>'
+    '<manifest:file-entry manifest:full-path="settings.xml" manifest:media-type="text/xml"/></manifest:manifest>'
+)
+
+_FROZEN: Final = "".join(
+    f'<config:config-item config:name="{name}" config:type="{kind}">{value}</config:config-item>'
+    for name, kind, value in (
+        ("VerticalSplitMode", "short", 2), ("VerticalSplitPosition", "int", 1), ("ActiveSplitRange", "short", 2),
+        ("PositionTop", "int", 0), ("PositionBottom", "int", 1),
+    )
+)  # fmt: skip
+"""The first row stays on the screen."""
+
+_FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\]")
+
+_LONGEST_NAME: Final = 31
+"""What Excel refuses in the name of a sheet, and its length."""
 
 
 class TooManyRows(ValueError):
@@ -119,11 +170,6 @@ def shown(cell: Cell) -> str:
     return text.replace(".", ",")
 
 
-_OPTIONS: Final = {
-    "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False, "use_future_functions": False,
-}  # fmt: skip
-
-
 def write_xlsx(file: IO[bytes], sheets: dict[str, Sheet], *, on_disk: bool = True) -> None:
     """Write each sheet under its name.
 
@@ -172,65 +218,6 @@ def _write_cell(page: Worksheet, row: int, column: int, cell: Cell, formats: dic
         page.write_datetime(row, column, cell, formats[date])
     elif cell is not None:
         page.write_number(row, column, cell, formats[Ratio] if isinstance(cell, Ratio) else None)
-
-
-_MEDIA_TYPE: Final = "application/vnd.oasis.opendocument.spreadsheet"
-
-
-_CM_A_CHARACTER: Final = 0.2
-
-
-_NAMESPACES: Final = " ".join(
-    f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-    for prefix, name in {
-        "office": "office", "table": "table", "text": "text", "style": "style", "number": "datastyle",
-        "fo": "xsl-fo-compatible", "config": "config", "manifest": "manifest",
-    }.items()
-)  # fmt: skip
-
-
-_DAY: Final = (
-    '<number:day number:style="long"/><number:text>/</number:text><number:month number:style="long"/>'
-    '<number:text>/</number:text><number:year number:style="long"/>'
-)
-
-
-_HOUR: Final = (
-    '<number:text> </number:text><number:hours number:style="long"/><number:text>:</number:text>'
-    '<number:minutes number:style="long"/>'
-)
-
-
-_STYLES: Final = (
-    f'<number:date-style style:name="n-day">{_DAY}</number:date-style>'
-    f'<number:date-style style:name="n-instant">{_DAY}{_HOUR}</number:date-style>'
-    '<number:percentage-style style:name="n-ratio"><number:number number:decimal-places="1"'
-    ' number:min-integer-digits="1"/><number:text> %</number:text></number:percentage-style>'
-    '<style:style style:name="heading" style:family="table-cell"><style:table-cell-properties'
-    ' fo:border-bottom="0.5pt solid #000000"/><style:text-properties fo:font-weight="bold"/></style:style>'
-    + "".join(
-        f'<style:style style:name="{kind}" style:family="table-cell" style:data-style-name="n-{kind}"/>'
-        for kind in ("day", "instant", "ratio")
-    )
-)
-
-
-_MANIFEST: Final = (
-    f'<manifest:manifest {_NAMESPACES} manifest:version="1.3">'
-    f'<manifest:file-entry manifest:full-path="/" manifest:version="1.3" manifest:media-type="{_MEDIA_TYPE}"/>'
-    '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/>'
-    '<manifest:file-entry manifest:full-path="settings.xml" manifest:media-type="text/xml"/></manifest:manifest>'
-)
-
-
-_FROZEN: Final = "".join(
-    f'<config:config-item config:name="{name}" config:type="{kind}">{value}</config:config-item>'
-    for name, kind, value in (
-        ("VerticalSplitMode", "short", 2), ("VerticalSplitPosition", "int", 1), ("ActiveSplitRange", "short", 2),
-        ("PositionTop", "int", 0), ("PositionBottom", "int", 1),
-    )
-)  # fmt: skip
-"""The first row stays on the screen."""
 
 
 def write_ods(file: IO[bytes], sheets: dict[str, Sheet]) -> None:
@@ -337,13 +324,6 @@ def _letters(column: int) -> str:
 
 
 # A workbook of one sheet or several, written as CSV, XLSX or ODS: one call for pages and commands (R92).
-
-
-_FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\]")
-
-
-_LONGEST_NAME: Final = 31
-"""What Excel refuses in the name of a sheet, and its length."""
 
 
 class FileFormat(Labelled):

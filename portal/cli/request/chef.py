@@ -21,21 +21,17 @@ if TYPE_CHECKING:
     from workflow.app import App
     from workflow.requests.collaboration import Assignment
 
-
 _year_option = click.option(
     "--year", "school_year", type=Year(), metavar="ANNÉE", help="L'année scolaire ; sinon la dernière ouverte (R20)."
 )
-
 
 _homonym_option = click.option(
     "--homonym", "homonym_confirmed", is_flag=True, help="C'est bien une autre personne de mêmes nom et prénom (R17)."
 )
 
-
 _mail_option = click.option(
     "--mail-confirmed", is_flag=True, help="C'est bien son adresse, bien que d'un autre domaine (R16)."
 )
-
 
 _drane_option = click.option(
     "--drane-declared-on", type=Day(), metavar="DATE", help="Jour de sa déclaration dans l'application de la DRANE."
