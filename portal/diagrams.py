@@ -1,8 +1,10 @@
-"""The life of a request, drawn from the transition table itself: as an SVG picture, in words, and in Mermaid.
+"""Pictures in SVG: the life of a request, from the transition table itself, and the charts of the figures (R99, R100).
 
-The picture is for who keeps the software; the pages show the life of a request in a head of school's words. It is at
-most as wide as a telephone, has neither a style element nor a style attribute, which a Content-Security-Policy may
-refuse, and its marks do not rely on colour alone.
+Every picture is at most as wide as a telephone, has neither a style element nor a style attribute, which a
+Content-Security-Policy may refuse, and does not rely on colour alone. The life of a request is also given in words and
+in Mermaid; its picture is for who keeps the software, as the pages show it in a head of school's words. A chart has a
+table beside it that says the same; its colours are those of ``oda.css``, in the dark too: what is now is filled or
+plain, what was before is outlined or dashed.
 """
 
 import re
@@ -378,14 +380,6 @@ def mermaid() -> str:
     source: str = French(machine).get_graph(title=f"title: {TITLE}").source
     rows = (row.rstrip() for row in source.splitlines() if UNBORN not in row and not _LIBRARY_STYLE.match(row))
     return "\n".join(rows) + "\n"
-
-
-# Charts as SVG pictures: bars of two dates, lines of weeks, rates; a table beside each says the same (R99, R100).
-#
-# A picture is as wide as a telephone, has neither a style element nor a style attribute, which a
-# Content-Security-Policy may refuse; its colours are those of ``oda.css``, in the dark too, and nothing is told by
-# colour
-# alone: what is now is filled, what was before is outlined; the second line is dashed.
 
 
 @dataclass(frozen=True, kw_only=True)

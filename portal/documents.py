@@ -1,4 +1,8 @@
-"""The papers of one request, and those of figures, filled for a page or a terminal, or the reason why there is none."""
+"""Papers and texts filled from the installation: for a request, for figures, for the personal data that is kept.
+
+The papers of a request and of figures are for a page or a terminal, which are told why there is none. The legal pages
+and the register of processing say what is kept of people, until when, and who receives it, by the settings (R111).
+"""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -218,11 +222,8 @@ def _facts(view: RequestView) -> OnRequest:
     )  # fmt: skip
 
 
-# What is kept of people, until when, and who receives it, by the settings: legal pages and register (R111).
-
-
 def durations(settings: Settings) -> Pairs:
-    """What is kept, and until when."""
+    """The kinds of data that are kept, and until when."""
     return tuple(_durations(settings))
 
 
@@ -261,7 +262,7 @@ def _durations(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def recipients(settings: Settings) -> Pairs:
-    """Who receives what."""
+    """The recipients of data, and what each receives."""
     return tuple(_recipients(settings))
 
 

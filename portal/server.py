@@ -1,4 +1,10 @@
-"""The portal on a port, until it is told to stop: what ``oda serve`` and the demonstration share."""
+"""The portal on a port until it is told to stop, for ``oda serve`` and the demonstration; the limits of its clients.
+
+A client that sends or reads nothing costs a descriptor and nothing else, for a bounded time; when no descriptor is
+left for a newcomer, whoever has been silent the longest leaves first. A body is bounded as a whole, in size and in
+time, whatever it announces, before it is read (R87). An unexpected error is a number for the person, its place for the
+log, and its text for neither.
+"""
 
 import asyncio
 import logging
@@ -28,11 +34,6 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from notifications.ports import cause_of, incident_number
 from workflow.journal.chain import write_line
 
-# The limits of a client: its connection, and the bodies that it sends, in size and in time (R87).
-#
-# A client that sends or reads nothing costs a descriptor and nothing else, for a bounded time; when no descriptor is
-# left for a newcomer, whoever has been silent the longest leaves first. A body is bounded as a whole, whatever it
-# announces, before it is read.
 HEAD_S: Final = 15
 """Seconds in which the head of a request must have come, from the opening or from the end of the last answer."""
 
@@ -55,8 +56,6 @@ REFUSED_AT_ONCE: Final = 32
 
 PEER: Final = "oda.peer"
 """The key of a request's scope that holds the address from which its connection comes, whatever it forwards."""
-
-_log_connections = logging.getLogger("oda")
 
 LARGEST: Final = 1_000_000
 """Bytes of a body. What Starlette puts on a disk is larger, so that nothing is ever written there."""
@@ -95,11 +94,10 @@ long (5 ms by default) while a large file is being made, and a crowd's connectio
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _log = logging.getLogger("oda")
-_log_incidents = logging.getLogger("oda")
 
 
 def most_connections() -> int:
-    """How many connections may be open at once in this process, by its limit of descriptors."""
+    """The most connections open at once in this process, by its limit of descriptors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST if soft == resource.RLIM_INFINITY else max(16, min(MOST, soft - OTHER_DESCRIPTORS))
 
@@ -174,7 +172,7 @@ class ClientConnection(H11Protocol):
         if silent := next(self._silent_others(), None):
             silent.leave()
             return
-        _log_connections.warning("too many connections: %d", self._most)
+        _log.warning("too many connections: %d", self._most)
         if beyond > REFUSED_AT_ONCE:
             transport.abort()
         self.app = cast(Any, too_many(self._headers))
@@ -443,9 +441,6 @@ class Contained:
             await answer(scope, receive, send)
 
 
-# Unexpected errors: a number for the person, the place for the log, the exception's text for neither.
-
-
 def log_incident(error: BaseException) -> str:
     """Log the incident and return its number.
 
@@ -456,6 +451,6 @@ def log_incident(error: BaseException) -> str:
     number = incident_number(cause)
     if os.environ.get("ODA_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
-    _log_incidents.error("incident %s : %s", number, cause)
+    _log.error("incident %s : %s", number, cause)
     write_line("incident", "failed", incident=number)
     return number

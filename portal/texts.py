@@ -330,7 +330,7 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
 
 
 def trouble_lines(ticked: "TickResult") -> Iterator[str]:
-    """What a tick could not do, in French, each with what to do (R52)."""
+    """The works that a tick could not do, in French, each with what to do (R52)."""
     if ticked.clock_fault:
         yield f"L'horloge n'est pas crue : {ticked.clock_fault.label}. Rien de ce qui ne se défait pas n'est fait."
         yield "  — Que faire : vérifier la date et la remettre à l'heure ; si elle est juste, « oda clock confirm »."

@@ -1,4 +1,8 @@
-"""Actions of programs: one route per trigger, and a batch; the same refusals as everywhere (R7 to R10)."""
+"""Actions of programs: one route per trigger, a batch, the drawn codes; the same refusals as everywhere (R7 to R10).
+
+The file of a batch of drawn codes holds them in clear: it is taken by a person who has just proved who they are, by no
+program (R60, R97).
+"""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -322,12 +326,6 @@ def execute_batch(
     return Results(results=answers)
 
 
-# The batches of drawn codes: listed, said to be on the ODA server, erased (R97).
-#
-# The file of a batch holds codes in clear: it is taken by a person who has just proved who they are, by no program
-# (R60).
-
-
 class BatchParameters(RequestModel):
     """A place in the list of batches."""
 
@@ -363,7 +361,7 @@ class ReferencesBody(RequestModel):
 
 
 class CodeResult(ResponseModel):
-    """What became of the code of a request."""
+    """The result for the code of a request."""
 
     reference: str
     is_done: bool

@@ -1,25 +1,43 @@
-"""Authentication of programs: an access token in ``Authorization``, and nothing else (R76). No cookie is ever read."""
+"""The caller of the interface: its access token, what that allows, and the files that it sends and takes away (R76).
 
+The token comes in ``Authorization``, and nothing else is read: no cookie ever. A file that leaves is recorded (R108).
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from portal.api.problems import Refusal, of_form, refusal_responses
 from portal.api.schemas import ReasonOut, ResponseModel
+from portal.server import widen_for_file
 from states import french
 from states.model import Actor
 from states.vocabulary import Role
 from workflow.app import App
 from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, FORBIDDEN, Limit, RateLimiter, digest, network_of
 from workflow.database.access_tables import Scope
+from workflow.journal.security_log import Export, ExportedList, criteria_codes
 
 _LONGEST_TOKEN: Final = 200
+
+CSV: Final = "text/csv"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"
+PDF: Final = "application/pdf"
+XLS: Final = "application/vnd.ms-excel"
+_TAKEN: Final = (CSV, XLSX, ODS, XLS)
+_FILE: Final = {"schema": {"type": "string", "format": "binary"}}
+
+FILE_BODY: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": dict.fromkeys(_TAKEN, _FILE)}}
+"""The description of a body that is a file."""
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="jeton", description="Un jeton d'accès personnel : oda_…")
 
@@ -158,6 +176,40 @@ def _count(context: Installation, limit: Limit, subject: str, code: str, message
         field=None,
     )  # fmt: skip
     raise Refusal((reason,), 429, {"Retry-After": str(seconds)})
+
+
+async def file_sent(request: Request, caller: ActingOperator) -> bytes:  # noqa: ARG001 (an operator may send more)
+    """The file that the body is. Raises HTTPException (415, 413) for what is announced as something else."""
+    if request.headers.get("content-type", "").split(";")[0].strip().casefold() not in _TAKEN:
+        raise HTTPException(415)
+    widen_for_file(request.scope)
+    return await request.body()
+
+
+FileSent = Annotated[bytes, Depends(file_sent)]
+
+
+def file_answer(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """The description of an answer that is a file."""
+    return {200: {"description": "Le fichier.", "content": dict.fromkeys(media_types, _FILE)}}
+
+
+def leaving(
+    context: Installation, caller: Caller, what: ExportedList, content: bytes, *, filename: str, media_type: str,
+    rows: int | None = None, criteria: Mapping[str, object] | None = None,
+) -> Response:  # fmt: skip
+    """The file as a response; that it leaves is recorded, with its filters as codes (R108)."""
+    form = filename.rpartition(".")[2].lower()
+    export = Export(what=what, format=form, rows=rows, filters=criteria_codes(criteria or {}))
+    context.app.export_journal.record(caller.actor, export)
+    return attached(content, filename=filename, media_type=media_type)
+
+
+def attached(content: bytes | Iterable[bytes], *, filename: str, media_type: str) -> Response:
+    """The file as a response to keep nowhere."""
+    body = content if isinstance(content, bytes) else b"".join(content)
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
+    return Response(body, media_type=media_type, headers=headers)
 
 
 class Me(ResponseModel):

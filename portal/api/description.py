@@ -1,4 +1,7 @@
-"""Our own OpenAPI document, made once: FastAPI's, in French, with refusals, headers, and an example of every answer."""
+"""Our own OpenAPI document, made once: FastAPI's, in French, with refusals, headers, and an example of every answer.
+
+Each field of an answer has its sentence here, and each group of operations.
+"""
 
 import json
 from typing import Any, Final
@@ -18,7 +21,6 @@ from workflow.journal import event_kinds
 from workflow.schedule import upcoming
 from workflow.year_end import figures
 
-# Sentences in French of the answers' fields, each with an example, and of the groups of operations.
 _AT, _DAY = "2026-09-14T08:00:00Z", "2026-09-14"
 
 ANSWERS: Final[dict[str, tuple[str, Any]]] = {

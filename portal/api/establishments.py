@@ -1,4 +1,8 @@
-"""The establishments of the directory, and the mailbox of each: read, set, given back, confirmed (R11 to R15)."""
+"""The establishments of the directory, the mailbox of each, and the two lists of people that come with them.
+
+A mailbox is read, set, given back, confirmed (R11 to R15). The lists of the DRANE and of DelegCE prove a request: the
+one in force is read, a new one is imported (R93).
+"""
 
 from datetime import date, datetime
 from io import BytesIO
@@ -7,8 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from pydantic import Field, StrictBool
 
-from portal.api.auth import ActingOperator, Caller, Context, Installation, OfRectorat, Reading
-from portal.api.files import FILE_BODY, FileSent
+from portal.api.auth import FILE_BODY, ActingOperator, Caller, Context, FileSent, Installation, OfRectorat, Reading
 from portal.api.problems import Refusal, of_form, only_json, refusal_responses
 from portal.api.requests import Limit, next_page
 from portal.api.schemas import UAI, Day, ReasonOut, RequestModel, ResponseModel, Text, Uai
@@ -131,7 +134,7 @@ class MailboxBody(RequestModel):
 
 
 class ClearingBody(RequestModel):
-    """Why the mailbox of the directory is taken again."""
+    """The reason for taking the mailbox of the directory again."""
 
     why: Text = Field(description="Pourquoi, en une phrase, sans nommer personne.", examples=["annuaire corrigé"])
 
@@ -243,11 +246,8 @@ def _change(
     return MailboxChangeOut.model_validate(change)
 
 
-# The two lists that prove a request, of the DRANE and of DelegCE: which is in force, and a new one (R93).
-
-
 class ListParameters(RequestModel):
-    """How to read a list."""
+    """The date of a list, and what a person accepts of it."""
 
     list_date: Day | None = Field(None, description="Le jour de la liste ; absent : celui que le fichier dit.")
     is_complete: bool = Field(False, description="Le fichier est entier, bien qu'il ait l'air coupé.")
@@ -284,7 +284,7 @@ class ListRemark(ResponseModel):
 
 
 class ListReportOut(ResponseModel):
-    """What an import changes, or would."""
+    """The changes of an import, done or foreseen."""
 
     kind: ListKind
     is_done: bool

@@ -93,7 +93,7 @@ class RetriedOut(ResponseModel):
 
 
 class DiscardBody(RequestModel):
-    """Why a mail must not leave any more."""
+    """The reason why a mail must not leave any more."""
 
     why: Text = Field(description="Pourquoi, en une phrase, sans nommer personne.", examples=["la demande est retirée"])
 

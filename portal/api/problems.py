@@ -1,4 +1,8 @@
-"""Refusals for programs (RFC 9457): a stable type, a status, a French sentence, and every reason of R7."""
+"""Refusals for programs (RFC 9457): a stable type, a status, a French sentence, and every reason of R7.
+
+A call has a number, which its answer and the log both hold, with the reason of its refusal. Bodies are JSON, and each
+key is given once: refused before anything is read of them. What nobody foresaw is a problem too, without a detail.
+"""
 
 import json
 import logging
@@ -30,9 +34,7 @@ from workflow.database.clock import ClockRefused
 from workflow.engine.engine import ConcurrentUpdate
 from workflow.settings.yaml_reader import allowed_values, error_message
 
-# The call that is being answered: its number, which the answer and the log both hold, and why it was refused.
 HEADER: Final = "X-Request-Id"
-_log_calls: Final = logging.getLogger("oda")
 _log = logging.getLogger("oda")
 MEDIA_TYPE: Final = "application/problem+json"
 _URN: Final = "urn:oda:refus:"
@@ -126,7 +128,7 @@ class Numbered:
                 MutableHeaders(scope=message)[HEADER] = call.number
                 if message["status"] >= 400:
                     route = getattr(scope.get("route"), "path", "?")
-                    _log_calls.info(
+                    _log.info(
                         "interface %s: %s %s, %s %s",
                         call.number, scope["method"], route, message["status"], call.refusal,
                     )  # fmt: skip
@@ -137,6 +139,33 @@ class Numbered:
             await self._app(scope, receive, numbered_send)
         finally:
             _current.reset(token)
+
+
+class Unforeseen:
+    """Middleware around all but the numbering: answers 500 without a detail for what nobody foresaw."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted_send)
+        except Exception as error:
+            call, route = current_call(), getattr(scope.get("route"), "path", "?")
+            _log.error("interface %s: %s, %s", call.number if call else "?", route, type(error).__name__)
+            if started:
+                raise
+            reason = of_form(
+                "unforeseen", "Une erreur imprévue empêche de répondre", "Recommencer ; si cela dure, l'écrire."
+            )
+            await problem_response(problem_of([reason], 500))(scope, receive, send)
 
 
 class Problem(ResponseModel):
@@ -331,9 +360,6 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]
     for kind in (DatabaseTrouble, ConcurrentUpdate):
         app.add_exception_handler(kind, busy)
-
-
-# Bodies are JSON, and each key is given once: refused before anything is read of them.
 
 
 async def only_json(request: Request) -> None:

@@ -12,8 +12,18 @@ from pydantic import Field
 
 from notifications.rendering.renderer import Unexportable
 from portal.api.actions import Key
-from portal.api.auth import ActingOperator, Caller, Context, Installation, OfRectorat
-from portal.api.files import CSV, FILE_BODY, FileSent, file_answer, leaving
+from portal.api.auth import (
+    CSV,
+    FILE_BODY,
+    ActingOperator,
+    Caller,
+    Context,
+    FileSent,
+    Installation,
+    OfRectorat,
+    file_answer,
+    leaving,
+)
 from portal.api.problems import Problem, Refusal, of_form, only_json, problem_of, refusal_responses
 from portal.api.requests import Limit, next_page
 from portal.api.schemas import ReasonOut, Reference, RequestModel, ResponseModel, Text, TodoOut, Uai, Year
@@ -138,7 +148,7 @@ class ReadyOut(ResponseModel):
 
 
 class FileOut(ResponseModel):
-    """What was understood of a file, and what was confirmed if that was asked for."""
+    """The lines understood of a file, and those confirmed if that was asked for."""
 
     ready: list[ReadyOut]
     aside: list[RowAside]
@@ -146,7 +156,7 @@ class FileOut(ResponseModel):
 
 
 class FileParameters(RequestModel):
-    """How to read a file of confirmations."""
+    """The reading of a file of confirmations."""
 
     outcome: RemovalOutcome | None = Field(None, description="Ce qui a été fait, pour les lignes qui ne le disent pas.")
     is_complete: bool = Field(False, description="Le fichier est entier, bien qu'il ait l'air coupé.")

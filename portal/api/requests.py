@@ -1,4 +1,7 @@
-"""Requests read by programs: a list in pages, one whole, its history, what can be done with it."""
+"""Requests read by programs: a list in pages, one whole, its history, its papers, what can be done with it.
+
+Operators, and nobody else, also see who handles a request and their private notes on it (R88).
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -9,8 +12,17 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from notifications.rendering.papers import Paper, PaperUnmakeable, compile_paper
-from portal.api.auth import ActingOperator, Caller, Context, Installation, OfOperator, Reading
-from portal.api.files import PDF, attached, file_answer
+from portal.api.auth import (
+    PDF,
+    ActingOperator,
+    Caller,
+    Context,
+    Installation,
+    OfOperator,
+    Reading,
+    attached,
+    file_answer,
+)
 from portal.api.problems import Refusal, of_form, only_json, refusal_responses
 from portal.api.schemas import (
     REFERENCE,
@@ -217,9 +229,6 @@ def load_request(context: Installation, caller: Caller, reference: str) -> Reque
     return view
 
 
-# The papers of a request, as PDF: the charter, the slip of the hand-over, the sheet of the first connection.
-
-
 @papers_router.get(
     "/requests/{reference}/charter.pdf", summary="La charte", operation_id="print_charter",
     response_class=Response, responses=_ANSWERS,
@@ -268,9 +277,6 @@ def _printed(
     return attached(compile_paper(paper, context.app.clock.now()), filename=paper.filename, media_type=PDF)
 
 
-# Who handles a request, and the operators' private notes on it (R88): between operators, shown to nobody else.
-
-
 class NoteBody(RequestModel):
     """A note to write."""
 
@@ -293,7 +299,7 @@ class Notes(ResponseModel):
 
 
 class AssignmentOut(ResponseModel):
-    """Who handles a request now; both are null when nobody does."""
+    """The operator who handles a request now, until when; both are null when nobody does."""
 
     address: str | None
     until: datetime | None

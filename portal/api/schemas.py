@@ -1,6 +1,7 @@
-"""Response models of requests: the fields that the person would see, never the code (R3, R60).
+"""The types of the interface's fields, and the models of requests: what the person would see, never the code (R3, R60).
 
-The command line prints the same in JSON, so this module imports nothing of a web server.
+A type is strict, so that exactly what the description says is accepted. The command line prints the same models in
+JSON, so this module imports nothing of a web server.
 """
 
 import re
@@ -38,7 +39,6 @@ from states.vocabulary import (
 )
 from workflow.requests.detail import CheckView, EventView, RequestView
 
-# Field types of the interface: strict, so that exactly what the description says is accepted.
 LONGEST: Final = 2000
 REFERENCE: Final = r"^ODA-[0-9]{4}-[0-9]{5,9}$"
 UAI: Final = r"^[0-9]{7}[A-Z]$"

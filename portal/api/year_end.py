@@ -1,4 +1,7 @@
-"""The preview of a year's end, and what the software will do by itself; nothing is written (R53, R86)."""
+"""The preview of a year's end, the calendar of what the software will do by itself, the figures: nothing is written.
+
+(R53, R86, R99)
+"""
 
 from datetime import date, datetime
 from typing import Annotated, Final
@@ -45,7 +48,7 @@ class PreviewParameters(PreviewDay):
 
 
 class HoldOut(ResponseModel):
-    """What would hold the end of a year back (R51, R52)."""
+    """The reason that would hold the end of a year back (R51, R52)."""
 
     why: Hold
     sentence: str
@@ -53,7 +56,7 @@ class HoldOut(ResponseModel):
 
 
 class YearOut(ResponseModel):
-    """What would be done of one school year."""
+    """One school year, as its end would treat it."""
 
     school_year: Year
     last_day: date
@@ -238,9 +241,6 @@ def _establishment_out(line: EstablishmentEnd) -> EstablishmentEndOut:
             for ending in line.requests
         ],
     )  # fmt: skip
-
-
-# The figures of the académie as tables, the same as those of the page (R99).
 
 
 class FigureParameters(RequestModel):

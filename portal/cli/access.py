@@ -1,4 +1,8 @@
-"""``oda session`` and ``oda token``: who is signed in to the portal (R107), the programs let in to the API (R76)."""
+"""``oda session``, ``token``, ``substitution`` and ``binding``: each way in to the portal and to the API.
+
+The connections that are open (R107), the programs let in (R76), those who act in another's stead (R114), the national
+identities that are bound to establishments (R103).
+"""
 
 from dataclasses import asdict
 
@@ -15,6 +19,7 @@ from portal.cli.context import (
 )
 from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for
 from portal.cli.output import emit, json_option, printable, say
+from states import french
 from workflow.database.access_tables import Scope
 
 _SESSION_COLUMNS = {
@@ -22,18 +27,16 @@ _SESSION_COLUMNS = {
     "created_at": "Ouverte le", "seen_at": "Dernier usage",
 }  # fmt: skip
 
-OF_HELP = "De cette adresse du rectorat, ou de cet établissement, seulement."
-
 _TOKEN_COLUMNS = {
     "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",
     "seen_at": "Dernier usage", "status": "État",
 }  # fmt: skip
 
-SUBSTITUTION_COLUMNS = {
+_SUBSTITUTION_COLUMNS = {
     "number": "N°", "of": "De", "by": "Par", "role": "Rôle", "first_day": "Du", "last_day": "Au",
 }  # fmt: skip
 
-BINDING_COLUMNS = {
+_BINDING_COLUMNS = {
     "number": "N°", "uai": "UAI", "establishment": "Établissement", "name": "Nom", "provider": "Par", "role": "Rôle",
     "bound_at": "Depuis le",
 }  # fmt: skip
@@ -56,7 +59,13 @@ def session() -> None:
     help="Les connexions ouvertes, la plus récente d'abord (R107). Leur secret n'est gardé nulle part."
     " Réservé aux opérateurs.",
 )
-@click.option("--of", "of", default="", metavar="ADRESSE|UAI", help=OF_HELP)
+@click.option(
+    "--of",
+    "of",
+    default="",
+    metavar="ADRESSE|UAI",
+    help="De cette adresse du rectorat, ou de cet établissement, seulement.",
+)
 @json_option
 @pass_cli_context
 def list_sessions(context: CliContext, of: str, as_json: bool) -> None:
@@ -80,8 +89,6 @@ def list_sessions(context: CliContext, of: str, as_json: bool) -> None:
 @click.option("--of", "of", default="", metavar="ADRESSE|UAI", help="Toutes celles de cette adresse ou de cet UAI.")
 @pass_cli_context
 def end_sessions(context: CliContext, number: int | None, of: str) -> None:
-    from states.french import plural
-
     if (number is None) == (not of.strip()):
         raise click.UsageError("Donner soit le numéro d'une connexion, soit --of ADRESSE ou --of UAI.")
     with opened(context) as (app, actor):
@@ -90,7 +97,7 @@ def end_sessions(context: CliContext, number: int | None, of: str) -> None:
             sentence = f"La connexion n° {number} a pris fin."
         else:
             ended = app.open_sessions.end_all_of(of, actor)
-            counted = plural(ended, "connexion a pris fin", "connexions ont pris fin")
+            counted = french.plural(ended, "connexion a pris fin", "connexions ont pris fin")
             sentence = f"{of} : {counted}." if ended else f"{of} : aucune connexion n'était ouverte."
     click.echo(printable(sentence))
 
@@ -123,8 +130,6 @@ def token() -> None:
 )
 @pass_cli_context
 def create_token(context: CliContext, of: ActorSpec, scope: Scope, label: str, days: int) -> None:
-    from states import french
-
     with opened(context) as (app, actor):
         new, secret = app.tokens.create(actor, of.role, of.value, scope=scope, label=label, days=days)
         until = french.instant(new.expires_at, app.settings.zoneinfo)
@@ -159,9 +164,6 @@ def revoke_token(context: CliContext, number: int) -> None:
     click.echo(printable(f"Jeton n° {token.id} (« {token.label} ») révoqué."))
 
 
-# ``oda substitution``, ``oda binding``: who acts in another's stead, who enters by a bound identity (R103, R114).
-
-
 @click.group("substitution", cls=CommandGroup, help="Les suppléances dans le logiciel : les lister, y mettre fin.")
 def substitution() -> None:
     pass
@@ -177,7 +179,7 @@ def list_substitutions(context: CliContext, as_json: bool) -> None:
         substitutions = app.substitutions.all(actor)
         zone = app.settings.zoneinfo
     rows = [asdict(one) | {"of": one.of, "by": one.by} for one in substitutions]
-    emit(rows, SUBSTITUTION_COLUMNS, as_json, "Aucune suppléance en cours ou à venir.", zone)
+    emit(rows, _SUBSTITUTION_COLUMNS, as_json, "Aucune suppléance en cours ou à venir.", zone)
 
 
 @substitution.command(
@@ -222,7 +224,7 @@ def list_bindings(context: CliContext, uai: str, as_json: bool) -> None:
     ]  # fmt: skip
     for row in rows:
         del row["place"]
-    emit(rows, BINDING_COLUMNS, as_json, "Aucune identité n'est liée à un établissement.", zone)
+    emit(rows, _BINDING_COLUMNS, as_json, "Aucune identité n'est liée à un établissement.", zone)
 
 
 @binding.command(

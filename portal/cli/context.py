@@ -1,4 +1,7 @@
-"""The context of a command: the settings, the person who acts, the opened app or database."""
+"""The context of a command: the settings, the person who acts, the opened app or database, the types of parameters.
+
+The types are those that click does not have; each refuses a wrong value in French.
+"""
 
 import getpass
 import os
@@ -196,9 +199,6 @@ def running_year(settings: "Settings") -> "SchoolYear":
     from notifications.ports import SystemClock
 
     return settings.calendar().open_years(SystemClock().now())[0]
-
-
-# Types of parameters that click does not have; each refuses a wrong value in French.
 
 
 class FilePath(click.Path):

@@ -1,4 +1,7 @@
-"""Exit codes and failures of commands, in French, and those that exceptions of other packages mean."""
+"""Exit codes and failures of commands, in French, and those that exceptions of other packages mean.
+
+Besides, French for what click's translation leaves in English: the groups of commands, and errors of usage.
+"""
 
 import errno
 import io
@@ -230,9 +233,6 @@ def _no_temporary_folder(error: Exception) -> CliFailure:
 def _sentence(error: Exception) -> str:
     """The message of an exception whose class has it as its docstring."""
     return " ".join((type(error).__doc__ or "").split())
-
-
-# French for what click's translation leaves in English: groups of commands, and usage errors.
 
 
 class CommandGroup(click.Group):

@@ -1,4 +1,8 @@
-"""``oda figures``: the figures of the académie at two dates; their tables made anew and verified (R99)."""
+"""``oda figures`` and ``oda activation``: the académie at two dates, on the screen or as a file.
+
+The figures counted from the journal, their tables made anew and verified (R99); the EduConnect accounts activated,
+imported and compared (R91, R100).
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -20,6 +24,7 @@ from portal.cli.output import (
     json_object_option,
     json_option,
     output_options,
+    printable,
     printable_output_options,
     progress,
     say,
@@ -31,15 +36,12 @@ from states import french
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from states.model import Actor
     from states.school_calendar import SchoolYear
     from workflow.activation.importer import ActivationPlan
     from workflow.activation.rates import ActivationTable
     from workflow.app import App
     from workflow.figures.account import FiguresAccount
     from workflow.figures.tables import FigureTable
-    from workflow.spreadsheets.columns import Columns
-    from workflow.spreadsheets.reader import Table
 
 _SCHOOL_COLUMNS: Final = {
     "departement": "Département", "school": "Établissement", "key": "Clé", "parents": "Responsables",
@@ -74,41 +76,44 @@ def figures(
         return
     with opened(context) as (app, actor):
         from portal.cli.year_end import rectorat_only
+        from workflow.figures.account import DayToCome, account_of, choose
         from workflow.figures.tables import tables_of
 
         rectorat_only(actor)
-        account = _load(app, day, before, year)
+        dates, targets = app.policy.calendar, app.settings.figures.targets
+        with app.database.read() as connection:
+            try:
+                choice = choose(connection, dates, dates.today(app.clock.now()), day=day, before=before, year=year)
+            except DayToCome as error:
+                raise click.UsageError(str(error)) from None
+            # However long the journal takes to count.
+            account = account_of(connection, app.figures, dates, choice, targets, most_fresh=None)
         tables = tables_of(account, app.figures.rules)
-        if output:
-            _write(app, actor, account, tables, output, force=force)
+        if output and is_pdf(output):
+            from portal.documents import make_figures
+
+            export = ExportByCommand(app=app, actor=actor, what="figures", criteria={"from": account.before.day})
+            write_paper(make_figures(app, account), output, export, force=force)
             return
-        if as_csv:
+        if output or as_csv:
             from portal.exports.lists import figures_workbook
 
-            export = ExportByCommand(app=app, actor=actor, what="figures")
-            write_workbook(figures_workbook(account, tables), STANDARD_OUTPUT, export, force=False)
+            criteria = {"from": account.before.day} if output else {}
+            export = ExportByCommand(app=app, actor=actor, what="figures", criteria=criteria)
+            write_workbook(figures_workbook(account, tables), output or STANDARD_OUTPUT, export, force=force)
             return
     if as_json:
-        echo_object(_json(account, tables))
+        dates_compared = {
+            "date": account.now.day, "school_year": account.now.school_year, "compared_date": account.before.day,
+            "compared_school_year": account.before.school_year,
+        }  # fmt: skip
+        rows = {table.key: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables}
+        echo_object(dates_compared | rows)
     else:
         _show(account, tables)
 
 
-def _load(app: "App", day: date | None, before: date | None, year: "SchoolYear | None") -> "FiguresAccount":
-    """The figures that are asked for, however long the journal takes to count."""
-    from workflow.figures.account import DayToCome, account_of, choose
-
-    calendar, today = app.policy.calendar, app.policy.calendar.today(app.clock.now())
-    with app.database.read() as connection:
-        try:
-            choice = choose(connection, calendar, today, day=day, before=before, year=year)
-        except DayToCome as error:
-            raise click.UsageError(str(error)) from None
-        return account_of(connection, app.figures, calendar, choice, app.settings.figures.targets, most_fresh=None)
-
-
 def _show(account: "FiguresAccount", tables: "tuple[FigureTable, ...]") -> None:
-    from portal.cli.output import emit, printable
     from workflow.figures.tables import nothing_declared, shown, warnings_of
 
     for figures_at in (account.now, account.before):
@@ -125,27 +130,6 @@ def _show(account: "FiguresAccount", tables: "tuple[FigureTable, ...]") -> None:
         emit(rows, table.columns, as_json=False)
 
 
-def _json(account: "FiguresAccount", tables: "tuple[FigureTable, ...]") -> dict[str, object]:
-    return {
-        "date": account.now.day, "school_year": account.now.school_year, "compared_date": account.before.day,
-        "compared_school_year": account.before.school_year,
-    } | {table.key: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables}  # fmt: skip
-
-
-def _write(
-    app: "App", actor: "Actor", account: "FiguresAccount", tables: "tuple[FigureTable, ...]", output: Path, *,
-    force: bool,
-) -> None:  # fmt: skip
-    from portal.documents import make_figures
-    from portal.exports.lists import figures_workbook
-
-    export = ExportByCommand(app=app, actor=actor, what="figures", criteria={"from": account.before.day})
-    if is_pdf(output):
-        write_paper(make_figures(app, account), output, export, force=force)
-    else:
-        write_workbook(figures_workbook(account, tables), output, export, force=force)
-
-
 @figures.command(
     "rebuild",
     help="Recompte tout le journal : les tables des chiffres en sont refaites. L'échéancier le fait de lui-même quand"
@@ -159,8 +143,6 @@ def rebuild(context: CliContext) -> None:
         require_operator(actor, "recompter les chiffres")
         with progress(_establishments(app), "Établissements comptés") as advance:
             number = app.figures.rebuild(advance)
-    from states import french
-
     click.echo(f"Les chiffres sont recomptés, pour {french.plural(number, 'établissement')}.")
 
 
@@ -177,16 +159,14 @@ def verify(context: CliContext) -> None:
         rectorat_only(actor)
         with progress(_establishments(app), "Établissements comptés") as advance:
             differences = app.figures.verify(advance)
-    from portal.cli.output import printable
-    from states import french
     from states.validation import departement_name
 
     if not differences:
         click.echo("Les chiffres disent ce que dit le journal.")
         return
-    for found in differences[:20]:
-        place = f"{found.school_year}, {departement_name(found.departement)}, {found.day:%d/%m/%Y}"
-        click.echo(printable(f"{place}, {found.count} : {found.stored}, le journal dit {found.counted}"))
+    for difference in differences[:20]:
+        place = f"{difference.school_year}, {departement_name(difference.departement)}, {difference.day:%d/%m/%Y}"
+        click.echo(printable(f"{place}, {difference.count} : {difference.stored}, le journal dit {difference.counted}"))
     number = french.plural(len(differences), "chiffre diffère", "chiffres diffèrent")
     raise CliFailure(
         f"{number} du journal.", ExitCode.REFUSED, ["Que faire : les refaire avec « oda figures rebuild »."]
@@ -200,9 +180,6 @@ def _establishments(app: "App") -> int:
 
     with app.database.read() as connection:
         return int(connection.execute(select(func.count(REQUEST.c.uai.distinct()))).scalar_one())
-
-
-# ``oda activation``: import the EduConnect accounts activated, show their rates at two days (R91, R100).
 
 
 @click.group("activation", cls=CommandGroup, help="Les comptes EduConnect activés : les importer, les comparer.")
@@ -233,15 +210,19 @@ def import_(
     from workflow.spreadsheets.workbook import UnusableFile
 
     with opened(context) as (app, actor):
-        from workflow.activation.importer import import_activation
+        from workflow.activation.importer import COLUMNS, KIND, import_activation, plan_import
         from workflow.auth.actors import require_operator
 
         require_operator(actor, "importer les comptes activés")
+        departements, today = app.settings.academie.departements, app.policy.calendar.today(app.clock.now())
         try:
             with file.open("rb") as source:
                 table = read_table(source)
             table.refuse_if_cut(is_complete=file_is_complete)
-            columns, plan = _understood(app, table, day)
+            columns = app.column_choices.recognise(KIND, table, COLUMNS)
+            columns.refuse_if_incomplete(advice="désigner les colonnes sur la page « Importer les comptes activés »")
+            with app.database.read() as connection:
+                plan = plan_import(connection, columns, departements=departements, today=today, default_day=day)
         except UnusableFile as error:
             raise CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error)]) from None
         say(_summary(plan))
@@ -254,25 +235,10 @@ def import_(
         if not yes and not ask_confirmation("Importer ?", "--yes"):
             raise CliFailure("Rien n'est importé, rien n'a changé.", ExitCode.REFUSED)
         import_activation(
-            app.database, app.hasher, columns, actor, app.clock.now(),
-            departements=app.settings.academie.departements, today=app.policy.calendar.today(app.clock.now()),
+            app.database, app.hasher, columns, actor, app.clock.now(), departements=departements, today=today,
             default_day=day, digest=table.digest,
         )  # fmt: skip
     say(["L'import est fait."])
-
-
-def _understood(app: "App", table: "Table", day: date | None) -> "tuple[Columns, ActivationPlan]":
-    """The columns of the file, and what its import would change. Raises UnusableFile."""
-    from workflow.activation.importer import COLUMNS, KIND, plan_import
-
-    columns = app.column_choices.recognise(KIND, table, COLUMNS)
-    columns.refuse_if_incomplete(advice="désigner les colonnes sur la page « Importer les comptes activés »")
-    with app.database.read() as connection:
-        plan = plan_import(
-            connection, columns, departements=app.settings.academie.departements,
-            today=app.policy.calendar.today(app.clock.now()), default_day=day,
-        )  # fmt: skip
-    return columns, plan
 
 
 def _summary(plan: "ActivationPlan") -> Iterator[str]:
@@ -310,7 +276,7 @@ def show_rates(
         known = known_days(connection)
         for day in (first, last):
             if day is not None and day not in known:
-                known_text = ", ".join(one.isoformat() for one in known) or "aucune"
+                known_text = ", ".join(each.isoformat() for each in known) or "aucune"
                 raise CliFailure(
                     f"Aucun relevé n'est du {french.day(day)}.", ExitCode.BAD_INPUT, [f"Dates connues : {known_text}"]
                 )
@@ -331,10 +297,10 @@ def show_rates(
     if table is None:
         say(["Aucun relevé n'est importé : oda activation import FICHIER"])
         return
-    _emit(table, as_json=as_json)
+    _emit_rates(table, as_json=as_json)
 
 
-def _emit(table: "ActivationTable", *, as_json: bool) -> None:
+def _emit_rates(table: "ActivationTable", *, as_json: bool) -> None:
     from workflow.activation.rates import Measure, percent_text
 
     def value(percent: "Fraction | None", *, sign: bool = False) -> object:

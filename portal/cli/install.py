@@ -1,24 +1,24 @@
-"""``oda init``: make an installation, or complete one; a piece that exists is never touched."""
+"""``oda init``, ``deploy`` and ``demo``: an installation made, put in place, or shown on invented establishments.
+
+An installation that was begun is completed, and a piece that exists is never touched. The files that put the service
+in place (units, proxies, container) are those that came with it. The demonstration runs in a browser until Ctrl-C.
+"""
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from portal.cli.context import FilePath, create_database_file, database_of
 from portal.cli.errors import CliFailure, CommandGroup, ExitCode, writing
-from portal.cli.output import printable, say
-from workflow.app import install
-from workflow.database import schema
-from workflow.database.journal_tables import INSTALLED, JOURNAL_SEAL
-from workflow.journal.chain import JournalHasher
-from workflow.settings.loader import DEFAULT_NAME, load_settings
-from workflow.settings.model import SCHEMA_NAME, Settings, schema_text, starter_text
-from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, SIGNING_KEY, Secrets, generate
+from portal.cli.output import printable, progress, say
+
+if TYPE_CHECKING:
+    from workflow.settings.model import Settings
 
 _ELSEWHERE = "y faire de la place, ou choisir un dossier où ce compte écrit"
 _PACKAGED: Final = Path(__file__).resolve().parents[1] / "deploy"
@@ -57,6 +57,8 @@ class Installer:
     """Completes the installation of one folder. ``warnings`` are French sentences, filled by ``complete``."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        from workflow.settings.loader import DEFAULT_NAME
+
         self.folder = folder
         self.config = folder / DEFAULT_NAME
         self.warnings: list[str] = []
@@ -69,6 +71,11 @@ class Installer:
         and the errors of ``database_of``.
         """
         from notifications.ports import SystemClock
+        from workflow.app import install
+        from workflow.journal.chain import JournalHasher
+        from workflow.settings.loader import load_settings
+        from workflow.settings.model import SCHEMA_NAME, schema_text, starter_text
+        from workflow.settings.secrets import JOURNAL_KEY, Secrets
 
         pieces = []
         with writing(self.folder, _ELSEWHERE):
@@ -79,8 +86,8 @@ class Installer:
                 pieces.append(f"{self.folder / SCHEMA_NAME} : leur schéma, pour un éditeur de texte")
         settings = load_settings(self.config, self._environ)
         file = settings.database.sqlite_file(settings.folder)
-        is_installed = (file is None or file.exists()) and self._is_installed(settings)
-        pieces += self._missing_keys(settings, is_installed=is_installed)
+        is_installed, has_seals = _look_into(settings) if file is None or file.exists() else (False, False)
+        pieces += self._missing_keys(settings, is_installed=is_installed, has_seals=has_seals)
         if not is_installed:
             if file:
                 create_database_file(file)
@@ -90,19 +97,9 @@ class Installer:
             pieces.append(f"{settings.database_url} : la base de données, version {version}")
         return pieces
 
-    def _is_installed(self, settings: Settings) -> bool:
-        """Return True if the database is an installation. Raises SchemaBehind or SchemaAhead for another version."""
-        with database_of(settings) as database, database.read() as connection:
-            if schema.version(connection) is None:
-                return False
-            schema.require_current(connection)
-            return connection.execute(INSTALLED.select()).first() is not None
+    def _missing_keys(self, settings: "Settings", *, is_installed: bool, has_seals: bool) -> list[str]:
+        from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, SIGNING_KEY, Secrets, generate
 
-    def _has_seals(self, settings: Settings) -> bool:
-        with database_of(settings) as database, database.read() as connection:
-            return connection.execute(JOURNAL_SEAL.select().limit(1)).first() is not None
-
-    def _missing_keys(self, settings: Settings, *, is_installed: bool) -> list[str]:
         directory = settings.secrets_directory
         secrets = Secrets(directory, self._environ)
         missing = [name for name in (JOURNAL_KEY, SEAL_KEY, SIGNING_KEY) if secrets.find(name) is None]
@@ -111,7 +108,7 @@ class Installer:
             path = directory / JOURNAL_KEY
             remedy = f"Que faire : remettre le fichier {path} d'origine, depuis la sauvegarde des secrets."
             raise CliFailure(message, ExitCode.SETTINGS, [remedy])
-        if is_installed and SIGNING_KEY in missing and self._has_seals(settings):
+        if is_installed and has_seals and SIGNING_KEY in missing:
             message = "Des sceaux sont déjà signés, et leur clé manque : une clé nouvelle en romprait la suite."
             remedy = (
                 f"Que faire : remettre le fichier {directory / SIGNING_KEY} d'origine ; s'il est perdu,"
@@ -129,6 +126,19 @@ class Installer:
             return [f"{path} : une clé, à sauvegarder à part de la base" for path in generate(directory)]
 
 
+def _look_into(settings: "Settings") -> tuple[bool, bool]:
+    """Tell an installation, and one that has seals. Raises SchemaBehind or SchemaAhead for another version."""
+    from workflow.database import schema
+    from workflow.database.journal_tables import INSTALLED, JOURNAL_SEAL
+
+    with database_of(settings) as database, database.read() as connection:
+        if schema.version(connection) is None:
+            return False, False
+        schema.require_current(connection)
+        is_installed = connection.execute(INSTALLED.select()).first() is not None
+        return is_installed, connection.execute(JOURNAL_SEAL.select().limit(1)).first() is not None
+
+
 def _write_if_missing(path: Path, content: str) -> bool:
     """Write a file that is missing, or that a full disk or a power cut left empty; return True if it was written."""
     if path.exists() and path.stat().st_size:
@@ -142,9 +152,6 @@ def _write_if_missing(path: Path, content: str) -> bool:
     return True
 
 
-# ``oda deploy``: the files that put the service in place (units, proxies, container), as they came with it.
-
-
 def deploy_files() -> dict[str, Path]:
     """Each file by its name, of the wheel or of the sources."""
     folder = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
@@ -152,7 +159,7 @@ def deploy_files() -> dict[str, Path]:
 
 
 def purpose_of(path: Path) -> str:
-    """What the first line of a file says it is for; nothing when it is no comment."""
+    """The purpose of a file by its first line; empty when that is no comment."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("# ") if first.startswith("# ") else ""
 
@@ -202,9 +209,6 @@ def show_file(name: str) -> None:
     click.echo(deploy_files()[name].read_bytes(), nl=False)
 
 
-# ``oda demo``: run the portal on invented establishments, in a browser, until Ctrl-C.
-
-
 @click.command(
     "demo",
     help="Ouvre le portail sur 48 établissements inventés et un mois de septembre de demandes : être un chef"
@@ -229,16 +233,14 @@ def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> 
     import webbrowser
 
     from portal.cli.service import log_to_stderr, open_socket
-    from portal.demo.runtime import HOST, run_demo
+    from portal.demo.runtime import HOST, check_demo, run_demo, workplace
 
     log_to_stderr()
     if check:
         if port is not None or no_browser:
             raise click.UsageError("--check n'ouvre rien : ni --port ni --no-browser n'y servent.")
-        from portal.demo.runtime import check_demo, workplace
-
-        with workplace(keep) as folder, _season_progress() as progress:
-            wrong_figures = check_demo(folder, click.echo, progress)
+        with workplace(keep) as folder, _season_progress() as advance:
+            wrong_figures = check_demo(folder, click.echo, advance)
         if wrong_figures:
             details = [f"{figure}." for figure in wrong_figures]
             raise CliFailure("La démonstration ne donne pas ce qu'elle doit.", ExitCode.REFUSED, details)
@@ -246,14 +248,13 @@ def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> 
         return
     if port is not None:
         open_socket(HOST, port).close()  # refuses a port that is taken before anything is made
-    with _season_progress() as progress:
-        run_demo(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open, progress)
+    with _season_progress() as advance:
+        run_demo(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open, advance)
 
 
 @contextmanager
 def _season_progress() -> Iterator[Callable[[int], None]]:
     """Show how many days of the season are played: a bar on a terminal until the last, else a line every ten days."""
-    from portal.cli.output import progress
     from portal.demo.scenario import SEASON_DAYS
 
     played = 0

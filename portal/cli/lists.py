@@ -1,4 +1,8 @@
-"""``oda list``: the list of RUPN and that of delegations, imported, shown, searched (R93)."""
+"""``oda list`` and ``oda drane``: the lists that the rectorat receives and those that it sends.
+
+The list of RUPN and that of delegations are imported, compared, searched (R93 to R95). The DRANE is sent the RUPN that
+are declared, by transmissions prepared as files, then noted as sent (R25, R96).
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -283,9 +287,6 @@ def _section(title: str, items: Sequence[str]) -> Iterator[str]:
     yield from (f"  {item}" for item in items[:LISTED])
     if len(items) > LISTED:
         yield f"  … et {plural(len(items) - LISTED, 'autre')} (--json les donne toutes)"
-
-
-# ``oda drane``: what is to be sent to the DRANE, its file, what was sent, every RUPN declared (R25, R96).
 
 
 @click.group("drane", cls=CommandGroup, help="Les RUPN à transmettre à la DRANE : les lister, leur fichier, le noter.")

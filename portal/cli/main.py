@@ -35,7 +35,7 @@ TREE: dict[str, LazyCommand] = {
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),
     "request": ("portal.cli.request", "request", "Les demandes : les suivre et agir."),
     "code": ("portal.cli.code", "code", "Les codes en nombre : tirés, ou donnés par un fichier."),
-    "paper": ("portal.cli.templates", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
+    "paper": ("portal.cli.papers", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
     "drane": ("portal.cli.lists", "drane", "Les RUPN à transmettre à la DRANE : le fichier, le jour."),
     "activation": ("portal.cli.figures", "activation", "Les comptes EduConnect activés : importer, comparer."),
@@ -58,7 +58,7 @@ TREE: dict[str, LazyCommand] = {
     "journal": ("portal.cli.journal", "journal", "Le journal : le lire, vérifier ses chaînes."),
     "person": ("portal.cli.person", "person", "Une personne : ce qui est gardé d'elle, l'effacer."),
     "retention": ("portal.cli.person", "retention", "Ce qui s'efface avec le temps, et le registre (RGPD)."),
-    "diagram": ("portal.cli.templates", "diagram", "Dessine les états d'une demande."),
+    "diagram": ("portal.cli.papers", "diagram", "Dessine les états d'une demande."),
     "demo": ("portal.cli.install", "demo", "Ouvre le portail sur des établissements inventés."),
 }
 

@@ -1,6 +1,7 @@
-"""The terminal: listings, JSON, sections, progress and messages out; confirmations and secrets in.
+"""The terminal and the files of a command: listings, JSON, progress and messages out; answers, secrets, imports in.
 
-Nothing that is written can drive the terminal.
+Nothing that is written can drive the terminal. Lists are written as CSV, XLSX or ODS too (R92); a file that is imported
+has its columns recognised or named by hand (R91).
 """
 
 import json
@@ -365,9 +366,6 @@ class SectionPrinter:
         return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
-# Files that a command reads or writes: imports and their columns (R91), lists as CSV, XLSX or ODS (R92).
-
-
 class ListFile(FilePath):
     """A file whose suffix says its format, or « - »: the standard output, in CSV."""
 
@@ -425,7 +423,7 @@ def one_form(*, as_json: bool, as_csv: bool = False, output: Path | None) -> Non
 
 @dataclass(frozen=True, kw_only=True)
 class ExportByCommand:
-    """Which list a command takes away, for whom: an event of the installation's chain, as by a page (R108).
+    """The list that a command takes away, and for whom: an event of the installation's chain, as by a page (R108).
 
     ``what`` is the value of a ``workflow.journal.security_log.ExportedList``; ``criteria``: the filters, of which the
     codes alone are kept.

@@ -1,4 +1,8 @@
-"""``oda tick``, ``worker``, ``serve``: schedule, mails and portal, once or as a service, and their log (R50 to R52)."""
+"""The service: ``oda tick``, ``worker``, ``serve``, ``calendar``, ``nodes``, ``clock``, and its log (R50 to R52, R82).
+
+Schedule, mails and portal, once or until it is told to stop; the dates on which it acts, the machines that do, their
+clock.
+"""
 
 import ctypes
 import json
@@ -383,9 +387,6 @@ class OncePerMinute(logging.Filter):
         if cause and cause.again:
             record.again = f" (et {french.plural(cause.again, 'fois', 'fois')} depuis la dernière ligne)"
         return True
-
-
-# ``oda calendar``, ``nodes``, ``clock``: when the software acts, the machines that do, and their clock (R52, R82).
 
 
 @click.command(

@@ -1,4 +1,7 @@
-"""``oda check-config`` and ``config-schema``: the settings checked, their services tried (--connect), their schema."""
+"""``oda check-config``, ``config-schema``, ``secrets``: the settings checked and tried, the keys beside them replaced.
+
+A key is replaced without losing a code (R71), or breaking the chain of seals (R109).
+"""
 
 import os
 from collections.abc import Callable
@@ -336,9 +339,6 @@ def _provider_trial(settings: "Settings", name: str) -> Trial:
             raise TrialUnfit(str(unfit), unfit.remedy) from None
 
     return trial
-
-
-# ``oda secrets``: replace the codes' key without losing a code (R71), and the seals' (R109).
 
 
 @failure_for("workflow.settings.secrets.KeyringFixed")

@@ -1,4 +1,4 @@
-"""``oda year-end``: foresee the end of the school year, and confirm one that is held (R50 to R54, R85)."""
+"""``oda year-end``: an end foreseen, confirmed when it is held, followed until its last task (R50 to R54, R81, R85)."""
 
 import sys
 import threading
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from workflow.year_end.report import YearEndAccount, YearEndProgress
     from workflow.year_end.service import HeldYear
 
-# ``oda year-end report``, ``not-renewed`` and ``progress``: follow a year's end until its last task (R81, R85).
 _COLUMNS = {
     "departement": "Département", "uai": "UAI", "establishment": "Établissement", "reference": "Référence",
     "person": "RUPN", "mailbox": "Boîte",

@@ -1,4 +1,7 @@
-"""The invented establishments and people of the demonstration: their names and numbers are nobody's."""
+"""The demonstration's world: invented establishments and people, whose names and numbers are nobody's, and its time.
+
+Its clock stands still until it is run; a loop makes its time pass: the schedule, the mails, the visitor's jumps.
+"""
 
 import asyncio
 import csv
@@ -163,9 +166,6 @@ def directory() -> BytesIO:
             "OUVERT",
         ))  # fmt: skip
     return BytesIO(text.getvalue().encode())
-
-
-# The demonstration's clock, and the loop that makes its time pass: the schedule, the mails, the visitor's jumps.
 
 
 class DemoClock:

@@ -1,4 +1,8 @@
-"""The demonstration from its empty folder to its last page: made, played or kept from before, shown, given back."""
+"""The demonstration from its empty folder to its last page: made, played or kept from before, shown, given back.
+
+``oda demo --check`` plays the season and a year's end without a browser, and counts them against what the scenarios
+foresee.
+"""
 
 import hashlib
 import json
@@ -317,9 +321,6 @@ def _signals_as_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-# ``oda demo --check``: the season and a year's end without a browser, counted against what the scenarios foresee.
 
 
 @dataclass(frozen=True)

@@ -124,9 +124,6 @@ class Scenario:
             yield day, step
 
 
-# The commands that people give in the story.
-
-
 def declare(request: DemoRequest, today: date) -> Command:
     """R25; declared to the DRANE the day before."""
     return c.Declare(

@@ -230,7 +230,7 @@ def activation_workbook(table: ActivationTable) -> Workbook:
 
 
 def help_workbook(day: date, lines: Iterable[EstablishmentActivation]) -> Workbook:
-    """Where help is missing: one row an establishment."""
+    """The establishments that need help: a row each."""
     rows = (
         (
             departement_name(line.departement), line.uai, line.nom, line.kind, line.commune, line.has_key,

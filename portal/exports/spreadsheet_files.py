@@ -1,30 +1,29 @@
-"""XLSX files by XlsxWriter and ODS files by hand, row after row, in memory that does not grow with them (R92).
+"""A workbook of one sheet or several as CSV, XLSX or ODS, for pages and commands, row after row (R92).
 
-No text can be a formula. A library that holds an ODS document (odfdo) takes 31 times as long for 5 times the rows; the
-parts are those of OpenDocument 1.3: a sheet with its first row as headings, frozen, with filters.
+XLSX is written by XlsxWriter and ODS by hand, in memory that does not grow with the rows; no text can be a formula. A
+library that holds an ODS document (odfdo) takes 31 times as long for 5 times the rows; the parts are those of
+OpenDocument 1.3: a sheet with its first row as headings, frozen, with filters.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from io import BytesIO
 from itertools import chain, islice
 from tempfile import TemporaryDirectory
-from typing import IO, Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
-
 from notifications.rendering.markup import NBSP, csv_cell, one_line, short_day
-from notifications.sql import batches
 from states.vocabulary import Labelled
 
-# One sheet of a workbook, in no format: its headings, the width of its columns, its rows of typed cells (R92).
+if TYPE_CHECKING:  # a child process imports this module, which needs neither the library nor a database
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
 MOST_ROWS: Final = 1_048_576
 """Of a sheet, its headings included: no spreadsheet opens more."""
 
@@ -175,6 +174,8 @@ def write_xlsx(file: IO[bytes], sheets: dict[str, Sheet], *, on_disk: bool = Tru
 
     With ``on_disk`` the rows wait in a temporary folder and the memory does not grow; without it, all is in memory.
     """
+    import xlsxwriter
+
     with TemporaryDirectory(prefix="oda-export-") as folder:
         where = {"constant_memory": True, "tmpdir": folder} if on_disk else {"in_memory": True}
         with xlsxwriter.Workbook(file, {**_OPTIONS, **where}) as workbook:
@@ -186,28 +187,25 @@ def write_xlsx(file: IO[bytes], sheets: dict[str, Sheet], *, on_disk: bool = Tru
                 Ratio: workbook.add_format({"num_format": "0.0%"}),
             }
             for name, sheet in sheets.items():
-                _write_sheet(workbook.add_worksheet(name), sheet, heading, formats)
+                page = workbook.add_worksheet(name)
+                widths, rows = sheet.measured()
+                for column, (width, title) in enumerate(zip(widths, sheet.headings, strict=True)):
+                    page.set_column(column, column, width)
+                    page.write_string(0, column, title, heading)
+                number = 0
+                for row in rows:
+                    number += 1
+                    for column, value in enumerate(row):
+                        _write_cell(page, number, column, cell_of(value), formats)
+                page.autofilter(0, 0, number, len(widths) - 1)
+                page.freeze_panes(1, 0)
+                page.repeat_rows(0)
+                page.set_landscape()
+                page.set_paper(9)  # A4
+                page.fit_to_pages(1, 0)
 
 
-def _write_sheet(page: Worksheet, sheet: Sheet, heading: Format, formats: dict[type, Format]) -> None:
-    widths, rows = sheet.measured()
-    for column, (width, title) in enumerate(zip(widths, sheet.headings, strict=True)):
-        page.set_column(column, column, width)
-        page.write_string(0, column, title, heading)
-    number = 0
-    for row in rows:
-        number += 1
-        for column, value in enumerate(row):
-            _write_cell(page, number, column, cell_of(value), formats)
-    page.autofilter(0, 0, number, len(widths) - 1)
-    page.freeze_panes(1, 0)
-    page.repeat_rows(0)
-    page.set_landscape()
-    page.set_paper(9)  # A4
-    page.fit_to_pages(1, 0)
-
-
-def _write_cell(page: Worksheet, row: int, column: int, cell: Cell, formats: dict[type, Format]) -> None:
+def _write_cell(page: "Worksheet", row: int, column: int, cell: Cell, formats: "dict[type, Format]") -> None:
     """Write one cell; a text that a spreadsheet would take for a formula when it is typed again is marked as text."""
     if isinstance(cell, str):
         if cell:
@@ -222,6 +220,8 @@ def _write_cell(page: Worksheet, row: int, column: int, cell: Cell, formats: dic
 
 def write_ods(file: IO[bytes], sheets: dict[str, Sheet]) -> None:
     """Write each sheet under its name, in memory that does not grow with the rows, and on no other disk."""
+    from notifications.sql import batches
+
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", _MEDIA_TYPE, ZIP_STORED)  # first, so that the file says at once what it is
         archive.writestr("META-INF/manifest.xml", _document(_MANIFEST))
@@ -252,6 +252,8 @@ def _settings(sheets: Iterable[str]) -> str:
 
 
 def _content(sheets: dict[str, Sheet]) -> Iterator[str]:
+    from xlsxwriter.utility import xl_col_to_name
+
     widths = "".join(
         f'<style:style style:name="w{width}" style:family="table-column"><style:table-column-properties'
         f' style:column-width="{width * _CM_A_CHARACTER:.1f}cm"/></style:style>'
@@ -261,10 +263,16 @@ def _content(sheets: dict[str, Sheet]) -> Iterator[str]:
         f'<office:document-content {_NAMESPACES} office:version="1.3"><office:automatic-styles>{_STYLES}{widths}'
         "</office:automatic-styles><office:body><office:spreadsheet>"
     )
-    ranges: list[str] = []
+    ranges: list[str] = []  # those whose headings offer filters
     for name, sheet in sheets.items():
         last_row = yield from _table(name, sheet)
-        ranges.append(_filtered(name, len(ranges), len(sheet.headings), last_row))
+        quoted = "'{}'".format(name.replace("'", "''"))
+        last_column = xl_col_to_name(len(sheet.headings) - 1)
+        address = quoteattr(f"{quoted}.A1:{quoted}.{last_column}{last_row}")
+        ranges.append(
+            f'<table:database-range table:name="filters{len(ranges)}" table:target-range-address={address}'
+            ' table:display-filter-buttons="true"/>'
+        )
     yield f"<table:database-ranges>{''.join(ranges)}</table:database-ranges>"
     yield "</office:spreadsheet></office:body></office:document-content>"
 
@@ -302,28 +310,6 @@ def _table_cell(cell: Cell) -> str:
     else:
         kind = f'office:value-type="float" office:value="{cell!r}"'
     return f"<table:table-cell {kind}><text:p>{shown(cell)}</text:p></table:table-cell>"
-
-
-def _filtered(name: str, number: int, columns: int, last_row: int) -> str:
-    """The range of a sheet whose headings offer filters."""
-    quoted = "'{}'".format(name.replace("'", "''"))
-    address = quoteattr(f"{quoted}.A1:{quoted}.{_letters(columns)}{last_row}")
-    return (
-        f'<table:database-range table:name="filters{number}" table:target-range-address={address}'
-        ' table:display-filter-buttons="true"/>'
-    )
-
-
-def _letters(column: int) -> str:
-    """The name of a column, from 1: A, Z, AA."""
-    name = ""
-    while column:
-        column, letter = divmod(column - 1, 26)
-        name = chr(ord("A") + letter) + name
-    return name
-
-
-# A workbook of one sheet or several, written as CSV, XLSX or ODS: one call for pages and commands (R92).
 
 
 class FileFormat(Labelled):
@@ -387,8 +373,10 @@ class Workbook:
         """
         if file_format is FileFormat.CSV:
             file.writelines(map(str.encode, self._csv()))
+        elif file_format is FileFormat.XLSX:
+            write_xlsx(file, self._named_sheets())
         else:
-            self._writer(file_format)(file, self._named_sheets())
+            write_ods(file, self._named_sheets())
 
     def content(self, file_format: FileFormat) -> bytes:
         """The whole file, which no disk has seen: for what is secret, and not too long. Raises TooManyRows."""
@@ -399,20 +387,19 @@ class Workbook:
             self.write(file_format, file)
         return file.getvalue()
 
-    @staticmethod
-    def _writer(file_format: FileFormat) -> "Callable[[IO[bytes], dict[str, Sheet]], None]":
-        """Imported when it is wanted: most commands write no file."""
-        if file_format is FileFormat.XLSX:
-            return write_xlsx
-
-        return write_ods
-
     def _csv(self) -> Iterator[str]:
-        """The only sheet, or each after a line with its title, an empty line between two."""
+        """The only sheet, or each after a line with its title, an empty line between two.
+
+        As Excel and LibreOffice read them in French: semicolons, and no cell that is a formula.
+        """
+        from notifications.sql import batches
+
         for number, sheet in enumerate(self.sheets):
             yield "\r\n" if number else "\ufeff"
             title = [(sheet.title,)] if len(self.sheets) > 1 else []
-            yield from _csv_lines(chain(title, [sheet.headings], sheet.rows))
+            rows = chain(title, [sheet.headings], sheet.rows)
+            lines = (";".join(map(_csv_cell, row)) + "\r\n" for row in rows)
+            yield from map("".join, batches(lines, ROWS_AT_A_TIME))
 
     def _named_sheets(self) -> dict[str, Sheet]:
         named: dict[str, Sheet] = {}
@@ -424,14 +411,6 @@ class Workbook:
             folded.add(name.casefold())
             named[name] = sheet
         return named
-
-
-def _csv_lines(rows: Iterable[Row]) -> Iterator[str]:
-    """As Excel and LibreOffice read them in French: semicolons, and no cell that is a formula."""
-    from notifications.sql import batches  # the trial of a page's text imports this module, and no database
-
-    lines = (";".join(map(_csv_cell, row)) + "\r\n" for row in rows)
-    yield from map("".join, batches(lines, ROWS_AT_A_TIME))
 
 
 def _csv_cell(value: object) -> str:

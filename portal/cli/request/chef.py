@@ -1,4 +1,7 @@
-"""Commands of the establishment, or of an operator at its request: declare to confirm the handover (R25 to R33)."""
+"""Actions of the establishment, or of an operator at its request, from the declaration to the handover (R25 to R33).
+
+Besides, the ways in which operators share requests between them: taken, released, noted (R88).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,9 +187,6 @@ def confirm_handover(context: CliContext, options: ActionOptions, /, **fields: A
     act(context, options, ConfirmHandover(**fields, **options.common_fields()))
 
 
-# ``oda request take``, ``release``, ``note``, ``erase-note``: how operators share a request (R88).
-
-
 @contextmanager
 def _opened_on(context: CliContext, reference: str, action: str) -> "Iterator[tuple[App, Actor]]":
     """``opened``, for an operator and a request that exists. Raises NotAllowed (R2), CliFailure."""
@@ -269,7 +269,7 @@ def erase_note(context: CliContext, /, reference: str, number: int) -> None:
 
 
 def colleagues_lines(connection: "Connection", app: "App", actor: "Actor", reference: str) -> list[str]:
-    """Who handles a request, for the rectorat, and the notes on it, for operators alone; nothing for a chef."""
+    """The operator who handles a request, for the rectorat, and its notes, for operators alone; nothing for a chef."""
     from workflow.requests.collaboration import notes_of
 
     if actor.is_establishment:

@@ -164,7 +164,7 @@ def show_request(context: CliContext, reference: str, as_json: bool) -> None:
 
 
 def said_by_lists(connection: "Connection", app: "App", actor: "Actor", request: "Request") -> list[str]:
-    """What the imported lists say of a request that waits for its checks, for the rectorat alone (R94)."""
+    """The words of the imported lists on a request that waits for its checks, for the rectorat alone (R94)."""
     if actor.is_establishment or request.state is not State.REQUESTED:
         return []
     from workflow.evidence.matching import ListComparison
