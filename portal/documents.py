@@ -1,14 +1,8 @@
-"""Papers and texts filled from the installation: for a request, for figures, for the personal data that is kept.
+"""The papers of one request, and those of figures, filled for a page or a terminal, or the reason why there is none."""
 
-The papers of a request and of figures are for a page or a terminal, which are told why there is none. The legal pages
-and the register of processing say what is kept of people, until when, and who receives it, by the settings (R111).
-"""
+from collections.abc import Mapping
+from fractions import Fraction
 
-from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from sqlalchemy import Connection
 
 from notifications.messages.facts import OnRequest, Person, Place, Year
@@ -32,13 +26,8 @@ from workflow.app import App
 from workflow.figures.account import FiguresAccount
 from workflow.figures.tables import headline, nothing_declared, shown, tables_of, warnings_of
 from workflow.requests.detail import RequestView, load_facts
-from workflow.settings.model import Settings
 
 MEASURES_WITH_TARGET = (Measure.PUPILS, Measure.PARENTS)
-Pairs = tuple[tuple[str, str], ...]
-
-MISSING = "**à compléter**"
-"""Stands where the settings say nothing; whoever signs must see it."""
 
 
 class NoSlip(Exception):
@@ -121,7 +110,14 @@ def make_activation(app: App, table: ActivationTable) -> Paper:
         stem="comptes-actives", title="Comptes EduConnect activés", day=table.after, before=table.before,
         subtitle=f"Au {french.day(table.after)}{compared}",
         headline=(
-            *(_headline(academie, measure) for measure in MEASURES_WITH_TARGET),
+            *(
+                Headline(
+                    value=percent_text(academie.rate(measure)),
+                    words=f"des comptes {french.de(measure.label)} sont activés",
+                    before=None if (first := academie.rate(measure, at_first=True)) is None else percent_text(first),
+                )
+                for measure in MEASURES_WITH_TARGET
+            ),
             Headline(
                 value=french.number(academie.with_key),
                 words=f"{'établissement' if academie.with_key < 2 else 'établissements'} sur"
@@ -135,7 +131,13 @@ def make_activation(app: App, table: ActivationTable) -> Paper:
         charts=tuple(
             PrintedChart(
                 title=f"Comptes activés, {measure.label}",
-                bars=tuple(_rate_bar(line, measure) for line in table.all_lines),
+                bars=tuple(
+                    PrintedBar(
+                        name=line.name, now=_bar(line.rate(measure)),
+                        before=None if (first := line.rate(measure, at_first=True)) is None else _bar(first),
+                    )
+                    for line in table.all_lines
+                ),
             )
             for measure in MEASURES_WITH_TARGET if academie.rate(measure) is not None
         ),
@@ -146,12 +148,8 @@ def make_activation(app: App, table: ActivationTable) -> Paper:
     return figures(printed, app.mailer.mail_context, app.mailer.wordings)
 
 
-def _headline(line: ActivationLine, measure: Measure) -> Headline:
-    first = line.rate(measure, at_first=True)
-    return Headline(
-        value=percent_text(line.rate(measure)), words=f"des comptes {french.de(measure.label)} sont activés",
-        before=None if first is None else percent_text(first),
-    )  # fmt: skip
+def _bar(rate: Fraction | None) -> BarLength:
+    return BarLength(text=percent_text(rate), share=float(rate or 0) / 100)
 
 
 def _below(table: ActivationTable, measure: Measure, target: int | None) -> str | None:
@@ -170,14 +168,6 @@ def _below(table: ActivationTable, measure: Measure, target: int | None) -> str 
         also = f" ; en particulier dans ces départements : {french.listing(names)}" if names else ""
         return f"{subject} n'est pas atteint par l'académie ({rate}){also}."
     return f"{subject} est atteint par l'académie ({rate}), mais pas dans ces départements : {french.listing(names)}."
-
-
-def _rate_bar(line: ActivationLine, measure: Measure) -> PrintedBar:
-    first, last = line.rate(measure, at_first=True), line.rate(measure)
-    return PrintedBar(
-        name=line.name, now=BarLength(text=percent_text(last), share=float(last or 0) / 100),
-        before=None if first is None else BarLength(text=percent_text(first), share=float(first) / 100),
-    )  # fmt: skip
 
 
 def _rates(table: ActivationTable, targets: Mapping[Measure, int | None]) -> PrintedTable:
@@ -220,87 +210,3 @@ def _facts(view: RequestView) -> OnRequest:
         reference=view.request.reference, establishment=Place.of(view.establishment),
         rupn=Person.of(view.request), year=Year.of(view.year_end),
     )  # fmt: skip
-
-
-def durations(settings: Settings) -> Pairs:
-    """The kinds of data that are kept, and until when."""
-    return tuple(_durations(settings))
-
-
-def _durations(settings: Settings) -> Iterator[tuple[str, str]]:
-    kept, portal = settings.retention, settings.portal
-    code_days = french.plural(settings.code.keep_days, "jour")
-    yield from (
-        ("L'identité du RUPN, les textes, les notes et les courriels d'une demande",
-         f"{kept.requests} mois après la confirmation du retrait de sa clé ou, sans retrait à faire, après la fin de la"
-         " demande ; tant qu'un retrait n'est pas confirmé, ils restent"),
-        ("Le texte et le destinataire d'un courriel", f"{kept.mails} mois après son départ"),
-        ("Les lignes des listes importées dont aucune demande n'a besoin",
-         f"{kept.lists} mois après la dernière liste qui les portait"),
-        ("Le code d'initialisation, chiffré", f"jusqu'à sa remise, et {code_days} au plus"),
-        ("Un lien de connexion", french.plural(portal.link_minutes, "minute")),
-        ("Une connexion", f"{french.plural(portal.session_hours, 'heure')} au plus, effacée un jour après"),
-        ("Ce qui était tapé à la fin d'une connexion, chiffré", "un jour"),
-        ("Le contenu d'un fichier à importer, chiffré", "une heure"),
-        ("D'où l'on s'est connecté, l'adresse de réseau et le navigateur du journal de sécurité",
-         f"{kept.addresses} mois"),
-        ("Le nom d'un chef d'établissement, l'adresse d'un agent qui n'est plus des réglages",
-         f"tant qu'une demande gardée les a connus, et {kept.requests} mois après leur dernière action"),
-        ("Une suppléance dans ce portail", "un an après sa fin"),
-        ("L'effacement demandé par une personne : son jour et une empreinte, illisible sans la clé du journal",
-         "sans limite : une sauvegarde restaurée, quel que soit son âge, ne fait pas revenir la personne"),
-        ("Le journal et les chiffres",
-         "sans limite ; une personne du journal est un numéro, et le nom qu'il désigne, gardé à part, s'efface"),
-    )  # fmt: skip
-    if settings.sign_in.providers or settings.sign_in.trusted_headers.proxies:
-        yield (
-            "Le rattachement d'une identité à un établissement",
-            "la fin de l'année scolaire, ou plus tôt s'il y est mis fin",
-        )
-    if settings.sign_in.second_factor != "none":
-        yield "Le second facteur d'un opérateur, chiffré", "tant qu'il est opérateur et ne l'a pas retiré"
-
-
-def recipients(settings: Settings) -> Pairs:
-    """The recipients of data, and what each receives."""
-    return tuple(_recipients(settings))
-
-
-def _recipients(settings: Settings) -> Iterator[tuple[str, str]]:
-    drane = french.capital(settings.drane.name)
-    yield "Le chef d'établissement et ses adjoints", "les demandes de leur établissement, et elles seules"
-    yield "Les opérateurs du rectorat", "toutes les demandes, sans aucun code"
-    if settings.sign_in.rupn:
-        yield "Le RUPN", "ses propres demandes, sur sa page, sans aucun code"
-    if settings.people.readers:
-        yield "Les lecteurs désignés par l'académie", "ce que voient les opérateurs, sans rien pouvoir changer"
-    if settings.drane.declaration == "sent_by_us":
-        yield drane, "le nom, le prénom, l'adresse, l'établissement et l'année de chaque RUPN, que le rectorat transmet"
-    else:
-        yield drane, "ce que chaque chef d'établissement y déclare lui-même, hors de ce portail"
-    if settings.removals.connector.url is not None:
-        yield "Le serveur ODA", "le nom, le prénom, l'adresse et l'établissement du RUPN dont la clé est à retirer"
-    if settings.sign_in.providers:
-        labels = french.listing([provider.label for provider in settings.sign_in.providers])
-        yield french.capital(labels), "qu'une personne qu'il identifie se connecte à ce portail, et quand"
-    yield "Le relais de messagerie de l'académie", "les courriels qu'il achemine"
-    if settings.portal.hosting:
-        yield "L'hébergeur", settings.portal.hosting
-
-
-def register_text(settings: Settings) -> str:
-    """The register's entry (GDPR, article 30) and a short impact assessment, in Markdown, from the settings alone."""
-    return _register().render(
-        settings=settings, academie=french.academy(settings.academie.nom), missing=MISSING,
-        durations=durations(settings), recipients=recipients(settings),
-    )  # fmt: skip
-
-
-@cache
-def _register() -> Template:
-    files = FileSystemLoader(Path(__file__).parent)
-    plain = Environment(  # noqa: S701  Markdown, read by a person, from the settings alone
-        loader=files, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    plain.filters["cell"] = lambda text: text.replace("|", "/").replace("\n", " ")
-    return plain.get_template("register.md.j2")

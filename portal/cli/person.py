@@ -334,6 +334,6 @@ def preview_erasures(context: CliContext, day: date | None, as_json: bool) -> No
 )
 @pass_cli_context
 def register(context: CliContext) -> None:
-    from portal.documents import register_text
+    from portal.web.public_texts import register_text
 
     click.echo(register_text(context.settings()), nl=False)
