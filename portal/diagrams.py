@@ -136,7 +136,16 @@ class ProcessStage:
 @cache
 def stages() -> tuple[ProcessStage, ...]:
     """The six states in the order of a request's life."""
-    return tuple(ProcessStage(state=state, onward=_onward(state), beside=_beside(state)) for state in State)
+    order = list(State)
+    drawn = []
+    for state in order:
+        later = order[order.index(state) + 1 :]
+        arrows = {
+            row: [(state, to) for to in later if (state, to) in row.arrows] for row in TABLE if row not in ENDINGS
+        }
+        onward = tuple(_way(row, ways) for row, ways in arrows.items() if ways)
+        drawn.append(ProcessStage(state=state, onward=onward, beside=_beside(state)))
+    return tuple(drawn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,13 +192,6 @@ def anywhere() -> tuple[Way, ...]:
 
 def _way(row: Transition, arrows: Iterable[Arrow] = (), effect: str = "") -> Way:
     return Way(trigger=row.trigger, roles=row.roles, arrows=tuple(arrows) or tuple(row.arrows), effect=effect)
-
-
-def _onward(state: State) -> tuple[Way, ...]:
-    order = list(State)
-    later = order[order.index(state) + 1 :]
-    arrows = {row: [(state, to) for to in later if (state, to) in row.arrows] for row in TABLE if row not in ENDINGS}
-    return tuple(_way(row, ways) for row, ways in arrows.items() if ways)
 
 
 def _beside(state: State) -> tuple[Way, ...]:
@@ -252,7 +254,10 @@ def svg() -> str:
     y += 4
     for stage in stages():
         if stage.state is State.REVOKED:
-            y = _draw_endings(parts, exits, y)
+            below = _draw_ways(parts, endings(), y + 10, LEFT + 14)  # to the end, on the right, from every live state
+            parts.extend(_line(f"M{LEFT + BOX} {place:g} H{LANE}") for place in exits)
+            parts.append(_line(f"M{LANE} {exits[0]:g} V{below + 20:g} H{LEFT + BOX}", arrow=True))
+            y = below
         if stage.state in LIVE_STATES:
             exits.append(y + 20)
         y = _draw_stage(parts, stage, y)
@@ -307,14 +312,6 @@ def _marks(roles: Iterable[Role], x: float, baseline: float) -> str:
         element("g", mark, transform=f"translate({x + index * MARK_WIDTH:g} {baseline - 5:g})")
         for index, mark in enumerate(drawn)
     )
-
-
-def _draw_endings(parts: list[str], exits: list[float], top: float) -> float:
-    """The ways to the end, on the right, from every live state; returns the top of the last box."""
-    below = _draw_ways(parts, endings(), top + 10, LEFT + 14)
-    parts.extend(_line(f"M{LEFT + BOX} {y:g} H{LANE}") for y in exits)
-    parts.append(_line(f"M{LANE} {exits[0]:g} V{below + 20:g} H{LEFT + BOX}", arrow=True))
-    return below
 
 
 def _draw_notes(parts: list[str], y: float) -> float:
@@ -393,16 +390,50 @@ class Chart:
 def declared_chart(account: FiguresAccount) -> Chart:
     """Establishments with a declared RUPN by département, at both dates; the académie's are left to the table."""
     rows = [(name, before.establishments, now.establishments) for name, now, before in account.places()]
+    most = max((max(before, now) for _, before, now in rows), default=0) or 1
+    parts = []
+    for rank, (name, before, now) in enumerate(rows):
+        top = HEAD + rank * ROW_HEIGHT
+        parts.append(text((0, top + 15), name))
+        for value, y, kind in ((before, top, "before"), (now, top + BAR_HEIGHT + 2, "now")):
+            width = round(_BAR_ROOM * value / most, 1)
+            bar = {"x": NAME_WIDTH, "y": y, "width": max(width, 0.5), "height": BAR_HEIGHT}
+            parts.append(element("rect", class_=f"oda-chart__{kind}", **bar))
+            words = french.number(value)
+            parts.append(text((NAME_WIDTH + width + 4, y + 9), words, class_="oda-chart__value"))
+    title = "Établissements qui ont un RUPN déclaré, par département"
+    described = " ; ".join(f"{name} : {before} puis {now}" for name, before, now in rows)
     return Chart(
-        svg=_bars("Établissements qui ont un RUPN déclaré, par département", rows),
+        svg=_chart_document(title, described, HEAD + len(rows) * ROW_HEIGHT, parts),
         legend=(day_of(account.now).capitalize(), day_of(account.before).capitalize()),
     )
 
 
 def weeks_chart(account: FiguresAccount) -> Chart:
     """The académie's establishments with a RUPN and keys in service, week after week."""
+    points = account.weeks
+    series = [[point.establishments for point in points], [point.in_service for point in points]]
+    top = _rounded_up(max((max(values, default=0) for values in series), default=0))
+    parts: list[str] = []
+    for value in (0, top // 2, top) if top > 1 else (0, top):
+        y = _up(value, top)
+        parts.append(element("line", x1=PLOT_LEFT, x2=PLOT_RIGHT, y1=y, y2=y, class_="oda-chart__grid"))
+        scale = text((PLOT_LEFT - 5, y + 4), french.number(value), class_="oda-chart__scale", text_anchor="end")
+        parts.append(scale)
+    parts += _months(points)
+    for values, kind in zip(series, ("now", "before"), strict=True):
+        places = [(_across(rank, len(points)), _up(value, top)) for rank, value in enumerate(values)]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(element("polyline", points=path, class_=f"oda-chart__line oda-chart__line--{kind}"))
+        if places:
+            x, y = places[-1]
+            parts.append(element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4, class_=f"oda-chart__end--{kind}"))
+    parts += _ends(series, top, len(points))
+    last = f"Au {points[-1].day:%d/%m/%Y} : {series[0][-1]} et {series[1][-1]}." if points else "Rien encore."
+    title = f"{ACADEMIE}, {account.now.school_year}, semaine après semaine"
+    described = f"Établissements avec un RUPN déclaré, et clés en service. {last}"
     return Chart(
-        svg=_lines(f"{ACADEMIE}, {account.now.school_year}, semaine après semaine", account.weeks),
+        svg=_chart_document(title, described, 216, parts),
         legend=("Établissements avec un RUPN déclaré", "Clés en service"),
     )
 
@@ -437,38 +468,6 @@ def _rate_bar(percent: Fraction | None, y: float, kind: str) -> list[str]:
     return [element("rect", class_=f"oda-chart__{kind}", x=NAME_WIDTH, y=y, width=width, height=BAR_HEIGHT), words]
 
 
-def _bars(title: str, rows: Sequence[tuple[str, int, int]]) -> str:
-    most = max((max(before, now) for _, before, now in rows), default=0) or 1
-    parts = []
-    for rank, (name, before, now) in enumerate(rows):
-        top = HEAD + rank * ROW_HEIGHT
-        parts.append(text((0, top + 15), name))
-        for value, y, kind in ((before, top, "before"), (now, top + BAR_HEIGHT + 2, "now")):
-            width = round(_BAR_ROOM * value / most, 1)
-            bar = {"x": NAME_WIDTH, "y": y, "width": max(width, 0.5), "height": BAR_HEIGHT}
-            parts.append(element("rect", class_=f"oda-chart__{kind}", **bar))
-            words = french.number(value)
-            parts.append(text((NAME_WIDTH + width + 4, y + 9), words, class_="oda-chart__value"))
-    described = " ; ".join(f"{name} : {before} puis {now}" for name, before, now in rows)
-    return _chart_document(title, described, HEAD + len(rows) * ROW_HEIGHT, parts)
-
-
-def _lines(title: str, points: Sequence[WeekPoint]) -> str:
-    series = [[point.establishments for point in points], [point.in_service for point in points]]
-    top = _rounded_up(max((max(values, default=0) for values in series), default=0))
-    parts = [*_grid(top), *_months(points)]
-    for values, kind in zip(series, ("now", "before"), strict=True):
-        places = [(_across(rank, len(points)), _up(value, top)) for rank, value in enumerate(values)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(element("polyline", points=path, class_=f"oda-chart__line oda-chart__line--{kind}"))
-        if places:
-            x, y = places[-1]
-            parts.append(element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4, class_=f"oda-chart__end--{kind}"))
-    parts += _ends(series, top, len(points))
-    last = f"Au {points[-1].day:%d/%m/%Y} : {series[0][-1]} et {series[1][-1]}." if points else "Rien encore."
-    return _chart_document(title, f"Établissements avec un RUPN déclaré, et clés en service. {last}", 216, parts)
-
-
 def _ends(series: Sequence[Sequence[int]], top: int, number: int) -> list[str]:
     """The last value of each line, at its end; two that would touch are moved apart."""
     if not number:
@@ -479,17 +478,6 @@ def _ends(series: Sequence[Sequence[int]], top: int, number: int) -> list[str]:
         places = [(middle - 7, places[0][1]), (middle + 7, places[1][1])]
     x = _across(number - 1, number) + 7
     return [text((x, round(y + 4, 1)), french.number(value), class_="oda-chart__value") for y, value in places]
-
-
-def _grid(top: int) -> list[str]:
-    parts = []
-    for value in (0, top // 2, top) if top > 1 else (0, top):
-        y = _up(value, top)
-        parts.append(element("line", x1=PLOT_LEFT, x2=PLOT_RIGHT, y1=y, y2=y, class_="oda-chart__grid"))
-        parts.append(
-            text((PLOT_LEFT - 5, y + 4), french.number(value), class_="oda-chart__scale", text_anchor="end")
-        )  # fmt: skip
-    return parts
 
 
 def _months(points: Sequence[WeekPoint]) -> list[str]:

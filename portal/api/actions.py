@@ -221,17 +221,11 @@ def _execute(context: Installation, caller: Caller, command: Command, key: str |
     return DoneOut.model_validate(result)
 
 
-def _examples(trigger: Trigger) -> dict[str, Any]:
-    """The bodies shown in the description; what an establishment does, an operator may at its request (R5)."""
-    examples = {"simple": {"summary": "L'essentiel", "value": example_of(trigger)}}
-    if Role.CHEF in BY_TRIGGER[trigger].roles and Role.OPERATOR not in BY_TRIGGER[trigger].roles:
-        example = example_of(trigger, behalf=True)
-        examples["behalf"] = {"summary": "Par un opérateur, à la demande de l'établissement", "value": example}
-    return examples
-
-
 def _add_route(trigger: Trigger) -> None:
-    """The route of a trigger; its body is that of the command."""
+    """The route of a trigger; its body is that of the command.
+
+    Of what an establishment does, the description also shows the body by which an operator does it at its request (R5).
+    """
 
     def birth(context: Context, caller: Acting, body: RequestModel, response: Response, key: Key = None) -> DoneOut:
         return _execute(context, caller, command_from_body(trigger, body), key, response)
@@ -243,7 +237,11 @@ def _add_route(trigger: Trigger) -> None:
         return _execute(context, caller, command_from_body(trigger, body, reference=reference), key, response)
 
     endpoint: Any = birth if trigger is Trigger.DECLARE else change
-    endpoint.__annotations__["body"] = Annotated[body_of(trigger), Body(openapi_examples=_examples(trigger))]
+    examples: dict[str, Any] = {"simple": {"summary": "L'essentiel", "value": example_of(trigger)}}
+    if Role.CHEF in BY_TRIGGER[trigger].roles and Role.OPERATOR not in BY_TRIGGER[trigger].roles:
+        example = example_of(trigger, behalf=True)
+        examples["behalf"] = {"summary": "Par un opérateur, à la demande de l'établissement", "value": example}
+    endpoint.__annotations__["body"] = Annotated[body_of(trigger), Body(openapi_examples=examples)]
     router.add_api_route(
         "/requests" if trigger is Trigger.DECLARE else f"/requests/{{reference}}/{path_of(trigger)}",
         endpoint, methods=["POST"], operation_id=trigger.value, status_code=201 if trigger in BIRTHS else 200,

@@ -80,7 +80,8 @@ def reading_caller(
     secret = credentials.credentials
     token = context.app.tokens.find(secret) if len(secret) <= _LONGEST_TOKEN else None
     if token is None:
-        _count_refused_token(context, request)
+        client = network_of(request.client.host if request.client else "")
+        _count(context, FAILED_TOKENS, client, "too_many_tries", "Trop de jetons refusés depuis cette adresse")
         raise _unauthorized(
             "token_refused", "Ce jeton n'ouvre rien : inconnu, fini ou révoqué", ', error="invalid_token"'
         )
@@ -149,12 +150,6 @@ async def _require_role(request: Request, context: Installation, caller: Caller,
 def _unauthorized(code: str, message: str, parameters: str) -> Refusal:
     reason = of_form(code, message, "Envoyer Authorization: Bearer oda_… ; un jeton se crée par « oda token create ».")
     return Refusal((reason,), 401, {"WWW-Authenticate": f'Bearer realm="oda"{parameters}'})
-
-
-def _count_refused_token(context: Installation, request: Request) -> None:
-    """Raises Refusal (429) beyond the limit."""
-    client = network_of(request.client.host if request.client else "")
-    _count(context, FAILED_TOKENS, client, "too_many_tries", "Trop de jetons refusés depuis cette adresse")
 
 
 def count_commands(context: Installation, caller: Caller, number: int) -> None:

@@ -318,19 +318,14 @@ def _document(app: FastAPI, address: str) -> dict[str, Any]:
             schema["description"] = " ; ".join(f"{member.value} : {member.label}" for member in enums[name])
         if schema.get("additionalProperties") is not False:  # what is sent describes itself
             for field, member in schema.get("properties", {}).items():
-                _describe_field(name, field, member)
+                sentence, example = ANSWERS.get(f"{name}.{field}") or ANSWERS.get(field) or ("", None)
+                if sentence:  # unless the class itself gave one
+                    member.setdefault("description", sentence)
+                if example is not None and not {"$ref", "const"} & member.keys():
+                    member.setdefault("examples", [example])
     for operation in (operation for path in document["paths"].values() for operation in path.values()):
         _describe_operation(operation, schemas)
     return _with_public_names(document)
-
-
-def _describe_field(schema: str, name: str, member: dict[str, Any]) -> None:
-    """Give a field of an answer its sentence and its example, unless the class itself gave them."""
-    sentence, example = ANSWERS.get(f"{schema}.{name}") or ANSWERS.get(name) or ("", None)
-    if sentence:
-        member.setdefault("description", sentence)
-    if example is not None and not {"$ref", "const"} & member.keys():
-        member.setdefault("examples", [example])
 
 
 def _describe_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -252,20 +252,15 @@ def _reason(error: Mapping[str, Any]) -> ReasonOut:
     if message is None:
         message = error_message(kind)
         message = message[0].upper() + message[1:]
-    return of_form(f"form_{kind.removeprefix('oda_')}", message, remedy, _path(error["loc"]))
-
-
-def _path(loc: Iterable[Any]) -> str | None:
-    """``commands.0.uai``: without the place, the tag of a union, and the end of a long name that was sent."""
-    parts = list(loc)
+    parts = list(error["loc"])
     if parts and parts[0] in _PLACES:
         parts = parts[1:]
-    names = [
+    names = [  # ``commands.0.uai``: without the tag of a union, and the end of a long name that was sent
         str(part)[:_LONGEST_PART]
         for before, part in zip([None, *parts], parts, strict=False)
         if not (isinstance(before, int) and part in _TRIGGERS)
     ]
-    return ".".join(names) or None
+    return of_form(f"form_{kind.removeprefix('oda_')}", message, remedy, ".".join(names) or None)
 
 
 _HTTP: Final = {

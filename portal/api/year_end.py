@@ -165,9 +165,19 @@ def list_year_end(
     now = app.clock.now()
     at = _instant_of(context, parameters.on or _last_day(context))
     departements = sorted(spellings(parameters.departement)) if parameters.departement else []
+    cursor: PreviewCursor | None = None
+    if parameters.after is not None:
+        year, _, uai = parameters.after.partition(".")
+        try:
+            cursor = SchoolYear.parse(year), uai
+        except ValueError:  # a year that is none
+            reason = of_form(
+                "bad_cursor", "Ce curseur n'est pas de cette liste", "Reprendre l'adresse donnée.", "after"
+            )
+            raise Refusal((reason,), 422) from None
     with app.database.read() as connection:
         page = Preview(connection, app.year_ends, app.mailer, now=now, at=at).page(
-            after=_cursor(parameters.after), departements=departements,
+            after=cursor, departements=departements,
             anomalies_only=parameters.anomalies_only, limit=parameters.limit,
         )  # fmt: skip
     after = f"{page.after[0]}.{page.after[1]}" if page.after else None
@@ -198,18 +208,6 @@ def _instant_of(context: Installation, day: date) -> datetime:
         reason = of_form("day_out_of_range", "Ce jour est hors du calendrier", "Donner un jour proche.", "on")
         raise Refusal((reason,), 422)
     return context.app.year_ends.instant_of(day)
-
-
-def _cursor(after: str | None) -> PreviewCursor | None:
-    """Raises Refusal (422) for a year that is none."""
-    if after is None:
-        return None
-    year, _, uai = after.partition(".")
-    try:
-        return SchoolYear.parse(year), uai
-    except ValueError:
-        reason = of_form("bad_cursor", "Ce curseur n'est pas de cette liste", "Reprendre l'adresse donnée.", "after")
-        raise Refusal((reason,), 422) from None
 
 
 def _year_out(year: YearSummary) -> YearOut:

@@ -21,7 +21,7 @@ from states.vocabulary import ReissueReason
 if TYPE_CHECKING:
     from states.model import Actor
     from workflow.app import App
-    from workflow.codes.batches import BatchView, TypedCode
+    from workflow.codes.batches import BatchView
     from workflow.engine.engine import Result
 
 _COLUMNS = {
@@ -61,9 +61,10 @@ def code() -> None:
 @pass_cli_context
 def list_batches(context: CliContext, /, limit: int, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
+        from workflow.auth.actors import require_rectorat
         from workflow.codes.batches import list_batches
 
-        _rectorat_only(actor)
+        require_rectorat(actor, "Les lots se lisent avec --as operator:ADRESSE ou --as lecteur:ADRESSE.")
         rows = [_row(batch) for batch in list_batches(connection, limit=limit)]
     emit(rows, _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
 
@@ -113,7 +114,14 @@ def draw(
 @pass_cli_context
 def file(context: CliContext, /, number: int | None, why: str, example: bool, key: str | None) -> None:
     if example:
-        click.echo(_example(context), nl=False)
+        from notifications.authoring.examples import CODE_LINES, DAY
+        from notifications.rendering.renderer import codes
+        from workflow.app import load_templates, mail_context
+        from workflow.removals.files import encoded
+
+        own = context.settings()
+        pieces = codes(load_templates(own), CODE_LINES, DAY, mail_context(own))
+        click.echo(b"".join(encoded(pieces, own.code.file)), nl=False)
         return
     if number is None:
         raise click.UsageError("Donner le numéro du lot, ou --example.")
@@ -226,7 +234,9 @@ def issue(
         if not yes and not ask_confirmation(f"Émettre {french.plural(ready, 'code')} ?", "--yes"):
             raise CliFailure("Rien n'est fait.", ExitCode.REFUSED)
         results = issue_codes(app.engine, codes, actor, key=_key(key))
-    _write_lines(codes, {result.line: result.result for result in results}, as_json=as_json)
+    by_line = {result.line: result.result for result in results}
+    named = {f"ligne {code.line}, {code.reference or 'référence illisible'}": by_line[code.line] for code in codes}
+    _write_results(named, "code émis", as_json=as_json)
 
 
 def _on_batch(
@@ -266,11 +276,6 @@ def _write_results(results: "Mapping[str, Result]", outcome: str, *, as_json: bo
         )
 
 
-def _write_lines(codes: "Sequence[TypedCode]", results: "Mapping[int, Result]", *, as_json: bool) -> None:
-    named = {f"ligne {code.line}, {code.reference or 'référence illisible'}": results[code.line] for code in codes}
-    _write_results(named, "code émis", as_json=as_json)
-
-
 def _ready_references(app: "App", actor: "Actor", most: int) -> list[str]:
     from workflow.requests.filters import Checks, Filters
     from workflow.requests.worklist import Order, Worklist
@@ -286,13 +291,6 @@ def _key(key: str | None) -> str:
     return f"cli:{key or uuid4().hex}"
 
 
-def _rectorat_only(actor: "Actor") -> None:
-    """Raise NotAllowed for an establishment (R2, R3)."""
-    from workflow.auth.actors import require_rectorat
-
-    require_rectorat(actor, "Les lots se lisent avec --as operator:ADRESSE ou --as lecteur:ADRESSE.")
-
-
 def _operator(actor: "Actor") -> "Actor":
     """The same, an operator. Raises NotAllowed for anybody else: a code is shown to nobody else (R2, R60)."""
     from states.vocabulary import Role
@@ -301,18 +299,6 @@ def _operator(actor: "Actor") -> "Actor":
     if actor.role is not Role.OPERATOR:
         raise NotAllowed("Les codes se donnent avec --as operator:ADRESSE.")
     return actor
-
-
-def _example(context: CliContext) -> bytes:
-    """The template in force, on examples. Raises TemplatesRefused (R68)."""
-    from notifications.authoring.examples import CODE_LINES, DAY
-    from notifications.rendering.renderer import codes
-    from workflow.app import load_templates, mail_context
-    from workflow.removals.files import encoded
-
-    settings = context.settings()
-    pieces = codes(load_templates(settings), CODE_LINES, DAY, mail_context(settings))
-    return b"".join(encoded(pieces, settings.code.file))
 
 
 def _row(batch: "BatchView") -> dict[str, object]:

@@ -295,6 +295,22 @@ class Year(click.ParamType["SchoolYear"]):
             self.fail(f"{error}.", param, ctx)
 
 
+class Departement(click.ParamType[str]):
+    """A département in its stored form, by its code or its name; empty stays empty."""
+
+    name = "département"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            return ""
+        from workflow.settings.sections import normalise_departement
+
+        try:
+            return normalise_departement(str(value))
+        except ValueError as error:
+            self.fail(f"{error}, par exemple 09, 31, 2A, 974 ou Ariège.", param, ctx)
+
+
 class Uai(click.ParamType[str]):
     """An establishment's UAI in its stored form; the directory checks later that it exists (R11)."""
 

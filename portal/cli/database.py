@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from workflow.backup.archive import BackupResult, OtherFile
     from workflow.database.connection import Database
-    from workflow.settings.infrastructure import DatabaseSettings
     from workflow.settings.model import Settings
 
 KEYS_APART = (
@@ -88,17 +87,22 @@ def upgrade(context: CliContext) -> None:
 @pass_cli_context
 def move_to_postgresql(context: CliContext, url: str) -> None:
     settings = context.settings()
+    from pydantic import ValidationError
+
     from notifications.ports import SystemClock
-    from states import french
     from workflow.app import open_database
     from workflow.backup.restore import move_database
     from workflow.journal.chain import JournalHasher
-    from workflow.settings.infrastructure import connection_url
+    from workflow.settings.infrastructure import DatabaseSettings, connection_url
     from workflow.settings.secrets import JOURNAL_KEY, Secrets
 
+    try:
+        target_settings = DatabaseSettings(url=url)
+    except ValidationError as error:
+        raise click.UsageError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
     secrets = Secrets(settings.secrets_directory, os.environ)
     hasher = JournalHasher(secrets.read(JOURNAL_KEY).get_secret_value().encode())
-    target = connection_url(_target(url).resolved(settings.folder), secrets.find("database-password"))
+    target = connection_url(target_settings.resolved(settings.folder), secrets.find("database-password"))
     source = open_database(settings, os.environ)
     try:
         done = move_database(source, target, hasher, SystemClock().now())
@@ -119,18 +123,6 @@ def move_to_postgresql(context: CliContext, url: str) -> None:
         click.echo(printable(line))
 
 
-def _target(url: str) -> "DatabaseSettings":
-    """The address as the settings would take it. Raises UsageError."""
-    from pydantic import ValidationError
-
-    from workflow.settings.infrastructure import DatabaseSettings
-
-    try:
-        return DatabaseSettings(url=url)
-    except ValidationError as error:
-        raise click.UsageError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
-
-
 @database.command("status", help="Dit la version de la base et ce qu'il y a à faire ; sort en 0 si elle est à jour.")
 @pass_cli_context
 def status(context: CliContext) -> None:
@@ -140,9 +132,12 @@ def status(context: CliContext) -> None:
     if file and not file.exists():
         raise _not_current("Ce fichier n'existe pas encore.", "« oda init DOSSIER » ou « oda database upgrade »")
     with database_of(settings) as database, database.read() as connection:
+        from sqlalchemy import func, select
+
         from states.transitions import definition_fingerprint
         from workflow.database import schema
         from workflow.database.journal_tables import INSTALLED
+        from workflow.database.tables import REQUEST
         from workflow.engine.engine import VERSION
 
         click.echo(f"Logiciel : {VERSION} ; empreinte de la définition : {definition_fingerprint()}.")
@@ -159,7 +154,9 @@ def status(context: CliContext) -> None:
         if connection.execute(INSTALLED.select()).first() is None:
             raise _not_current("La base n'est pas fondée.", "« oda database upgrade »")
         click.echo(f"Elle contient : {_count(connection)}.")
-        if writers := _writers(connection):
+        counted = select(REQUEST.c.written_by, func.count()).group_by(REQUEST.c.written_by)  # (R117)
+        rows = connection.execute(counted.order_by(REQUEST.c.written_by))
+        if writers := " ; ".join(f"{version or 'avant 0.2.0'}, {count}" for version, count in rows):
             click.echo(f"Demandes, selon la version qui les a écrites en dernier : {writers}.")
     click.echo("La base est à jour.")
 
@@ -179,22 +176,11 @@ def _contents(database: "Database") -> str:
 def _count(connection: "Connection") -> str:
     from sqlalchemy import func, select
 
-    from states.french import plural
     from workflow.database.tables import REQUEST
     from workflow.journal.verification import count_events
 
     requests = connection.execute(select(func.count()).select_from(REQUEST)).scalar_one()
-    return f"{plural(count_events(connection), 'événement')} et {plural(requests, 'demande')}"
-
-
-def _writers(connection: "Connection") -> str:
-    """Count the requests by the version that wrote each last (R117)."""
-    from sqlalchemy import func, select
-
-    from workflow.database.tables import REQUEST
-
-    counted = select(REQUEST.c.written_by, func.count()).group_by(REQUEST.c.written_by).order_by(REQUEST.c.written_by)
-    return " ; ".join(f"{version or 'avant 0.2.0'}, {count}" for version, count in connection.execute(counted))
+    return f"{french.plural(count_events(connection), 'événement')} et {french.plural(requests, 'demande')}"
 
 
 @failure_for("workflow.backup.rows.BackupRefused")
@@ -228,7 +214,13 @@ def backup(context: CliContext, place: Path, keep: int | None, as_json: bool) ->
         with writing(place, remedy):
             done = make_backup(database, clock, place, _other_files(settings), keep)
     if as_json:
-        _echo(done)
+        manifest = done.manifest
+        echo_object({
+            "folder": str(done.folder), "made_at": manifest.at, "database": manifest.database,
+            "version": manifest.version, "chains": manifest.chains, "events": manifest.events, "bytes": done.size,
+            "journal_holds": manifest.is_whole, "recorded": done.is_recorded, "removed": list(done.removed),
+            "to_save_apart": [name for name, _ in KEYS_APART],
+        })  # fmt: skip
     else:
         _tell(done, settings.secrets_directory)
     if not done.is_recorded and done.manifest.is_whole:
@@ -262,16 +254,6 @@ def _other_files(settings: "Settings") -> Iterator["OtherFile"]:
         templates = TemplateLoader(settings.templates_folder)
         for name in templates.overridden():
             yield OtherFile(path=templates.path_of(name), name=f"templates/{name}")
-
-
-def _echo(done: "BackupResult") -> None:
-    manifest = done.manifest
-    echo_object({
-        "folder": str(done.folder), "made_at": manifest.at, "database": manifest.database,
-        "version": manifest.version, "chains": manifest.chains, "events": manifest.events, "bytes": done.size,
-        "journal_holds": manifest.is_whole, "recorded": done.is_recorded, "removed": list(done.removed),
-        "to_save_apart": [name for name, _ in KEYS_APART],
-    })  # fmt: skip
 
 
 def _tell(done: "BackupResult", secrets: Path) -> None:
@@ -319,25 +301,30 @@ def restore() -> None:
 def from_(context: CliContext, folder: Path) -> None:
     settings = context.settings()
     from notifications.ports import SystemClock
-    from workflow.app import open_database
+    from workflow.app import bootstrap, open_database
     from workflow.backup.restore import restore_backup
+    from workflow.journal import chain
     from workflow.journal.chain import JournalHasher
     from workflow.settings.secrets import JOURNAL_KEY, Secrets
 
     key = Secrets(settings.secrets_directory, os.environ).read(JOURNAL_KEY).get_secret_value()
-    erased: list[int] = []
+    erased = 0
+
+    def erase_again(restored: "Database") -> None:
+        """Erase whom the backup has brought back."""
+        nonlocal erased
+        app = bootstrap(settings, os.environ, database=restored, lazy=True)
+        erased = sum(app.retention.erase_again(chain.schedule_actor(restored)).data.values())
+
     database = open_database(settings, os.environ, must_exist=False)
     database.dispose()
     remedy = "vérifier le réglage database.url, la place du disque et les droits de ce compte"
     with writing(settings.database.sqlite_file(settings.folder) or folder, remedy):
-        done = restore_backup(
-            folder, database.url, JournalHasher(key.encode()), SystemClock().now(),
-            lambda restored: erased.append(_erase_again(settings, restored)),
-        )  # fmt: skip
+        done = restore_backup(folder, database.url, JournalHasher(key.encode()), SystemClock().now(), erase_again)
     day = french.instant(done.manifest.at, settings.zoneinfo)
     for line in (
         f"Sauvegarde du {day} restaurée : {french.plural(done.manifest.events, 'événement')}, les sommes vérifiées.",
-        *([f"Effacé de nouveau : {french.plural(erased[0], 'donnée')} de qui l'avait demandé."] if any(erased) else []),
+        *([f"Effacé de nouveau : {french.plural(erased, 'donnée')} de qui l'avait demandé."] if erased else []),
         "Les connexions, les liens et les jetons d'alors ne valent plus : refaire les jetons (oda token create).",
         "Rien ne part de soi-même. Ensuite :",
         "  1. Lire ce qui partirait : oda mail list --stage pending --stage retry",
@@ -349,15 +336,6 @@ def from_(context: CliContext, folder: Path) -> None:
     if done.flaws:
         details = [*done.flaws, "Que faire : « oda journal verify » dit tout ; voir si une autre sauvegarde tient."]
         raise CliFailure("Le journal de cette sauvegarde ne tient pas.", ExitCode.REFUSED, details)
-
-
-def _erase_again(settings: "Settings", database: "Database") -> int:
-    """Erase whom the backup has brought back; return how much went."""
-    from workflow.app import bootstrap
-    from workflow.journal import chain
-
-    app = bootstrap(settings, os.environ, database=database, lazy=True)
-    return sum(app.retention.erase_again(chain.schedule_actor(database)).data.values())
 
 
 @restore.command(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from portal.cli.context import CliContext, Uai, opened, pass_cli_context
+from portal.cli.context import CliContext, Departement, Uai, opened, pass_cli_context
 from portal.cli.errors import CommandGroup
 from portal.cli.output import (
     STANDARD_OUTPUT,
@@ -54,22 +54,13 @@ LISTED = 20
 """Lines of each list in the text report of an import; the JSON report has them all."""
 
 
-def _parse_departement(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    from workflow.settings.sections import normalise_departement
-
-    try:
-        return None if value is None else normalise_departement(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}, par exemple 09, 31, 2A, 974 ou Ariège.", ctx, param) from None
-
-
 @click.group("establishment", cls=CommandGroup, help="Les établissements et leur boîte.")
 def establishment() -> None:
     pass
 
 
 @establishment.command("list", help="Les établissements ouverts, par UAI.")
-@click.option("--departement", metavar="CODE", callback=_parse_departement, help="Ceux d'un département : 31, 2A, 974.")
+@click.option("--departement", metavar="CODE", type=Departement(), help="Ceux d'un département : 31, 2A, 974.")
 @click.option("--closed", is_flag=True, help="Les fermés, au lieu des ouverts.")
 @click.option("--all", "everything", is_flag=True, help="Les ouverts et les fermés.")
 @click.option("--without-mailbox", is_flag=True, help="Ceux qui n'ont pas de boîte (R13).")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from portal.cli.context import CliContext, Day, FilePath, Year, opened, pass_cli_context
+from portal.cli.context import CliContext, Day, Departement, FilePath, Year, opened, pass_cli_context
 from portal.cli.errors import CliFailure, CommandGroup, ExitCode
 from portal.cli.output import (
     STANDARD_OUTPUT,
@@ -333,7 +333,7 @@ def _emit_rates(table: "ActivationTable", *, as_json: bool) -> None:
 @activation.command(
     "establishments", help="Où l'aide manque : les établissements sans clé d'abord, puis les taux les plus bas (R100)."
 )
-@click.option("--departement", default="", metavar="CODE", help="D'un département : 31, 2A, 974.")
+@click.option("--departement", default="", type=Departement(), metavar="CODE", help="D'un département : 31, 2A, 974.")
 @click.option("--pupils", is_flag=True, help="Selon les comptes des élèves, et non ceux des responsables.")
 @output_options
 @json_option
@@ -344,21 +344,16 @@ def establishments(
     with opened(context) as (app, actor), app.database.read() as connection:
         from workflow.activation.rates import Measure, known_days, percent_text, where_help_is_missing
         from workflow.auth.actors import require_rectorat
-        from workflow.settings.sections import normalise_departement
 
         require_rectorat(actor, "Cette liste se lit avec --as operator:ADRESSE ou --as lecteur:ADRESSE.")
-        try:
-            code = normalise_departement(departement) if departement else ""
-        except ValueError as error:
-            raise click.BadParameter(f"{error}.", param_hint="--departement") from None
         known = known_days(connection)
         measure = Measure.PUPILS if pupils else Measure.PARENTS
-        lines = where_help_is_missing(connection, known[0], measure, departement=code) if known else []
+        lines = where_help_is_missing(connection, known[0], measure, departement=departement) if known else []
         if output is not None and known:
             from portal.exports.lists import help_workbook
 
             export = ExportByCommand(
-                app=app, actor=actor, what="activation_places", criteria={"departement": code, "pupils": pupils}
+                app=app, actor=actor, what="activation_places", criteria={"departement": departement, "pupils": pupils}
             )
             write_workbook(help_workbook(known[0], lines), output, export, force=force)
             return

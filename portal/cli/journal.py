@@ -1,6 +1,7 @@
 """``oda journal``: read the security journal, verify chains and seals, export it all (R63, R65, R108, R109)."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -28,10 +29,12 @@ from portal.cli.output import (
     one_form,
     output_options,
     printable,
+    progress,
     say,
     write_file,
     write_workbook,
 )
+from states.french import plural
 from workflow.journal.event_kinds import EventGroup, EventKind
 
 if TYPE_CHECKING:
@@ -123,10 +126,6 @@ def _row(event: "SecurityEvent", as_json: bool) -> dict[str, object]:
 @click.option("--json", "as_json", is_flag=True, help="Écrit le résultat en JSON.")
 @pass_cli_context
 def verify(context: CliContext, files: tuple[Path, ...], by_seals: bool, keys: tuple[str, ...], as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from portal.cli.output import progress
-    from states.french import plural
     from workflow.journal.seal_checks import SENT_SPOTS, STORED_SPOTS, SealReport, SealVerifier
     from workflow.journal.verification import BLIND_SPOTS, Verifier, count_events
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from portal.cli.context import ROW_NUMBER, CliContext, Day, Year, opened, pass_cli_context
-from portal.cli.errors import CliFailure, CommandGroup, ExitCode
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, refused
 from portal.cli.output import (
     MOST_BYTES,
     MOST_ROWS,
@@ -33,7 +33,7 @@ from portal.cli.output import (
 )
 from portal.cli.request.execute import Reference, reason_row
 from states import french
-from states.french import day, listing, plural
+from states.french import listing, plural
 from states.vocabulary import DRANE_MOVEMENTS
 
 if TYPE_CHECKING:
@@ -42,12 +42,10 @@ if TYPE_CHECKING:
     from states.model import Actor
     from states.school_calendar import SchoolYear
     from workflow.app import App
-    from workflow.database.file_tables import ListKind
-    from workflow.drane import DraneLine, Transmission
+    from workflow.drane import DraneLine
     from workflow.engine.engine import Result
     from workflow.evidence.lists import ListReport
-    from workflow.evidence.parser import ListRow, ReadList, RowRemark
-    from workflow.spreadsheets.columns import Columns
+    from workflow.evidence.parser import ListRow, RowRemark
 
 KINDS: Final = ("listing", "delegation")
 
@@ -121,17 +119,21 @@ def import_list(
     as_json: bool,
 ) -> None:
     with opened(context) as (app, actor):
-        from portal.cli.errors import refused
         from workflow.auth.actors import require_operator
         from workflow.database.file_tables import ListKind
         from workflow.evidence.lists import MASSIVE_LOSS, SAME_FILE
-        from workflow.evidence.parser import choice_kind
+        from workflow.evidence.parser import choice_kind, columns_of, likely_date, read_list, with_titles
+        from workflow.spreadsheets.reader import read_table
 
         require_operator(actor, "importer une liste")
         list_kind = ListKind.of(kind)
-        read, titles, likely = _read(app, list_kind, file, columns, is_complete=file_is_complete)
+        with file.open("rb") as source:
+            table = with_titles(list_kind, read_table(source, most_bytes=MOST_BYTES, most_rows=MOST_ROWS))
+        expected = columns_of(list_kind, table)
+        titles = app.column_choices.recognise(choice_kind(list_kind), table, expected, named=columns)
+        read = read_list(list_kind, table, titles, is_complete=file_is_complete)
         accepted = [code for code, yes in ((MASSIVE_LOSS, accept_loss), (SAME_FILE, accept_same_file)) if yes]
-        chosen = list_date or likely
+        chosen = list_date or likely_date(table, titles, file.name, app.lists.today)
         if dry_run:
             report = app.lists.preview(read, chosen)
         else:
@@ -139,7 +141,8 @@ def import_list(
             if columns:
                 app.column_choices.keep(choice_kind(list_kind), titles)
     if as_json:
-        click.echo(f"{rows_as_json([_as_json(report)])}\n".encode(), nl=False)
+        whole = asdict(report) | {"changes_something": report.changes_something}
+        click.echo(f"{rows_as_json([whole])}\n".encode(), nl=False)
     else:
         for line in _report_lines(report, dry_run=dry_run, is_likely=list_date is None):
             click.echo(printable(line))
@@ -221,26 +224,6 @@ def show_list(
         say([f"La suite : ajouter --after {place_of_entry(entries[limit - 1])}"])
 
 
-def _read(
-    app: "App", kind: "ListKind", file: Path, columns: Mapping[str, str], *, is_complete: bool
-) -> "tuple[ReadList, Columns, date | None]":
-    """The table of a file, its columns, and the date that it seems to have. Raises UnusableFile."""
-    from workflow.evidence.parser import choice_kind, columns_of, likely_date, read_list, with_titles
-    from workflow.spreadsheets.reader import read_table
-
-    with file.open("rb") as source:
-        table = with_titles(kind, read_table(source, most_bytes=MOST_BYTES, most_rows=MOST_ROWS))
-    titles = app.column_choices.recognise(choice_kind(kind), table, columns_of(kind, table), named=columns)
-    read = read_list(kind, table, titles, is_complete=is_complete)
-    return read, titles, likely_date(table, titles, file.name, app.lists.today)
-
-
-def _as_json(report: "ListReport") -> dict[str, object]:
-    """The report with its rows whole; a refusal by its code, its rule and its words."""
-    values = asdict(report)
-    return values | {"changes_something": report.changes_something}
-
-
 def _report_lines(report: "ListReport", *, dry_run: bool, is_likely: bool) -> Iterator[str]:
     """Yield the report of an import in French, line by line."""
     counts = listing(
@@ -256,7 +239,8 @@ def _report_lines(report: "ListReport", *, dry_run: bool, is_likely: bool) -> It
         begins = "À blanc, rien n'est écrit. L'import donnerait" if dry_run else "Liste importée"
         yield f"{begins} : {counts}."
     if report.list_date:
-        yield f"Date de la liste : {day(report.list_date)}{', lue dans le fichier ou son nom' if is_likely else ''}."
+        origin = ", lue dans le fichier ou son nom" if is_likely else ""
+        yield f"Date de la liste : {french.day(report.list_date)}{origin}."
     left = (
         (len(report.outside), "hors de l'annuaire", "hors de l'annuaire"), (report.repeated, "répétée", "répétées"),
         (report.silent, "sans délégation", "sans délégation"),
@@ -300,10 +284,10 @@ def drane() -> None:
 @pass_cli_context
 def list_to_send(context: CliContext, /, output: Path | None, force: bool, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
-        from workflow.drane import lines_to_send
+        from workflow.drane import lines_to_send, open_drane_years
 
         _require_sent_by_us(app, actor)
-        lines = lines_to_send(connection, _years(app, connection))
+        lines = lines_to_send(connection, open_drane_years(connection, app.policy, app.clock.now()))
         if output is not None:
             from portal.exports.lists import transmission_workbook
 
@@ -375,21 +359,17 @@ def file(
                 ["Les transmissions préparées : oda drane transmissions"],
             )  # fmt: skip
         with app.database.read() as connection:
-            _transmission(connection, number)
+            _require_transmission(connection, number)
             waiting = waiting_lines(connection, number)
         workbook = transmission_workbook(f"transmission-drane-{number}", waiting.lines, app.settings.drane.columns)
         export = ExportByCommand(app=app, actor=actor, what="transmission", criteria={"n": number})
         write_workbook(workbook, output, export, force=force)
     if str(output) != "-":
-        say(_prepared(number, len(waiting.lines), len(waiting.outdated)))
-
-
-def _prepared(number: int, lines: int, outdated: int) -> Iterator[str]:
-    yield f"Transmission n° {number} : {french.plural(lines, 'ligne')}."
-    if outdated:
-        changed = french.plural(outdated, "ligne a changé", "lignes ont changé")
-        yield f"{changed} depuis sa préparation, et ne sont pas dans le fichier."
-    yield f"Une fois le fichier transmis : oda drane sent {number}"
+        say([f"Transmission n° {number} : {plural(len(waiting.lines), 'ligne')}."])
+        if waiting.outdated:
+            changed = plural(len(waiting.outdated), "ligne a changé", "lignes ont changé")
+            say([f"{changed} depuis sa préparation, et ne sont pas dans le fichier."])
+        say([f"Une fois le fichier transmis : oda drane sent {number}"])
 
 
 @drane.command("transmissions", help="Les transmissions préparées, celles qui restent à noter d'abord.")
@@ -400,7 +380,13 @@ def list_transmissions(context: CliContext, /, as_json: bool) -> None:
         from workflow.drane import transmissions
 
         _require_sent_by_us(app, actor)
-        rows = [_made_row(transmission) for transmission in transmissions(connection)]
+        rows = [
+            {
+                "number": transmission.number, "prepared_at": transmission.prepared_at, "by": transmission.who,
+                "lines": transmission.prepared, "waiting": transmission.waiting, "sent_on": transmission.sent_on,
+            }
+            for transmission in transmissions(connection)
+        ]  # fmt: skip
     emit(rows, _MADE_COLUMNS, as_json, "Aucune transmission n'est préparée.", app.settings.zoneinfo)
 
 
@@ -421,7 +407,7 @@ def sent(
         _require_sent_by_us(app, actor)
         _require_operator(actor, "noter une transmission")
         with app.database.read() as connection:
-            _transmission(connection, number)
+            _require_transmission(connection, number)
         day = sent_on or app.policy.calendar.today(app.clock.now())
         results = note_sent(app.engine, number, references or None, day, actor)
     _write_results(results, as_json=as_json)
@@ -434,14 +420,14 @@ def sent(
 @pass_cli_context
 def give_up_transmission(context: CliContext, /, number: int) -> None:
     with opened(context) as (app, actor):
-        from workflow.drane import give_up as forget
+        from workflow.drane import give_up
 
         _require_sent_by_us(app, actor)
         _require_operator(actor, "abandonner une transmission")
         with app.database.read() as connection:
-            _transmission(connection, number)
-        count = forget(app.engine, number, actor)
-    say([f"{french.plural(count, 'ligne est de nouveau', 'lignes sont de nouveau')} à transmettre."])
+            _require_transmission(connection, number)
+        count = give_up(app.engine, number, actor)
+    say([f"{plural(count, 'ligne est de nouveau', 'lignes sont de nouveau')} à transmettre."])
 
 
 def _write_results(results: "list[tuple[str, Result]]", *, as_json: bool) -> None:
@@ -462,11 +448,11 @@ def _write_results(results: "list[tuple[str, Result]]", *, as_json: bool) -> Non
         for reference, refusal in refused:
             click.echo(printable(f"{reference} : refusé. {refusal}"))
         done = len(results) - len(refused)
-        say([f"{french.plural(done, 'ligne est notée transmise', 'lignes sont notées transmises')} à la DRANE."])
+        say([f"{plural(done, 'ligne est notée transmise', 'lignes sont notées transmises')} à la DRANE."])
     if not results:
         raise CliFailure("Aucune de ces lignes n'attend dans cette transmission.", ExitCode.REFUSED)
     if refused:
-        lines = french.plural(len(refused), "ligne n'est pas notée", "lignes ne sont pas notées")
+        lines = plural(len(refused), "ligne n'est pas notée", "lignes ne sont pas notées")
         raise CliFailure(f"{lines}, le reste est fait.", ExitCode.REFUSED)
 
 
@@ -493,21 +479,13 @@ def _require_operator(actor: "Actor", what: str) -> None:
     require_operator(actor, what)
 
 
-def _years(app: "App", connection: "Connection") -> "list[SchoolYear]":
-    from workflow.drane import open_drane_years
-
-    return open_drane_years(connection, app.policy, app.clock.now())
-
-
-def _transmission(connection: "Connection", number: int) -> "Transmission":
-    """The transmission of this number. Raises CliFailure."""
+def _require_transmission(connection: "Connection", number: int) -> None:
+    """Raise CliFailure when no transmission has this number."""
     from workflow.drane import transmissions
 
-    matching = transmissions(connection, number=number)
-    if not matching:
+    if not transmissions(connection, number=number):
         remedy = "Les transmissions préparées : oda drane transmissions"
         raise CliFailure(f"La transmission n° {number} n'existe pas.", ExitCode.REFUSED, [remedy])
-    return matching[0]
 
 
 def _row(line: "DraneLine") -> dict[str, object]:
@@ -520,12 +498,4 @@ def _row(line: "DraneLine") -> dict[str, object]:
         "state": request.state, "school_year": request.school_year, "drane_declared_on": request.drane_declared_on,
         "drane_sent_on": request.drane_sent_on, "transmission": line.prepared_in,
         "person": f"{request.nom} {request.prenom}", "school": f"{request.uai} {line.establishment}",
-    }  # fmt: skip
-
-
-def _made_row(transmission: "Transmission") -> dict[str, object]:
-    return {
-        "number": transmission.number, "prepared_at": transmission.prepared_at, "by": transmission.who,
-        "lines": transmission.prepared,
-        "waiting": transmission.waiting, "sent_on": transmission.sent_on,
     }  # fmt: skip

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from workflow.spreadsheets.columns import Columns, ColumnSpec
     from workflow.spreadsheets.reader import Table
 
-PROGRESS_AFTER_S = 1.0
+_PROGRESS_AFTER_S = 1.0
 _WIDEST, _NARROWEST = 100, 30
 
-BETWEEN_COLUMNS = 3
+_BETWEEN_COLUMNS = 3
 """What a table of the terminal sets between two columns; its edges take the same but one."""
 
 _YES = ("o", "oui")
@@ -122,11 +122,10 @@ def rows_as_json(rows: Sequence[Mapping[str, object]]) -> str:
     """
     text = json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=2, default=_json_value)
     # Only characters inside strings can match here, apart from the line feeds of the indentation.
-    return "\n".join(_escaped(line) if has_invisible(line) else line for line in text.split("\n"))
-
-
-def _escaped(line: str) -> str:
-    return "".join(json.dumps(c)[1:-1] if is_invisible(c) else c for c in line)
+    return "\n".join(
+        "".join(json.dumps(c)[1:-1] if is_invisible(c) else c for c in line) if has_invisible(line) else line
+        for line in text.split("\n")
+    )
 
 
 def echo_object(row: Row) -> None:
@@ -170,8 +169,9 @@ def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None
 
     console = Console(file=sys.stdout, highlight=False)
     columns = list(zip(headings, *texts, strict=True))
-    widths = [max(map(_longest_word, column)) for column in columns]
-    spare = console.width + 1 - sum(width + BETWEEN_COLUMNS for width in widths)
+    # A narrower column would break a word: a reference or an address is one.
+    widths = [max((len(word) for text in column for word in text.split()), default=0) for column in columns]
+    spare = console.width + 1 - sum(width + _BETWEEN_COLUMNS for width in widths)
     if spare < 0:
         for number, line in enumerate(texts):
             if number:
@@ -187,11 +187,6 @@ def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None
     for line in texts:
         table.add_row(*(Text(text) for text in line))
     console.print(table)
-
-
-def _longest_word(text: str) -> int:
-    """The width below which a column would break a word: a reference or an address is one."""
-    return max(map(len, text.split()), default=0)
 
 
 def _json_value(value: object) -> str:
@@ -229,7 +224,7 @@ class _Bar:
 
     def advance(self, steps: int) -> None:
         self.done += steps
-        if self.update is None and monotonic() - self.begun >= PROGRESS_AFTER_S:
+        if self.update is None and monotonic() - self.begun >= _PROGRESS_AFTER_S:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

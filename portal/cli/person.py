@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from workflow.retention.erasure import Counts
-    from workflow.retention.person import ChefNamePlan, KeptItem, PersonFile, PersonPlan
+    from workflow.retention.person import ChefNamePlan, PersonFile, PersonPlan
 
 _ADDRESS = click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse électronique de la personne.")
 _NAME = click.option(
@@ -88,7 +88,9 @@ def erase_person(
     mail, name, uai = _whom(address, name, uai)
     with opened(context) as (app, actor):
         plan = app.retention.plan(mail) if mail else app.retention.plan_chef(name, uai)
-        texts = plan.mentions if all_texts else _chosen(chosen, plan.mentions)
+        texts = plan.mentions if all_texts else tuple(dict.fromkeys(typed.strip().upper() for typed in chosen))
+        if unknown := [reference for reference in texts if reference not in plan.mentions]:
+            raise click.UsageError(f"Aucun texte ne nomme la personne dans {', '.join(unknown)}.")
         if isinstance(plan, PersonPlan):
             _write_plan(plan, texts)
             if plan.is_refused:
@@ -117,37 +119,23 @@ def erase_person(
 
 def _whom(address: str | None, name: str, uai: str) -> tuple[str, str, str]:
     """Return the address, or the name and the UAI to which it is narrowed; refuse both, and neither."""
-    from states.validation import chef_key, clean, normalise_uai, uai_problem
+    from states.validation import chef_key, clean, clean_mail, mail_problem, normalise_uai, uai_problem
 
     if bool(address) == bool(name.strip()):
         raise click.UsageError("Donner soit une adresse, soit --name « PRÉNOM NOM ».")
     if address:
         if uai:
             raise click.UsageError("--uai va avec --name.")
-        return _checked(address), "", ""
+        mail = clean_mail(address)
+        if problem := mail_problem(mail):
+            raise click.UsageError(f"« {address} » {problem}.")
+        return mail, "", ""
     if " " not in chef_key(name):
         raise click.UsageError(f"« {name} » : donner le prénom et le nom.")
     uai = normalise_uai(uai)
     if uai and (problem := uai_problem(uai)):
         raise click.UsageError(f"« {uai} » {problem}.")
     return "", clean(name), uai
-
-
-def _chosen(typed: tuple[str, ...], mentions: tuple[str, ...]) -> tuple[str, ...]:
-    """The requests whose texts are to go; refuse one of which no text names the person."""
-    references = tuple(dict.fromkeys(reference.strip().upper() for reference in typed))
-    if unknown := [reference for reference in references if reference not in mentions]:
-        raise click.UsageError(f"Aucun texte ne nomme la personne dans {', '.join(unknown)}.")
-    return references
-
-
-def _checked(address: str) -> str:
-    from states.validation import clean_mail, mail_problem
-
-    mail = clean_mail(address)
-    if problem := mail_problem(mail):
-        raise click.UsageError(f"« {address} » {problem}.")
-    return mail
 
 
 def _write_person(report: "PersonFile", zone: "tzinfo") -> None:
@@ -164,7 +152,11 @@ def _write_person(report: "PersonFile", zone: "tzinfo") -> None:
         if things:
             printer.section(f"{title} : {len(things)}")
             for item in things:
-                _write_kept(printer, item, zone)
+                printer.line(item.title)
+                for label, value in item.facts:
+                    printer.fact(label, cell(value, zone), 2)
+                for text in item.texts:
+                    printer.line(text, 2)
     _write_mentions(printer, report.mentions)
 
 
@@ -184,14 +176,6 @@ def _write_mentions(printer: SectionPrinter, mentions: tuple[str, ...]) -> None:
     if mentions:
         printer.section("Autres demandes dont un texte nomme la personne")
         printer.line(", ".join(mentions))
-
-
-def _write_kept(printer: SectionPrinter, item: "KeptItem", zone: "tzinfo") -> None:
-    printer.line(item.title)
-    for label, value in item.facts:
-        printer.fact(label, cell(value, zone), 2)
-    for text in item.texts:
-        printer.line(text, 2)
 
 
 def _write_plan(plan: "PersonPlan", texts: tuple[str, ...]) -> None:

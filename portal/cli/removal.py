@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from portal.cli.context import CliContext, FilePath, Uai, Year, labelled_option, opened, pass_cli_context
+from portal.cli.context import CliContext, Departement, FilePath, Uai, Year, labelled_option, opened, pass_cli_context
 from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for
 from portal.cli.output import (
     ExportByCommand,
@@ -31,8 +31,7 @@ from states.vocabulary import CallStage, RemovalKind, RemovalOutcome
 if TYPE_CHECKING:
     from states.model import Actor
     from workflow.removals.files import CheckedRows, RowFault, RowResult
-    from workflow.removals.tasks import RemovalFilters, RemovalLine
-    from workflow.settings.model import Settings
+    from workflow.removals.tasks import RemovalLine
 
 MOST_LINES: Final = 100_000
 MOST_BYTES: Final = 20_000_000
@@ -73,7 +72,9 @@ def removal() -> None:
 def _filter_options(command: Callback) -> Callback:
     """The options that narrow a list of removals."""
     for option in (
-        click.option("--departement", default="", metavar="CODE", help="D'un département : 31, 2A, 974."),
+        click.option(
+            "--departement", default="", type=Departement(), metavar="CODE", help="D'un département : 31, 2A, 974."
+        ),
         click.option("--uai", type=Uai(), default="", metavar="UAI", help="D'un établissement."),
         click.option("--year", "school_year", type=Year(), metavar="ANNÉE", help="D'une année scolaire : 2026-2027."),
         labelled_option(RemovalKind, "--kind", metavar="GENRE", help="De ce genre."),
@@ -100,10 +101,10 @@ def list_removals(
 ) -> None:  # fmt: skip
     one_form(as_json=as_json, output=output)
     with opened(context) as (app, actor), app.database.read() as connection:
-        from workflow.removals.tasks import list_removals, walk_removals
+        from workflow.removals.tasks import RemovalFilters, list_removals, walk_removals
 
         _rectorat_only(actor)
-        filters = _removal_filters(**criteria)
+        filters = RemovalFilters(**criteria)
         if output:
             from portal.exports.lists import READ_TOGETHER, removals_workbook
 
@@ -135,18 +136,26 @@ def list_removals(
 @pass_cli_context
 def export_file(context: CliContext, /, output: Path | None, force: bool, example: bool, **criteria: Any) -> None:
     if example:
-        pieces = _example_export(context.settings())
+        from notifications.authoring.examples import DAY, REMOVAL_LINES
+        from notifications.rendering.renderer import removals
+        from workflow.app import load_templates, mail_context
+        from workflow.removals.files import encoded
+
+        settings = context.settings()
+        rendered = removals(load_templates(settings), REMOVAL_LINES, DAY, mail_context(settings))
+        pieces = encoded(rendered, settings.removals.export)
         write_file(lambda file: file.writelines(pieces), output, force=force)
         return
     with opened(context) as (app, actor):
         from workflow.removals.files import Replacements, removals_file
+        from workflow.removals.tasks import RemovalFilters
 
         _rectorat_only(actor)
-        settings, replacements = app.settings.removals.export, Replacements()
-        pieces = removals_file(app.engine, app.mailer, settings, _removal_filters(**criteria), replacements)
+        form, replacements = app.settings.removals.export, Replacements()
+        pieces = removals_file(app.engine, app.mailer, form, RemovalFilters(**criteria), replacements)
         write_file(lambda file: file.writelines(pieces), output, force=force)
         export = ExportByCommand(app=app, actor=actor, what="removals_file", criteria=criteria)
-        export.record(settings.filename.rpartition(".")[2].lower(), replacements.rows)
+        export.record(form.filename.rpartition(".")[2].lower(), replacements.rows)
     if replacements.cells:
         say([f"Attention : {replacements}."])
 
@@ -156,16 +165,6 @@ def _rectorat_only(actor: "Actor") -> None:
     from workflow.auth.actors import require_rectorat
 
     require_rectorat(actor, "Les retraits se lisent avec --as operator:ADRESSE ou --as lecteur:ADRESSE.")
-
-
-def _removal_filters(*, departement: str, **criteria: Any) -> "RemovalFilters":
-    from workflow.removals.tasks import RemovalFilters
-    from workflow.settings.sections import normalise_departement
-
-    try:
-        return RemovalFilters(departement=normalise_departement(departement) if departement else "", **criteria)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.", param_hint="--departement") from None
 
 
 def _row(line: "RemovalLine") -> dict[str, object]:
@@ -181,17 +180,6 @@ def _row(line: "RemovalLine") -> dict[str, object]:
         "outcome": line.outcome, "closed_at": line.closed_at, "by": line.by, "said": line.to_do or f"{line.done}.",
         "person": f"{request.nom} {request.prenom}", "school": f"{request.uai} {line.establishment}",
     }  # fmt: skip
-
-
-def _example_export(settings: "Settings") -> Iterator[bytes]:
-    """The template in force, on examples. Raises TemplatesRefused with all the faults of the templates (R68)."""
-    from notifications.authoring.examples import DAY, REMOVAL_LINES
-    from notifications.rendering.renderer import removals
-    from workflow.app import load_templates, mail_context
-    from workflow.removals.files import encoded
-
-    pieces = removals(load_templates(settings), REMOVAL_LINES, DAY, mail_context(settings))
-    return encoded(pieces, settings.removals.export)
 
 
 @removal.command(
@@ -368,8 +356,6 @@ def list_calls(context: CliContext, stage: CallStage | None, limit: int, as_json
 @click.option("--all", "every", is_flag=True, help="Tous ceux qui sont à reprendre.")
 @pass_cli_context
 def retry_calls(context: CliContext, references: tuple[str, ...], every: bool) -> None:
-    from states.french import plural
-
     if every == bool(references):
         raise click.UsageError("Donner des demandes, ou bien --all.")
     selection = None if every else set(references)
@@ -378,7 +364,7 @@ def retry_calls(context: CliContext, references: tuple[str, ...], every: bool) -
 
         retries = ask_again(app.engine, actor, selection)
     without_retry = sorted((selection or set()) - set(retries))
-    click.echo(f"{plural(len(retries), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
+    click.echo(f"{french.plural(len(retries), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
     if without_retry:
         raise CliFailure(
             f"Rien à reprendre pour {', '.join(without_retry)}.", ExitCode.REFUSED,

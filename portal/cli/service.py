@@ -397,8 +397,6 @@ class OncePerMinute(logging.Filter):
 @json_option
 @pass_cli_context
 def calendar(context: CliContext, as_json: bool) -> None:
-    from states import french
-
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.cli.year_end import rectorat_only
         from workflow.schedule.upcoming import ScheduledAction, upcoming
@@ -463,8 +461,6 @@ def clock() -> None:
 )
 @pass_cli_context
 def confirm_clock(context: CliContext) -> None:
-    from states import french
-
     with opened(context) as (app, actor):
         from workflow.auth.actors import require_operator
         from workflow.engine import clock_check

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import click
 
 from portal.cli.context import CliContext, FilePath, opened, opened_app, pass_cli_context, running_year
-from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for
-from portal.cli.output import printable, say
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for, writing
+from portal.cli.output import printable, progress, say
+from states.french import plural
 
 if TYPE_CHECKING:
     from workflow.app import App
@@ -59,8 +60,8 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
     settings = CliContext(file).settings() if file else context.settings()
     from notifications.ports import SystemClock
     from portal.texts import end_in_words
-    from states.french import plural
     from workflow.settings.warnings import check_posture, check_settings
+    from workflow.settings.yaml_reader import setting_of
 
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
     secret_problems = _secret_warnings(settings)
@@ -80,7 +81,11 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
         ("Base de données", settings.database_url),
         *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
         ("Opérateurs", str(len(settings.people.operators))),
-        *_drawn_codes(settings),
+        *(
+            (("Codes tirés", f"{drawer.length} signes, environ {drawer.bits()} bits de hasard"),)
+            if (drawer := settings.code.drawer)
+            else ()
+        ),
         *((("Connecteur", settings.removals.connector.url),) if settings.removals.connector.url else ()),
         *(
             (f"Webhook {endpoint.name}", urlsplit(endpoint.url).hostname or "")
@@ -91,7 +96,10 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
             for document in settings.documentation.files
         ),
         *replacements,
-        *_given_by_environment(settings),
+        *(
+            (f"Par la variable {name}", f"{'.'.join(setting_of(name))} = {text}")  # which nobody would look for there
+            for name, text in settings.overrides.items()
+        ),
     ):
         click.echo(printable(f"{heading} : {value}"))
     if connect:
@@ -104,7 +112,6 @@ def check_config(context: CliContext, file: Path | None, strict: bool, connect: 
 
 def _connect(settings: "Settings") -> None:
     """Try what the settings connect to, and say each in a line. Raises CliFailure when something does not answer."""
-    from states.french import plural
 
     results = try_connections(settings)
     for result in results:
@@ -113,24 +120,6 @@ def _connect(settings: "Settings") -> None:
     if failed:
         details = [f"{result.name}. Que faire : {result.remedy}." for result in failed]
         raise CliFailure(f"{plural(len(failed), 'essai')} sans succès.", ExitCode.UNAVAILABLE, details)
-
-
-def _given_by_environment(settings: "Settings") -> list[tuple[str, str]]:
-    """The settings that a variable gives in the place of the file, so that nobody looks for them there."""
-    from workflow.settings.yaml_reader import setting_of
-
-    return [
-        (f"Par la variable {name}", f"{'.'.join(setting_of(name))} = {text}")
-        for name, text in settings.overrides.items()
-    ]
-
-
-def _drawn_codes(settings: "Settings") -> list[tuple[str, str]]:
-    """The worth of a drawn code against who would guess it (R97); nothing where codes are typed."""
-    drawer = settings.code.drawer
-    if drawer is None:
-        return []
-    return [("Codes tirés", f"{drawer.length} signes, environ {drawer.bits()} bits de hasard")]
 
 
 def _secret_warnings(settings: "Settings") -> list[str]:
@@ -229,9 +218,18 @@ def try_connections(settings: "Settings", seconds: float = TRIAL_S) -> list[Tria
 def run_trials(trials: list[tuple[str, Trial]], seconds: float) -> list[TrialResult]:
     """Run them in threads that end with the process: one that never answers keeps nobody waiting longer than that."""
     results: dict[int, TrialResult] = {}
+
+    def run(number: int, name: str, trial: Trial) -> None:
+        try:
+            results[number] = TrialResult(name, trial())
+        except TrialUnfit as unfit:
+            results[number] = TrialResult(name, str(unfit), unfit.remedy)
+        except Exception as error:  # its class alone: a text may hold an address or a secret
+            text = f"essai interrompu ({type(error).__name__})"
+            results[number] = TrialResult(name, text, "lire le journal du système")
+
     threads = [
-        Thread(target=_run, args=(results, number, name, trial), daemon=True)
-        for number, (name, trial) in enumerate(trials)
+        Thread(target=run, args=(number, name, trial), daemon=True) for number, (name, trial) in enumerate(trials)
     ]
     for thread in threads:
         thread.start()
@@ -240,15 +238,6 @@ def run_trials(trials: list[tuple[str, Trial]], seconds: float) -> list[TrialRes
     silent = f"pas de réponse en {seconds:g} secondes"
     remedy = "vérifier l'adresse, et que le pare-feu laisse passer cette machine"
     return [results.get(number, TrialResult(name, silent, remedy)) for number, (name, _) in enumerate(trials)]
-
-
-def _run(results: dict[int, TrialResult], number: int, name: str, trial: Trial) -> None:
-    try:
-        results[number] = TrialResult(name, trial())
-    except TrialUnfit as unfit:
-        results[number] = TrialResult(name, str(unfit), unfit.remedy)
-    except Exception as error:  # its class alone: a text may hold an address or a secret
-        results[number] = TrialResult(name, f"essai interrompu ({type(error).__name__})", "lire le journal du système")
 
 
 def _try_database(settings: "Settings") -> str:
@@ -380,11 +369,7 @@ def secrets() -> None:
 )
 @pass_cli_context
 def new_key(context: CliContext) -> None:
-    from states.french import plural
-
     with opened(context) as (app, actor):
-        from portal.cli.errors import writing
-
         keyring = _keyring(app)
         with writing(keyring.file, _DISK):
             count = _keys(app, keyring).add(actor)
@@ -407,9 +392,6 @@ def new_key(context: CliContext) -> None:
 def rotate(context: CliContext, keep_old: bool) -> None:
     with opened(context) as (app, actor):
         from notifications.encryption import count_codes
-        from portal.cli.errors import writing
-        from portal.cli.output import progress
-        from states.french import plural
 
         keyring = _keyring(app)
         with app.database.read() as connection:
@@ -468,7 +450,6 @@ def signing_key(context: CliContext) -> None:
 @pass_cli_context
 def new_signing_key(context: CliContext, lost: bool) -> None:
     with opened(context) as (app, actor):
-        from portal.cli.errors import writing
         from workflow.auth.actors import require_operator
         from workflow.settings.secrets import SIGNING_KEY, Secrets, generate
 
@@ -500,7 +481,6 @@ def new_signing_key(context: CliContext, lost: bool) -> None:
 def _unreadable_failure(references: tuple[str, ...]) -> CliFailure:
     """Return the failure for secrets that no key opens. Codes must be reissued; sign-in links only expire (R72)."""
     from notifications.encryption import is_of_link
-    from states.french import plural
     from workflow.auth.second_factor import factor_owner
 
     factors = [owner for reference in references if (owner := factor_owner(reference))]

@@ -1,14 +1,16 @@
 """``oda webhook``: the other systems that are told, what they were told, a trial, sending again (R118)."""
 
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from portal.cli.context import ROW_NUMBER, CliContext, labelled_option, opened, pass_cli_context
-from portal.cli.errors import CliFailure, CommandGroup, ExitCode
+from portal.cli.errors import CliFailure, CommandGroup, ExitCode, writing
 from portal.cli.output import emit, json_option, printable
 from portal.cli.request.execute import Reference
+from states.french import plural
 from workflow.database.schedule_tables import DeliveryStage
 
 if TYPE_CHECKING:
@@ -84,8 +86,6 @@ def deliveries(
 @click.option("--name", metavar="NOM", help="Tous ceux que ce logiciel n'a pas pris, et qui sont abandonnés.")
 @pass_cli_context
 def retry(context: CliContext, numbers: tuple[int, ...], name: str | None) -> None:
-    from states.french import plural
-
     if (name is None) == (not numbers):
         raise click.UsageError("Donner des numéros, ou bien --name NOM.")
     with opened(context) as (app, actor):
@@ -137,9 +137,6 @@ def test(context: CliContext, name: str) -> None:
 @click.option("--end-change", is_flag=True, help="Ôte l'ancien secret : le nouveau signe seul.")
 @pass_cli_context
 def secret(context: CliContext, name: str, end_change: bool) -> None:
-    import os
-
-    from portal.cli.errors import writing
     from workflow.settings.secrets import Keyring, KeyringFixed, Secrets
 
     settings = context.settings()

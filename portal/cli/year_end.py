@@ -1,5 +1,6 @@
 """``oda year-end``: an end foreseen, confirmed when it is held, followed until its last task (R50 to R54, R81, R85)."""
 
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -9,9 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.context import CliContext, Day, Year, opened, pass_cli_context
+from portal.cli.context import CliContext, Day, Departement, Year, opened, pass_cli_context
 from portal.cli.errors import CliFailure, CommandGroup, ExitCode
-from portal.cli.output import ExportByCommand, one_form, output_options, printable, rows_as_json, write_workbook
+from portal.cli.output import (
+    ExportByCommand,
+    ask_confirmation,
+    emit,
+    one_form,
+    output_options,
+    printable,
+    progress,
+    rows_as_json,
+    write_workbook,
+)
 from portal.texts import end_in_words
 from states import french
 from states.french import plural
@@ -24,7 +35,6 @@ if TYPE_CHECKING:
     from workflow.year_end.figures import YearSummary
     from workflow.year_end.preview import Preview
     from workflow.year_end.report import YearEndAccount, YearEndProgress
-    from workflow.year_end.service import HeldYear
 
 _COLUMNS = {
     "departement": "Département", "uai": "UAI", "establishment": "Établissement", "reference": "Référence",
@@ -35,7 +45,12 @@ EVERY_S = 1.0
 """Seconds between two readings of the progress."""
 
 
-@click.command(
+@click.group("year-end", cls=CommandGroup, help="La fin d'année : prévoir, suivre, confirmer.")
+def year_end() -> None:
+    pass
+
+
+@year_end.command(
     "report",
     help="Le bilan d'une fin d'année (R85) : combien de demandes, dans quels départements, qui l'a confirmée si elle"
     " était retenue ; et, à ce jour, les courriels qui ne sont pas arrivés, les retraits ouverts et confirmés. Le PDF"
@@ -46,7 +61,6 @@ EVERY_S = 1.0
 @pass_cli_context
 def show_report(context: CliContext, year: "SchoolYear", as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
-        from portal.cli.output import printable, rows_as_json
         from workflow.year_end.renewals import count_not_renewed
         from workflow.year_end.report import account_of
 
@@ -64,13 +78,13 @@ def show_report(context: CliContext, year: "SchoolYear", as_json: bool) -> None:
         click.echo(printable(line))
 
 
-@click.command(
+@year_end.command(
     "not-renewed",
     help="Ceux qui avaient une clé jusqu'à la fin de l'année et n'ont pas de demande pour la suivante dans cet"
     " établissement (R81).",
 )
 @click.argument("year", metavar="ANNÉE", type=Year(), help="L'année scolaire finie, par exemple 2025-2026.")
-@click.option("--departement", default="", metavar="CODE", help="D'un département : 31, 2A, 974.")
+@click.option("--departement", default="", type=Departement(), metavar="CODE", help="D'un département : 31, 2A, 974.")
 @output_options
 @click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
 @pass_cli_context
@@ -79,12 +93,11 @@ def list_not_renewed(
 ) -> None:  # fmt: skip
     one_form(as_json=as_json, output=output)
     with opened(context) as (app, actor), app.database.read() as connection:
-        from portal.cli.output import emit
         from portal.exports.lists import not_renewed_workbook
         from workflow.year_end.renewals import all_not_renewed, count_had_key
 
         rectorat_only(actor)
-        people = all_not_renewed(connection, year, departement=_parse_departement(departement))
+        people = all_not_renewed(connection, year, departement=departement)
         if output:
             chosen = {"year": year, "departement": departement}
             export = ExportByCommand(app=app, actor=actor, what="not_renewed", criteria=chosen)
@@ -108,7 +121,7 @@ def list_not_renewed(
     emit(rows, _COLUMNS, as_json, empty)
 
 
-@click.command(
+@year_end.command(
     "progress",
     help="Où en est la fin d'une année (R85) : combien de demandes sont révoquées sur combien. Sans année, celle qui"
     " court, sinon la dernière finie, sinon la prochaine. Réservé aux opérateurs et aux lecteurs.",
@@ -128,8 +141,13 @@ def show_progress(context: CliContext, year: "SchoolYear | None", follow: bool, 
             _show_bar(readings, app)
             return
         last_line = ""
-        for progress in readings:
-            line = _progress_json(progress) if as_json else _progress_line(progress, app)
+        for reading in readings:
+            row = {
+                "school_year": str(reading.end.school_year), "last_day": reading.end.last_day.isoformat(),
+                "stage": reading.stage.value, "revoked": reading.revoked, "left": reading.live, "total": reading.total,
+                "moved_at": reading.moved_at.isoformat() if reading.moved_at else None,
+            }  # fmt: skip
+            line = json.dumps(row, ensure_ascii=False) if as_json else _progress_line(reading, app)
             if line != last_line:
                 click.echo(line.encode() + b"\n", nl=False)
                 sys.stdout.flush()
@@ -205,17 +223,6 @@ def _report_row(account: "YearEndAccount", not_renewed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _parse_departement(text: str) -> str:
-    from workflow.settings.sections import normalise_departement
-
-    try:
-        return normalise_departement(text) if text.strip() else ""
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{error} : écrire par exemple 09, 31, 2A ou 974.", param_hint="--departement"
-        ) from None
-
-
 def _readings(app: "App", year: "SchoolYear | None", *, follow: bool) -> "Iterator[YearEndProgress]":
     """Yield the progress, again and again with ``follow`` until it is over; the first year read is the one followed."""
     from workflow.year_end.report import progress_of
@@ -234,8 +241,6 @@ def _readings(app: "App", year: "SchoolYear | None", *, follow: bool) -> "Iterat
 
 
 def _progress_line(progress: "YearEndProgress", app: "App") -> str:
-    from portal.cli.output import printable
-
     year, last_day = progress.end.school_year, french.day(progress.end.last_day)
     count = f"{progress.revoked} sur {plural(progress.total, 'demande révoquée', 'demandes révoquées')}"
     moved_at = french.instant(progress.moved_at, app.settings.zoneinfo) if progress.moved_at else ""
@@ -250,23 +255,10 @@ def _progress_line(progress: "YearEndProgress", app: "App") -> str:
     return printable(f"Année {year} : {words[progress.stage.value]}.")
 
 
-def _progress_json(progress: "YearEndProgress") -> str:
-    import json
-
-    row: dict[str, Any] = {
-        "school_year": str(progress.end.school_year), "last_day": progress.end.last_day.isoformat(),
-        "stage": progress.stage.value, "revoked": progress.revoked, "left": progress.live, "total": progress.total,
-        "moved_at": progress.moved_at.isoformat() if progress.moved_at else None,
-    }  # fmt: skip
-    return json.dumps(row, ensure_ascii=False)
-
-
 def _show_bar(readings: "Iterator[YearEndProgress]", app: "App") -> None:
     """Show a bar while the end runs, then its last line."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from portal.cli.output import printable
 
     console = Console(file=sys.stdout, highlight=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
@@ -279,15 +271,6 @@ def _show_bar(readings: "Iterator[YearEndProgress]", app: "App") -> None:
             bar.update(task, description=description, total=max(last.total, 1), completed=last.revoked)
     if last is not None:
         click.echo(_progress_line(last, app))
-
-
-@click.group("year-end", cls=CommandGroup, help="La fin d'année : prévoir, suivre, confirmer.")
-def year_end() -> None:
-    pass
-
-
-for command in (show_progress, show_report, list_not_renewed):
-    year_end.add_command(command)
 
 
 @year_end.command(
@@ -337,13 +320,12 @@ def preview_year_end(context: CliContext, on: date | None, as_json: bool, output
 @pass_cli_context
 def confirm_held_end(context: CliContext, year: "SchoolYear", yes: bool) -> None:
     with opened(context) as (app, actor):
-        from portal.cli.output import ask_confirmation, progress
         from workflow.auth.actors import require_operator
         from workflow.journal import chain
         from workflow.year_end.service import NothingHeld
 
         require_operator(actor, "confirmer une fin d'année")
-        count = _announce(app, _find_hold(app, year))
+        count = _announce(app, year)
         if not yes and not ask_confirmation("Confirmer ?", "--yes"):
             raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
         try:
@@ -454,20 +436,19 @@ def _year_row(year: "YearSummary") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _find_hold(app: "App", year: "SchoolYear") -> "HeldYear":
-    """Return the hold of that year. Raises CliFailure when it is not held."""
+def _announce(app: "App", year: "SchoolYear") -> int:
+    """Say what is held, why, and what the confirmation would do; return the number of requests to revoke.
+
+    Raises CliFailure when that year is not held.
+    """
+    from workflow.year_end.preview import count_live
+
     holds = {hold.school_year: hold for hold in app.year_ends.held()}
-    if year not in holds:
+    hold = holds.get(year)
+    if hold is None:
         others = ", ".join(map(str, holds)) or "aucune"
         details = [f"Retenues : {others}.", "Que faire : voir « oda year-end preview »."]
         raise CliFailure(f"La fin de l'année {year} n'est pas retenue : rien à confirmer.", ExitCode.REFUSED, details)
-    return holds[year]
-
-
-def _announce(app: "App", hold: "HeldYear") -> int:
-    """Say what is held, why, and what the confirmation would do; return the number of requests to revoke."""
-    from workflow.year_end.preview import count_live
-
     with app.database.read() as connection:
         requests, establishments = count_live(connection, hold.school_year)
     since = french.instant(hold.held_at, app.settings.zoneinfo)

@@ -9,13 +9,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import tempfile
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from importlib.resources import files
@@ -96,7 +95,13 @@ def run_demo(
     An installation that is kept has its own secrets: it is played anew. Raises OSError when the port that was asked
     for cannot be had, FolderRefused when the folder cannot.
     """
-    with workplace(keep) as folder, _listening(port) as listening:
+    with workplace(keep) as folder, ExitStack() as stack:
+        try:
+            listening = stack.enter_context(listen(HOST, PORT if port is None else port))
+        except OSError:
+            if port is not None:
+                raise
+            listening = stack.enter_context(listen(HOST, 0))  # the usual one is taken: any other
         address = f"http://{HOST}:{listening.getsockname()[1]}"
         say("Préparation de la démonstration : un mois de septembre dans 48 établissements inventés…")
         cache = None if keep else SeasonCache(cache_folder(), address)
@@ -107,16 +112,6 @@ def run_demo(
             show(start)
             Server(demo.asgi, listening, ()).work()
     say(f"L'installation est gardée dans {folder}." if keep else "La démonstration est finie : il n'en reste rien.")
-
-
-def _listening(port: int | None) -> socket.socket:
-    """The port asked for; else the usual one, or any other when it is taken."""
-    if port is not None:
-        return listen(HOST, port)
-    try:
-        return listen(HOST, PORT)
-    except OSError:
-        return listen(HOST, 0)
 
 
 @contextmanager
@@ -279,7 +274,18 @@ def workplace(keep: Path | None) -> Iterator[Path]:
     Raises FolderRefused when ``keep`` is not empty, or when nothing can be written there.
     """
     if keep is not None:
-        yield _new_folder(keep.expanduser().absolute())
+        kept, remedy = (
+            keep.expanduser().absolute(),
+            "Que faire : donner à --keep un dossier neuf, que la démonstration fera.",
+        )
+        try:
+            kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(kept.iterdir()):
+                raise FolderRefused(f"{kept} n'est pas vide : rien n'y a été touché.", remedy)
+        except OSError as error:
+            message = f"{kept} ne peut pas être écrit : {error.strerror or 'accès refusé'}."
+            raise FolderRefused(message, remedy) from None
+        yield kept
         return
     with _signals_as_interrupt():
         try:
@@ -293,18 +299,6 @@ def workplace(keep: Path | None) -> Iterator[Path]:
             on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
             shutil.rmtree(folder)
             signal.signal(signal.SIGINT, on_interrupt)
-
-
-def _new_folder(folder: Path) -> Path:
-    remedy = "Que faire : donner à --keep un dossier neuf, que la démonstration fera."
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise FolderRefused(f"{folder} n'est pas vide : rien n'y a été touché.", remedy)
-    except OSError as error:
-        message = f"{folder} ne peut pas être écrit : {error.strerror or 'accès refusé'}."
-        raise FolderRefused(message, remedy) from None
-    return folder
 
 
 @contextmanager

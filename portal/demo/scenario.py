@@ -17,7 +17,6 @@ from portal.demo.data import (
     TWO,
     BackgroundLoop,
     DemoClock,
-    School,
     directory,
     mail_of,
     shuffled_names,
@@ -279,12 +278,6 @@ ScheduledSteps = Sequence[tuple[int, ScenarioStep]]
 """Steps with the working day of each."""
 
 
-def _asking(rank: int) -> School:
-    """The establishment of a rank, whatever its size; the newcomer asks for nothing, its neighbour asks instead."""
-    school = ACTIVE[rank % len(ACTIVE)]
-    return ACTIVE[(rank - 1) % len(ACTIVE)] if school == NEWCOMER else school
-
-
 def _working_days(september: date) -> list[date]:
     """The days of that month on which people work, up to the Friday before the demonstration."""
     days = (september + timedelta(days=number) for number in range(25))
@@ -334,16 +327,12 @@ class Season:
             self._loop.deliver()
         self._play_month(SEPTEMBERS[1], self._this_year(last_year))
         self._go(TODAY)
-        self._bind_some()
-        self._loop.tick()
-        self._loop.deliver()
-
-    def _bind_some(self) -> None:
-        """Some chefs sign in by ProConnect, since the mailbox of their establishment has vouched for them (R103)."""
-        for uai in [uai for uai in self._chefs if uai != REFUSED.uai][:_BOUND]:
+        for uai in [uai for uai in self._chefs if uai != REFUSED.uai][:_BOUND]:  # who sign in by ProConnect (R103)
             digest = identity_digest(self._app.hasher, "https://proconnect.invalid", uai)
             identity = IdentityToBind(digest=digest, provider="ProConnect", name=CHEFS[uai])
             self._app.bindings.bind(identity, [uai], self._chefs[uai])
+        self._loop.tick()
+        self._loop.deliver()
 
     @cached_property
     def _operator(self) -> Actor:
@@ -357,7 +346,9 @@ class Season:
         plan: list[tuple[DemoRequest, ScheduledSteps]] = []
         for rank, scenario in enumerate(SCENARIOS):
             for number in range(scenario.count):
-                school = _asking(rank * 5 + number * 7)
+                place = rank * 5 + number * 7
+                if (school := ACTIVE[place % len(ACTIVE)]) == NEWCOMER:  # who asks for nothing: its neighbour does
+                    school = ACTIVE[(place - 1) % len(ACTIVE)]
                 if scenario is UNDELIVERED and number == 0:
                     school = REFUSED
                 request = self._request(school.uai, *next(names))

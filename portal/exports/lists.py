@@ -9,7 +9,7 @@ from portal.exports.spreadsheet_files import Ratio, Row, Sheet, Workbook
 from states.school_calendar import SchoolYear
 from states.validation import departement_name
 from states.vocabulary import DRANE_MOVEMENTS
-from workflow.activation.rates import AccountCount, ActivationLine, ActivationTable, EstablishmentActivation, Measure
+from workflow.activation.rates import AccountCount, ActivationTable, EstablishmentActivation, Measure
 from workflow.database.file_tables import ListKind
 from workflow.directory.service import EstablishmentLine
 from workflow.drane import DraneLine
@@ -19,7 +19,6 @@ from workflow.figures.tables import Cell, FigureTable, Share
 from workflow.journal.security_log import SecurityEvent
 from workflow.mail import ListedMail
 from workflow.removals.tasks import RemovalLine
-from workflow.requests.detail import CheckView
 from workflow.requests.worklist import CheckLine, WorkLine
 from workflow.settings.sections import DraneColumn
 from workflow.year_end.figures import EstablishmentEnd
@@ -61,15 +60,14 @@ _NOT_RENEWED: Final = (
 
 def not_renewed_workbook(year: SchoolYear, people: Iterable[NotRenewed]) -> Workbook:
     """One row a person and an establishment (R81)."""
-    return _workbook(f"non-renouveles-{year}", f"Non renouvelés {year}", _NOT_RENEWED, _not_renewed_rows(year, people))
-
-
-def _not_renewed_rows(year: SchoolYear, people: Iterable[NotRenewed]) -> Iterator[Row]:
-    for person in people:
-        yield (
+    rows = (
+        (
             year, person.departement, person.uai, person.establishment, person.commune, person.mailbox, person.is_open,
             person.reference, person.nom, person.prenom, person.mail, person.expires_on,
-        )  # fmt: skip
+        )
+        for person in people
+    )  # fmt: skip
+    return _workbook(f"non-renouveles-{year}", f"Non renouvelés {year}", _NOT_RENEWED, rows)
 
 
 _WORKLIST: Final = (
@@ -138,17 +136,14 @@ def checks_workbook(lines: Iterable[CheckLine]) -> Workbook:
 def _check_rows(lines: Iterable[CheckLine]) -> Iterator[Row]:
     for line in lines:
         request, views = line.request, (line.listing, line.delegation)
+        checks = [(view.check.outcome.label, view.check.checked_on) if view.check else ("", None) for view in views]
         problems = dict.fromkeys(view.problem.message for view in views if view.check and view.problem)
         yield (
             request.reference, request.school_year, request.nom, request.prenom, request.mail, request.uai,
             line.establishment, line.commune, line.departement, request.chef_name, request.drane_declared_on,
-            request.delegated_on, *(cell for view in views for cell in _check(view)), " ; ".join(problems),
+            request.delegated_on, *(cell for check in checks for cell in check), " ; ".join(problems),
             line.assignment.address if line.assignment else "",
         )  # fmt: skip
-
-
-def _check(view: CheckView) -> Row:
-    return (view.check.outcome.label, view.check.checked_on) if view.check else ("", None)
 
 
 _REMOVALS: Final = (
@@ -159,18 +154,16 @@ _REMOVALS: Final = (
 
 def removals_workbook(lines: Iterable[RemovalLine], timezone: tzinfo) -> Workbook:
     """One row a right to remove, or removed, on the ODA server (R48)."""
-    return _workbook("retraits", "Retraits", _REMOVALS, _removal_rows(lines, timezone))
-
-
-def _removal_rows(lines: Iterable[RemovalLine], timezone: tzinfo) -> Iterator[Row]:
-    for line in lines:
-        request = line.request
-        yield (
-            request.reference, request.school_year, request.nom, request.prenom, request.mail, request.uai,
-            line.establishment, line.commune, line.departement, line.kind.label,
+    rows = (
+        (
+            line.request.reference, line.request.school_year, line.request.nom, line.request.prenom, line.request.mail,
+            line.request.uai, line.establishment, line.commune, line.departement, line.kind.label,
             line.opened_at.astimezone(timezone).date(), line.to_do, line.todo.expires_on if line.todo else None,
             line.outcome.label if line.outcome else "", line.closed_at and line.closed_at.astimezone(timezone), line.by,
-        )  # fmt: skip
+        )
+        for line in lines
+    )  # fmt: skip
+    return _workbook("retraits", "Retraits", _REMOVALS, rows)
 
 
 _MAILS: Final = (
@@ -248,17 +241,16 @@ def _activation_rates(table: ActivationTable) -> Sheet:
     rows = (
         (
             line.name,
-            *(_activation_shown(line, measure, at_first=day != table.after) for measure in Measure for day in days),
+            *(
+                Ratio(percent / 100)
+                if (percent := line.rate(measure, at_first=day != table.after)) is not None else None
+                for measure in Measure for day in days
+            ),
             line.establishments, line.with_key,
         )
         for line in table.all_lines
     )  # fmt: skip
     return Sheet("Taux d'activation", headings, rows)
-
-
-def _activation_shown(line: ActivationLine, measure: Measure, *, at_first: bool) -> Ratio | None:
-    percent = line.rate(measure, at_first=at_first)
-    return None if percent is None else Ratio(percent / 100)
 
 
 def _activation_numbers(table: ActivationTable) -> Sheet:
@@ -350,11 +342,11 @@ def _entry_rows(entries: Iterable[ListEntry], *, is_delegation: bool) -> Iterato
 def figures_workbook(account: FiguresAccount, tables: Iterable[FigureTable]) -> Workbook:
     """The figures at two dates; nobody is named."""
     stem = f"chiffres-{account.now.day}-{account.before.day}"
-    return Workbook(stem, [Sheet(table.title, table.headings, map(_figure_row, table.rows)) for table in tables])
 
+    def row(cells: Sequence[Cell]) -> Row:
+        return [Ratio(cell / 100) if isinstance(cell, Share) else cell for cell in cells]
 
-def _figure_row(row: Sequence[Cell]) -> Row:
-    return [Ratio(cell / 100) if isinstance(cell, Share) else cell for cell in row]
+    return Workbook(stem, [Sheet(table.title, table.headings, map(row, table.rows)) for table in tables])
 
 
 _SECURITY_LOG: Final = (
@@ -364,16 +356,13 @@ _SECURITY_LOG: Final = (
 
 def security_workbook(events: Iterable[SecurityEvent], timezone: tzinfo) -> Workbook:
     """One row an event, the newest first."""
-    return Workbook(
-        "journal-de-securite", (Sheet("Journal de sécurité", _SECURITY_LOG, _event_rows(events, timezone)),)
-    )
-
-
-def _event_rows(events: Iterable[SecurityEvent], timezone: tzinfo) -> Iterator[Row]:
-    for event in events:
-        browsers = dict.fromkeys(origin.browser for origin in event.origins if origin.browser)
-        yield (
+    rows = (
+        (
             event.seq, event.at.astimezone(timezone), event.label, event.who, event.role.label,
             " ; ".join(f"{name} : {value}" for name, value in event.details),
-            " ; ".join(origin.network for origin in event.origins), " ; ".join(browsers),
-        )  # fmt: skip
+            " ; ".join(origin.network for origin in event.origins),
+            " ; ".join(dict.fromkeys(origin.browser for origin in event.origins if origin.browser)),
+        )
+        for event in events
+    )  # fmt: skip
+    return _workbook("journal-de-securite", "Journal de sécurité", _SECURITY_LOG, rows)

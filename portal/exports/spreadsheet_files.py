@@ -225,7 +225,20 @@ def write_ods(file: IO[bytes], sheets: dict[str, Sheet]) -> None:
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", _MEDIA_TYPE, ZIP_STORED)  # first, so that the file says at once what it is
         archive.writestr("META-INF/manifest.xml", _document(_MANIFEST))
-        archive.writestr("settings.xml", _document(_settings(sheets)))
+        tables = "".join(
+            f"<config:config-item-map-entry config:name={quoteattr(name)}>{_FROZEN}</config:config-item-map-entry>"
+            for name in sheets
+        )
+        archive.writestr("settings.xml", _document(
+            f'<office:document-settings {_NAMESPACES} xmlns:ooo="http://openoffice.org/2004/office"'
+            ' office:version="1.3">'
+            '<office:settings><config:config-item-set config:name="ooo:view-settings">'
+            '<config:config-item-map-indexed config:name="Views"><config:config-item-map-entry>'
+            '<config:config-item config:name="ViewId" config:type="string">view1</config:config-item>'
+            f'<config:config-item-map-named config:name="Tables">{tables}</config:config-item-map-named>'
+            "</config:config-item-map-entry></config:config-item-map-indexed></config:config-item-set>"
+            "</office:settings></office:document-settings>"
+        ))  # fmt: skip
         with archive.open("content.xml", "w", force_zip64=True) as content:
             for pieces in batches(_content(sheets), ROWS_AT_A_TIME):
                 content.write("".join(pieces).encode())
@@ -233,22 +246,6 @@ def write_ods(file: IO[bytes], sheets: dict[str, Sheet]) -> None:
 
 def _document(root: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{root}'
-
-
-def _settings(sheets: Iterable[str]) -> str:
-    tables = "".join(
-        f"<config:config-item-map-entry config:name={quoteattr(name)}>{_FROZEN}</config:config-item-map-entry>"
-        for name in sheets
-    )
-    return (
-        f'<office:document-settings {_NAMESPACES} xmlns:ooo="http://openoffice.org/2004/office" office:version="1.3">'
-        '<office:settings><config:config-item-set config:name="ooo:view-settings">'
-        '<config:config-item-map-indexed config:name="Views"><config:config-item-map-entry>'
-        '<config:config-item config:name="ViewId" config:type="string">view1</config:config-item>'
-        f'<config:config-item-map-named config:name="Tables">{tables}</config:config-item-map-named>'
-        "</config:config-item-map-entry></config:config-item-map-indexed></config:config-item-set>"
-        "</office:settings></office:document-settings>"
-    )
 
 
 def _content(sheets: dict[str, Sheet]) -> Iterator[str]:

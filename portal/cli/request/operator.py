@@ -22,6 +22,7 @@ from portal.cli.request.execute import (
     reference_argument,
     references_argument,
 )
+from states import french
 from states.vocabulary import (
     Change,
     CheckOutcome,
@@ -125,43 +126,31 @@ def take_back_code(context: CliContext, options: ActionOptions, /, references: t
 
 
 def _code(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> "Code":
-    """Read the code; on a terminal, after what the operator must know.
+    """Read the code; on a terminal, after the expiry to set on the ODA server (R43) and the person's others (R19).
 
     No code is typed in vain: where the action cannot be, an empty one lets the engine say why.
     """
     from states.commands import Code
 
-    if sys.stdin.isatty() and not _show_before_code(app, actor, reference, trigger):
-        return Code(clear="")
+    if sys.stdin.isatty():
+        from workflow.requests.detail import show_request
+
+        with app.database.read() as connection:
+            view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
+        if view is None or all(action.trigger is not trigger for action in view.actions):
+            return Code(clear="")
+        request, end = view.request, view.year_end
+        default = " (date par défaut)" if end.is_default else ""
+        say([
+            f"{request.reference} : {request.prenom} {request.nom}, {request.mail} — {view.establishment.nom}",
+            f"Date d'expiration à porter sur le serveur ODA : {french.day(end.last_day)}{default}",
+            *(
+                f"Autre demande de la personne : {other.reference} ({other.uai}, {other.school_year},"
+                f" {other.state.label}, {'a une clé' if other.has_key else 'sans clé'})"
+                for other in view.others
+            ),
+        ])  # fmt: skip
     return Code(clear=read_secret("Le code d'initialisation"))
-
-
-def _show_before_code(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> bool:
-    """Write the expiry to set on the ODA server (R43) and the person's other requests (R19).
-
-    Returns False, having written nothing, where the action cannot be.
-    """
-    from states import french
-    from workflow.requests.detail import show_request
-
-    with app.database.read() as connection:
-        view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
-    if view is None or all(action.trigger is not trigger for action in view.actions):
-        return False
-    request, end = view.request, view.year_end
-    default = " (date par défaut)" if end.is_default else ""
-    lines = [
-        f"{request.reference} : {request.prenom} {request.nom}, {request.mail} — {view.establishment.nom}",
-        f"Date d'expiration à porter sur le serveur ODA : {french.day(end.last_day)}{default}",
-    ]
-    for other in view.others:
-        key = "a une clé" if other.has_key else "sans clé"
-        lines.append(
-            f"Autre demande de la personne : {other.reference} ({other.uai}, {other.school_year},"
-            f" {other.state.label}, {key})"
-        )
-    say(lines)
-    return True
 
 
 def _check_options(command: Callback) -> Callback:
