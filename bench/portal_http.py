@@ -25,11 +25,11 @@ from fastapi import FastAPI
 
 from bench.floor import durability
 from portal.app import create_app
+from states.vocabulary import Scope
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.portal import CHEF, STAFF, START, Portal, open_portal
 from workflow.app import bootstrap
-from workflow.database.access_tables import Scope
 from workflow.settings.loader import load_settings
 
 CLIENTS, EACH, ROUNDS = 8, 25, 3

@@ -108,6 +108,13 @@ class SignInMethod(Labelled):
     TRUSTED_HEADERS = "trusted_headers", "guichet de l'académie"
 
 
+class Scope(Labelled):
+    """The scope of an access token: what a program may do with it (R76)."""
+
+    READ = "read", "lire"
+    ACT = "act", "lire et agir"
+
+
 class FactorChange(Labelled):
     """A change of somebody's second factor (R106)."""
 

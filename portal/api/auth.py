@@ -20,10 +20,9 @@ from portal.api.schemas import ReasonOut, ResponseModel
 from portal.server import widen_for_file
 from states import french
 from states.model import Actor
-from states.vocabulary import Role
+from states.vocabulary import Role, Scope
 from workflow.app import App
 from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, FORBIDDEN, Limit, RateLimiter, digest, network_of
-from workflow.database.access_tables import Scope
 from workflow.journal.security_log import Export, ExportedList, criteria_codes
 
 _LONGEST_TOKEN: Final = 200

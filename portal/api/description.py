@@ -16,7 +16,6 @@ from states import vocabulary
 from states.rules import revocation, schedule
 from states.vocabulary import Labelled
 from workflow.database import file_tables
-from workflow.database.access_tables import Scope
 from workflow.journal import event_kinds
 from workflow.schedule import upcoming
 from workflow.year_end import figures
@@ -310,7 +309,7 @@ def _document(app: FastAPI, address: str) -> dict[str, Any]:
     schemas |= problem.pop("$defs") | {"Problem": problem}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    classes = [Scope, *(value for module in _MODULES for value in vars(module).values() if isinstance(value, type))]
+    classes = [value for module in _MODULES for value in vars(module).values() if isinstance(value, type)]
     enums = {kind.__name__: kind for kind in classes if issubclass(kind, Labelled) and kind is not Labelled}
     for name, schema in schemas.items():
         schema.pop("description", None)  # a class's docstring is for who reads the code

@@ -20,7 +20,7 @@ from portal.cli.context import (
 from portal.cli.errors import CliFailure, CommandGroup, ExitCode, failure_for
 from portal.cli.output import emit, json_option, printable, say
 from states import french
-from workflow.database.access_tables import Scope
+from states.vocabulary import Scope
 
 _SESSION_COLUMNS = {
     "number": "N°", "subject": "Pour", "name": "Nom", "role": "Rôle", "browser": "Navigateur", "door": "Par",

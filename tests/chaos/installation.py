@@ -16,12 +16,11 @@ from sqlalchemy import insert, select
 from bench.population import uai_of
 from states.model import Actor
 from states.school_calendar import SchoolYear
-from states.vocabulary import Channel, Role
+from states.vocabulary import Channel, Role, Scope
 from tests.chaos.process import Life, begin
 from tests.kit.clock import FakeClock
 from tests.kit.installation import OPERATOR, OTHER_OPERATOR, make_installation
 from workflow.app import App, bootstrap
-from workflow.database.access_tables import Scope
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT

@@ -75,7 +75,7 @@ class MailProcesses:
         drafts = [self._draft(sample, now + lasts if lasts else None) for sample in samples]
         coded = {one.reference: "AB12CD34" for one in drafts if CATALOGUE[one.kind].has_code and one.reference}
         with self.app.database.write() as connection:
-            sealed = encryption.seal(connection, mailer.sealer, coded, now)
+            sealed = encryption.seal(connection, mailer.sealer, coded, now) if coded else {}
             enqueue.enqueue(connection, drafts, now, context=mailer.mail_context, seals=sealed)
 
     def _draft(self, sample: str, not_after: datetime | None) -> Draft:

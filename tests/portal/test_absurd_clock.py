@@ -14,7 +14,7 @@ from notifications.outbox.store import MAILS
 from notifications.ports import SystemClock
 from states.model import Actor
 from states.school_calendar import SchoolYear
-from states.vocabulary import Role
+from states.vocabulary import Role, Scope
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import make_installation
@@ -27,7 +27,6 @@ from tests.portal.cli.test_token import CREATE
 from tests.portal.web.test_access_of_every_address import Town, addresses
 from tests.workflow.directory.files import file_of, rows
 from workflow.auth.sessions import SessionUser
-from workflow.database.access_tables import Scope
 from workflow.database.clock import ClockRefused
 from workflow.key_rotation import SealKeys
 from workflow.settings.secrets import Keyring

@@ -11,11 +11,11 @@ from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
 from states.validation import clean, fold_mail, text_problem
-from states.vocabulary import Channel, Role, StandInKind
+from states.vocabulary import Channel, Role, Scope, StandInKind
 from workflow.auth.actors import NotAllowed, People, begin_stand_in, end_token_stand_ins, require_operator
 from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
-from workflow.database.access_tables import TOKENS, Scope
+from workflow.database.access_tables import TOKENS
 from workflow.database.connection import Database
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher

@@ -7,15 +7,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Text, UniqueC
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
-from states.vocabulary import Labelled, Role, SignInMethod
+from states.vocabulary import Labelled, Role, Scope, SignInMethod
 from workflow.database.tables import table_of
-
-
-class Scope(Labelled):
-    """The scope of an access token."""
-
-    READ = "read", "lire"
-    ACT = "act", "lire et agir"
 
 
 class SignInLink(SQLModel, table=True):

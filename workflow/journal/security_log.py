@@ -25,8 +25,8 @@ from states.model import Actor
 from states.rules.schedule import ClockFault, Hold
 from states.school_calendar import SchoolYear
 from states.validation import departement_name
-from states.vocabulary import Labelled, Role, SignInMethod
-from workflow.database.access_tables import Scope, SubstitutionEnd
+from states.vocabulary import Labelled, Role, Scope, SignInMethod
+from workflow.database.access_tables import SubstitutionEnd
 from workflow.database.connection import Database
 from workflow.database.file_tables import ListKind
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE, SECURITY_ADDRESSES

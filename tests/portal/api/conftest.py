@@ -14,9 +14,9 @@ from sqlalchemy import update
 from notifications.outbox.store import MAILS
 from notifications.vocabulary import Stage
 from portal.api.problems import MEDIA_TYPE
+from states.vocabulary import Scope
 from tests.kit.portal import STAFF, Portal, open_portal
 from workflow.auth.sessions import SessionUser
-from workflow.database.access_tables import Scope
 
 PREFIX = "/api/v1"
 CONTENT = ["application/json", "application/pdf"]

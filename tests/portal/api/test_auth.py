@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import select
 
+from states.vocabulary import Scope
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS
 from tests.kit.sign_in import told
 from tests.portal.api.conftest import PREFIX, Api, Program, unnumbered
 from tests.portal.api.test_life import DECLARATION
 from workflow.auth.rate_limit import REFUSED_CALLS
-from workflow.database.access_tables import TRIES, Scope
+from workflow.database.access_tables import TRIES
 
 
 @pytest.mark.rule("R76")

@@ -11,13 +11,12 @@ from httpx2 import Response
 from portal.web.security import safe_back
 from states import commands as c
 from states.validation import normalise_uai
-from states.vocabulary import Change, Role
+from states.vocabulary import Change, Role, Scope
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
 from tests.kit.sign_in import link_mails, secrets_of
 from workflow.auth.sessions import SessionUser
-from workflow.database.access_tables import Scope
 
 TODAY = date(2026, 9, 14)
 

@@ -5,14 +5,13 @@ import logging
 import pytest
 
 from portal.web.context import WebContext
-from states.vocabulary import Role
+from states.vocabulary import Role, Scope
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import DRANE, STAFF, Portal
 from tests.kit.sign_in import BROWSER, secrets_of, told
 from workflow.app import bootstrap
 from workflow.auth.sessions import LinkDead
 from workflow.auth.sign_in_links import LinkRequest
-from workflow.database.access_tables import Scope
 from workflow.settings.loader import load_settings
 
 pytestmark = pytest.mark.rule("R73")

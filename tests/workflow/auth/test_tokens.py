@@ -6,14 +6,14 @@ from io import BytesIO
 import pytest
 from sqlalchemy import select
 
-from states.vocabulary import Channel, Role
+from states.vocabulary import Channel, Role, Scope
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import CHEF, DRANE, SCHOOLS, STAFF, Portal
 from tests.kit.sign_in import told
 from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
 from workflow.auth.tokens import Token, TokenRefused
-from workflow.database.access_tables import TOKENS, Scope
+from workflow.database.access_tables import TOKENS
 
 
 def made(portal: Portal, role: Role = Role.READER, subject: str = READER, days: int = 30) -> tuple[Token, str]:

@@ -9,14 +9,13 @@ from notifications.outbox.store import MAILS
 from notifications.vocabulary import CODE_KINDS, Fault, Kind, Mail, Stage
 from states import commands as c
 from states.model import OnBehalf
-from states.vocabulary import CheckOutcome, ReissueReason, RequestedBy, Role, Step
+from states.vocabulary import CheckOutcome, ReissueReason, RequestedBy, Role, Scope, Step
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OTHER_OPERATOR
 from tests.kit.portal import CHEF, STAFF, Portal, open_portal
 from workflow.auth.sessions import SessionUser
 from workflow.auth.tokens import TokenRefused
-from workflow.database.access_tables import Scope
 from workflow.directory.model import DirectoryRefused
 from workflow.engine.engine import Done
 from workflow.mail import CodeWithheld, MailFilters, list_mails
