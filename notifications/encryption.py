@@ -180,9 +180,7 @@ def _is_key(key: str) -> bool:
 
 
 def seal(connection: Connection, sealer: Sealer, codes: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """Seal a code for each reference; returns the seals' ids by reference."""
-    if not codes:
-        return {}
+    """Seal a code for each reference, of which there is one at least; returns the seals' ids by reference."""
     block_rotation(connection)
     rows: list[dict[str, Any]] = [
         {"id": str(uuid.uuid4()), "reference": reference, "ciphertext": sealer.seal(code, reference), "sealed_at": now}

@@ -75,10 +75,11 @@ class Mailer:
         Raises CodeLeaving when a code to take back is being sent at this very moment.
         """
         for run in _runs(events):
-            taken_back = [e.request.reference for e in run if e.decision.trigger is Trigger.TAKE_BACK]
-            queue.cancel_obsolete(connection, Kind.NEW_REQUEST, taken_back)
+            if taken_back := [e.request.reference for e in run if e.decision.trigger is Trigger.TAKE_BACK]:
+                queue.cancel_obsolete(connection, Kind.NEW_REQUEST, taken_back)
             self._erase(connection, run, now)
-            sealed = encryption.seal(connection, self.sealer, self._codes(run), now)
+            codes = self._codes(run)
+            sealed = encryption.seal(connection, self.sealer, codes, now) if codes else {}
             if leaving := [e.request.reference for e in run if _has(e, SendDrawn)]:
                 sealed |= encryption.kept_seals(connection, leaving)
             self.enqueue(connection, self.drafts(run), now, sealed=sealed)

@@ -373,8 +373,11 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
         data |= {"asked_how": behalf.how.value, "asked_on": date.fromisoformat(behalf.when).isoformat()}
         notes["asked_by"] = clean_text(behalf.who)
         request = request.with_(acted_on_behalf=request.acted_on_behalf | {case.actor.number})
-    request = without_settled_question(case, request, outcome.target)
-    request, effects = after_drawn_code(request, outcome.target, outcome.effects)
+    effects = outcome.effects
+    if request.question_asked_at is not None:
+        request = without_settled_question(case, request, outcome.target)
+    if request.drawn_in is not None:
+        request, effects = after_drawn_code(request, outcome.target, effects)
     request = request.with_(state=outcome.target, version=request.version + 1)
     return Decision(
         trigger=transition.trigger, source=source, request=request, data=data, notes=notes, effects=effects,

@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notifications.ports import DatabaseTrouble
-from portal.api.schemas import ReasonOut, ResponseModel
+from portal.api.schemas import STORABLE, ReasonOut, ResponseModel
 from states.refusals import Reason
 from states.validation import storable
 from states.vocabulary import Trigger
@@ -73,7 +73,7 @@ _WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
     "extra_forbidden": ("Ce champ n'est pas connu", "Le retirer, ou vérifier son nom."),
     "string_type": (None, "L'écrire entre guillemets."),
     "string_unicode": ("Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)", "La retirer."),
-    "oda_text": ("Ce texte contient un caractère que rien ne peut garder (U+0000)", "Le retirer."),
+    "text": ("Ce texte contient un caractère que rien ne peut garder (U+0000)", "Le retirer."),
     "string_too_short": ("Ce texte est trop court", "Au moins {min_length}."),
     "string_pattern_mismatch": ("Cette valeur n'a pas la forme attendue", "Forme attendue : {pattern}"),
     "bool_type": (None, "Écrire true ou false, sans guillemets."),
@@ -240,7 +240,8 @@ def invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
 
 
 def _reason(error: Mapping[str, Any]) -> ReasonOut:
-    kind, context = str(error["type"]), error.get("ctx") or {}
+    context = error.get("ctx") or {}
+    kind = "text" if context.get("pattern") == STORABLE else str(error["type"])
     message, remedy = _WORDS.get(kind, (None, None))
     if kind.startswith("oda_") and remedy is None:
         message, remedy = "Cette valeur n'a pas la forme attendue", f"{error.get('msg', '')}."

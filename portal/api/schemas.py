@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,7 +23,6 @@ from pydantic_core import PydanticCustomError
 from states.french import parse_day
 from states.rules.revocation import Action
 from states.school_calendar import SchoolYear
-from states.validation import is_storable
 from states.vocabulary import (
     Change,
     Channel,
@@ -42,6 +40,7 @@ from workflow.requests.detail import CheckView, EventView, RequestView
 LONGEST: Final = 2000
 REFERENCE: Final = r"^ODA-[0-9]{4}-[0-9]{5,9}$"
 UAI: Final = r"^[0-9]{7}[A-Z]$"
+STORABLE: Final = r"^[^\x00]*$"
 _ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 Reference = Annotated[str, Field(pattern=REFERENCE, examples=["ODA-2027-00001"])]
@@ -86,12 +85,6 @@ def _year(value: Any) -> SchoolYear:
         raise PydanticCustomError("oda_year", "Donner une année scolaire, par exemple 2026-2027") from None
 
 
-def _text(value: str) -> str:
-    if not is_storable(value):
-        raise PydanticCustomError("oda_text", "Retirer le caractère U+0000")
-    return value
-
-
 Day = Annotated[date, BeforeValidator(_day)]
 
 
@@ -106,9 +99,7 @@ Year = Annotated[
 ]
 
 
-Text = Annotated[
-    str, Field(max_length=LONGEST, json_schema_extra={"pattern": r"^[^\x00]*$"}), AfterValidator(_text)
-]  # fmt: skip
+Text = Annotated[str, Field(max_length=LONGEST, pattern=STORABLE)]
 """Any text that a database can store; the rules judge the rest."""
 
 

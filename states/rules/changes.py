@@ -235,13 +235,13 @@ def apply_answer(case: Case[AnswerQuestion]) -> Outcome:
 
 
 def without_settled_question(case: Case[Any], request: Request, target: State) -> Request:
-    """The request once this is done: no question outlives it, and an operator who goes on has read the answer.
+    """A request with a question once this is done: none outlives it, and an operator who goes on has read the answer.
 
     What is done at the establishment's request, or of a whole list for the DRANE, says nothing of what the rectorat has
     read.
     """
     goes_on = case.command.on_behalf is None and case.command.trigger is not Trigger.SEND_TO_DRANE
     has_gone_on = case.actor.role is Role.OPERATOR and goes_on and request.question_answered_at
-    if request.question_asked_at is not None and (target is State.REVOKED or has_gone_on):
+    if target is State.REVOKED or has_gone_on:
         return request.with_(question_asked_at=None, question_answered_at=None)
     return request

@@ -286,7 +286,7 @@ def after_drawn_code(
     request: Request, target: State, effects: tuple[Effect, ...]
 ) -> tuple[Request, tuple[Effect, ...]]:
     """The request and the effects of what ends the wait of a drawn code: sent back or ended, it is erased (R61)."""
-    if request.drawn_in is None or target in (State.REQUESTED, State.CODE_ISSUED):
+    if target in (State.REQUESTED, State.CODE_ISSUED):
         return request, effects
     erased = effects if EraseCode() in effects else (EraseCode(), *effects)
     return _without_drawn_code(request), erased
