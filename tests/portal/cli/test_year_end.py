@@ -114,7 +114,7 @@ def test_confirm__asks_on_a_terminal_and_takes_no_for_an_answer(
     asked = run(*AS, "year-end", "confirm", "2026-2027")
     assert asked.exit_code == 2
     assert "--yes" in asked.stderr
-    monkeypatch.setattr("portal.cli.output.ask_confirmation", lambda *_: False)
+    monkeypatch.setattr("portal.cli.year_end.ask_confirmation", lambda *_: False)
     refused = run(*AS, "year-end", "confirm", "2026-2027")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert json.loads(run(*AS, "year-end", "preview", "--json").stdout)["requests"] == 4
