@@ -37,6 +37,8 @@ ANSWERS: Final[dict[str, tuple[str, Any]]] = {
     "audience": ("À qui le courriel s'adresse.", None),
     "avoidable": ("Le frein ne la retiendra pas si l'échéancier tourne sans trou d'ici là.", True),
     "before": ("Ce qui valait avant.", None),
+    "ChefChangeOut.before": ("Le dernier chef connu jusque-là ; null si aucun ne l'était.", "Anne Vidal"),
+    "ChefChangeOut.after": ("Le dernier chef connu désormais.", "Brigitte Nouvelle"),
     "before_school_year": ("L'année scolaire comptée au jour de comparaison.", "2025-2026"),
     "browser": ("Le navigateur, en quelques mots ; null pour un programme ou une commande.", None),
     "can_discard": ("L'écarter serait accepté.", True),

@@ -165,6 +165,21 @@ class MailboxChangeOut(ResponseModel):
     codes_from: datetime | None
 
 
+class NewChefBody(RequestModel):
+    """The new chef of an establishment."""
+
+    name: Text = Field(description="Ses prénom et nom.", examples=["Brigitte Nouvelle"])
+
+
+class ChefChangeOut(ResponseModel):
+    """The last chef known of an establishment."""
+
+    uai: str
+    before: str | None
+    after: str
+    is_done: bool
+
+
 class MailboxConfirmedOut(ResponseModel):
     """A mailbox confirmed by a second operator."""
 
@@ -224,6 +239,22 @@ def confirm_mailbox(context: Context, caller: ActingOperator, uai: UaiPath) -> M
     except DirectoryRefused as refused:
         raise Refusal(refused.reasons) from None
     return MailboxConfirmedOut(uai=line.uai, is_done=is_done)
+
+
+@router.post(
+    "/establishments/{uai}/chef", summary="Dire qu'un nouveau chef est là", operation_id="name_new_chef",
+    responses=refusal_responses(400, 404, 408, 409, 413, 415), dependencies=[Depends(only_json)],
+)  # fmt: skip
+def name_new_chef(
+    context: Context, caller: ActingOperator, uai: UaiPath, body: Annotated[NewChefBody, Body()]
+) -> ChefChangeOut:
+    """Le dernier chef connu ; ce qui ouvrait le portail au précédent prend fin (R37)."""
+    line = _load_line(context, caller, uai)
+    try:
+        change = context.app.directory.name_new_chef(line.uai, body.name, caller.actor)
+    except DirectoryRefused as refused:
+        raise Refusal(refused.reasons) from None
+    return ChefChangeOut.model_validate(change)
 
 
 def _load_line(context: Installation, caller: Caller, uai: str) -> EstablishmentLine:

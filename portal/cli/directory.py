@@ -176,6 +176,22 @@ def confirm_mailbox_of(context: CliContext, uai: str) -> None:
     click.echo(f"Boîte de {uai} : {'confirmée' if is_done else 'rien à confirmer'}.")
 
 
+@establishment.command(
+    "new-chef",
+    help="Dit qu'un nouveau chef d'établissement est là (R37) : ce qui ouvrait le portail au précédent prend fin, et le"
+    " nouveau n'a plus à le dire en se connectant. La délégation est à vérifier de nouveau dès qu'il agit.",
+)
+@click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
+@click.option("--name", required=True, metavar="NOM", help="Ses prénom et nom.")
+@pass_cli_context
+def name_new_chef(context: CliContext, uai: str, name: str) -> None:
+    with opened(context) as (app, actor):
+        change = app.directory.name_new_chef(uai, name, actor)
+    before = change.before or "(inconnu)"
+    outcome = f"{before} → {change.after}" if change.is_done else f"{before} ; c'était déjà le cas, rien n'a changé"
+    click.echo(printable(f"Chef d'établissement de {change.uai} ({change.nom}) : {outcome}."))
+
+
 @click.group("import", cls=CommandGroup, help="Importe l'annuaire des établissements.")
 def import_group() -> None:
     pass

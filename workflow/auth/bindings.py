@@ -1,6 +1,6 @@
 """Identities bound to an establishment by its mailbox, until the directory, a person or the year ends it (R103)."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -120,6 +120,15 @@ def end_bindings_of_past_years(
     return _end(connection, hasher, rows, by, BindingEnd.YEAR_END, now)
 
 
+def end_bindings_of_chefs(
+    connection: Connection, hasher: JournalHasher, uais: Set[str], by: Actor, now: datetime, *, but: str = ""
+) -> int:  # fmt: skip
+    """End the bindings of these establishments' chefs, whom another one succeeds; ``but``: his own identity (R37)."""
+    of_chefs = (BINDING.c.uai.in_(sorted(uais)), BINDING.c.role == Role.CHEF.value, BINDING.c.identity != but)
+    rows = connection.execute(select(BINDING).where(*of_chefs).order_by(BINDING.c.number)).all()
+    return _end(connection, hasher, rows, by, BindingEnd.NEW_CHEF, now)
+
+
 def _end(
     connection: Connection, hasher: JournalHasher, rows: Sequence[Row[Any]], by: Actor, why: BindingEnd, now: datetime
 ) -> int:  # fmt: skip
@@ -212,18 +221,9 @@ class Bindings:
 
     def end_former_chefs(self, actor: Actor, identity: str) -> int:
         """End the bindings of the chefs whom this actor says to succeed, but that of ``identity``, his own (R37)."""
-        query = (
-            select(BINDING)
-            .where(
-                BINDING.c.uai.in_(sorted(actor.establishments)), BINDING.c.role == Role.CHEF.value,
-                BINDING.c.identity != identity,
-            )
-            .order_by(BINDING.c.number)
-        )  # fmt: skip
         now = self._clock.now()
         with self._database.write() as connection:
-            rows = connection.execute(query).all()
-            return _end(connection, self._hasher, rows, actor, BindingEnd.NEW_CHEF, now)
+            return end_bindings_of_chefs(connection, self._hasher, actor.establishments, actor, now, but=identity)
 
     def end(self, number: int, actor: Actor) -> IdentityBinding | None:
         """End a binding, and the sessions that it opened; return it, None when it was over already.

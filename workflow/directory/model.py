@@ -13,6 +13,9 @@ MAILBOX_SET = "mailbox_set"
 MAILBOX_CONFIRMED = "mailbox_confirmed"
 """Kind of the journal's event by which a second operator confirms it (R14)."""
 
+NEW_CHEF = "new_chef"
+"""Kind of the journal's event by which an operator says who is chef from now on (R37)."""
+
 MASSIVE_SHARE = 5
 """An import that loses more than one establishment in five is massive (R67)."""
 

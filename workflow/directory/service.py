@@ -18,6 +18,8 @@ from states.refusals import Reason, unknown_establishment
 from states.rules.authorization import held_until
 from states.validation import (
     MailDomains,
+    chef_key,
+    clean,
     clean_mail,
     clean_text,
     departement_name,
@@ -25,6 +27,7 @@ from states.validation import (
     fold_mail,
     has_uai_form,
     mail_problem,
+    name_problem,
     normalise_uai,
     text_problem,
     uai_problem,
@@ -36,15 +39,19 @@ from workflow.auth.actors import (
     confirm_set_mailbox,
     end_set_mailbox,
     find_set_mailbox,
+    known_chef_name,
+    remember_chef,
     require_operator,
 )
+from workflow.auth.bindings import end_bindings_of_chefs
+from workflow.auth.tokens import end_tokens_of
 from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE
 from workflow.database.tables import ESTABLISHMENT as E
 from workflow.database.tables import REQUEST as R
 from workflow.directory.importer import import_directory, preview_import
-from workflow.directory.model import MAILBOX_CONFIRMED, MAILBOX_SET, DirectoryRefused, ImportReport
+from workflow.directory.model import MAILBOX_CONFIRMED, MAILBOX_SET, NEW_CHEF, DirectoryRefused, ImportReport
 from workflow.directory.parser import SPECS, DirectoryFile, DirectorySource, DirectoryTable
 from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher
@@ -243,6 +250,17 @@ class MailboxChange:
     codes_from: datetime | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChefChange:
+    """The last chef known before and after, None when nobody was; ``is_done`` False when it was the same person."""
+
+    uai: str
+    nom: str
+    before: str | None
+    after: str
+    is_done: bool
+
+
 def _tell_nobody(connection: Connection, news: MailboxNews) -> None:
     """Nobody is told: in a test of the directory alone."""
 
@@ -365,6 +383,30 @@ class Directory:
             confirm_set_mailbox(connection, uai, actor, now)
             chain.record(connection, self.hasher, MAILBOX_CONFIRMED, actor, now, {"uai": uai})
         return True
+
+    def name_new_chef(self, uai: str, name: str, actor: Actor) -> ChefChange:
+        """Make this person the chef known of an establishment, as he says himself when he first signs in (R37).
+
+        What opened the portal to the former chef ends: national identity, tokens, substitutions. No check falls by it:
+        the new chef's own acts alone void one. Raises NotAllowed, and DirectoryRefused with all the reasons.
+        """
+        require_operator(actor, "dire qu'un nouveau chef d'établissement est là")
+        uai, name, now = normalise_uai(uai), clean(name), self.clock.now()
+        problem = name_problem(name)
+        advice = "Donner ses prénom et nom."
+        reasons = [Reason("bad_chef_name", "R37", f"Le nom {problem}", advice, "name")] if problem else []
+        with self.database.write() as connection:
+            row = _locked(connection, uai, reasons)
+            before = known_chef_name(connection, uai)
+            is_done = chef_key(before or "") != chef_key(name)
+            if is_done:
+                remember_chef(connection, [uai], name, is_new=True)
+                chain.record(connection, self.hasher, NEW_CHEF, actor, now, {"uai": uai})
+                end_tokens_of(connection, self.hasher, {uai}, actor, "chef_changed", now)
+                end_bindings_of_chefs(connection, self.hasher, {uai}, actor, now)
+        return ChefChange(
+            uai=uai, nom=row.nom, before=before, after=name if is_done else before or name, is_done=is_done
+        )
 
     def set_mailbox_of(self, uai: str) -> tuple[StandIn | None, datetime | None]:
         """The mailbox in force as an operator set it, and the instant from which a code may leave for it (R14)."""

@@ -39,6 +39,18 @@ def test_mail__is_shown_retried_and_discarded_by_an_operator_alone(api: Api) -> 
 
 
 @pytest.mark.rule("R14")
+@pytest.mark.rule("R37")
+def test_chef__a_new_one_is_named_by_an_operator(api: Api) -> None:
+    staff, place = api.program(STAFF), "/establishments/0310001H/chef"
+    first = staff.do(place, {"name": "Anne Vidal"})
+    assert (first["after"], first["is_done"]) == ("Anne Vidal", True)
+    changed = staff.do(place, {"name": "Brigitte Nouvelle"})
+    assert (changed["before"], changed["after"], changed["is_done"]) == ("Anne Vidal", "Brigitte Nouvelle", True)
+    assert staff.do(place, {"name": "NOUVELLE Brigitte"})["is_done"] is False
+    assert staff.post("/establishments/0310009S/chef", {"name": "Anne Vidal"}).status_code == 404
+    assert api.program(DRANE).post(place, {"name": "Anne Vidal"}).status_code == 403
+
+
 def test_mailbox__is_set_by_one_operator_and_confirmed_by_another(api: Api) -> None:
     staff, place = api.program(STAFF), "/establishments/0310001H/mailbox"
     before = staff.get(place).json()

@@ -88,6 +88,20 @@ def test_set_mailbox__and_clear(filled: Installation) -> None:
     assert filled.done(*SET, FIRST, "--clear", *why) == f"{told}vie@ac-toulouse.fr → {own}.\n"
 
 
+@pytest.mark.rule("R37")
+def test_new_chef__ends_what_opened_the_portal_to_the_former_one(filled: Installation) -> None:
+    told = "Chef d'établissement de 0310001H (Collège Jean-Moulin) : "
+    named = ("establishment", "new-chef", FIRST, "--name")
+    assert filled.done(*named, "Anne Vidal") == f"{told}(inconnu) → Anne Vidal.\n"
+    assert filled.done(*named, "Mme Vidal Anne") == f"{told}Anne Vidal ; c'était déjà le cas, rien n'a changé.\n"
+    filled.done("token", "create", "--for", f"chef:{FIRST}", "--scope", "act", "--days", "30", "--label", "SIGB")
+    assert filled.done(*named, "Brigitte Nouvelle") == f"{told}Anne Vidal → Brigitte Nouvelle.\n"
+    (token,) = json.loads(filled.done("token", "list", "--json"))
+    assert token["revoked_at"]
+    assert "Le nom" in filled.oda(*named, "4").stderr
+    assert filled.oda(*named, "Anne Vidal", who=f"chef:{FIRST}").exit_code == ExitCode.REFUSED
+
+
 @pytest.mark.rule("R14", "R2")
 def test_set_mailbox__refused(filled: Installation) -> None:
     shown = filled.oda(*SET, FIRST, "rien", "--why", " ")
