@@ -61,7 +61,7 @@ def give(request: Request, context: Context, visitor: ProvenVisitor, data: Typed
         return _render(request, context, visitor, form, status=422)
     values = form.values
     try:
-        given = context.app.substitutions.give(
+        substitution = context.app.substitutions.give(
             visitor.actor, visitor.session_user, values["du"], values["au"], to=values["suppleant"],
             name=clean(values.get("nom") or ""), uai=values.get("etablissement") or visitor.uai,
         )  # fmt: skip
@@ -70,7 +70,7 @@ def give(request: Request, context: Context, visitor: ProvenVisitor, data: Typed
     except NotAllowed:
         return RedirectResponse(PLACE, status_code=303)
     return context.success_messages.redirect(
-        visitor, PLACE, f"{given.by} peut agir en suppléance {french.de(given.of)}"
+        visitor, PLACE, f"{substitution.by} peut agir en suppléance {french.de(substitution.of)}"
     )
 
 
@@ -85,11 +85,13 @@ def come_back(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
 @substitutions_router.post("/{number}/agir")
 def act(context: Context, visitor: AnyVisitor, number: int, _: Posted) -> Response:
     """Choose to act by a substitution; one that does not hold leads back to the list."""
-    one = context.app.substitutions.in_force(visitor.session_user, number)
-    if one is None:
+    substitution = context.app.substitutions.in_force(visitor.session_user, number)
+    if substitution is None:
         return RedirectResponse(PLACE, status_code=303)
-    response = RedirectResponse("/rectorat" if one.role is Role.OPERATOR else "/etablissement", status_code=303)
-    context.set_cookie(response, context.substitution_cookie, str(one.number))
+    response = RedirectResponse(
+        "/rectorat" if substitution.role is Role.OPERATOR else "/etablissement", status_code=303
+    )
+    context.set_cookie(response, context.substitution_cookie, str(substitution.number))
     return response
 
 
@@ -144,11 +146,11 @@ def _fields(context: WebContext, visitor: Visitor) -> list[Field]:
 def _render(request: Request, context: WebContext, visitor: Visitor, form: Form, *, status: int = 200) -> HTMLResponse:
     substitutions, user, today = context.app.substitutions, visitor.session_user, context.pages.today()
     own = substitutions.of_user(user)
-    received = [one for one in own if one.is_received_by(user)]
+    received = [substitution for substitution in own if substitution.is_received_by(user)]
     return context.pages.page(
         request, "sign_in/substitutions.html", visitor, status=status, form=form, this_day=today,
-        given=[one for one in own if one.is_given_by(user)], received=received,
-        usable={one.number for one in received if substitutions.in_force(user, one.number)},
+        given=[substitution for substitution in own if substitution.is_given_by(user)], received=received,
+        usable={substitution.number for substitution in received if substitutions.in_force(user, substitution.number)},
         others=substitutions.all(visitor.actor) if visitor.is_operator else (),
         chosen=request.cookies.get(context.substitution_cookie, ""),
         no_reader=visitor.is_operator and not form.fields,

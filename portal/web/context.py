@@ -342,16 +342,16 @@ def _substitute(request: Request, context: WebContext, session_user: SessionUser
     if not request.url.path.startswith(_OF_ROLES) or not (chosen.isdecimal() and len(chosen) <= _LONGEST_NUMBER):
         return None
     substitutions = context.app.substitutions
-    one = substitutions.in_force(session_user, int(chosen))
-    if one is None:
+    substitution = substitutions.in_force(session_user, int(chosen))
+    if substitution is None:
         return None
     try:
-        actor = substitutions.actor(session_user, one, Channel.WEB)
+        actor = substitutions.actor(session_user, substitution, Channel.WEB)
     except NotAllowed:
         return None
-    acting = replace(session_user, subject=one.giver) if actor.is_establishment else session_user
-    uai = one.giver if actor.is_establishment else ""
-    return Visitor(actor=actor, session_user=acting, secret=secret, uai=uai, in_stead_of=one.of)
+    acting = replace(session_user, subject=substitution.giver) if actor.is_establishment else session_user
+    uai = substitution.giver if actor.is_establishment else ""
+    return Visitor(actor=actor, session_user=acting, secret=secret, uai=uai, in_stead_of=substitution.of)
 
 
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]

@@ -350,7 +350,7 @@ def _ready(page: FileImport, context: WebContext, staged: StagedFile, *, is_comp
     columns = _columns(page, context, staged.table, staged.choice)
     if not columns.is_complete:
         return None
-    fields = {one.name: one for one in page.fields(context)}
+    fields = {field.name: field for field in page.fields(context)}
     values = {name: fields[name].read(text) for name, text in staged.typed.items() if name in fields}
     return ReadyImport(table=staged.table, columns=columns, values=values, is_complete=is_complete)
 

@@ -87,8 +87,8 @@ async def _report(monitor: HealthMonitor) -> HealthReport:
 
     It takes neither a thread nor a connection of those that the pages share, so that it tells when they have none.
     """
-    if kept := monitor.kept():
-        return kept
+    if report := monitor.kept():
+        return report
     with move_on_after(ANSWERED_S):
         return await to_thread.run_sync(monitor.report, abandon_on_cancel=True, limiter=_few())
     return monitor.keep(away(DatabaseFault.SILENT))

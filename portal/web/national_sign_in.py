@@ -167,8 +167,8 @@ def without_session(
 
 
 def _keep(response: Response, context: WebContext, pending: PendingBinding) -> None:
-    kept = context.pending_bindings.keep(pending)
-    context.set_cookie(response, context.binding_cookie, kept, int(BINDING_LASTS.total_seconds()))
+    sealed = context.pending_bindings.keep(pending)
+    context.set_cookie(response, context.binding_cookie, sealed, int(BINDING_LASTS.total_seconds()))
 
 
 @router.get("/connexion/liaison")
@@ -265,8 +265,8 @@ def finish(
         context.providers.cookies.take(attempt, state)
         if attempt.session and (signed is None or digest(signed[1]) != attempt.session):
             raise ProviderFailure(ProviderProblem.LOST, "a proof for a session that is over")
-        given = ProviderReturn(state=state, code=code, error=error, issuer=iss)
-        identity = context.providers.finish(attempt, given, client)
+        provider_return = ProviderReturn(state=state, code=code, error=error, issuer=iss)
+        identity = context.providers.finish(attempt, provider_return, client)
         response = _enter(request, context, attempt, identity, signed if attempt.session else None)
     except ProviderFailure as failure:
         if failure.problem in (ProviderProblem.TOO_WEAK, ProviderProblem.OTHER_PERSON):

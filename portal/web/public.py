@@ -328,7 +328,7 @@ def dark_rules() -> str:
         elif part["end"]:
             queries = queries[:-1]
         elif _DARK in part["head"]:
-            selectors = [each for each in part["head"].split(",") if _DARK in each]
+            selectors = [selector for selector in part["head"].split(",") if _DARK in selector]
             rule = f"{','.join(selectors).replace(_DARK, _BY_PREFERENCE)}{{{part['body']}}}"
             rules.append("".join(f"{query}{{" for query in queries) + rule + "}" * len(queries))
     return "\n".join(rules)

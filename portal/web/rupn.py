@@ -129,34 +129,34 @@ def show_rupn(request: Request, context: Context, signed: SignedIn, visitor: May
         return RedirectResponse(visitor.home, status_code=303)
     with context.app.database.read() as connection:
         own = list_rupn_requests(connection, visitor.actor, context.app.policy, context.app.mailer)
-    live = [one for one in own if one.request.is_live]
+    live = [entry for entry in own if entry.request.is_live]
     return context.pages.page(
-        request, "rupn/home.html", visitor, live=live, ended=[one for one in own if not one.request.is_live],
+        request, "rupn/home.html", visitor, live=live, ended=[entry for entry in own if not entry.request.is_live],
         steps_of=steps_of,
         here=PublicFacts.of(context.app.settings, context.pages.today()),
     )  # fmt: skip
 
 
-def steps_of(one: RupnRequest) -> tuple[Step, ...]:
+def steps_of(entry: RupnRequest) -> tuple[Step, ...]:
     """The picture of a live request."""
-    at = list(_STEPS).index(one.request.state)
+    at = list(_STEPS).index(entry.request.state)
     return tuple(
         Step(
             title=title, is_done=number < at, is_now=number == at,
-            details=(sentence_of(one) if state is State.CODE_ISSUED else details) if number == at else "",
+            details=(sentence_of(entry) if state is State.CODE_ISSUED else details) if number == at else "",
         )
         for number, (state, (title, details)) in enumerate(_STEPS.items())
     )  # fmt: skip
 
 
-def sentence_of(one: RupnRequest) -> str:
+def sentence_of(entry: RupnRequest) -> str:
     """The standing of a request, in one sentence or two."""
-    request, until = one.request, day(one.expires_on)
+    request, until = entry.request, day(entry.expires_on)
     if not request.is_live:
         return "Cette demande est close : la clé ne sert plus pour cet établissement."
     if request.state is not State.CODE_ISSUED:
         return _STEPS[request.state][1]
-    match one.code_fate:
+    match entry.code_fate:
         case CodeStatus.HANDED_OVER:
             return f"Votre clé est en service, jusqu'au {until}."
         case CodeStatus.EXTENDED:
@@ -181,10 +181,10 @@ def _own(context: WebContext, visitor: Visitor, reference: str) -> RupnRequest:
     return own
 
 
-def _facts(one: RupnRequest) -> OnRequest:
+def _facts(entry: RupnRequest) -> OnRequest:
     return OnRequest(
-        reference=one.request.reference, establishment=Place.of(one.establishment), rupn=Person.of(one.request),
-        year=Year.of(one.year_end),
+        reference=entry.request.reference, establishment=Place.of(entry.establishment), rupn=Person.of(entry.request),
+        year=Year.of(entry.year_end),
     )  # fmt: skip
 
 
@@ -199,9 +199,9 @@ def show_own_charter(context: Context, visitor: Rupn, reference: str) -> Respons
 @router.get("/rupn/demandes/{reference}/fiche.pdf")
 def show_own_sheet(context: Context, visitor: Rupn, reference: str) -> Response:
     """The sheet of the first connection (R69)."""
-    mailer, one = context.app.mailer, _own(context, visitor, reference)
-    has_code = one.code_fate is not CodeStatus.EXTENDED
-    paper = first_connection(_facts(one), mailer.mail_context, mailer.wordings, has_code=has_code)
+    mailer, entry = context.app.mailer, _own(context, visitor, reference)
+    has_code = entry.code_fate is not CodeStatus.EXTENDED
+    paper = first_connection(_facts(entry), mailer.mail_context, mailer.wordings, has_code=has_code)
     return _pdf(context, compile_paper(paper, context.app.clock.now()), paper.filename)
 
 
@@ -213,18 +213,18 @@ def _pdf(_: WebContext, content: bytes, filename: str) -> Response:
 @router.get("/rupn/demandes/{reference}/plus-moi")
 def show_not_me(request: Request, context: Context, visitor: Rupn, reference: str) -> Response:
     """Ask to confirm it, and say what it does; once it is said, his first page tells what became of it."""
-    one = _own(context, visitor, reference)
-    if not one.may_say:
+    entry = _own(context, visitor, reference)
+    if not entry.may_say:
         return RedirectResponse(visitor.home, status_code=303)
-    return _render_not_me(request, context, visitor, one, blank((CONFIRMED,)))
+    return _render_not_me(request, context, visitor, entry, blank((CONFIRMED,)))
 
 
 @router.post("/rupn/demandes/{reference}/plus-moi")
 def say_not_me(request: Request, context: Context, visitor: Rupn, reference: str, data: Typed) -> Response:
     """Report it, as the establishment reports a change: an operator settles it (R32, R46)."""
-    one, form = _own(context, visitor, reference), filled((CONFIRMED,), data)
+    entry, form = _own(context, visitor, reference), filled((CONFIRMED,), data)
     if not form.is_right:
-        return _render_not_me(request, context, visitor, one, form, status=422)
+        return _render_not_me(request, context, visitor, entry, form, status=422)
     today: date = context.pages.today()
     command = ReportChange(
         reference=reference, expected_version=version_of(data), change=Change.NOT_RUPN, effective_on=today
@@ -238,6 +238,6 @@ def say_not_me(request: Request, context: Context, visitor: Rupn, reference: str
 
 
 def _render_not_me(
-    request: Request, context: WebContext, visitor: Visitor, one: RupnRequest, form: Form, *, status: int = 200
+    request: Request, context: WebContext, visitor: Visitor, entry: RupnRequest, form: Form, *, status: int = 200
 ) -> HTMLResponse:
-    return context.pages.page(request, "rupn/not_me.html", visitor, status=status, one=one, form=form)
+    return context.pages.page(request, "rupn/not_me.html", visitor, status=status, entry=entry, form=form)

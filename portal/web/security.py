@@ -389,20 +389,20 @@ class TrustedHeaders:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        kept: list[tuple[bytes, bytes]] = []
-        taken: list[tuple[str, bytes]] = []
+        headers: list[tuple[bytes, bytes]] = []
+        gate_headers: list[tuple[str, bytes]] = []
         for name, value in scope["headers"]:
             text = name.decode("latin-1").lower()
             if self._confusable.fullmatch(text):
-                taken.append((text, value))
+                gate_headers.append((text, value))
             else:
-                kept.append((name, value))
-        identity = self._identity(scope, taken) if taken else None
-        await self._app({**scope, "headers": kept, _IDENTITY: identity}, receive, send)
+                headers.append((name, value))
+        identity = self._identity(scope, gate_headers) if gate_headers else None
+        await self._app({**scope, "headers": headers, _IDENTITY: identity}, receive, send)
 
-    def _identity(self, scope: Scope, taken: Sequence[tuple[str, bytes]]) -> GateIdentity | None:
-        values = dict(taken)
-        is_plain = len(values) == len(taken) and values.keys() <= self._names
+    def _identity(self, scope: Scope, gate_headers: Sequence[tuple[str, bytes]]) -> GateIdentity | None:
+        values = dict(gate_headers)
+        is_plain = len(values) == len(gate_headers) and values.keys() <= self._names
         if not is_plain or scope["path"].startswith("/api/") or not self._is_gate(scope):
             return None
         if not self._is_secret(values.get(self._secret_name, b"")):
@@ -421,9 +421,9 @@ class TrustedHeaders:
             address = address.ipv4_mapped
         return any(address in network for network in self._networks)
 
-    def _is_secret(self, given: bytes) -> bool:
+    def _is_secret(self, value: bytes) -> bool:
         """True for one of the secrets; each is compared whole, so that the time taken tells nothing of them."""
-        return sum(hmac.compare_digest(given, secret) for secret in self._secrets) > 0
+        return sum(hmac.compare_digest(value, secret) for secret in self._secrets) > 0
 
 
 def _text(value: bytes) -> str:

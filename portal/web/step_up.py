@@ -181,8 +181,8 @@ async def keep_form(request: Request, context: WebContext) -> str | None:
     if not any(text.strip() for name, text in fields if name not in _NOT_TYPED):
         return None
     url = request.url
-    kept = KeptForm(target=f"{url.path}?{url.query}" if url.query else url.path, fields=fields)
-    return await run_in_threadpool(context.kept_forms.keep, session, kept)
+    form_to_keep = KeptForm(target=f"{url.path}?{url.query}" if url.query else url.path, fields=fields)
+    return await run_in_threadpool(context.kept_forms.keep, session, form_to_keep)
 
 
 def _calls_of(dependant: Dependant | None) -> set[object]:
@@ -229,14 +229,14 @@ class _PageOfForm(Response):
         self._target, self._form = urlsplit(target), body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        sent = {name: value for name, value in scope["headers"] if name in _OF_THE_BROWSER}
-        sent |= {
+        headers = {name: value for name, value in scope["headers"] if name in _OF_THE_BROWSER}
+        headers |= {
             b"content-type": b"application/x-www-form-urlencoded", b"content-length": str(len(self._form)).encode(),
         }  # fmt: skip
         of_the_server = ("type", "asgi", "http_version", "scheme", "root_path", "client", "server", "extensions")
         post: Scope = {name: scope[name] for name in of_the_server if name in scope} | {
             "method": "POST", "path": self._target.path, "raw_path": self._target.path.encode(),
-            "query_string": self._target.query.encode(), "headers": list(sent.items()),
+            "query_string": self._target.query.encode(), "headers": list(headers.items()),
         }  # fmt: skip
 
         async def receive_form() -> Message:

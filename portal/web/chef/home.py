@@ -335,5 +335,5 @@ def show_people(request: Request, context: Context, visitor: Chef) -> HTMLRespon
 def end_binding(context: Context, visitor: Chef, binding: int, _: Posted) -> Response:
     """End one of them, with the sessions that it opened; one that is over already is over."""
     ended = context.app.bindings.end(binding, visitor.actor)
-    said = f"{ended.name} ne se connecte plus par {ended.provider}" if ended else "cet accès avait déjà pris fin"
-    return context.success_messages.redirect(visitor, PEOPLE_PATH, said)
+    sentence = f"{ended.name} ne se connecte plus par {ended.provider}" if ended else "cet accès avait déjà pris fin"
+    return context.success_messages.redirect(visitor, PEOPLE_PATH, sentence)

@@ -69,8 +69,8 @@ def show_bindings(
 def end_binding(context: Context, visitor: Operator, binding: int, _: Posted) -> Response:
     """End one of them, with the sessions that it opened; one that is over already is over."""
     ended = context.app.bindings.end(binding, visitor.actor)
-    said = f"{ended.name} ne se connecte plus par {ended.provider}" if ended else "cet accès avait déjà pris fin"
-    return context.success_messages.redirect(visitor, BINDINGS_PATH, said)
+    sentence = f"{ended.name} ne se connecte plus par {ended.provider}" if ended else "cet accès avait déjà pris fin"
+    return context.success_messages.redirect(visitor, BINDINGS_PATH, sentence)
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,8 @@ def send_webhook_again(
     suite: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:  # fmt: skip
     """Have a message sent again, and come back to the list as it was; done twice, it leaves once."""
-    found = send_again(context.app.engine, visitor.actor, [number] if 0 < number < 2**31 else [])
-    said = "le message repart dans la minute" if found else "ce message est en cours d'envoi, ou n'est plus gardé"
-    return context.success_messages.redirect(visitor, query.address(suite or None), said)
+    sent_again = send_again(context.app.engine, visitor.actor, [number] if 0 < number < 2**31 else [])
+    sentence = (
+        "le message repart dans la minute" if sent_again else "ce message est en cours d'envoi, ou n'est plus gardé"
+    )
+    return context.success_messages.redirect(visitor, query.address(suite or None), sentence)

@@ -161,7 +161,7 @@ def show_calendar(request: Request, context: Context, visitor: Rectorat) -> HTML
         months=months_of(dates, app.policy.days, today), summaries=summaries_of(dates),
         nobody=not any(scheduled.requests for scheduled in dates),
         links=partial(links_of, ended=partial(app.policy.calendar.has_ended, now=now)),
-        next_digest=next((one for one in dates if one.action is ScheduledAction.DIGEST and not one.until), None),
+        next_digest=next((day for day in dates if day.action is ScheduledAction.DIGEST and not day.until), None),
         unknown=[scheduled for scheduled in dates if scheduled.action is ScheduledAction.UNKNOWN],
         last=today + HORIZON, hour=app.policy.timetable.hour, WEEKDAYS=WEEKDAYS, LEGEND=LEGEND, LETTERS=LETTERS,
     )  # fmt: skip
@@ -238,8 +238,8 @@ def confirm_date(request: Request, context: Context, visitor: Operator, _: Poste
         outcome = confirm_clock(connection, app.hasher, visitor.actor, app.machine, app.clock.now())
     if outcome is None:
         return _render_clock(request, context, visitor, is_wrong=True)
-    said = "la date est confirmée, ce qui attendait reprend dans la minute" if outcome else "rien n'attendait"
-    return context.success_messages.redirect(visitor, CLOCK_PATH, said)
+    sentence = "la date est confirmée, ce qui attendait reprend dans la minute" if outcome else "rien n'attendait"
+    return context.success_messages.redirect(visitor, CLOCK_PATH, sentence)
 
 
 def _render_clock(request: Request, context: WebContext, visitor: Visitor, *, is_wrong: bool = False) -> HTMLResponse:

@@ -265,9 +265,9 @@ def record_checks(request: Request, context: Context, visitor: Operator, data: T
         return _render(request, context, visitor, view, form, answers, status=422)
     report = _execute(context, visitor, _versions(data), answers, form)
     refused = {(name, line.reference) for line in report.refused for name in line.refused}
-    kept = {key: outcome for key, outcome in answers.items() if key in refused}
+    unrecorded = {key: outcome for key, outcome in answers.items() if key in refused}
     again = blank([replace(state.field, value=state.text) for state in form.fields])
-    return _render(request, context, visitor, view, again, kept, report, status=422 if refused else 200)
+    return _render(request, context, visitor, view, again, unrecorded, report, status=422 if refused else 200)
 
 
 def _fields(context: WebContext, visitor: Visitor) -> tuple[Field, ...]:
@@ -338,8 +338,8 @@ def _command(
             checked_on=form.values["checked_on"],
         )  # fmt: skip
     if answer == CLAIMED:
-        said = claimed.get(reference)
-        return said.command(reference, version) if said else Refused((_OTHER_ROW,))
+        claim = claimed.get(reference)
+        return claim.command(reference, version) if claim else Refused((_OTHER_ROW,))
     line, matches = compared.get(reference, (None, {}))
     match = matches.get(column.kind)
     if line is None or match is None or match.best is None or row_value(match.best) != answer:
@@ -355,17 +355,17 @@ def _execute(
     current = dict(versions)
     compared = _compare(context, [ref for (_, ref), answer in answers.items() if not isinstance(answer, CheckOutcome)])
     with context.app.database.read() as connection:
-        asked_of = [line.request for line, _ in compared.values()]
-        claimed = claimed_delegations(connection, asked_of, context.app.policy, context.pages.today())
+        requests = [line.request for line, _ in compared.values()]
+        claimed = claimed_delegations(connection, requests, context.app.policy, context.pages.today())
     for column in COLUMNS:
-        asked = {
+        decided = {
             reference: _command(
                 column, reference, current[reference], answers[column.name, reference], form, compared, claimed
             )
             for reference in versions if (column.name, reference) in answers
         }  # fmt: skip
-        commands = {reference: command for reference, command in asked.items() if isinstance(command, c.Command)}
-        refused = {reference: result for reference, result in asked.items() if isinstance(result, Refused)}
+        commands = {reference: command for reference, command in decided.items() if isinstance(command, c.Command)}
+        refused = {reference: result for reference, result in decided.items() if isinstance(result, Refused)}
         for reference, result in (*refused.items(), *execute_all(context, visitor, commands, form.key)):
             results.setdefault(reference, {})[column.name] = result
             if isinstance(result, Done):

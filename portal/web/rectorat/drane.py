@@ -257,10 +257,10 @@ def _load(context: WebContext, number: int) -> tuple[Transmission, WaitingLines]
     if not 0 < number < 2**31 or not sent_by_us(context):
         raise HTTPException(404)
     with context.app.database.read() as connection:
-        found = drane.transmissions(connection, number=number)
-        if not found:
+        matching = drane.transmissions(connection, number=number)
+        if not matching:
             raise HTTPException(404)
-        return found[0], drane.waiting_lines(connection, number)
+        return matching[0], drane.waiting_lines(connection, number)
 
 
 def _render(
@@ -385,20 +385,20 @@ def _summary(report: ListReport, *, is_read_in_file: bool) -> list[str]:
         return [f"Cette liste est déjà en vigueur, avec la date du {day} : rien ne changerait."]
     source = ", comme le fichier le dit au-dessus de ses titres" if is_read_in_file else ""
     before = f" Elle remplace celle du {french.day(report.before.list_date)}." if report.before else ""
-    said = [
+    sentences = [
         f"{french.plural(report.rows, 'ligne')} : {_counts(report)}.",
         f"Date de la liste : {day}{source}.{before}",
     ]  # fmt: skip
     if report.outside:
         whose = "d'établissements qui ne sont" if len(report.outside) > 1 else "d'un établissement qui n'est"
         verb = "ne sont pas prises" if len(report.outside) > 1 else "n'est pas prise"
-        said.append(f"{french.plural(len(report.outside), 'ligne')} {whose} pas dans l'annuaire {verb}.")
+        sentences.append(f"{french.plural(len(report.outside), 'ligne')} {whose} pas dans l'annuaire {verb}.")
     if report.repeated:
         verb = "en répètent d'autres, et comptent" if report.repeated > 1 else "en répète une autre, et compte"
-        said.append(f"{french.plural(report.repeated, 'ligne')} {verb} une fois.")
+        sentences.append(f"{french.plural(report.repeated, 'ligne')} {verb} une fois.")
     if report.silent:
-        said.append(f"{french.plural(report.silent, 'personne')} sans délégation.")
-    return said
+        sentences.append(f"{french.plural(report.silent, 'personne')} sans délégation.")
+    return sentences
 
 
 def _counts(report: ListReport) -> str:

@@ -418,7 +418,7 @@ async def export_search(
     def workbook(connection: Connection) -> Workbook:
         references = search(connection, visitor.actor, words, limit=None).references
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
-        lines = (line for some in batches(references, READ_TOGETHER) for line in worklist.lines(some))
+        lines = (line for batch in batches(references, READ_TOGETHER) for line in worklist.lines(batch))
         named = EstablishmentFilters(text=words, is_open=None)
         places = list_establishments(connection, visitor.actor, named, MOST_EXPORTED) if fold(words) else []
         return search_workbook(lines, places, app.settings.zoneinfo)
