@@ -8,7 +8,7 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize
 
 from states import commands as c
 from states.vocabulary import Change, RevokeReason
@@ -18,8 +18,8 @@ from tests.kit.page_widths import too_wide
 from tests.kit.portal import CHEF, DRANE, RUPN, STAFF, TWO_SCHOOLS, Portal
 from workflow.auth.sessions import SessionUser
 
-NARROW = 320
-"""Pixels: what 1280 px become at a zoom of 400 % (RGAA 10.11)."""
+NARROW: ViewportSize = {"width": 320, "height": 740}
+"""What 1280 px become at a zoom of 400 % (RGAA 10.11)."""
 ALIKE = 2
 """Pages of one kind; requests in each state are seen by their own tests."""
 FILES = (".pdf", ".csv", ".svg", ".json", "/export")
@@ -53,20 +53,27 @@ def with_requests(portal: Portal) -> None:
     portal.do(c.Revoke(reference=revoked, reason=RevokeReason.DEPARTURE), STAFF)
 
 
+CONTENTS: set[tuple[str, str]] = set()
+"""What axe has looked at, each with the window's size: most pages that are open to all are the same to each role."""
+
+
 class Walk:
-    """One role's way through the portal, from its home."""
+    """One role's way through the portal, from its home.
+
+    No page holds a script, so that a page is the same without JavaScript: a window without it would show it twice.
+    """
 
     def __init__(self, site: Site, session_user: SessionUser | None, home: str, *, whole: bool = True) -> None:
         self.site, self.home, self.whole = site, home, whole
         self.page = site.window(session_user, size=TELEPHONE).new_page()
-        self.bare = site.window(session_user, size=TELEPHONE, script=False).new_page()
+        self.size = TELEPHONE
         self.wrong: list[str] = []
         self.seen: list[str] = []
+        self.frames: set[tuple[str, str]] = set()
         self.at = home
-        for page in (self.page, self.bare):
-            page.on("console", self._heard)
-            page.on("pageerror", lambda error: self.say(f"error: {error}"))
-            page.on("request", lambda asked: self._of_ours(asked.url))
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.say(f"error: {error}"))
+        self.page.on("request", lambda asked: self._of_ours(asked.url))
 
     def say(self, what: str) -> None:
         self.wrong.append(f"{self.at}: {what}")
@@ -110,53 +117,83 @@ class Walk:
 
     def look(self, first: bool) -> None:
         """What is asked of a page; the first of its kind is also seen at a desk, by keyboard and without script."""
-        self.wrong += [f"{self.at} at 375 px: {one}" for one in axe(self.page)]
-        for width in (TELEPHONE["width"], NARROW):
-            self.page.set_viewport_size({"width": width, "height": TELEPHONE["height"]})
+        closely = first and self.whole
+        content, frame = self.page.evaluate(PARTS)
+        sizes = [TELEPHONE, NARROW, DESK] if closely else [TELEPHONE, NARROW]
+        for size in sizes if self.size != sizes[-1] else reversed(sizes):  # a window that is resized lays its page anew
+            self._resize(size)
+            if size != NARROW and not self._is_known((f"{size}", content), (f"{size}", frame)):
+                self.wrong += [f"{self.at} at {size['width']} px: {violation}" for violation in axe(self.page)]
             if wide := too_wide(self.page):
-                self.say(f"scrolls sideways at {width} px: {wide}")
-        if first and self.whole:
-            self.page.set_viewport_size(DESK)
-            self.wrong += [f"{self.at} at 1280 px: {violation}" for violation in axe(self.page)]
-            if wide := too_wide(self.page):
-                self.say(f"scrolls sideways at 1280 px: {wide}")
-            self.page.evaluate(LETTERS, "200%")
-            if lost := self.page.evaluate(OUTSIDE):
+                self.say(f"scrolls sideways at {size['width']} px: {wide}")
+            if size == DESK and (lost := self.page.evaluate(OUTSIDE, "200%")):
                 self.say(f"leaves the screen in letters twice as large: {lost}")
-            self.page.evaluate(LETTERS, "")
-        self.page.set_viewport_size(TELEPHONE)
-        if not first or not self.whole:
-            return
-        self._by_keyboard()
-        self.bare.goto(self.at)
-        if not self.bare.locator("h1").first.is_visible() or self.bare.locator("h1").count() != 1:
-            self.say("has no single h1 without JavaScript")
+            if size == TELEPHONE and closely:
+                self._by_keyboard()
+        if closely and (scripts := self.page.evaluate(SCRIPTS)):
+            self.say(f"is another without JavaScript: {scripts}")
+        if closely and [heading.is_visible() for heading in self.page.locator("h1").all()] != [True]:
+            self.say("has no single h1")
+
+    def _is_known(self, content: tuple[str, str], frame: tuple[str, str]) -> bool:
+        """Whether axe has looked at this very content, for any role, and at this frame, for this role."""
+        known = content in CONTENTS and frame in self.frames
+        CONTENTS.add(content)
+        self.frames.add(frame)
+        return known
+
+    def _resize(self, size: ViewportSize) -> None:
+        if size != self.size:
+            self.page.set_viewport_size(size)
+            self.size = size
 
     def _by_keyboard(self) -> None:
         """Each stop shows where the keyboard is (RGAA 10.7)."""
+        self.page.evaluate(WATCH_STOPS)
         for _ in range(STOPS):
             self.page.keyboard.press("Tab")
-            if hidden := self.page.evaluate(UNSEEN):
-                self.say(f"the keyboard's place is not seen on {hidden}")
+        for hidden in self.page.evaluate(UNSEEN):
+            self.say(f"the keyboard's place is not seen on {hidden}")
 
 
-LETTERS = "size => document.documentElement.style.setProperty('font-size', size, 'important')"
-"""Makes the text larger, and leaves the window as it is (RGAA 10.4)."""
+PARTS = """() => {
+  const frame = document.documentElement.cloneNode(true);
+  frame.querySelectorAll("input[type=hidden]").forEach(field => field.remove());
+  frame.querySelectorAll("[aria-current]").forEach(link => link.removeAttribute("aria-current"));
+  const content = frame.querySelectorAll("title, main");
+  content.forEach(part => part.remove());
+  return [[...content].map(part => part.outerHTML).join(""), frame.outerHTML];
+}"""
+"""A page's title and content, and what surrounds them: without the sessions' tokens, nor where in the menu one is."""
 
-OUTSIDE = """() => [...document.querySelectorAll("header a, header button, h1, h2, main button, main .fr-btn")]
-  .filter(part => !part.closest("table") && part.getBoundingClientRect().right > window.innerWidth + 1)
-  .map(part => part.textContent.trim())"""
-"""What cannot be reached without scrolling sideways, tables aside."""
+OUTSIDE = """size => {
+  const letters = document.documentElement.style;
+  letters.setProperty("font-size", size, "important");
+  const all = [...document.querySelectorAll("header a, header button, h1, h2, main button, main .fr-btn")];
+  const lost = all.filter(part => !part.closest("table") && part.getBoundingClientRect().right > window.innerWidth + 1);
+  letters.removeProperty("font-size");
+  return lost.map(part => part.textContent.trim());
+}"""
+"""What one must scroll sideways to reach, tables aside, in larger letters and the same window (RGAA 10.4)."""
 
-UNSEEN = """() => {
-  const one = document.activeElement;
-  if (!one || one === document.body) return "";
-  if (!one.matches(":focus")) return "";  // the calendar's button in a date field: the browser draws its place
+SCRIPTS = """() => [...document.querySelectorAll("*")]
+  .filter(part => part.matches("script, noscript") || part.getAttributeNames().some(name => name.startsWith("on")))
+  .map(part => part.outerHTML.slice(0, 80))"""
+"""What makes a page differ where there is no JavaScript."""
+
+WATCH_STOPS = """() => {
   const drawn = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
-  const shown = [getComputedStyle(one), getComputedStyle(one, "::before")];
-  const label = one.nextElementSibling;
-  if (label) shown.push(getComputedStyle(label, "::before"), getComputedStyle(label));
-  return shown.some(drawn) ? "" : one.outerHTML.slice(0, 120);
+  window.unseen = [];
+  document.addEventListener("focusin", ({target}) => {
+    const shown = [getComputedStyle(target), getComputedStyle(target, "::before")];
+    const label = target.nextElementSibling;
+    if (label) shown.push(getComputedStyle(label, "::before"), getComputedStyle(label));
+    if (!shown.some(drawn)) window.unseen.push(target.outerHTML.slice(0, 120));
+  });
+}"""
+UNSEEN = """() => {
+  document.activeElement.blur();
+  return window.unseen;
 }"""
 
 

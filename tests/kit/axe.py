@@ -11,6 +11,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "RGAAv4", "best
 
 
 RUN = """async options => {
+    if (typeof axe !== "object") return null;
     const stuck = [...document.querySelectorAll("body *")].filter(e => getComputedStyle(e).position === "sticky");
     stuck.forEach(e => { e.style.position = "static"; });
     const results = await axe.run(document, options);
@@ -34,11 +35,12 @@ def axe(page: Page) -> list[str]:
     The script comes in by the browser's own debugger: our Content-Security-Policy stays as it is.
     """
     page.wait_for_load_state()
-    if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(_source())
     options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
-    violations: list[dict[str, Any]] = page.evaluate(RUN, options)
-    return [_worded(violation) for violation in violations]
+    violations: list[dict[str, Any]] | None = page.evaluate(RUN, options)
+    if violations is None:
+        page.evaluate(_source())
+        violations = page.evaluate(RUN, options)
+    return [_worded(violation) for violation in violations or ()]
 
 
 def _worded(violation: dict[str, Any]) -> str:

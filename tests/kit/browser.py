@@ -15,7 +15,8 @@ from tests.kit.debian import find
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+             "--disable-component-update", "--disable-sync", "--js-flags=--no-turbofan --no-maglev"]  # fmt: skip
+"""No page lasts long enough for what the two slow compilers of its script, which is axe's alone, would give back."""
 PATIENCE_MS = 20_000
 """How long a page may take to show what a test waits for: a CI machine is slow, and a page that is well is not waited
 for."""
