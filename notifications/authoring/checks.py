@@ -30,15 +30,14 @@ from notifications.rendering.renderer import (
     CODES,
     FRAME,
     REMOVALS,
+    TEMPLATE_ERRORS,
     Renderer,
-    Unexportable,
     Unrenderable,
-    codes,
-    removals,
+    export_text,
     suggestion,
     why,
 )
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, TransientMail
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind
 
 PaperProblems = Callable[[TemplateLoader, MailContext], list[TemplateProblem]]
 
@@ -263,9 +262,9 @@ class ExampleCheck:
         for kind in ALL_KINDS:
             if used := replaced_in(template_of(kind), FRAME):
                 yield from self._mails(kind, used)
-        for name, write, examples in ((REMOVALS, removals, REMOVAL_LINES), (CODES, codes, CODE_LINES)):
+        for name, examples in ((REMOVALS, REMOVAL_LINES), (CODES, CODE_LINES)):
             if replaced_in(name):
-                yield from self._exports(name, write, examples)
+                yield from self._exports(name, examples)
 
     def _mails(self, kind: AnyKind, used: frozenset[str]) -> Iterator[TemplateProblem]:
         renderer, own = Renderer(self._wordings), template_of(kind)
@@ -275,10 +274,7 @@ class ExampleCheck:
                 return
             try:
                 with step(culprit):
-                    if isinstance(kind, TransientMail):
-                        renderer.render_check(facts, self._context)
-                    else:
-                        renderer.render(kind, facts, self._context)
+                    renderer.words(kind, facts, self._context)
             except (Unrenderable, RecursionError, TooLong, MemoryError) as error:
                 self._is_too_long = isinstance(error, TooLong)
                 if isinstance(error, Unrenderable) and error.__cause__ is None:  # made, but not as it must be
@@ -287,16 +283,12 @@ class ExampleCheck:
                 else:
                     yield self._failure(error, culprit, example)
 
-    def _exports(
-        self, name: str, write: Callable[..., Iterator[str]], examples: Sequence[object]
-    ) -> Iterator[TemplateProblem]:
+    def _exports(self, name: str, examples: Sequence[object]) -> Iterator[TemplateProblem]:
         what, nothing = ("retraits", "aucun retrait") if name == REMOVALS else ("codes", "aucun code")
         for example, lines in ((what, examples), (nothing, ())):
-            try:  # an iterator that has no length, as an export gives them
-                with step(name):
-                    for _ in write(self._wordings, iter(lines), DAY, self._context):
-                        pass
-            except (Unexportable, RecursionError, TooLong, MemoryError) as error:
+            try:
+                export_text(self._wordings, name, lines, DAY, self._context)
+            except (*TEMPLATE_ERRORS, RecursionError, TooLong, MemoryError) as error:
                 yield self._failure(error, name, example)
 
     def _failure(self, error: BaseException, culprit: str, example: str) -> TemplateProblem:

@@ -5,17 +5,18 @@ A template is a program: one that hangs, or takes all the memory, stops the chil
 
 import contextlib
 import ctypes
-import io
 import math
 import os
 import pickle
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+import threading
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
@@ -57,35 +58,97 @@ class ChildStopped(Exception):
         self.label, self.why = label, why
 
 
-def run_in_child(function: str, *arguments: Any, step_s: float = STEP_S) -> Any:
-    """Return what ``package.module:function`` gives in a child process; its exceptions are raised here.
+class Child:
+    """A child process that answers call after call, started by the first one, and anew once it was stopped.
 
-    ``step_s``: seconds of processor for each ``step`` of it.
-
-    Raises ChildStopped when it hung, took too much memory or was killed.
+    ``function``: ``package.module:function``, which is given ``fixed`` at each call, the same objects each time, then
+    what the call gives. ``step_s``: seconds of processor for each ``step`` of it, ``STEP_S`` when None. Any thread may
+    call, one at a time. The process ends with this object, and with the one that made it, however that one ends.
     """
-    payload = pickle.dumps(sys.path) + pickle.dumps((function, step_s)) + pickle.dumps(arguments)
-    with tempfile.TemporaryDirectory(prefix="oda-child-") as folder:
-        command = [sys.executable, "-c", _START]
-        with subprocess.Popen(  # noqa: S603 - our own interpreter, nothing of anybody's
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(folder)
-        ) as child:
+
+    def __init__(self, function: str, *fixed: Any, step_s: float | None = None) -> None:
+        self._fixed, self._function, self._step_s = fixed, function, step_s
+        self._calling = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._end: Callable[[], Any] = lambda: None
+
+    def call(self, *arguments: Any) -> Any:
+        """Return what the function gives; its exceptions are raised here.
+
+        Raises ChildStopped when it hung, took too much memory or was killed.
+        """
+        with self._calling:
+            process = self._process
+            if process is None or process.poll() is not None:
+                process = self._started()
+            watch = threading.Timer(LONGEST_S, process.kill)
+            watch.start()
             try:
-                output, _ = child.communicate(payload, timeout=LONGEST_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                output, _ = child.communicate()
+                kind, value = _answer(process, pickle.dumps(arguments))
+            except BaseException:  # an answer that comes later would be taken for that of another call
+                self.end()
+                raise
+            finally:
+                watch.cancel()
+        if kind == "raised":
+            raise value
+        return value
+
+    def end(self) -> None:
+        """End the process, if there is one; the next call starts another."""
+        self._end()
+        self._process = None
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self.end()
+        folder = tempfile.TemporaryDirectory(prefix="oda-child-", ignore_cleanup_errors=True)
+        self._process = process = subprocess.Popen(  # noqa: S603 - our own interpreter, nothing of anybody's
+            [sys.executable, "-c", _START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env=_environment(folder.name),
+        )  # fmt: skip
+        self._end = weakref.finalize(self, _ended, process, folder)
+        limits = self._function, STEP_S if self._step_s is None else self._step_s
+        _write(process, b"".join(map(pickle.dumps, (sys.path, limits, self._fixed))))
+        return process
+
+
+def run_in_child(function: str, *arguments: Any, step_s: float | None = None) -> Any:
+    """Return what ``package.module:function`` gives in a child process of its own; see ``Child``."""
+    child = Child(function, step_s=step_s)
+    try:
+        return child.call(*arguments)
+    finally:
+        child.end()
+
+
+def _write(process: subprocess.Popen[bytes], message: bytes) -> None:
+    """Give it a message; one that has died says so by what it no longer answers."""
+    if process.stdin:
+        with contextlib.suppress(OSError):
+            process.stdin.write(message)
+            process.stdin.flush()
+
+
+def _answer(process: subprocess.Popen[bytes], call: bytes) -> tuple[str, Any]:
+    """``done`` and what the call gives, or ``raised`` and what it raises. Raises ChildStopped."""
+    _write(process, call)
     label = ""
-    for kind, value in _messages(output):
-        match kind:
-            case "step":
-                label = value
-            case "done":
-                return value
-            case "raised":
-                raise value
-    is_long = child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):  # a message that it had no time to finish
+        while process.stdout:
+            kind, value = pickle.load(process.stdout)  # noqa: S301 - from our own child
+            if kind != "step":
+                return kind, value
+            label = value
+    process.kill()
+    is_long = process.wait() in (-signal.SIGXCPU, -signal.SIGKILL)
     raise ChildStopped(label, TOO_LONG if is_long else TOO_LARGE)
+
+
+def _ended(process: subprocess.Popen[bytes], folder: "tempfile.TemporaryDirectory[str]") -> None:
+    process.kill()
+    with contextlib.suppress(OSError), process:
+        pass
+    folder.cleanup()
 
 
 def in_child() -> bool:
@@ -111,33 +174,6 @@ def step(label: str) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-@contextmanager
-def within_time(ending: str = ".j2") -> Iterator[None]:
-    """Bound the templates that run meanwhile in this thread of the service: what a trial with examples did not meet.
-
-    Their lines alone are watched, in files whose name ends so; in a child a step has its own bound. Raises TooLong.
-    """
-    if _output is not None:
-        yield
-        return
-    due = time.thread_time() + STEP_S
-
-    def watch_lines(_frame: FrameType, _event: str, _argument: Any) -> Any:
-        if time.thread_time() > due:
-            raise TooLong(TOO_LONG)
-        return watch_lines
-
-    def watch_calls(frame: FrameType, _event: str, _argument: Any) -> Any:
-        return watch_lines if frame.f_code.co_filename.endswith(ending) else None
-
-    before = sys.gettrace()
-    sys.settrace(watch_calls)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-
-
 def time_used() -> float:
     """The seconds of processor that this process has used."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -145,8 +181,13 @@ def time_used() -> float:
 
 
 def main() -> None:
-    """The child: its limits first, then what it is asked."""
+    """The child: its limits first, then what it is asked, until nobody is left to ask.
+
+    A signal to stop the service, which a supervisor sends to all its processes, stops no mail that is being made.
+    """
     global _output, _step_s
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     _output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     function, _step_s = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent
@@ -157,13 +198,23 @@ def main() -> None:
     signal.signal(signal.SIGPROF, _too_long)
     module, _, name = function.partition(":")
     try:
-        arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent
+        fixed = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent
+        while True:
+            _answer_to(module, name, *fixed, *pickle.load(sys.stdin.buffer))  # noqa: S301 - from the parent
+    except EOFError:
+        pass
+    shutil.rmtree(os.environ["HOME"], ignore_errors=True)  # that of ``_environment``: its maker may have been killed
+    os._exit(0)
+
+
+def _answer_to(module: str, name: str, *arguments: Any) -> None:
+    try:
         answer = "done", getattr(import_module(module), name)(*arguments)
     except Exception as error:
         answer = "raised", error
-    pickle.dump(answer, _output)
-    _output.flush()
-    os._exit(0)
+    if _output is not None:
+        pickle.dump(answer, _output)
+        _output.flush()
 
 
 _output: IO[bytes] | None = None
@@ -189,11 +240,3 @@ def _environment(folder: str) -> dict[str, str]:
         "TMPDIR": folder, "HOME": folder, "XDG_CACHE_HOME": folder, "XDG_DATA_HOME": folder,
         "MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1",
     }  # fmt: skip
-
-
-def _messages(output: bytes) -> Iterator[tuple[str, Any]]:
-    """The messages of the child, up to one that it had no time to finish."""
-    stream = io.BytesIO(output)
-    with contextlib.suppress(EOFError, pickle.UnpicklingError):
-        while True:
-            yield pickle.load(stream)  # noqa: S301 - from our own child

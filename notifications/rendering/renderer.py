@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from difflib import get_close_matches
-from functools import lru_cache, partial
+from functools import cache, lru_cache
 from html import escape
 from typing import Annotated, Any, Final
 
@@ -19,7 +19,16 @@ from jinja2.sandbox import MAX_RANGE
 from notifications.messages.catalogue import CATALOGUE, MailContext, template_of
 from notifications.messages.facts import Doc, Person, Place, RelayCheck
 from notifications.rendering import markup
-from notifications.rendering.child import TOO_LARGE, TOO_LONG, TooLong, in_child, within_time
+from notifications.rendering.child import (
+    TOO_LARGE,
+    TOO_LONG,
+    Child,
+    ChildStopped,
+    TooLong,
+    in_child,
+    run_in_child,
+    step,
+)
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.markup import (
     HTML_LINK_SLOT,
@@ -70,6 +79,10 @@ _CHUNK: Final = 16_384
 """Characters handed on at once: a template gives them a cell at a time."""
 
 _TEMPLATE_ERRORS: Final = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+TEMPLATE_ERRORS: Final = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Whatever a template raises while it is filled, but what stops it."""
 
 
 class Unrenderable(Exception):
@@ -149,44 +162,46 @@ class DrawnCode:
 
 
 class Renderer:
-    """Makes the words of mails from the templates of ``wordings``."""
+    """Makes the words of mails from the templates of ``wordings``.
+
+    Those that the académie has replaced are filled in a child process, which is kept: one that never ends, or takes
+    all the memory, stops its own mail, and no other.
+    """
 
     def __init__(self, wordings: TemplateLoader | None = None) -> None:
-        wordings = wordings or TemplateLoader()
-        self._environment, self._is_ours = wordings.environment, not wordings.overridden()
+        self._wordings = wordings = wordings or TemplateLoader()
+        self._environment = wordings.environment
+        self._child = Child(f"{__name__}:rendered", wordings)
 
     def render(self, kind: Kind, facts: Any, mail_context: MailContext) -> Rendered:
         """Make the subject, the text and the HTML. Raises Unrenderable."""
-        entry = CATALOGUE[kind]
-        operators = entry.audience is Audience.OPERATORS
-        return self._render(
-            kind, facts, mail_context, has_code=entry.has_code, for_operators=operators, page=entry.page_of(facts)
-        )
+        return self._render(kind, facts, mail_context)
 
     def render_check(self, facts: RelayCheck, mail_context: MailContext) -> Rendered:
         """Make the words of a trial of the relay, which is stored nowhere. Raises Unrenderable."""
-        return self._render(TransientMail.CHECK, facts, mail_context, has_code=False, for_operators=True)
+        return self._render(TransientMail.CHECK, facts, mail_context)
 
-    def _render(
-        self, kind: AnyKind, facts: Any, mail_context: MailContext, *, has_code: bool, for_operators: bool,
-        page: str | None = None,
-    ) -> Rendered:  # fmt: skip
-        """Render within bounds when a template is not ours: one that never ends stops its own mail, and no other."""
-        made = partial(
-            self._words, kind, facts, mail_context, has_code=has_code, for_operators=for_operators, page=page
-        )  # fmt: skip
-        if self._is_ours or in_child():
-            return made()
+    def _render(self, kind: AnyKind, facts: Any, mail_context: MailContext) -> Rendered:
+        if in_child() or not self._is_replaced(kind):
+            return self.words(kind, facts, mail_context)
         try:
-            with within_time():
-                return made()
-        except (TooLong, MemoryError, RecursionError) as error:
+            made: Rendered = self._child.call(kind, facts, mail_context)
+        except (ChildStopped, TooLong, MemoryError, RecursionError) as error:
             raise Unrenderable(f"{template_of(kind)} : {why(error)}") from error
+        return made
 
-    def _words(
-        self, kind: AnyKind, facts: Any, mail_context: MailContext, *, has_code: bool, for_operators: bool,
-        page: str | None = None,
-    ) -> Rendered:  # fmt: skip
+    def _is_replaced(self, kind: AnyKind) -> bool:
+        """Return True for a mail that takes a template of the académie's."""
+        replaced = self._wordings.overridden()
+        return bool(replaced) and any(
+            not self._wordings.uses(name).isdisjoint(replaced) for name in (template_of(kind), FRAME)
+        )
+
+    def words(self, kind: AnyKind, facts: Any, mail_context: MailContext) -> Rendered:
+        """The words, made in this very process. Raises Unrenderable, and whatever stops what is unbounded."""
+        entry = None if isinstance(kind, TransientMail) else CATALOGUE[kind]
+        has_code, page = bool(entry and entry.has_code), entry.page_of(facts) if entry else None
+        for_operators = entry is None or entry.audience is Audience.OPERATORS
         template = name = template_of(kind)
         context, facts = _single_line_context(mail_context), single_line(facts)
         slot = markup.link_slot(f"{context.portal}{LINK_PATH}") if kind in LINK_KINDS else SLOT
@@ -201,7 +216,7 @@ class Renderer:
                 subject = OPERATORS_TAG + subject
             name = FRAME
             rendered = Rendered(subject, as_text(blocks), self._page(subject, blocks, context))
-        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except TEMPLATE_ERRORS as error:
             raise Unrenderable(f"{name} : {why(error)}") from error
         if sum(isinstance(block, Button) for block in blocks) > 1:
             raise Unrenderable(f"{template} : il faut un seul bouton")
@@ -222,6 +237,17 @@ class Renderer:
             academie=escape(context.academie),
             academie_de=escape(french.de(context.academie)),
         )
+
+
+@cache
+def _renderer_of(wordings: TemplateLoader) -> Renderer:
+    return Renderer(wordings)
+
+
+def rendered(wordings: TemplateLoader, kind: AnyKind, facts: Any, mail_context: MailContext) -> Rendered:
+    """The words of one mail, in a child process. Raises Unrenderable, TooLong."""
+    with step(template_of(kind)):
+        return _renderer_of(wordings).words(kind, facts, mail_context)
 
 
 @lru_cache(maxsize=8)
@@ -303,6 +329,8 @@ def why(error: BaseException) -> str:
             return f"cette ligne emploie ce qui n'existe pas : {name}"
         case TooLong():
             return TOO_LONG
+        case ChildStopped():
+            return error.why
         case MemoryError():
             return TOO_LARGE
         case RecursionError():
@@ -329,8 +357,8 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
 def codes(wordings: TemplateLoader, lines: Iterable[DrawnCode], today: date, context: MailContext) -> Iterator[str]:
     """The codes drawn, likewise; no error says what a line holds. Raises Unexportable."""
     try:
-        yield from _joined(wordings.environment.get_template(CODES).generate(lines=lines, today=today, here=context))
-    except _TEMPLATE_ERRORS as error:
+        yield from _export(wordings, CODES, lines, today, context)
+    except TEMPLATE_ERRORS as error:
         raise Unexportable(f"{CODES} : {type(error).__name__}") from error
 
 
@@ -340,9 +368,33 @@ def removals(wordings: TemplateLoader, lines: Iterable[Removal], today: date, co
     Raises Unexportable, which can be after pieces were given.
     """
     try:
-        yield from _joined(wordings.environment.get_template(REMOVALS).generate(lines=lines, today=today, here=context))
-    except _TEMPLATE_ERRORS as error:
+        yield from _export(wordings, REMOVALS, lines, today, context)
+    except TEMPLATE_ERRORS as error:
         raise Unexportable(f"{REMOVALS} : {type(error).__name__} : {error}") from error
+
+
+_EXPORT_S: Final = 30
+"""Seconds of processor that the académie's template of an export may use: it makes some thousand lines a second."""
+
+
+def _export(
+    wordings: TemplateLoader, name: str, lines: Iterable[Any], today: date, context: MailContext
+) -> Iterator[str]:
+    """The pieces of an export; the académie's template makes them whole, in a child process. Raises Unexportable."""
+    if in_child() or wordings.uses(name).isdisjoint(wordings.overridden()):
+        yield from _joined(wordings.environment.get_template(name).generate(lines=lines, today=today, here=context))
+        return
+    arguments = wordings, name, tuple(lines), today, context
+    try:
+        yield run_in_child(f"{__name__}:export_text", *arguments, step_s=_EXPORT_S)
+    except (ChildStopped, TooLong, MemoryError, RecursionError) as error:
+        raise Unexportable(f"{name} : {why(error)}") from error
+
+
+def export_text(wordings: TemplateLoader, name: str, lines: Iterable[Any], today: date, context: MailContext) -> str:
+    """The whole text of an export, in a child process. ``lines`` come one by one, as they do from the database."""
+    with step(name):
+        return wordings.environment.get_template(name).render(lines=iter(lines), today=today, here=context)
 
 
 def _joined(pieces: Iterator[str]) -> Iterator[str]:

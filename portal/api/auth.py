@@ -15,7 +15,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from portal.api.problems import Refusal, of_form, refusal_responses
+from portal.api.problems import Refusal, current_call, of_form, refusal_responses
 from portal.api.schemas import ReasonOut, ResponseModel
 from portal.server import widen_for_file
 from states import french
@@ -84,6 +84,8 @@ def reading_caller(
         raise _unauthorized(
             "token_refused", "Ce jeton n'ouvre rien : inconnu, fini ou révoqué", ', error="invalid_token"'
         )
+    if call := current_call():
+        call.has_token = True
     actor, scope = token
     return Caller(actor=actor, scope=scope, secret=secret)
 

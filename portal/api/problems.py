@@ -94,10 +94,11 @@ SOON: Final = {"Retry-After": "5"}
 
 @dataclass(slots=True)
 class Call:
-    """One request of a program; ``refusal`` is the code of the problem that answers it."""
+    """One request of a program; ``refusal`` is the code of the problem that answers it, ``has_token``: a good one."""
 
     number: str = field(default_factory=lambda: secrets.token_hex(6).upper())
     refusal: str = ""
+    has_token: bool = False
 
 
 _current: Final[ContextVar[Call | None]] = ContextVar("call", default=None)
@@ -111,7 +112,8 @@ def current_call() -> Call | None:
 class Numbered:
     """Outermost middleware: gives each call its number, in ``X-Request-Id``, and logs what is refused under it.
 
-    The log has the route, never the address: an address may hold a name.
+    The log has the route, never the address: an address may hold a name. What a stranger sends, and what the database's
+    trouble refuses, are warnings, of which the log keeps one a minute: nobody fills it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -128,7 +130,9 @@ class Numbered:
                 MutableHeaders(scope=message)[HEADER] = call.number
                 if message["status"] >= 400:
                     route = getattr(scope.get("route"), "path", "?")
-                    _log.info(
+                    is_told_once = not call.has_token or message["status"] == 503
+                    _log.log(
+                        logging.WARNING if is_told_once else logging.INFO,
                         "interface %s: %s %s, %s %s",
                         call.number, scope["method"], route, message["status"], call.refusal,
                     )  # fmt: skip

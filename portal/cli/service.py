@@ -42,6 +42,7 @@ _LEVELS = {"WARNING": "attention : ", "ERROR": "erreur : ", "CRITICAL": "erreur 
 
 _FRENCH = {
     "mails wait: %s": "les courriels attendent : %s",
+    "text of the académie left out: %s": "le texte d'origine s'affiche à la place de celui de l'académie : %s",
     "sealing keys not read again: %s": "les clés des codes n'ont pas pu être relues : %s",
     "tick failed: %s": "le passage de l'échéancier a échoué, nouvel essai au suivant : %s",
     "step failed: %s (%s)": "un travail de l'échéancier a échoué, nouvel essai au passage suivant : %s (%s)",
@@ -76,7 +77,7 @@ _LASTING_S: Final = 600
 MOST_CAUSES: Final = 500
 """Causes remembered; beyond, all of them share one line a minute."""
 
-_VARYING: Final = re.compile(r"[0-9A-F]{8}|\d+")
+_VARYING: Final = re.compile(r"\b[0-9A-F]{8,12}\b|\d+")
 
 _DATE_COLUMNS = {
     "day": "Date", "until": "Jusqu'au", "what": "Ce qui se fait", "requests": "Demandes",

@@ -16,10 +16,11 @@ from jinja2 import BaseLoader, ChoiceLoader, DictLoader, PackageLoader, StrictUn
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
+from notifications.rendering.child import step
 from notifications.rendering.environment import Contents, TemplateProblem
 from portal.exports.spreadsheet_files import FileFormat
 from portal.texts import TRIGGER_TEXTS
-from portal.web.public_texts import piece_problems
+from portal.web.public_texts import PublicFacts, piece_problems
 from states import french
 from states.refusals import Reason
 from states.validation import departement_name
@@ -122,6 +123,12 @@ def sentence_of(reason: Reason, home: str) -> Markup:
 def try_pieces(settings: Settings, contents: Contents) -> list[TemplateProblem]:
     """The errors of texts that were read: what the child process does."""
     return piece_problems(settings, contents, environment_of(settings, contents.texts))
+
+
+def fill_piece(settings: Settings, name: str, text: str, here: PublicFacts, home: str) -> str:
+    """The HTML of one text of the académie's: what the child process does for a page. Raises TemplateError, TooLong."""
+    with step(name):
+        return environment_of(settings, {name: text}).get_template(f"pieces/{name}").render(here=here, home=home)
 
 
 def contact_links(text: str) -> Markup:

@@ -11,11 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import Final, Self
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError, nodes
 
 from notifications.rendering.child import TooLong, step
 from notifications.rendering.environment import PAGES, Contents, TemplateProblem, read_folder
-from notifications.rendering.renderer import why
+from notifications.rendering.renderer import TEMPLATE_ERRORS, why
 from states import french
 from states.school_calendar import SchoolYear
 from workflow.settings.infrastructure import AccessibilitySettings
@@ -159,7 +159,7 @@ def piece_problems(settings: Settings, contents: Contents, environment: Environm
         try:
             with step(name):
                 errors = _parse_errors(text, environment) or _render_errors(text, environment, settings)
-        except (TooLong, MemoryError) as error:
+        except (TooLong, MemoryError, RecursionError) as error:
             errors = [(_template_line(), why(error))]
         problems += [TemplateProblem(path, line, message) for line, message in errors]
     return problems
@@ -193,7 +193,7 @@ def _render_errors(text: str, environment: Environment, settings: Settings) -> l
     for facts, home in _examples(settings):
         try:
             environment.from_string(text).render(here=facts, home=home)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except TEMPLATE_ERRORS as error:
             return [(_template_line(), f"échoue quand on l'affiche : {error}")]
     return []
 

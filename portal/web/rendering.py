@@ -1,14 +1,16 @@
 """Pages from their templates, escaped by default and strict about unknown names; static files."""
 
 import gzip
+import logging
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import BaseLoader
+from jinja2 import BaseLoader, PackageLoader
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,16 +18,19 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from notifications.rendering.child import ChildStopped, run_in_child
+from notifications.rendering.child import ChildStopped, TooLong, run_in_child
 from notifications.rendering.environment import PAGES, Contents, TemplateProblem, TemplatesRefused
 from notifications.rendering.markup import BOUND, NBSP
+from notifications.rendering.renderer import TEMPLATE_ERRORS, why
 from portal.web.environment import environment_of
-from portal.web.public_texts import read_pieces
+from portal.web.public_texts import PublicFacts, read_pieces
 from portal.web.security import Visitor
 from workflow.settings.model import Settings
 
 if TYPE_CHECKING:
     from workflow.app import App
+
+_log = logging.getLogger("oda")
 
 TEXTS: Final = (".css", ".js", ".svg")
 
@@ -89,9 +94,11 @@ class Pages:
     def __init__(self, app: "App", *loaders: BaseLoader) -> None:
         self._app = app
         contents = read_pieces(app.settings)
-        self._environment = environment_of(app.settings, contents.texts, loaders)
         if problems := _tried(app.settings, contents):
             raise TemplatesRefused(problems)
+        calls = {name: f"{{{{ replaced_piece({name!r}, here, home) }}}}" for name in contents.texts}
+        self._environment = environment_of(app.settings, calls, loaders)
+        self._environment.globals["replaced_piece"] = _ReplacedPieces(app.settings, contents, self._own_piece)
 
     def render(self, template: str, **scope: Any) -> str:
         """The page's HTML, in French spacing. ``scope`` holds at least what ``page`` adds."""
@@ -114,9 +121,46 @@ class Pages:
             context.keep_in_view(response, visitor.uai)
         return response
 
+    def _own_piece(self, name: str, here: PublicFacts, home: str) -> str:
+        """This software's own text in that place."""
+        own = self._environment.overlay(loader=PackageLoader("portal.web"))
+        return own.get_template(f"pieces/{name}").render(here=here, home=home)
+
     def today(self) -> date:
         """The académie's day."""
         return self._app.policy.calendar.today(self._app.clock.now())
+
+
+class _ReplacedPieces:
+    """The académie's own texts of the public pages, each filled once a day for each home of a visitor.
+
+    A child process fills them: one that what the day says makes endless, or immense, stops no page. ``own`` gives the
+    text shown in its place, and the service's log says why.
+    """
+
+    def __init__(
+        self, settings: Settings, contents: Contents, own: Callable[[str, PublicFacts, str], str]
+    ) -> None:  # fmt: skip
+        self._settings, self._texts, self._own = settings, contents.texts, own
+        self._filled: dict[tuple[str, str], tuple[PublicFacts, Markup]] = {}
+
+    def __call__(self, name: str, here: PublicFacts, home: str) -> Markup:
+        """The HTML of that text, of the same facts as the last time or anew."""
+        facts, filled = self._filled.get((name, home), (None, Markup()))
+        if facts != here:
+            filled = safe(self._fill(name, here, home))
+            self._filled[name, home] = here, filled
+        return filled
+
+    def _fill(self, name: str, here: PublicFacts, home: str) -> str:
+        fill = "portal.web.environment:fill_piece"
+        try:
+            text: str = run_in_child(fill, self._settings, name, self._texts[name], here, home)
+        except (ChildStopped, TooLong, MemoryError, RecursionError, *TEMPLATE_ERRORS) as error:
+            path = (self._settings.templates_folder or Path()) / PAGES / name
+            _log.error("text of the académie left out: %s", TemplateProblem(path, None, why(error)))
+            return self._own(name, here, home)
+        return text
 
 
 def typographic(html: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable, trouble_of
+from workflow.database.faults import CANNOT_WRITE, DatabaseBusy, DatabaseFault, DatabaseUnreachable, trouble_of
 from workflow.database.schedule_tables import NODE
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs", "lustre", "ocfs2", "gfs2"}
 )
 
+REMEMBERED_S: Final = 300
+"""Seconds for which a refusal to write is remembered: some writes still fit on a full disk."""
+
 OTHER_MACHINE: Final = timedelta(minutes=2)
 """After its last tick another machine holds a SQLite file for this long."""
 
@@ -56,6 +60,13 @@ class Database:
         self._background = _engine(self.url, self._patience, _BACKGROUND_POOL)
         self._aside = _engine(self.url, self._patience, None)
         self._writer = threading.Lock()
+        self._refused_writing: tuple[DatabaseFault, float] | None = None
+
+    @property
+    def refused_writing(self) -> DatabaseFault | None:
+        """The reason why it has not let this process write lately; None when it has not refused."""
+        fault, at = self._refused_writing or (None, 0.0)
+        return fault if time.monotonic() - at < REMEMBERED_S else None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -121,6 +132,8 @@ class Database:
                 yield
         except DBAPIError as error:
             if trouble := trouble_of(error):
+                if trouble.fault in CANNOT_WRITE:
+                    self._refused_writing = trouble.fault, time.monotonic()
                 raise trouble from error
             raise
         except PoolTimeout as error:  # every connection of the pool is in use

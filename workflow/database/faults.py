@@ -81,6 +81,9 @@ class DatabaseFault(Enum):
         self.message, self.remedy, self.is_passing = message, remedy, is_passing
 
 
+CANNOT_WRITE: Final = (DatabaseFault.NO_SPACE, DatabaseFault.READ_ONLY, DatabaseFault.DISK)
+
+
 class _Faulty(DatabaseTrouble):
     def __init__(self, fault: DatabaseFault) -> None:
         super().__init__(fault.message)
@@ -174,7 +177,7 @@ def fault_of(driver_error: object) -> DatabaseFault | None:
     return sqlite_fault or _POSTGRESQL.get(getattr(driver_error, "sqlstate", None) or "")
 
 
-def trouble_of(error: DBAPIError) -> DatabaseTrouble | None:
+def trouble_of(error: DBAPIError) -> DatabaseBusy | DatabaseUnreachable | None:
     """The trouble that an error means; None for a fault of ours: a statement or a value that is wrong."""
     if getattr(error.orig, "sqlstate", None) in LOST_RACES:
         return LostRace()

@@ -66,6 +66,12 @@ LOW_SPACE: Final = 100 * 1024 * 1024
 LOW_SHARE: Final = 0.05
 """Of a small disk, which never had ``LOW_SPACE``."""
 
+_REFUSES_TO_WRITE: Final = {
+    DatabaseFault.READ_ONLY: "en lecture seule",
+    DatabaseFault.NO_SPACE: "son disque est plein",
+    DatabaseFault.DISK: "son disque refuse de lire ou d'écrire",
+}
+
 _CLOCKS_OFF: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
 
 # The call that each good tick makes: a supervisor that hears it no more rings (R115).
@@ -220,10 +226,9 @@ class HealthMonitor:
             file = Path(self._database.url.database or "")
             is_read_only = not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
         fault = self._tick_failure.fault if self._tick_failure else None
-        if is_read_only or fault is DatabaseFault.READ_ONLY:
-            return Finding("database", "base", "joignable, mais en lecture seule", needs_somebody=True)
-        if fault is DatabaseFault.NO_SPACE:
-            return Finding("database", "base", "joignable, mais son disque est plein", needs_somebody=True)
+        fault = DatabaseFault.READ_ONLY if is_read_only else fault or self._database.refused_writing
+        if said := fault and _REFUSES_TO_WRITE.get(fault):
+            return Finding("database", "base", f"joignable, mais {said}", needs_somebody=True)
         return Finding("database", "base", "joignable")
 
     def _schedule(self, connection: Connection, now: datetime) -> Finding:

@@ -1,7 +1,12 @@
 """The académie's templates in a child process: what hangs, takes all the memory or calls the Internet harms nobody."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -10,6 +15,7 @@ from notifications.authoring.examples import MAIL_CONTEXT
 from notifications.rendering import child
 from notifications.rendering.environment import OWN, TemplateLoader
 from notifications.rendering.papers import Paper, PaperUnmakeable, compile_paper
+from tests.kit.postfix import wait_until
 from tests.notifications.papers import AT, paper, rewritten
 from tests.notifications.templates import folder_of, mail
 
@@ -81,3 +87,53 @@ def test_network__is_not_reached_even_by_the_proxy_of_the_service(monkeypatch: p
 def test_environment__of_the_child_holds_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ODA_SEAL_KEY", "planted")
     assert child.run_in_child("os:getenv", "ODA_SEAL_KEY") is None
+
+
+def test_child__outlives_the_signals_that_stop_the_service_and_ends_with_who_made_it() -> None:
+    kept = child.Child("builtins:pow")
+    assert kept.call(2, 5) == 32
+    process = kept._process
+    assert process
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        process.send_signal(number)
+    assert kept.call(3, 2) == 9
+    del kept
+    assert process.returncode is not None
+
+
+def test_child__ends_when_who_made_it_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import os, signal; from notifications.rendering.child import Child; kept = Child('os:getpid');"
+        " print(kept.call(), flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"TMPDIR": str(tmp_path)}
+    )
+    place = Path("/proc", answer.stdout.strip())
+    wait_until(lambda: not place.exists() or "Z (zombie)" in (place / "status").read_text())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_child__killed_between_two_calls_is_started_anew() -> None:
+    kept = child.Child("os:getpid")
+    process, first = kept._process, kept.call()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: kept._process is not None and kept._process.poll() is not None)
+    assert kept.call() not in (first, process)
+
+
+def test_child__what_was_interrupted_is_no_answer_to_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = child.Child("builtins:pow")
+    assert kept.call(2, 2) == 4
+    answer = child._answer
+    monkeypatch.setattr(child, "_answer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kept.call(2, 3)
+    monkeypatch.setattr(child, "_answer", answer)
+    assert kept.call(2, 4) == 16
+
+
+def interrupted(process: "subprocess.Popen[bytes]", call: bytes) -> NoReturn:
+    """Ask, and be interrupted before the answer."""
+    child._write(process, call)
+    raise KeyboardInterrupt

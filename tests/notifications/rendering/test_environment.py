@@ -190,7 +190,7 @@ def test_sandbox__only_templates_are_read(tmp_path: Path, name: str) -> None:
         folder_of(tmp_path, {"mails/declared.j2": f'Objet\n{{% include "{name}" %}}'.replace("\\", "\\\\")})
     )
     with pytest.raises(Unrenderable) as caught:
-        Renderer(wordings).render(*EXAMPLES["declared"], MAIL_CONTEXT)
+        Renderer(wordings).words(*EXAMPLES["declared"], MAIL_CONTEXT)
     assert isinstance(caught.value.__cause__, TemplateNotFound)
     with pytest.raises(TemplateNotFound):
         wordings.source(name)

@@ -1,6 +1,5 @@
 """Templates that are faulty, or the académie's: one error, and nothing that gets out unescaped."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.rendering import child
-from notifications.rendering.environment import TemplateLoader
+from notifications.rendering.environment import OWN, TemplateLoader
 from notifications.rendering.markup import HTML_SLOT
 from notifications.rendering.renderer import FRAME, Renderer, Unrenderable
 from tests.notifications.pages import Page
@@ -101,13 +100,43 @@ def test_rendering__a_missing_template_is_the_same_error() -> None:
 
 
 @pytest.mark.rule("R68")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "trop long"),
+        ("{{ 10**(10**8) }}", "trop long"),
+        ('{{ "x" * (10**9 if rupn.nom else 1) }}', "trop gros"),
+        ('{{ "%*d"|format(10**9, 1) }}', "trop gros"),
+    ],
+    ids=["a loop", "one operation", "a text", "a filter"],
+)
 def test_endless__a_template_that_only_some_data_make_endless_stops_its_own_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, said: str
+) -> None:
+    monkeypatch.setattr(child, "STEP_S", 0.3)
+    texts = {"mails/declared.j2": mail(words), "mails/submitted.j2": mail("")}
+    renderer = Renderer(TemplateLoader(folder_of(tmp_path, texts)))
+    assert renderer.render(*EXAMPLES["submitted"], MAIL_CONTEXT).subject
+    with pytest.raises(Unrenderable, match=rf"mails/declared\.j2 : {said}"):
+        renderer.render(*EXAMPLES["declared"], MAIL_CONTEXT)
+    assert renderer.render(*EXAMPLES["submitted"], MAIL_CONTEXT).subject
+
+
+@pytest.mark.rule("R68")
+def test_replaced__a_mail_is_the_same_to_the_byte_from_the_kept_child(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "STEP_S", 0.05)
-    loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-    renderer = Renderer(TemplateLoader(folder_of(tmp_path, {"mails/declared.j2": mail(loop)})))
-    with pytest.raises(Unrenderable, match=r"mails/declared\.j2 : trop long"):
-        renderer.render(*EXAMPLES["declared"], MAIL_CONTEXT)
-    assert "watch_calls" not in repr(sys.gettrace())
-    assert renderer.render(*EXAMPLES["submitted"], MAIL_CONTEXT).subject
+    texts = {f"mails/{name}.j2": (OWN / f"mails/{name}.j2").read_text("utf-8") for name in ("declared", "code_issued")}
+    renderer, own = Renderer(TemplateLoader(folder_of(tmp_path, texts))), Renderer()
+    started: list[object] = []
+    start = child.Child._started
+
+    def counted(kept: child.Child) -> object:
+        started.append(kept)
+        return start(kept)
+
+    monkeypatch.setattr(child.Child, "_started", counted)
+    for example in ("declared", "code_issued", "declared", "submitted"):
+        expected = own.render(*EXAMPLES[example], MAIL_CONTEXT)
+        assert renderer.render(*EXAMPLES[example], MAIL_CONTEXT) == expected
+    assert len(started) == 1

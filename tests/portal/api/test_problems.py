@@ -1,15 +1,19 @@
 """What is sent must be as the description says; what is wrong is told in French, and nothing of it is repeated."""
 
 import json
+import re
+from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
 from notifications.ports import Clock
 from portal.api import requests
+from portal.cli.service import OncePerMinute
 from tests.kit.portal import CHEF, STAFF
-from tests.portal.api.conftest import PREFIX, Api
+from tests.portal.api.conftest import PREFIX, Api, Program
 from tests.portal.api.test_life import DECLARATION
-from workflow.database.faults import DatabaseBusy
+from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable
 
 SECRET = "Zz99Yy88"
 
@@ -123,3 +127,37 @@ def test_number__is_in_the_answer_the_problem_and_the_log_without_the_address(
     assert api.program(STAFF).get("/me").headers["X-Request-Id"] not in (number, "")
     api.program(STAFF).get("/requests", name=SECRET, after="x")
     assert SECRET not in caplog.text
+
+
+@pytest.mark.rule("R87")
+def test_log__of_calls_that_a_stranger_or_the_database_s_trouble_makes_is_one_line_a_minute(
+    api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "oda")
+    once = OncePerMinute(lambda: 0.0)
+    staff, calls = api.program(STAFF), 5
+    for number in range(calls):
+        assert api.program().get("/me").status_code == 401
+        assert api.program().get(f"/nothing{number}").status_code == 404
+        assert Program(api.portal.client(), "oda_x").get("/me").status_code == 401
+    with monkeypatch.context() as patch:
+        patch.setattr(api.portal.app.engine, "execute", raising(DatabaseUnreachable(DatabaseFault.NO_SPACE)))
+        assert [staff.post("/requests", DECLARATION).status_code for _ in range(calls)] == [503] * calls
+    for _ in range(calls):
+        staff.post("/requests", DECLARATION)
+    kept = [line.getMessage() for line in caplog.records if line.name == "oda" and once.filter(line)]
+    assert sorted(re.sub("[0-9A-F]{12}", "N", line) for line in kept) == [
+        "database: Plus de place sur le disque de la base de données",
+        "interface N: GET /me, 401 token_missing",
+        "interface N: GET /me, 401 token_refused",
+        "interface N: GET ?, 404 not_found",
+        *["interface N: POST /requests, 422 behalf_needed"] * calls,
+        "interface N: POST /requests, 503 busy",
+    ]
+
+
+def raising(error: Exception) -> Callable[..., NoReturn]:
+    def execute(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    return execute

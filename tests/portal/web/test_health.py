@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 from sqlalchemy import delete, insert, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from notifications.outbox.retry import begin_pause, end_pause
 from notifications.outbox.store import MAILS
@@ -195,6 +195,19 @@ def test_health__a_base_that_reads_and_does_not_write(
         assert needs_somebody(portal, "base") == said
     worker.tick()
     assert is_well(portal)
+
+
+def test_health__a_full_disk_on_which_the_schedule_still_fits(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    Worker(portal.app).tick()
+    with pytest.raises(DatabaseUnreachable), portal.app.database.write():
+        raise DBAPIError("INSERT", None, FullDisk())
+    assert needs_somebody(portal, "base") == "joignable, mais son disque est plein"
+    monkeypatch.setattr("workflow.database.connection.REMEMBERED_S", 0)
+    assert is_well(portal)
+
+
+class FullDisk(Exception):
+    sqlstate = "53100"
 
 
 def test_health__a_disk_that_is_nearly_full(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from notifications.rendering.child import run_in_child
 from notifications.rendering.environment import TemplatesRefused
 from portal.cli.main import oda
+from portal.web import rendering
 from tests.kit.databases import fresh_url
 from tests.kit.installation import make_installation
 from tests.kit.portal import CHEF, open_portal
@@ -72,6 +73,33 @@ def test_piece__a_wrong_one_is_refused_with_its_file_and_line(
     (pieces / "contact.html").write_text(text, encoding="utf-8")
     problems = refused(pieces)
     assert any(f"contact.html, ligne {line} : " in one and said in one for one in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{{ "x" * (10**9 if home else 1) }}', "trop gros"),
+        ("{{ 10**(10**7 * home|length) }}", "trop long"),
+        ("{{ 1 // (0 if home else 1) }}", "ne peut pas être calculée"),
+    ],
+)
+def test_piece__that_only_a_visitor_makes_endless_or_immense_gives_way_to_ours(
+    pieces: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, text: str, said: str
+) -> None:
+    monkeypatch.setattr("notifications.rendering.child.STEP_S", 0.3)
+    monkeypatch.setattr(rendering, "_tried", lambda _settings, contents: list(contents.problems))
+    (pieces / "contact.html").write_text(f"<p>à nous{text}</p>", encoding="utf-8")
+    with (
+        fresh_url("sqlite", pieces.parents[1]) as url,
+        open_portal(pieces.parents[1], url, settings=SETTINGS) as portal,
+    ):
+        assert "<p>à nous" in portal.client().get("/contact").text
+        ours = portal.client(CHEF).get("/contact")
+        assert (ours.status_code, "à nous" in ours.text, "05 00 00 00 00" in ours.text) == (200, False, True)
+        portal.client(CHEF).get("/contact")
+    (record,) = [record for record in caplog.records if record.name == "oda"]
+    assert "contact.html : " in record.getMessage()
+    assert said in record.getMessage()
 
 
 def test_piece__its_trial_starts_without_the_web_or_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
