@@ -1,6 +1,7 @@
 """The operator's worklist: lines in any order with their checks, counts, and the next request to issue.
 
-Each order is walked from the last line seen, so that its end is as quick as its beginning.
+Each order but that of the schools' names is walked from the last line seen, so that its end is as quick as its
+beginning.
 """
 
 import re
@@ -14,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, literal, or_, se
 from states.model import Actor, Policy, Request
 from states.refusals import Reason
 from states.rules.verification import Standing, check_problems, oldest_valid_day
+from states.validation import fold
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.mapping import request_from
@@ -46,11 +48,19 @@ class Order(Labelled):
     NAME_BACKWARDS = "nom-z", "Nom, de Z à A"
     ESTABLISHMENT = "etablissement", "Département, puis établissement, par UAI"
     ESTABLISHMENT_BACKWARDS = "etablissement-z", "Département, puis établissement, du dernier UAI au premier"
+    SCHOOL = "ecole", "Nom de l'établissement"
+    SCHOOL_BACKWARDS = "ecole-z", "Nom de l'établissement, de Z à A"
     STATE = "etat", "État, puis attente"
 
     @property
     def is_descending(self) -> bool:
-        return self in (Order.LATEST, Order.REFERENCE, Order.NAME_BACKWARDS, Order.ESTABLISHMENT_BACKWARDS)
+        return self in (
+            Order.LATEST, Order.REFERENCE, Order.NAME_BACKWARDS, Order.ESTABLISHMENT_BACKWARDS, Order.SCHOOL_BACKWARDS,
+        )  # fmt: skip
+
+    @property
+    def is_of_schools(self) -> bool:
+        return self in (Order.SCHOOL, Order.SCHOOL_BACKWARDS)
 
 
 class Mark(Labelled):
@@ -243,12 +253,18 @@ class Keyset:
         """At most ``count`` rows of ``query`` that meet ``wanted``, which sets no condition on ``states``."""
         if self._order is Order.STATE:
             rows = self._rows_by_state(connection, query, wanted, states, count)
+        elif self._order.is_of_schools:
+            places = {reference: place for place, reference in enumerate(self._by_school(connection, wanted)[:count])}
+            found = connection.execute(query.where(REQUEST.c.reference.in_(places)))
+            rows = sorted(found, key=lambda row: places[row.reference])
         else:
             rows = self._select(connection, query, [*wanted, *self._beyond(connection)], count)
         return rows[::-1] if self.is_backwards else rows
 
     def count(self, connection: Connection, wanted: Sequence[ColumnElement[bool]], states: Sequence[State]) -> int:
         """Count the same rows, exactly up to ``COUNTED``."""
+        if self._order.is_of_schools:
+            return len(self._by_school(connection, wanted)[: COUNTED + 1])
         parts = [[*wanted, *self._beyond(connection)]]
         if self._order is Order.STATE:
             remaining = self._remaining(states)
@@ -258,6 +274,18 @@ class Keyset:
                 for state, further in zip(remaining, beyond, strict=True)
             ]
         return sum(connection.execute(count_query(part)).scalar_one() for part in parts)
+
+    def _by_school(self, connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[str]:
+        """The references that follow, sorted here: the schools' names are folded in no column, and they are few."""
+        places = connection.execute(select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune))
+        names = {place.uai: (fold(place.nom), fold(place.commune), place.uai) for place in places}
+        columns = select(REQUEST.c.uai, REQUEST.c.reference)
+        last = connection.execute(columns.where(REQUEST.c.reference == self._reference)).one_or_none()
+        keys = [(names[row.uai], row.reference) for row in connection.execute(columns.where(*wanted))]
+        if last:
+            seen = (names[last.uai], last.reference)
+            keys = [key for key in keys if (key < seen if self._goes_down else key > seen)]
+        return [reference for _, reference in sorted(keys, reverse=self._goes_down)]
 
     def _remaining(self, states: Sequence[State]) -> list[State]:
         """The states still to be walked, in the order of a request's life or backwards."""

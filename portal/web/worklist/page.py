@@ -318,7 +318,7 @@ class SortColumn:
 
 COLUMNS: Final = (
     SortColumn("RUPN", Order.NAME, Order.NAME_BACKWARDS),
-    SortColumn("Établissement"),
+    SortColumn("Établissement", Order.SCHOOL, Order.SCHOOL_BACKWARDS),
     SortColumn("Dép.", Order.ESTABLISHMENT, Order.ESTABLISHMENT_BACKWARDS),
     SortColumn("État", Order.STATE),
     SortColumn("Depuis", Order.WAITING, Order.LATEST),

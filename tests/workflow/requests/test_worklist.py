@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import event, insert, select, update
 
 from notifications.vocabulary import Stage
 from states import commands as c
@@ -82,7 +82,7 @@ def test_walk__an_order_and_its_contrary_mirror_each_other(office: Office) -> No
     some_of_each(office)
     for order, contrary in (
         (Order.WAITING, Order.LATEST), (Order.NAME, Order.NAME_BACKWARDS),
-        (Order.ESTABLISHMENT, Order.ESTABLISHMENT_BACKWARDS),
+        (Order.ESTABLISHMENT, Order.ESTABLISHMENT_BACKWARDS), (Order.SCHOOL, Order.SCHOOL_BACKWARDS),
     ):  # fmt: skip
         assert references_in(office, order) == references_in(office, contrary)[::-1]
 
@@ -98,6 +98,18 @@ def test_walk__each_order_is_the_one_it_says(office: Office) -> None:
     assert states == sorted(states)
     uais = [line.line.uai for line in page(office, order=Order.ESTABLISHMENT).lines]
     assert uais == sorted(uais)
+
+
+def test_walk__schools_are_in_the_order_of_their_names_whatever_their_accents(office: Office) -> None:
+    names = ("Collège Zola", "Collège Émile-Zola", "collège des Ormes", "Lycée Anne-Frank")
+    places = dict(zip((f"031{number:04}A" for number in range(4)), names, strict=True))
+    with office.database.write() as connection:
+        rows = [{"uai": uai, "nom": nom, "mailbox": f"{uai}@ac-toulouse.fr"} for uai, nom in places.items()]
+        connection.execute(insert(ESTABLISHMENT), [row | {"is_open": True, "is_listed": True} for row in rows])
+    for uai in places:
+        office.request(State.DECLARED, uai)
+    shown = [line.line.establishment for line in page(office, order=Order.SCHOOL).lines]
+    assert shown == ["collège des Ormes", "Collège Émile-Zola", "Collège Zola", "Lycée Anne-Frank"]
 
 
 def test_walk__a_mark_that_nobody_gave_breaks_nothing(office: Office) -> None:
