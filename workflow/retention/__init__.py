@@ -1,1 +1,1 @@
-"""What is personal is forgotten after its time, and at a person's request (R110, R111)."""
+"""Personal data is forgotten after its time, and at a person's request (R110, R111)."""

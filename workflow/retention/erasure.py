@@ -1,7 +1,8 @@
 """The erasure of requests, of mails, of who acted, and its conditions: the same for a preview (R110, R111).
 
 A row stays where the journal or a figure needs it: only what is personal in it goes. The database's guards let exactly
-that be done (``workflow.migrations.guards``).
+that be done (``workflow.migrations.guards``). Every text of the database is said here to be about a person, with how it
+goes, or not: a test holds this to the tables, and the register's entry is written from it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
@@ -143,6 +144,61 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
 """The columns that say nothing of a person, by table."""
 
 
+class Fate(Labelled):
+    """A way in which a personal text goes; the label ends the sentence « effacé … »."""
+
+    WITH_REQUEST = "with_request", "avec la demande"
+    WITH_MAIL = "with_mail", "avec le texte du courriel, ou avec la demande"
+    WITH_LIST = "with_list", "avec la ligne de la liste"
+    OF_ACTOR = "of_actor", "quand ni une demande gardée ni l'installation ne connaît plus la personne"
+    OF_TOKEN = "of_token", "après la fin du jeton, comme une demande"
+    WITH_ROLE = "with_role", "avec le rôle de la personne, ou par elle"
+    WITH_ADDRESSES = "with_addresses", "avec les adresses de réseau du journal de sécurité (`retention.addresses`)"
+    BY_ITSELF = (
+        "by_itself",
+        "de lui-même : en heures, en jours, à la fin de l'année (rattachement), un an après (suppléance)",
+    )
+
+
+PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
+    "delegation_request": dict.fromkeys(
+        ("nom", "prenom", "mail", "folded_mail", "person", "sorted_name", "chef_name", "delegation_why",
+         "listing_source", "listing_seen", "delegation_source", "delegation_seen", "drane_seen", "last_actor"),
+        Fate.WITH_REQUEST,
+    ),
+    "request_word": {"word": Fate.WITH_REQUEST},
+    "event_note": dict.fromkeys(("body", "nonce"), Fate.WITH_REQUEST),
+    "private_note": {"body": Fate.WITH_REQUEST},
+    "removal_call": dict.fromkeys(("asked", "answer"), Fate.WITH_REQUEST),
+    "drane_transmission_line": {"seen": Fate.WITH_REQUEST},
+    "outgoing_mail": dict.fromkeys(
+        ("recipient", "context", "subject", "body", "html", "papers", "last_reply", "disputed", "dedupe_key"),
+        Fate.WITH_MAIL,
+    ),
+    "evidence_entry": dict.fromkeys(
+        ("nom", "prenom", "usage_name", "mail", "folded_mail", "other_mails", "person", "author"), Fate.WITH_LIST
+    ),
+    "actor": dict.fromkeys(("key", "label", "nonce"), Fate.OF_ACTOR),
+    "establishment": {"chef_name": Fate.OF_ACTOR},
+    "access_token": dict.fromkeys(("label", "subject"), Fate.OF_TOKEN),
+    "sign_in_link": dict.fromkeys(("subject", "sent_to", "back", "browser", "browser_name", "network"), Fate.BY_ITSELF),
+    "web_session": dict.fromkeys(("subject", "name", "browser", "identity", "identity_name"), Fate.BY_ITSELF),
+    "identity_binding": dict.fromkeys(("identity", "name"), Fate.BY_ITSELF),
+    "second_factor": dict.fromkeys(("address", "sealed_key"), Fate.WITH_ROLE),
+    "recovery_code": {"address": Fate.WITH_ROLE},
+    "substitution": dict.fromkeys(("giver", "giver_name", "substitute", "substitute_name"), Fate.BY_ITSELF),
+    "kept_form": {"content": Fate.BY_ITSELF},
+    "delegation_claim": {"seen": Fate.BY_ITSELF},
+    "staged_import": {"content": Fate.BY_ITSELF},
+    "idempotency_key": {"digest": Fate.BY_ITSELF},
+    "try_count": dict.fromkeys(("key", "network", "browser"), Fate.BY_ITSELF),
+    "security_address": dict.fromkeys(("network", "browser"), Fate.WITH_ADDRESSES),
+    "seal": {"ciphertext": Fate.BY_ITSELF},
+    "relay_pause": {"reply": Fate.BY_ITSELF},
+}  # fmt: skip
+"""The columns that say something of a person, by table."""
+
+
 class Erased(Labelled):
     """The kinds of what is erased, as a preview and the journal count them."""
 
@@ -182,14 +238,14 @@ class Counts:
 
     @property
     def data(self) -> dict[str, int]:
-        """What the journal keeps: numbers, without the zeros."""
+        """The numbers that the journal keeps, without the zeros."""
         return {kind: number for kind, number in self.by_kind.items() if number}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What is older than these instants goes; ``open_years``: the school years not ended, whose RUPN the DRANE is still
-    to be told of (R96)."""
+    """The instants before which each kind goes; ``open_years``: the school years not ended, whose RUPN the DRANE is
+    still to be told of (R96)."""
 
     requests: datetime
     lists: datetime
@@ -232,7 +288,7 @@ def is_awaited(before: datetime) -> ColumnElement[bool]:
 
 def count_awaited(connection: Connection, before: datetime) -> int:
     """Count them."""
-    return _count(connection, REQUEST, is_awaited(before))
+    return count_rows(connection, REQUEST, is_awaited(before))
 
 
 def erase_requests(connection: Connection, condition: ColumnElement[bool], now: datetime) -> Counts | None:
@@ -250,11 +306,12 @@ def erase_requests(connection: Connection, condition: ColumnElement[bool], now: 
     connection.execute(locked).all()
     still = select(REQUEST.c.reference).where(condition, REQUEST.c.reference.in_([row.reference for row in candidates]))
     references = list(connection.execute(still).scalars())
+    about = connection.execute(select(MAILS.c.id).where(_may_be_erased(), _about(references)))
     counts = Counts(
         requests=len(references),
         texts=_delete(connection, NOTE.c.stream.in_(references), NOTE),
         notes=_delete(connection, PRIVATE_NOTE.c.reference.in_(references), PRIVATE_NOTE),
-        mails=erase_mails_about(connection, references, now),
+        mails=_blank_mails(connection, about.scalars().all(), now),
     )
     for table in (WORD, ASSIGNMENT, TRANSMISSION_LINE):
         _delete(connection, table.c.reference.in_(references), table)
@@ -268,10 +325,10 @@ def count_requests(connection: Connection, condition: ColumnElement[bool]) -> Co
     """Count what erasing all requests of this condition would take away."""
     references = select(REQUEST.c.reference).where(condition)
     return Counts(
-        requests=_count(connection, REQUEST, condition),
-        texts=_count(connection, NOTE, NOTE.c.stream.in_(references)),
-        notes=_count(connection, PRIVATE_NOTE, PRIVATE_NOTE.c.reference.in_(references)),
-        mails=_count(connection, MAILS, and_(_may_be_erased(), _about(references))),
+        requests=count_rows(connection, REQUEST, condition),
+        texts=count_rows(connection, NOTE, NOTE.c.stream.in_(references)),
+        notes=count_rows(connection, PRIVATE_NOTE, PRIVATE_NOTE.c.reference.in_(references)),
+        mails=count_rows(connection, MAILS, and_(_may_be_erased(), _about(references))),
     )
 
 
@@ -284,7 +341,7 @@ def is_old_mail(limits: Limits) -> ColumnElement[bool]:
 def count_mails(connection: Connection, limits: Limits, requests: ColumnElement[bool]) -> int:
     """The old mails but those of the requests that are erased for themselves."""
     references = select(REQUEST.c.reference).where(requests)
-    return _count(connection, MAILS, and_(is_old_mail(limits), ~_about(references)))
+    return count_rows(connection, MAILS, and_(is_old_mail(limits), ~_about(references)))
 
 
 def erase_mails(connection: Connection, condition: ColumnElement[bool], now: datetime) -> int:
@@ -292,12 +349,6 @@ def erase_mails(connection: Connection, condition: ColumnElement[bool], now: dat
     ids = select(MAILS.c.id).where(condition).order_by(MAILS.c.created_at, MAILS.c.id).limit(BATCH_SIZE)
     chosen = list(connection.execute(ids.with_for_update(skip_locked=True)).scalars())
     return _blank_mails(connection, chosen, now)
-
-
-def erase_mails_about(connection: Connection, references: Sequence[str], now: datetime) -> int:
-    """Erase all mails about these requests."""
-    chosen = select(MAILS.c.id).where(_may_be_erased(), _about(references))
-    return _blank_mails(connection, list(connection.execute(chosen).scalars()), now)
 
 
 def erase_installation_texts(connection: Connection, before: datetime) -> int:
@@ -309,7 +360,7 @@ def erase_installation_texts(connection: Connection, before: datetime) -> int:
 
 def count_installation_texts(connection: Connection, before: datetime) -> int:
     """Count those that there are."""
-    return _count(connection, NOTE, _is_old_text(before))
+    return count_rows(connection, NOTE, _is_old_text(before))
 
 
 def forgettable_actors(
@@ -326,10 +377,10 @@ def forgettable_actors(
     needed = of_requests.union(of_installation, select(STAND_IN.c.operator).where(in_force))
     kept = set(connection.execute(needed).scalars())
     rows = connection.execute(select(ACTOR.c.number, ACTOR.c.key).order_by(ACTOR.c.number))
-    return [row.number for row in rows if row.number not in kept and row.key not in members and names_person(row.key)]
+    return [row.number for row in rows if row.number not in kept and row.key not in members and _names_person(row.key)]
 
 
-def names_person(key: str) -> bool:
+def _names_person(key: str) -> bool:
     """True of the key of an actor that names or addresses a person; not of a mailbox that has not said who it is."""
     role, _, rest = key.partition(":")
     return role in _OF_PEOPLE and not rest.endswith(":")
@@ -354,7 +405,7 @@ def nameless_chefs(
     known: set[str] = set()
     for number, key in connection.execute(select(ACTOR.c.number, ACTOR.c.key)):
         role, _, rest = key.partition(":")
-        if number not in forgotten and role in ("chef", "deputy") and names_person(key):
+        if number not in forgotten and role in ("chef", "deputy") and _names_person(key):
             known.update(rest.partition(":")[0].split(","))
     return [uai for uai in uais if uai not in known]
 
@@ -372,7 +423,7 @@ def is_spent_token(before: datetime) -> ColumnElement[bool]:
 
 def count_tokens(connection: Connection, before: datetime) -> int:
     """Count those that there are."""
-    return _count(connection, TOKENS, is_spent_token(before))
+    return count_rows(connection, TOKENS, is_spent_token(before))
 
 
 def erase_tokens(connection: Connection, condition: ColumnElement[bool]) -> int:
@@ -432,7 +483,8 @@ def _is_old_text(before: datetime) -> ColumnElement[bool]:
     return and_(NOTE.c.stream == INSTALLATION, NOTE.c.seq.in_(old))
 
 
-def _count(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:
+def count_rows(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:
+    """Count the rows of a table that this condition chooses."""
     return int(connection.execute(select(func.count()).select_from(table).where(condition)).scalar_one())
 
 
@@ -456,63 +508,3 @@ def _private_notes_with(connection: Connection, names: Set[str]) -> Iterator[tup
 def _bears(body: str, names: Set[str]) -> bool:
     text = f" {fold(body)} "
     return any(f" {name} " in text for name in names)
-
-
-# Every text that the database holds: whether it is about a person, and how it goes (R110).
-#
-# A test holds this to the tables, so that no new column is forgotten. The register's entry is written from it.
-
-
-class Fate(Labelled):
-    """A way in which a personal text goes; the label ends the sentence « effacé … »."""
-
-    WITH_REQUEST = "with_request", "avec la demande"
-    WITH_MAIL = "with_mail", "avec le texte du courriel, ou avec la demande"
-    WITH_LIST = "with_list", "avec la ligne de la liste"
-    OF_ACTOR = "of_actor", "quand ni une demande gardée ni l'installation ne connaît plus la personne"
-    OF_TOKEN = "of_token", "après la fin du jeton, comme une demande"
-    WITH_ROLE = "with_role", "avec le rôle de la personne, ou par elle"
-    WITH_ADDRESSES = "with_addresses", "avec les adresses de réseau du journal de sécurité (`retention.addresses`)"
-    BY_ITSELF = (
-        "by_itself",
-        "de lui-même : en heures, en jours, à la fin de l'année (rattachement), un an après (suppléance)",
-    )
-
-
-PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
-    "delegation_request": dict.fromkeys(
-        ("nom", "prenom", "mail", "folded_mail", "person", "sorted_name", "chef_name", "delegation_why",
-         "listing_source", "listing_seen", "delegation_source", "delegation_seen", "drane_seen", "last_actor"),
-        Fate.WITH_REQUEST,
-    ),
-    "request_word": {"word": Fate.WITH_REQUEST},
-    "event_note": dict.fromkeys(("body", "nonce"), Fate.WITH_REQUEST),
-    "private_note": {"body": Fate.WITH_REQUEST},
-    "removal_call": dict.fromkeys(("asked", "answer"), Fate.WITH_REQUEST),
-    "drane_transmission_line": {"seen": Fate.WITH_REQUEST},
-    "outgoing_mail": dict.fromkeys(
-        ("recipient", "context", "subject", "body", "html", "papers", "last_reply", "disputed", "dedupe_key"),
-        Fate.WITH_MAIL,
-    ),
-    "evidence_entry": dict.fromkeys(
-        ("nom", "prenom", "usage_name", "mail", "folded_mail", "other_mails", "person", "author"), Fate.WITH_LIST
-    ),
-    "actor": dict.fromkeys(("key", "label", "nonce"), Fate.OF_ACTOR),
-    "establishment": {"chef_name": Fate.OF_ACTOR},
-    "access_token": dict.fromkeys(("label", "subject"), Fate.OF_TOKEN),
-    "sign_in_link": dict.fromkeys(("subject", "sent_to", "back", "browser", "browser_name", "network"), Fate.BY_ITSELF),
-    "web_session": dict.fromkeys(("subject", "name", "browser", "identity", "identity_name"), Fate.BY_ITSELF),
-    "identity_binding": dict.fromkeys(("identity", "name"), Fate.BY_ITSELF),
-    "second_factor": dict.fromkeys(("address", "sealed_key"), Fate.WITH_ROLE),
-    "recovery_code": {"address": Fate.WITH_ROLE},
-    "substitution": dict.fromkeys(("giver", "giver_name", "substitute", "substitute_name"), Fate.BY_ITSELF),
-    "kept_form": {"content": Fate.BY_ITSELF},
-    "delegation_claim": {"seen": Fate.BY_ITSELF},
-    "staged_import": {"content": Fate.BY_ITSELF},
-    "idempotency_key": {"digest": Fate.BY_ITSELF},
-    "try_count": dict.fromkeys(("key", "network", "browser"), Fate.BY_ITSELF),
-    "security_address": dict.fromkeys(("network", "browser"), Fate.WITH_ADDRESSES),
-    "seal": {"ciphertext": Fate.BY_ITSELF},
-    "relay_pause": {"reply": Fate.BY_ITSELF},
-}  # fmt: skip
-"""The columns that say something of a person, by table."""

@@ -1,6 +1,6 @@
-"""One person, by an address or, for a chef, by a name alone: what is kept, what may go at their request (R111).
+"""One person, by an address or, for a chef, by a name alone: all that is kept, what may go at their request (R111).
 
-What stays is told with the reason.
+They may ask to be told the former. What stays of the latter is told with the reason.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ from workflow.retention.erasure import (
     Counts,
     Limits,
     count_requests,
+    count_rows,
     erase_mails,
     erase_requests,
     erase_tokens,
@@ -41,8 +42,6 @@ _HAS_ENDED: Final = SUBSTITUTION.c.ended_at.is_not(None)
 _CHEF_ROLES: Final = ("chef", "deputy")
 
 _SUBSTITUTION_SIDES: Final = (("giver", "giver_name"), ("substitute", "substitute_name"))
-
-# All that is kept on one person, as they may ask to be told (R111).
 
 Fact = tuple[str, object]
 """A label in French, and what is kept under it."""
@@ -102,7 +101,7 @@ class PersonPlan:
 
 
 def plan_person(connection: Connection, mail: str, role: str = "", own_key: str = "") -> PersonPlan:
-    """What would go and what would stay; nothing is written. ``own_key``: of the person among the actors (R113)."""
+    """Say what would go and what would stay; nothing is written. ``own_key``: of the person among the actors (R113)."""
     folded = fold_mail(mail)
     rows = connection.execute(
         select(REQUEST.c.reference, REQUEST.c.state, _is_awaited().label("is_awaited"))
@@ -114,18 +113,18 @@ def plan_person(connection: Connection, mail: str, role: str = "", own_key: str 
     requests = tuple(row.reference for row in rows if row.state == "revoked" and not row.is_awaited)
     of_requests = count_requests(connection, may_go(folded))
     counts = of_requests + Counts(
-        mails=_count(connection, MAILS, _mails_to(folded, requests)),
-        list_rows=0 if live else _count(connection, EVIDENCE_ENTRY, in_lists(folded)),
-        tokens=_count(connection, TOKENS, _spent_tokens(folded)),
-        actors=0 if live or awaited else _count(connection, ACTOR, ACTOR.c.key == own_key),
-        substitutions=_count(connection, SUBSTITUTION, and_(_substitutions_of(folded), _HAS_ENDED)),
+        mails=count_rows(connection, MAILS, _mails_to(folded, requests)),
+        list_rows=0 if live else count_rows(connection, EVIDENCE_ENTRY, in_lists(folded)),
+        tokens=count_rows(connection, TOKENS, _spent_tokens(folded)),
+        actors=0 if live or awaited else count_rows(connection, ACTOR, ACTOR.c.key == own_key),
+        substitutions=count_rows(connection, SUBSTITUTION, and_(_substitutions_of(folded), _HAS_ENDED)),
     )
     unended = select(SUBSTITUTION.c.number).where(_substitutions_of(folded), ~_HAS_ENDED)
     return PersonPlan(
         mail=folded, live=live, awaited=awaited, requests=requests, counts=counts, role=role,
         mentions=find_mentions(connection, names_of_person(connection, folded), {*live, *awaited, *requests}),
         substitutions=tuple(connection.execute(unended.order_by(SUBSTITUTION.c.number)).scalars()),
-        acts=_count(connection, ACTOR, _acts_of(folded)),
+        acts=count_rows(connection, ACTOR, _acts_of(folded)),
     )  # fmt: skip
 
 
@@ -233,7 +232,7 @@ class ChefNamePlan:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """How much was told: what the journal keeps of the answer."""
+        """The counts of what was told, which the journal keeps of the answer."""
         return {"places": len(self.places), "mentions": len(self.mentions)}
 
 
@@ -347,10 +346,6 @@ def _erase_substitutions(connection: Connection, folded: str) -> int:
     return len(numbers)
 
 
-def _count(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:
-    return int(connection.execute(select(func.count()).select_from(table).where(condition)).scalar_one())
-
-
 def _places_of_chef(
     connection: Connection, key: str, uai: str, limits: Limits, members: Collection[str], erasable: _Erasable
 ) -> Iterator[NamedPlace]:  # fmt: skip
@@ -443,7 +438,7 @@ class PersonFile:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """How much of each kind: what the journal keeps of the answer."""
+        """The count of each kind, which the journal keeps of the answer."""
         kinds = ("requests", "mails", "list_rows", "access", "acts", "mentions")
         return {kind: len(getattr(self, kind)) for kind in kinds}
 
@@ -463,7 +458,12 @@ def load_person(connection: Connection, mail: str, reader: Actor, role: str = ""
         mail=folded, role=role,
         requests=tuple(_request(connection, row, reader) for row in rows),
         mails=tuple(_mails(connection, folded, [row.reference for row in rows])),
-        list_rows=tuple(_entries(connection, folded)),
+        list_rows=tuple(
+            KeptItem(title=f"{ListKind.of(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
+            for row in connection.execute(
+                select(EVIDENCE_ENTRY).where(in_lists(folded)).order_by(EVIDENCE_ENTRY.c.kind, EVIDENCE_ENTRY.c.id)
+            )
+        ),
         access=tuple(_access(connection, folded)),
         acts=tuple(_acts(connection, folded)),
         mentions=plan.mentions,
@@ -519,14 +519,6 @@ def _mails(connection: Connection, folded: str, references: Sequence[str]) -> li
     ]  # fmt: skip
 
 
-def _entries(connection: Connection, folded: str) -> list[KeptItem]:
-    query = select(EVIDENCE_ENTRY).where(in_lists(folded)).order_by(EVIDENCE_ENTRY.c.kind, EVIDENCE_ENTRY.c.id)
-    return [
-        KeptItem(title=f"{ListKind.of(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
-        for row in connection.execute(query)
-    ]
-
-
 def _access(connection: Connection, folded: str) -> list[KeptItem]:
     """The ways in of the person: the sign-ins that are remembered, the tokens of programs."""
     sessions = select(SESSIONS).where(func.lower(SESSIONS.c.subject) == folded).order_by(SESSIONS.c.created_at)
@@ -541,11 +533,12 @@ def _access(connection: Connection, folded: str) -> list[KeptItem]:
     items = [
         KeptItem(title="Second facteur", facts=_facts(row, labels_of_factor)) for row in connection.execute(factors)
     ]
-    theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
     of_substitution = {"giver": "de", "substitute": "par", "first_day": "du", "last_day": "au", "ended_at": "finie le"}
     items += [
         KeptItem(title="Suppléance", facts=_facts(row, of_substitution))
-        for row in connection.execute(select(SUBSTITUTION).where(theirs).order_by(SUBSTITUTION.c.number))
+        for row in connection.execute(
+            select(SUBSTITUTION).where(_substitutions_of(folded)).order_by(SUBSTITUTION.c.number)
+        )
     ]
     items += [KeptItem(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
     tokens = select(TOKENS).where(func.lower(TOKENS.c.subject) == folded).order_by(TOKENS.c.id)
@@ -570,8 +563,7 @@ def _origins(connection: Connection, number: int) -> list[str]:
 def _acts(connection: Connection, folded: str) -> list[KeptItem]:
     """The person's acts at the rectorat, in numbers: the history of each request has the rest."""
     keys = [f"operator:{folded}", f"reader:{folded}"]
-    theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
-    as_substitute = select(SUBSTITUTION.c.actor).where(theirs, SUBSTITUTION.c.actor.is_not(None))
+    as_substitute = select(SUBSTITUTION.c.actor).where(_substitutions_of(folded), SUBSTITUTION.c.actor.is_not(None))
     counted = (func.count(EVENT.c.seq), func.min(EVENT.c.at), func.max(EVENT.c.at))
     query = (
         select(ACTOR.c.number, ACTOR.c.label, *counted)
