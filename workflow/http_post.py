@@ -8,7 +8,7 @@ import errno
 import math
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -37,7 +37,12 @@ def describe_error(error: BaseException, host: str, seconds: int) -> str:
     """Describe in French why a call to ``host`` failed; ``seconds`` is the timeout."""
     if isinstance(error, TimeoutError | httpx2.TimeoutException):  # what its cancelling broke is no cause
         return f"pas de réponse en {french.plural(seconds, 'seconde')}"
-    for cause in _causes(error):
+    causes: list[BaseException] = []  # the deepest first: the libraries wrap what the system said
+    cause_of: BaseException | None = error
+    while cause_of is not None and cause_of not in causes:
+        causes.insert(0, cause_of)
+        cause_of = cause_of.__cause__ or cause_of.__context__
+    for cause in causes:
         match cause:
             case ssl.SSLCertVerificationError():
                 why = _CERTIFICATE.get(cause.verify_code, "l'autorité qui l'a signé est inconnue de cette machine")
@@ -53,15 +58,6 @@ def describe_error(error: BaseException, host: str, seconds: int) -> str:
     if isinstance(error, httpx2.ConnectError):
         return f"la connexion à « {host} » ne s'établit pas"
     return "connexion perdue avant la fin de la réponse"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it comes from, the deepest first: the libraries wrap what the system said."""
-    chain: list[BaseException] = []
-    while error is not None and error not in chain:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    return reversed(chain)
 
 
 def _is(error: OSError, *numbers: int) -> bool:

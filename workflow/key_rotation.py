@@ -1,6 +1,7 @@
 """Rotation of the codes' encryption key: add one, seal every code anew, remove the old ones (R71)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,22 +82,16 @@ class SealKeys:
             count += factors.count
             unreadable = (*walk.unreadable, *factors.unreadable)
             with encryption.exclusive_seals(self._database, chain.lock) as connection:
-                if self._count_under_other_keys(connection) <= len(unreadable):
-                    removed = 0 if keep_old or unreadable else self._remove()
+                codes = encryption.count_under_other_keys(connection, self._sealer)
+                if codes + count_factors_under_other_keys(connection, self._sealer) <= len(unreadable):
+                    removed = 0
+                    if not keep_old and not unreadable:
+                        with suppress(KeyringFixed):
+                            removed = self._keyring.keep_first()
                     counts = {"resealed": count, "removed": removed, "unreadable": len(unreadable)}
                     self._record(connection, "seal_key_rotated", actor, counts)
                     return RotationResult(resealed=count, removed=removed, unreadable=unreadable)
         raise StillSealedElsewhere
-
-    def _count_under_other_keys(self, connection: Connection) -> int:
-        codes = encryption.count_under_other_keys(connection, self._sealer)
-        return codes + count_factors_under_other_keys(connection, self._sealer)
-
-    def _remove(self) -> int:
-        try:
-            return self._keyring.keep_first()
-        except KeyringFixed:
-            return 0
 
     def _record(self, connection: Connection, kind: str, actor: Actor, counts: dict[str, int]) -> None:
         data: dict[str, Scalar] = dict(counts)

@@ -1,1 +1,1 @@
-"""What the service tells of its own state: to a probe, to a supervisor that waits for calls, in figures (R115)."""
+"""The service's own state, told to a probe, to a supervisor that waits for calls, in figures (R115)."""

@@ -1,6 +1,8 @@
 """The answer to a probe: whether the service can answer, and whether its mission needs somebody (R115).
 
-It names nobody, writes nothing, and is read again after some seconds only, so that no stranger loads the database.
+It names nobody, writes nothing, and is read again after some seconds only, so that no stranger loads the database. A
+supervisor hears of it by a call at each good tick, and rings when it hears none: the call delays no tick and fails
+none; what keeps it from arriving is told once, and once more when it arrives again.
 """
 
 import asyncio
@@ -44,7 +46,7 @@ from workflow.webhooks.queue import load_states
 from workflow.year_end.service import held_in
 
 KEPT: Final = timedelta(seconds=5)
-"""For how long what was read serves every other visitor."""
+"""The time for which a report serves every other visitor."""
 
 LATE: Final = timedelta(minutes=2)
 """The schedule runs every minute: after this long without it, somebody is needed."""
@@ -73,10 +75,6 @@ _REFUSES_TO_WRITE: Final = {
 }
 
 _CLOCKS_OFF: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
-
-# The call that each good tick makes: a supervisor that hears it no more rings (R115).
-#
-# It delays no tick and fails none; what keeps it from arriving is told once, and once more when it arrives again.
 
 CALL_S: Final = 5
 """Seconds of a whole call, once its name is resolved."""
@@ -208,9 +206,7 @@ class HealthMonitor:
         yield self._writable(connection)
         yield self._schedule(connection, now)
         yield from _clocks(connection, now)
-        yield from _relay(connection, now)
-        yield from _late_mails(connection, now)
-        yield from _dead_mails(connection)
+        yield from _mails(connection, now)
         for held in held_in(connection, self._calendar):
             said = f"{held.school_year} retenue depuis le {french.day(held.held_at.date())}, à confirmer au rectorat"
             yield Finding("year_end", "fin d'année", said, needs_somebody=True)
@@ -271,28 +267,23 @@ def _clocks(connection: Connection, now: datetime) -> Iterator[Finding]:
         yield Finding("clock", "horloge à vérifier", said, needs_somebody=True)
 
 
-def _relay(connection: Connection, now: datetime) -> Iterator[Finding]:
-    """Tell of the relay's pause while a mail waits: without one, nobody knows whether the relay is still in trouble."""
+def _mails(connection: Connection, now: datetime) -> Iterator[Finding]:
+    """Tell of the mails that wait, and of those that did not arrive.
+
+    Of the relay's pause only while a mail waits: without one, nobody knows whether the relay is still in trouble. One
+    wrong address is the operators' affair, anything else is not.
+    """
     pause = load_pause(connection)
-    if pause is None or not connection.scalar(select(MAILS.c.id).where(MAILS.c.next_attempt_at.is_not(None)).limit(1)):
-        return
-    lasted = max(now - pause.since, timedelta(0))
-    said = f"{pause.fault.label}, depuis {_duration(lasted)}"
-    yield Finding("relay", "courriels arrêtés", said, needs_somebody=lasted >= RELAY_PATIENCE or pause.since > now)
-
-
-def _late_mails(connection: Connection, now: datetime) -> Iterator[Finding]:
+    if pause and connection.scalar(select(MAILS.c.id).where(MAILS.c.next_attempt_at.is_not(None)).limit(1)):
+        lasted = max(now - pause.since, timedelta(0))
+        said = f"{pause.fault.label}, depuis {_duration(lasted)}"
+        yield Finding("relay", "courriels arrêtés", said, needs_somebody=lasted >= RELAY_PATIENCE or pause.since > now)
     due = MAILS.c.next_attempt_at <= now
     oldest, count = connection.execute(select(func.min(MAILS.c.next_attempt_at), func.count()).where(due)).one()
-    if oldest is None:
-        return
-    waits = plural(count, "courriel à envoyer", "courriels à envoyer")
-    said = f"{waits}, le plus ancien depuis {_duration(now - oldest)}"
-    yield Finding("mail", "courriels", said, needs_somebody=now - oldest >= MAIL_PATIENCE)
-
-
-def _dead_mails(connection: Connection) -> Iterator[Finding]:
-    """Tell of what did not arrive: one wrong address is the operators' affair, anything else is not."""
+    if oldest is not None:
+        waits = plural(count, "courriel à envoyer", "courriels à envoyer")
+        said = f"{waits}, le plus ancien depuis {_duration(now - oldest)}"
+        yield Finding("mail", "courriels", said, needs_somebody=now - oldest >= MAIL_PATIENCE)
     query = (
         select(MAILS.c.fault, func.count().label("mails"))
         .where(MAILS.c.stage == Stage.DEAD.value)
@@ -377,7 +368,9 @@ class SupervisorCall:
         is_secure = parts.scheme == "https"
         texts = self.resolver(host, parts.port or (443 if is_secure else 80))
         address = check_addresses(host, texts, self.settings.allowed, is_secure=is_secure, setting=ALLOW_SUPERVISOR)[0]
-        options: dict[str, Any] = {"transport": self.transport} if self.transport else {"verify": self._context()}
+        if not self.transport and not self._tls:  # the authorities of the system, read once
+            self._tls.append(ssl.create_default_context())
+        options: dict[str, Any] = {"transport": self.transport} if self.transport else {"verify": self._tls[0]}
         async with (
             asyncio.timeout(CALL_S),
             httpx2.AsyncClient(**options, trust_env=False, follow_redirects=False, timeout=CALL_S) as client,
@@ -388,9 +381,3 @@ class SupervisorCall:
         ):  # fmt: skip
             if not response.is_success:
                 raise _Unwelcome(f"« {host} » a répondu {response.status_code}")
-
-    def _context(self) -> ssl.SSLContext:
-        """The authorities of the system, read once."""
-        if not self._tls:
-            self._tls.append(ssl.create_default_context())
-        return self._tls[0]

@@ -1,4 +1,8 @@
-"""The deliveries as rows: made with their event, claimed by a lease, and what came of them (R118)."""
+"""The deliveries: made with their event, signed, claimed by a lease; the meaning of their answers (R118).
+
+They tell another system codes of this software, never a wording; no free text, no code; a person only where a setting
+says so. They are signed by Standard Webhooks.
+"""
 
 import base64
 import binascii
@@ -12,7 +16,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from pydantic import SecretStr
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -25,10 +28,6 @@ from workflow.database.tables import REQUEST
 from workflow.http_post import NoAnswer, Reply, retry_after
 from workflow.settings.secrets import SecretRefused, Secrets
 from workflow.settings.services import WebhookEndpoint, WebhooksSettings
-
-# What another system is told of an event, how it is signed (Standard Webhooks), what its answer means (R118).
-#
-# Codes of this software, never a wording; no free text, no code; a person only where a setting says so.
 
 PING: Final = "ping"
 """The type of a message that tells of nothing: it tries the line and the secret."""
@@ -125,28 +124,28 @@ class SigningSecrets:
     def read(cls, endpoint: WebhookEndpoint, secrets: Secrets) -> "SigningSecrets":
         """Read them, one a line. Raises SecretMissing, SecretRefused."""
         lines = secrets.read(endpoint.secret_name).get_secret_value().split()
-        return cls(tuple(_key(SecretStr(line), endpoint.secret_name) for line in lines))
+        return cls(tuple(_key(line, endpoint.secret_name) for line in lines))
 
     def headers(self, webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
         """Return the headers of one sending: the instant is signed, so that no old message is replayed."""
         timestamp = str(int(at.timestamp()))
         signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
+        signatures = (hmac.new(key, signed, hashlib.sha256).digest() for key in self.keys)
         return {
             "Content-Type": "application/json",
             "User-Agent": "oda-webhook",
             "webhook-id": webhook_id,
             "webhook-timestamp": timestamp,
-            "webhook-signature": " ".join(_signature(key, signed) for key in self.keys),
+            "webhook-signature": " ".join(f"v1,{base64.b64encode(each).decode()}" for each in signatures),
         }
 
 
-def _key(line: SecretStr, name: str) -> bytes:
-    text = line.get_secret_value()
+def _key(line: str, name: str) -> bytes:
     try:
-        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(line.removeprefix(PREFIX), validate=True)
     except binascii.Error:
         key = b""
-    if not text.startswith(PREFIX) or not SHORTEST <= len(key) <= LONGEST:
+    if not line.startswith(PREFIX) or not SHORTEST <= len(key) <= LONGEST:
         raise SecretRefused(
             f"le secret {name} n'a pas la forme attendue : « {PREFIX} » puis {SHORTEST} octets tirés au hasard,"
             f" ou plus, en base64, un secret par ligne ; « oda webhook secret {name.partition('-')[2]} » en fait un"
@@ -154,12 +153,8 @@ def _key(line: SecretStr, name: str) -> bytes:
     return key
 
 
-def _signature(key: bytes, signed: bytes) -> str:
-    return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
-
-
 class Verdict(Enum):
-    """What an answer makes of a delivery."""
+    """The outcome that an answer gives to a delivery."""
 
     RECEIVED = "received"
     LATER = "later"
@@ -201,7 +196,7 @@ def best(judgements: Sequence[Judgement]) -> Judgement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EndpointState:
-    """How an endpoint fares; ``is_gone``: it said so, and its settings have not changed since."""
+    """The state of an endpoint; ``is_gone``: it said so, and its settings have not changed since."""
 
     failures: int = 0
     failing_since: datetime | None = None
@@ -209,6 +204,15 @@ class EndpointState:
     delivered_at: datetime | None = None
     is_gone: bool = False
     answer: str = ""
+
+    @property
+    def standing(self) -> str:
+        """The state in French."""
+        if self.is_gone:
+            return "ne veut plus être prévenu"
+        if self.failing_since:
+            return f"ne répond pas : {self.answer}"
+        return "prévenu" if self.delivered_at else "pas encore prévenu"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,20 +251,15 @@ def enqueue(
 
 def load_states(connection: Connection, endpoints: Sequence[WebhookEndpoint]) -> dict[str, EndpointState]:
     """Return how each of these endpoints fares, by name, in one query."""
-    names = [endpoint.name for endpoint in endpoints]
-    rows = {row.name: row for row in connection.execute(select(ENDPOINT_STATE).where(ENDPOINT_STATE.c.name.in_(names)))}
-    return {
-        endpoint.name: _state(rows[endpoint.name], endpoint) if endpoint.name in rows else EndpointState()
-        for endpoint in endpoints
-    }
-
-
-def _state(row: Any, endpoint: WebhookEndpoint) -> EndpointState:
-    return EndpointState(
-        failures=row.failures, failing_since=row.failing_since, rests_until=row.rests_until,
-        delivered_at=row.delivered_at, is_gone=row.gone_at is not None and row.gone_setting == endpoint.digest,
-        answer=row.answer,
-    )  # fmt: skip
+    digests = {endpoint.name: endpoint.digest for endpoint in endpoints}
+    states = dict.fromkeys(digests, EndpointState())
+    for row in connection.execute(select(ENDPOINT_STATE).where(ENDPOINT_STATE.c.name.in_(list(digests)))):
+        states[row.name] = EndpointState(
+            failures=row.failures, failing_since=row.failing_since, rests_until=row.rests_until,
+            delivered_at=row.delivered_at, is_gone=row.gone_at is not None and row.gone_setting == digests[row.name],
+            answer=row.answer,
+        )  # fmt: skip
+    return states
 
 
 def give_up_old(connection: Connection, endpoint: str, now: datetime) -> int:
@@ -320,8 +319,11 @@ def record(
         written = connection.execute(update(DELIVERY).where(*is_ours).values(values)).rowcount
         given_up += written and values.get("stage") == DeliveryStage.GIVEN_UP.value
     gone = next((each for _, each in judged if each.verdict is Verdict.GONE), None)
-    if gone:
-        given_up += _end_gone(connection, endpoint, gone, now)
+    if gone:  # told of nothing more, whatever waits for it, until its settings change
+        of_endpoint = (_WAITS, DELIVERY.c.endpoint == endpoint.name)
+        ended = {"stage": DeliveryStage.GIVEN_UP.value, "next_at": None, "ended_at": now, "answer": gone.words}
+        given_up += connection.execute(update(DELIVERY).where(*of_endpoint).values(ended)).rowcount
+        _write_state(connection, endpoint.name, gone_at=now, gone_setting=endpoint.digest, answer=gone.words)
     else:
         _learn(connection, endpoint, best([each for _, each in judged]), now)
     return given_up
@@ -339,15 +341,6 @@ def _after_attempt(delivery: ClaimedDelivery, judgement: Judgement, now: datetim
     if is_over:
         return written | {"stage": DeliveryStage.GIVEN_UP.value, "next_at": None, "ended_at": now}
     return written | {"next_at": now + RETRIES.delay(attempts, delivery.number)}
-
-
-def _end_gone(connection: Connection, endpoint: WebhookEndpoint, judgement: Judgement, now: datetime) -> int:
-    """Tell the endpoint of nothing more, whatever waits for it, until its settings change."""
-    of_endpoint = (_WAITS, DELIVERY.c.endpoint == endpoint.name)
-    values = {"stage": DeliveryStage.GIVEN_UP.value, "next_at": None, "ended_at": now, "answer": judgement.words}
-    given_up = connection.execute(update(DELIVERY).where(*of_endpoint).values(values)).rowcount
-    _write_state(connection, endpoint.name, gone_at=now, gone_setting=endpoint.digest, answer=judgement.words)
-    return given_up
 
 
 def _learn(connection: Connection, endpoint: WebhookEndpoint, judgement: Judgement, now: datetime) -> None:
@@ -490,7 +483,7 @@ def view_endpoints(connection: Connection, settings: WebhooksSettings) -> list[E
     states, counts = load_states(connection, settings.endpoints), count_deliveries(connection)
     return [
         EndpointView(
-            name=endpoint.name, host=urlsplit(endpoint.url).hostname or "", standing=_standing(states[endpoint.name]),
+            name=endpoint.name, host=urlsplit(endpoint.url).hostname or "", standing=states[endpoint.name].standing,
             is_well=not (states[endpoint.name].is_gone or states[endpoint.name].failing_since),
             include_people=endpoint.include_people,
             waiting=counts.get((endpoint.name, DeliveryStage.WAITING), 0),
@@ -499,14 +492,6 @@ def view_endpoints(connection: Connection, settings: WebhooksSettings) -> list[E
         )
         for endpoint in settings.endpoints
     ]  # fmt: skip
-
-
-def _standing(state: EndpointState) -> str:
-    if state.is_gone:
-        return "ne veut plus être prévenu"
-    if state.failing_since:
-        return f"ne répond pas : {state.answer}"
-    return "prévenu" if state.delivered_at else "pas encore prévenu"
 
 
 def count_waiting(connection: Connection) -> int:

@@ -77,7 +77,17 @@ class WebhookSender:
         Nothing while a restoration is held (R116). Raises DatabaseBusy, DatabaseUnreachable.
         """
         received = sent = 0
-        self._give_up_old(endpoint)
+
+        def give_up_old(connection: Connection, now: datetime) -> None:
+            if not is_held(connection) and queue.give_up_old(connection, endpoint.name, now):
+                self._alert(connection, endpoint, now)
+
+        def record(connection: Connection, now: datetime) -> None:
+            if queue.record(connection, endpoint, judged, now):
+                self._alert(connection, endpoint, now)
+            crash_point("webhooks.before_commit")
+
+        self.engine.in_transaction(give_up_old)
         while sent < most and not must_stop():
             claimed = self.engine.in_transaction(
                 lambda connection, now: self._claim(connection, endpoint, now, most - sent)  # noqa: B023  called at once
@@ -86,19 +96,10 @@ class WebhookSender:
                 break
             judged = list(zip(claimed, self._send(endpoint, claimed), strict=True))
             crash_point("webhooks.after_send")
-            self.engine.in_transaction(
-                lambda connection, now: self._record(connection, endpoint, judged, now)  # noqa: B023  called at once
-            )
+            self.engine.in_transaction(record)
             sent += len(claimed)
             received += sum(judgement.verdict is Verdict.RECEIVED for _, judgement in judged)
         return received
-
-    def _give_up_old(self, endpoint: WebhookEndpoint) -> None:
-        def work(connection: Connection, now: datetime) -> None:
-            if not is_held(connection) and queue.give_up_old(connection, endpoint.name, now):
-                self._alert(connection, endpoint, now)
-
-        self.engine.in_transaction(work)
 
     def _claim(
         self, connection: Connection, endpoint: WebhookEndpoint, now: datetime, most: int
@@ -122,19 +123,8 @@ class WebhookSender:
         return self._post(endpoint, messages)
 
     def _post(self, endpoint: WebhookEndpoint, messages: list[tuple[str, bytes]]) -> list[Judgement]:
-        now, signing = self.engine.clock.now(), self.secrets_of[endpoint.name]
-        return _post(self._http(endpoint), signing, messages, now)
-
-    def _http(self, endpoint: WebhookEndpoint) -> HttpPost:
-        return _http(endpoint, self.settings, self.resolver, self.tls_context)
-
-    def _record(
-        self, connection: Connection, endpoint: WebhookEndpoint, judged: list[tuple[ClaimedDelivery, Judgement]],
-        now: datetime,
-    ) -> None:  # fmt: skip
-        if queue.record(connection, endpoint, judged, now):
-            self._alert(connection, endpoint, now)
-        crash_point("webhooks.before_commit")
+        http = _http(endpoint, self.settings, self.resolver, self.tls_context)
+        return _post(http, self.secrets_of[endpoint.name], messages, self.engine.clock.now())
 
     def _alert(self, connection: Connection, endpoint: WebhookEndpoint, now: datetime) -> None:
         """Tell the operators that something was given up: once a day for each endpoint and cause."""
@@ -176,7 +166,7 @@ def _http(
 def _post(
     http: HttpPost, signing: SigningSecrets, messages: Sequence[tuple[str, bytes]], now: datetime
 ) -> list[Judgement]:  # fmt: skip
-    """Sign these messages and send them together; what the answer of each means."""
+    """Sign these messages, send them together, and judge the answer of each."""
     signed = [(body, signing.headers(webhook_id, now, body)) for webhook_id, body in messages]
     try:
         replies = http.send(signed)
