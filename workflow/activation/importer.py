@@ -104,9 +104,9 @@ def plan_import(
 ) -> ActivationPlan:
     """Say what an import would change, writing nothing. Raises UnusableFile."""
     require_numbers(columns)
-    academie = Academie(
-        establishments=_establishments(connection), departements=departements, today=today, default_day=default_day
-    )
+    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.departement, ESTABLISHMENT.c.kind)
+    schools = {row.uai: SchoolOfAccounts(row.departement, row.kind) for row in connection.execute(query)}
+    academie = Academie(establishments=schools, departements=departements, today=today, default_day=default_day)
     return _compared(connection, read_accounts(columns.records(), academie))
 
 
@@ -129,7 +129,11 @@ def import_activation(
         for day, place in replaced:
             connection.execute(delete(ACTIVATION).where(ACTIVATION.c.counted_on == day, ACTIVATION.c.place == place))
         for batch in batches((*plan.new, *plan.changed)):
-            connection.execute(insert(ACTIVATION), [_stored(row) for row in batch])
+            rows = [
+                {"counted_on": row.counted_on, "place": row.place, "departement": row.departement, **row.numbers}
+                for row in batch
+            ]
+            connection.execute(insert(ACTIVATION), rows)
         counts: dict[str, Scalar] = {
             "new": len(plan.new), "changed": len(plan.changed), "unchanged": plan.unchanged, "gone": len(plan.gone),
             "refused": len(plan.refused), "file": digest,
@@ -181,7 +185,7 @@ class ReadRows:
 
 @dataclass(frozen=True, kw_only=True)
 class Academie:
-    """What a row is compared with: the establishments of the directory by UAI, the académie's départements, the day."""
+    """The facts to compare a row with: the directory's establishments by UAI, the académie's départements, the day."""
 
     establishments: Mapping[str, SchoolOfAccounts]
     departements: Collection[str]
@@ -248,13 +252,18 @@ class _Reader:
                 self.refused.append(RefusedRow(line=row.line, written=row.place, message=message))
             else:
                 kept.append(row)
-        return ReadRows(rows=tuple(kept), refused=tuple(sorted(self.refused, key=lambda one: one.line)))
+        return ReadRows(rows=tuple(kept), refused=tuple(sorted(self.refused, key=lambda row: row.line)))
 
     def _row(self, line: int, record: Mapping[str, str]) -> ActivationRow:
         place, departement, kind = self._place(record)
         numbers = {key: _number(record[key]) for pair in PAIRS for key in (f"{pair}_accounts", f"{pair}_activated")}
         for pair, words in PAIRS.items():
-            _check_pair(words, numbers[f"{pair}_accounts"], numbers[f"{pair}_activated"])
+            accounts, activated = numbers[f"{pair}_accounts"], numbers[f"{pair}_activated"]
+            if (accounts is None) is not (activated is None):
+                raise _Refused(f"{words} : il faut les deux nombres, les comptes et ceux qui sont activés")
+            if accounts is not None and activated is not None and activated > accounts:
+                many = f"{french.number(activated)} comptes activés, pour {french.number(accounts)} comptes"
+                raise _Refused(f"{words} : {many}")
         _complete(numbers, kind)
         if all(number is None for number in numbers.values()):
             raise _Refused("aucun nombre de comptes")
@@ -286,15 +295,13 @@ class _Reader:
             raise _Refused("ni UAI, ni département")
         if fold(written).split()[:1] in (["academie"], ["total"], ["ensemble"]):
             raise _Refused("c'est un total : il se calcule")
-        code = _departement(written)
+        try:
+            code: str | None = normalise_departement(written)
+        except ValueError:
+            code = code_of_departement(written)
         if code is None or code not in self.academie.departements:
             raise _Refused("ce n'est pas un département de l'académie")
         return code, code, ""
-
-
-def _establishments(connection: Connection) -> dict[str, SchoolOfAccounts]:
-    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.departement, ESTABLISHMENT.c.kind)
-    return {row.uai: SchoolOfAccounts(row.departement, row.kind) for row in connection.execute(query)}
 
 
 def _compared(connection: Connection, read: ReadRows) -> ActivationPlan:
@@ -315,20 +322,6 @@ def _compared(connection: Connection, read: ReadRows) -> ActivationPlan:
     )  # fmt: skip
 
 
-def _stored(row: ActivationRow) -> dict[str, Any]:
-    return {
-        "counted_on": row.counted_on, "place": row.place, "departement": row.departement, **row.numbers
-    }  # fmt: skip
-
-
-def _departement(written: str) -> str | None:
-    """The code of a département given by its code or by its name."""
-    try:
-        return normalise_departement(written)
-    except ValueError:
-        return code_of_departement(written)
-
-
 def _number(written: str) -> int | None:
     digits = written.replace(" ", "")
     if not digits:
@@ -336,15 +329,6 @@ def _number(written: str) -> int | None:
     if not digits.isascii() or not digits.isdecimal() or len(digits) > 9:
         raise _Refused(f"« {quote(written, 30)} » n'est pas un nombre de comptes")
     return int(digits)
-
-
-def _check_pair(words: str, accounts: int | None, activated: int | None) -> None:
-    if (accounts is None) is not (activated is None):
-        raise _Refused(f"{words} : il faut les deux nombres, les comptes et ceux qui sont activés")
-    if accounts is not None and activated is not None and activated > accounts:
-        raise _Refused(
-            f"{words} : {french.number(activated)} comptes activés, pour {french.number(accounts)} comptes"
-        )  # fmt: skip
 
 
 def _complete(numbers: dict[str, int | None], kind: str) -> None:

@@ -3,10 +3,11 @@
 A rate is that of the numbers added up; the rates of parts are never averaged.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, case, func, literal_column, select
@@ -180,22 +181,18 @@ def where_help_is_missing(
     if departement:
         query = query.where(ACTIVATION.c.departement == departement)
     keys = set(connection.execute(select(REQUEST.c.uai).where(_HAS_KEY).distinct()).scalars())
-    lines = [_establishment(row, row.place in keys) for row in connection.execute(query)]
-    return sorted(lines, key=lambda line: (line.has_key, _exact(line, measure), line.uai))
-
-
-def _exact(line: EstablishmentActivation, measure: Measure) -> Fraction:
-    """The exact rate, by which establishments are sorted; beyond all of them when it is not known."""
-    count = line.parents if measure is Measure.PARENTS else line.pupils
-    return Fraction(count.activated, count.accounts) if count else Fraction(2)
-
-
-def _establishment(row: Any, has_key: bool) -> EstablishmentActivation:
-    counts = _by_measure(row._mapping)
-    return EstablishmentActivation(
-        uai=row.place, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement, has_key=has_key,
-        pupils=counts[Measure.PUPILS], parents=counts[Measure.PARENTS],
-    )  # fmt: skip
+    lines: list[tuple[tuple[bool, Fraction, str], EstablishmentActivation]] = []
+    rows: Iterable[Any] = connection.execute(query)
+    for row in rows:
+        counts = _by_measure(row._mapping)
+        line = EstablishmentActivation(
+            uai=row.place, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement,
+            has_key=row.place in keys, pupils=counts[Measure.PUPILS], parents=counts[Measure.PARENTS],
+        )  # fmt: skip
+        count = counts[Measure.PARENTS if measure is Measure.PARENTS else Measure.PUPILS]
+        rate = Fraction(count.activated, count.accounts) if count else Fraction(2)  # beyond all that are known
+        lines.append(((line.has_key, rate, line.uai), line))
+    return [line for _, line in sorted(lines, key=itemgetter(0))]
 
 
 _COLUMNS: Final = tuple(f"{measure}_{part}" for measure in Measure for part in ("accounts", "activated"))
@@ -221,13 +218,12 @@ def _added(counts: Iterable[Mapping[str, int | None]]) -> dict[str, int | None]:
 
 
 def _by_measure(counts: Mapping[str, Any] | None) -> dict[Measure, AccountCount | None]:
-    return dict(_pairs(counts or {}))
-
-
-def _pairs(counts: Mapping[str, Any]) -> Iterator[tuple[Measure, AccountCount | None]]:
-    for measure in Measure:
-        accounts, activated = counts.get(f"{measure}_accounts"), counts.get(f"{measure}_activated")
-        yield measure, AccountCount(accounts, activated or 0) if accounts else None
+    known = counts or {}
+    accounts = {measure: known.get(f"{measure}_accounts") for measure in Measure}
+    return {
+        measure: AccountCount(count, known.get(f"{measure}_activated") or 0) if count else None
+        for measure, count in accounts.items()
+    }
 
 
 def _establishments(connection: Connection) -> dict[str, tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from states.school_calendar import SchoolCalendar, SchoolYear
+from states.school_calendar import SchoolCalendar, SchoolYear, months_before
 from states.validation import departement_name
 from states.vocabulary import LIVE_STATES, State
 from workflow.database.journal_tables import DAILY_FIGURE, HANDOVER_DELAY
@@ -32,7 +32,7 @@ _WEEKLY: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class FigureTargets:
-    """What the académie wants to reach; None where it has set no target.
+    """The académie's targets; None where it has set none.
 
     ``declared``: percentage of the open establishments that have a declared RUPN. ``in_service``: percentage of the
     live requests whose key serves. ``median_days``: days from the declaration to the hand-over, at most.
@@ -255,7 +255,10 @@ class FiguresReader:
             return ()
         points, total = [], Counter[str]()
         days = sorted(by_day)
-        for end in _every_week(days[0], day):
+        ends = [day]  # a week apart, the first in the week of the first change, or two years before
+        while ends[-1] - _WEEK >= days[0] and len(ends) < _MOST_WEEKS:
+            ends.append(ends[-1] - _WEEK)
+        for end in reversed(ends):
             while days and days[0] <= end:
                 total.update(by_day[days.pop(0)])
             figures = PlaceFigures(counts=total, delays={})
@@ -334,7 +337,7 @@ def choose(
     connection: Connection, calendar: SchoolCalendar, today: date, *, day: date | None = None,
     before: date | None = None, year: SchoolYear | None = None,
 ) -> FiguresChoice:  # fmt: skip
-    """What is asked for, with a proposal for what is not. Raises DayToCome.
+    """Choose the days and the year, with a proposal for what is not given. Raises DayToCome.
 
     Proposed: today, or the last day of a year that is over; beside the same day a year earlier when there were requests
     for that year, else the opening of the campaign.
@@ -345,7 +348,7 @@ def choose(
     day = day or (min(today, calendar.end_of(year).last_day) if year else today)
     if before:
         return FiguresChoice(day=day, before=before, year=year)
-    a_year_ago = _a_year_before(day)
+    a_year_ago = months_before(day, 12)
     if year is None and year_of(calendar, a_year_ago) in years_counted(connection):
         return FiguresChoice(day=day, before=a_year_ago)
     year = year or year_of(calendar, day)
@@ -375,18 +378,3 @@ def _nth(delays: Mapping[int, int], rank: int) -> int:
 def _in_order(codes: Iterable[str]) -> list[str]:
     """Codes of départements, the unknown one last."""
     return sorted(codes, key=lambda code: (code == "", code))
-
-
-def _every_week(first: date, last: date) -> list[date]:
-    """Days a week apart, the last of them ``last``, the first in the week of ``first``, or two years before."""
-    days = [last]
-    while days[-1] - _WEEK >= first and len(days) < _MOST_WEEKS:
-        days.append(days[-1] - _WEEK)
-    return days[::-1]
-
-
-def _a_year_before(day: date) -> date:
-    try:
-        return day.replace(year=day.year - 1)
-    except ValueError:  # 29 February
-        return day.replace(year=day.year - 1, day=28)

@@ -43,7 +43,7 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True, kw_only=True)
 class CountingRules:
-    """What the counts depend on besides the journal: the académie's days, and the delays after which it is late.
+    """The rules of the counts besides the journal: the académie's days, and the delays after which it is late.
 
     ``checks``, ``steps``, ``handovers``: days after which a request waits for too long at the rectorat, at a step of
     the establishment's, for its hand-over; None where the settings give no delay.
@@ -135,7 +135,7 @@ class _Trace:
         return frozenset(names)
 
     def waits(self, rules: CountingRules) -> tuple[str, int] | None:
-        """What the request waits for that may come late, and the days that it may take."""
+        """Return what the request waits for that may come late, and the days that it may take."""
         if self.state == State.REQUESTED.value:
             return "late_checks", rules.checks
         if self.state in _STEPS and rules.steps is not None:
@@ -170,7 +170,10 @@ class Replay:
             self._renew(event, trace, day)
         with_key, before, was_live = self._is_with_key(trace), trace.counted(), trace.is_live
         if event.kind in MAIL_EVENTS:
-            self._play_mail(event, trace)
+            # A code's mail that died, was given up, or leaves again; that of a code since replaced tells nothing.
+            is_replaced = event.data.get("mail_kind") == Kind.CODE_ISSUED.value and trace.is_reissued
+            if not (trace.is_handed_over or trace.is_extended or is_replaced):
+                trace.is_undeliverable = event.kind != MAIL_RETRIED
         else:
             self._play_step(event, trace, day)
         self._note(event.at, trace.school_year, day, before, trace.counted())
@@ -196,24 +199,14 @@ class Replay:
                 trace.has_key = trace.is_undeliverable = event.to_state == State.CODE_ISSUED.value
                 trace.is_handed_over = trace.is_extended = False
             case Trigger.CONFIRM_HANDOVER.value:
-                self._hand_over(event, trace, day)
+                trace.is_handed_over, trace.is_undeliverable = True, False
+                if not trace.was_handed_over:
+                    trace.was_handed_over = True
+                    handed_on = date.fromisoformat(event.data["handed_on"]) if event.data.get("handed_on") else day
+                    days = max(0, (handed_on - trace.declared_on).days)
+                    self.handovers.append(FirstHandover(event.at, trace.school_year, day, days))
             case Trigger.EXPIRE.value:
                 trace.has_expired = True
-
-    def _play_mail(self, event: CountedEvent, trace: _Trace) -> None:
-        """A code's mail that died, was given up, or leaves again; that of a code since replaced tells nothing."""
-        is_of_first = event.data.get("mail_kind") == Kind.CODE_ISSUED.value
-        if trace.is_handed_over or trace.is_extended or (is_of_first and trace.is_reissued):
-            return
-        trace.is_undeliverable = event.kind != MAIL_RETRIED
-
-    def _hand_over(self, event: CountedEvent, trace: _Trace, day: date) -> None:
-        trace.is_handed_over, trace.is_undeliverable = True, False
-        if not trace.was_handed_over:
-            trace.was_handed_over = True
-            handed_on = date.fromisoformat(event.data["handed_on"]) if event.data.get("handed_on") else day
-            days = max(0, (handed_on - trace.declared_on).days)
-            self.handovers.append(FirstHandover(event.at, trace.school_year, day, days))
 
     def _renew(self, event: CountedEvent, trace: _Trace, day: date) -> None:
         """The request that this one renews, when it is of an earlier year (R33)."""

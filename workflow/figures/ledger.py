@@ -77,7 +77,7 @@ class CountedChanges:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the tables go: the journal up to ``through``, ``events`` of them."""
+    """The reach of the tables: the journal up to ``through``, ``events`` of them."""
 
     through: datetime
     events: int
@@ -130,7 +130,10 @@ class FigureLedger:
             for table in (DAILY_FIGURE, HANDOVER_DELAY, FIGURE_PLACE, FIGURE_PROGRESS):
                 connection.execute(delete(table))
             insert_rows(connection, DAILY_FIGURE, _day_rows(changes.days))
-            insert_rows(connection, HANDOVER_DELAY, _delay_rows(changes.delays))
+            insert_rows(connection, HANDOVER_DELAY, [
+                {"school_year": school_year, "departement": departement, "day": day, "days": days, "number": number}
+                for (school_year, departement, day, days), number in changes.delays.items()
+            ])  # fmt: skip
             insert_rows(connection, FIGURE_PLACE, [{"uai": uai, "departement": place} for uai, place in places.items()])
             row = {"id": 1, "through": through, "events": events, "rules": str(self.rules)}
             connection.execute(insert(FIGURE_PROGRESS), [row])
@@ -159,7 +162,7 @@ class FigureLedger:
         return [difference for difference in days + delays if difference.stored != difference.counted]
 
     def progress(self, connection: Connection) -> Progress | None:
-        """How far the tables go, None when they were never made under these rules."""
+        """Return the reach of the tables, None when they were never made under these rules."""
         done = _progress(connection)
         return done if done and done.rules == str(self.rules) else None
 
@@ -201,7 +204,9 @@ class FigureLedger:
             for uai, replay in self._replays(connection, uais):
                 changes.add(replay, places.get(uai, ""), done.through, through)
             _merge(connection, changes)
-            _remember_places(connection, places)
+            known = _stored_places(connection, places.keys())
+            new = [{"uai": uai, "departement": place} for uai, place in places.items() if uai not in known]
+            insert_rows(connection, FIGURE_PLACE, new)
             counted = done.events + _events(connection, after=done.through, through=through)
             connection.execute(update(FIGURE_PROGRESS).values(through=through, events=counted))
         return len(uais)
@@ -221,8 +226,9 @@ class FigureLedger:
         ordered = iter(sorted(uais))
         while batch := list(islice(ordered, ESTABLISHMENTS_AT_A_TIME)):
             years, events = _load(connection, batch)
-            if mails is None:
-                mails = _mail_events(connection, None if len(uais) > len(batch) else _first_code(events))
+            if mails is None:  # none of a code was lost before the first code
+                codes = [each.at for played in events.values() for each in played if each.to_state == "code_issued"]
+                mails = _mail_events(connection, None if len(uais) > len(batch) else min(codes, default=None))
             for uai in batch:
                 replay = Replay(self.rules)
                 of_mails = [event for reference in years[uai] for event in mails.get(reference, ())]
@@ -255,12 +261,6 @@ def _load(
         years[uai][reference] = year
         events[uai].append(CountedEvent(at, reference, seq, kind, to_state, data_of(text)))
     return years, events
-
-
-def _first_code(events: Mapping[str, Sequence[CountedEvent]]) -> datetime | None:
-    """The instant of the first code of these events: no mail of a code was lost before."""
-    codes = [event.at for of_place in events.values() for event in of_place if event.to_state == "code_issued"]
-    return min(codes, default=None)
 
 
 def _mail_events(connection: Connection, since: datetime | None) -> dict[str, list[CountedEvent]]:
@@ -319,12 +319,6 @@ def _stored_places(connection: Connection, uais: Collection[str] | None = None) 
     return {uai: departement for uai, departement in rows if uais is None or uai in uais}
 
 
-def _remember_places(connection: Connection, places: Mapping[str, str]) -> None:
-    known = _stored_places(connection, places.keys())
-    new = [{"uai": uai, "departement": place} for uai, place in places.items() if uai not in known]
-    insert_rows(connection, FIGURE_PLACE, new)
-
-
 def _stored(connection: Connection) -> CountedChanges:
     """The tables as changes; what came to nothing is left out."""
     changes = CountedChanges()
@@ -340,7 +334,10 @@ def _merge(connection: Connection, changes: CountedChanges) -> None:
     """Add changes to the rows that are there, by few statements: an establishment's day is a few rows."""
     keys = {key[:3] for key in changes.days}
     table, key_columns = DAILY_FIGURE, ("school_year", "departement", "day")
-    stored = set(_rows_of_days(connection, {day for _, _, day in keys}))
+    stored: set[tuple[str, str, date]] = set()
+    for batch in batches(sorted({day for _, _, day in keys})):
+        query = select(*(table.c[name] for name in key_columns)).where(table.c.day.in_(batch))
+        stored |= {(year, departement, day) for year, departement, day in connection.execute(query)}
     fresh = {key: dict.fromkeys(COUNTS, 0) for key in keys}
     for (school_year, departement, day, name), number in changes.days.items():
         fresh[school_year, departement, day][name] = number
@@ -354,13 +351,6 @@ def _merge(connection: Connection, changes: CountedChanges) -> None:
             here = [table.c[name] == value for name, value in zip(key_columns, key, strict=True)]
             connection.execute(update(table).where(*here).values(changed))
     _merge_delays(connection, changes.delays)
-
-
-def _rows_of_days(connection: Connection, days: Collection[date]) -> Iterator[tuple[str, str, date]]:
-    columns = (DAILY_FIGURE.c.school_year, DAILY_FIGURE.c.departement, DAILY_FIGURE.c.day)
-    for batch in batches(sorted(days)):
-        query = select(*columns).where(DAILY_FIGURE.c.day.in_(batch))
-        yield from ((year, departement, day) for year, departement, day in connection.execute(query))
 
 
 def _merge_delays(connection: Connection, delays: Mapping[DelayKey, int]) -> None:
@@ -385,10 +375,3 @@ def _day_rows(days: Mapping[DayKey, int]) -> list[dict[str, object]]:
             rows[key] = {"school_year": school_year, "departement": departement, "day": day} | dict.fromkeys(COUNTS, 0)
         rows[key][name] = number
     return list(rows.values())
-
-
-def _delay_rows(delays: Mapping[DelayKey, int]) -> list[dict[str, object]]:
-    return [
-        {"school_year": school_year, "departement": departement, "day": day, "days": days, "number": number}
-        for (school_year, departement, day, days), number in delays.items()
-    ]

@@ -168,7 +168,7 @@ def _attention(account: FiguresAccount, rules: CountingRules) -> FigureTable:
 
 
 def late_words(rules: CountingRules) -> str:
-    """What is late, by the delays of the settings."""
+    """Say in French what is late, by the delays of the settings."""
     words = [f"une demande qui attend le rectorat depuis plus de {french.plural(rules.checks, 'jour')}"]
     if rules.steps is not None:
         words.append(
@@ -180,22 +180,18 @@ def late_words(rules: CountingRules) -> str:
 
 
 def _renewals(account: FiguresAccount) -> FigureTable:
-    former = account.now.school_year.start - 1
+    former, is_same_year = account.now.school_year.start - 1, account.now.school_year == account.before.school_year
     return _table(
         account, "renewals", f"Clés de {former}-{former + 1} renouvelées pour {account.now.school_year}",
         {
             "former_keys": f"Clés {day_of(account.now)}", "renewed": f"Renouvelées {day_of(account.now)}",
             "share": "Part",
-            "renewed_before": "" if _is_other_year(account) else f"Renouvelées {day_of(account.before)}",
+            "renewed_before": f"Renouvelées {day_of(account.before)}" if is_same_year else "",
         },
         lambda now, before: (now.former_keys, now.renewed, _share(now.renewed_share), before.renewed),
         "Une clé de l'année précédente compte si elle sert, ou a servi jusqu'à la fin de son année. Elle est renouvelée"
         " quand l'établissement l'a dit, quoi qu'il advienne de la nouvelle demande.",
     )  # fmt: skip
-
-
-def _is_other_year(account: FiguresAccount) -> bool:
-    return account.now.school_year != account.before.school_year
 
 
 def _both(account: FiguresAccount, key: str, words: str) -> dict[str, str]:
@@ -208,15 +204,13 @@ def _states(figures: FiguresAt, key: str) -> FigureTable:
     columns = {"departement": "Département"} | {state.value: state.label.capitalize() for state in State}
     columns |= {"undeliverable": "Code non remis", "total": "Ensemble"}
     places = [*figures.named(), (ACADEMIE, figures.academie)]
-    rows = tuple(_state_row(name, place) for name, place in places)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (name, *(place.of_state(state) for state in State), place.undeliverable, place.total) for name, place in places
+    )
     return FigureTable(
         key=key, title=f"Par état {day_of(figures)}, demandes de {figures.school_year}", columns=columns, rows=rows,
         note="Un code non remis ne compte pas comme transmis.",
     )  # fmt: skip
-
-
-def _state_row(name: str, place: PlaceFigures) -> tuple[Cell, ...]:
-    return (name, *(place.of_state(state) for state in State), place.undeliverable, place.total)
 
 
 def _weeks(account: FiguresAccount) -> FigureTable:
@@ -233,7 +227,7 @@ def _weeks(account: FiguresAccount) -> FigureTable:
 
 
 def judged(value: float | None, target: int | None, *, at_most: bool = False) -> str | None:
-    """Whether a target is reached, in words; None without a target, or without anything to compare with it."""
+    """Say in words if a target is reached; None without a target, or without anything to compare with it."""
     if target is None or value is None:
         return None
     return REACHED if (value <= target if at_most else value >= target) else VIGILANCE
