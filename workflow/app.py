@@ -80,19 +80,14 @@ def policy_of(settings: Settings) -> Policy:
         mail_domains=settings.people.domains(),
         delegation_applications=frozenset(map(fold, (settings.delegce.module, *settings.delegce.applications))),
         days=settings.school_days(),
-        timetable=timetable_of(settings),
-    )
-
-
-def timetable_of(settings: Settings) -> Timetable:
-    """Read from the settings when scheduled mails leave (R78 to R81)."""
-    return Timetable(
-        hour=settings.reminders.hour,
-        notices=settings.school_year.notices,
-        stalled=settings.reminders.stalled_after_days,
-        handover=settings.reminders.handover_after_days,
-        invite_on=month_day(settings.campaign.invite_on) if settings.campaign.invite_on else None,
-        removals_late=settings.removals.late_after_days,
+        timetable=Timetable(
+            hour=settings.reminders.hour,
+            notices=settings.school_year.notices,
+            stalled=settings.reminders.stalled_after_days,
+            handover=settings.reminders.handover_after_days,
+            invite_on=month_day(settings.campaign.invite_on) if settings.campaign.invite_on else None,
+            removals_late=settings.removals.late_after_days,
+        ),
     )
 
 
@@ -135,20 +130,16 @@ class App:
         """The one write path of requests."""
         from workflow.engine.engine import Engine
 
-        return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer, self._tell_of_events())
+        tell: Tell | None = None  # of each event, to other systems, where the settings name some (R118)
+        if endpoints := self.settings.webhooks.endpoints:
+            from workflow.webhooks.queue import enqueue
 
-    def _tell_of_events(self) -> "Tell | None":
-        """What writes the messages to other systems with each event; None where nobody is told (R118)."""
-        endpoints = self.settings.webhooks.endpoints
-        if not endpoints:
-            return None
-        from workflow.webhooks.queue import enqueue
-
-        return lambda connection, events, now: enqueue(connection, endpoints, events, now)
+            tell = lambda connection, events, now: enqueue(connection, endpoints, events, now)  # noqa: E731
+        return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer, tell)
 
     @cached_property
     def webhooks(self) -> "WebhookSender | None":
-        """What tells other systems, when the settings name some (R118). Raises SecretMissing, SecretRefused."""
+        """The sender to other systems, when the settings name some (R118). Raises SecretMissing, SecretRefused."""
         if not self.settings.webhooks.endpoints:
             return None
         from workflow.webhooks.sender import WebhookSender  # its HTTP client costs only who tells somebody
@@ -157,7 +148,7 @@ class App:
 
     @cached_property
     def staged_imports(self) -> "StagedImports":
-        """What was read in files, until it is confirmed (R91)."""
+        """The imports read in files, until they are confirmed (R91)."""
         from workflow.spreadsheets.columns import StagedImports
 
         return StagedImports(self.database, self.clock)
@@ -178,7 +169,7 @@ class App:
 
     @cached_property
     def assignments(self) -> "Assignments":
-        """Who handles which request (R88)."""
+        """The requests that somebody handles (R88)."""
         from workflow.requests.collaboration import Assignments
 
         return Assignments(self.engine, timedelta(minutes=self.settings.handling.assignment_minutes))
@@ -234,7 +225,7 @@ class App:
 
     @cached_property
     def substitutions(self) -> "Substitutions":
-        """Who stands in for whom within the software (R114)."""
+        """The substitutions within the software (R114)."""
         from workflow.auth.substitutions import Substitutions
 
         return Substitutions(
@@ -244,17 +235,21 @@ class App:
 
     @cached_property
     def directory(self) -> "Directory":
-        """The establishments and their mailboxes."""
+        """The establishments and their mailboxes; a new one is told to the former, and to every operator (R14)."""
         from workflow.directory.service import Directory
+
+        def tell(connection: "Connection", news: "MailboxNews") -> None:
+            operators = (self.settings.mail.operators_mailbox, *self.people.operators())
+            self.mailer.enqueue(connection, news.drafts(operators, self.settings.zoneinfo), news.at)
 
         return Directory(
             self.database, self.hasher, self.clock, self.settings.academie.code, self.policy.mail_domains,
-            self.policy.mailbox_hold, self._tell_of_mailbox,
+            self.policy.mailbox_hold, tell,
         )  # fmt: skip
 
     @cached_property
     def claimed_delegations(self) -> "ClaimedDelegations":
-        """What the identities of RUPN say of their delegations (R113)."""
+        """The delegations that the identities of RUPN claim (R113)."""
         from workflow.evidence.delegation_attribute import ClaimedDelegations
 
         return ClaimedDelegations(self.database, self.clock, self.policy)
@@ -279,11 +274,6 @@ class App:
             settings=self.settings.retention, people=self.people,
             ledger=ErasureLedger(self.settings.secrets_directory / LEDGER_NAME, self.hasher),
         )  # fmt: skip
-
-    def _tell_of_mailbox(self, connection: "Connection", news: "MailboxNews") -> None:
-        """Write to the former mailbox of an establishment, and to every operator (R14)."""
-        operators = (self.settings.mail.operators_mailbox, *self.people.operators())
-        self.mailer.enqueue(connection, news.drafts(operators, self.settings.zoneinfo), news.at)
 
     @cached_property
     def bindings(self) -> "Bindings":
@@ -333,18 +323,13 @@ class App:
         actor = chain.schedule_actor(self.database)
         return Ticker(
             self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people,
-            self.figures,
-            self.list_checks,
-            self.lists,
-            self.retention,
-            self.journal_sealer,
-            self.substitutions,
+            self.figures, self.list_checks, self.lists, self.retention, self.journal_sealer, self.substitutions,
             self.settings.webhooks,
         )  # fmt: skip
 
     @cached_property
     def health(self) -> "HealthMonitor":
-        """What probes are told (R115)."""
+        """The state of the service, for probes (R115)."""
         from workflow.health.report import HealthMonitor
 
         file = None if self.database.is_postgresql else self.database.url.database
@@ -374,25 +359,23 @@ class App:
 
     @cached_property
     def journal_sealer(self) -> "JournalSealer":
-        """What seals the journal each day (R109)."""
+        """The daily seals of the journal, sent to the mailbox that keeps them, if the settings name one (R109)."""
         from workflow.journal.sealing import JournalSealer
+
+        def mail(connection: "Connection", seal: "StoredSeal") -> None:
+            if (mailbox := self.settings.seal.mail) is None:
+                return
+            content = seal.content
+            draft = self.mailer.reports.journal_seal(
+                mailbox, number=content.number, day=content.day, chains=content.chains, changed=content.changed,
+                lines=seal.signed.sent_form.splitlines(), new_key=content.next_key is not None,
+            )  # fmt: skip
+            self.mailer.enqueue(connection, [draft], content.at)
 
         return JournalSealer(
             self.database, self.hasher, self.clock, self.policy.calendar, Keyring(self.secrets, SIGNING_KEY),
-            self.settings.seal_folder, self._mail_seal,
+            self.settings.seal_folder, mail,
         )  # fmt: skip
-
-    def _mail_seal(self, connection: "Connection", seal: "StoredSeal") -> None:
-        """Send a seal to the mailbox that keeps seals, if the settings name one."""
-        mailbox = self.settings.seal.mail
-        if mailbox is None:
-            return
-        content = seal.content
-        draft = self.mailer.reports.journal_seal(
-            mailbox, number=content.number, day=content.day, chains=content.chains, changed=content.changed,
-            lines=seal.signed.sent_form.splitlines(), new_key=content.next_key is not None,
-        )  # fmt: skip
-        self.mailer.enqueue(connection, [draft], content.at)
 
     @cached_property
     def list_checks(self) -> "ListChecks":

@@ -17,7 +17,7 @@ from states.decision import Scalar
 from states.model import Actor
 from states.validation import code_of_departement, fold, normalise_uai
 from workflow.database.connection import Database
-from workflow.database.journal_tables import ACTIVATION
+from workflow.database.file_tables import ACTIVATION
 from workflow.database.tables import ESTABLISHMENT
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, case, func, literal_column, select
 
 from states.validation import departement_name
 from states.vocabulary import Labelled
-from workflow.database.journal_tables import ACTIVATION
+from workflow.database.file_tables import ACTIVATION
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.requests.filters import UNDELIVERABLE
 

@@ -1,5 +1,7 @@
-"""What a database's error means, by the driver's own code; of a connection that has none, its words tell which sentence
-to say and nothing else. One classification for the pages, the API, the command line and the log."""
+"""The meaning of a database's error, by the driver's own code: one for the pages, the API, the command line, the log.
+
+Of a connection that has no code, its words tell which sentence to say and nothing else.
+"""
 
 import re
 from enum import Enum
@@ -182,16 +184,14 @@ def trouble_of(error: DBAPIError) -> DatabaseBusy | DatabaseUnreachable | None:
     if getattr(error.orig, "sqlstate", None) in LOST_RACES:
         return LostRace()
     fault = fault_of(error.orig)
-    if fault is None and (error.connection_invalidated or _is_of_connection(error)):
+    # No statement made it: the connection could not be opened, or was lost.
+    is_of_connection = error.connection_invalidated or (
+        isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) is None
+        and (error.statement is None or not hasattr(error.orig, "sqlite_errorname"))
+    )  # fmt: skip
+    if fault is None and is_of_connection:
         said = str(error.orig)
         fault = next((fault for words, fault in _OF_CONNECTION if words.search(said)), DatabaseFault.UNREACHABLE)
     if fault is None:
         return None
     return DatabaseBusy(fault) if fault.is_passing else DatabaseUnreachable(fault)
-
-
-def _is_of_connection(error: DBAPIError) -> bool:
-    """Return True for an error that no statement made: the connection could not be opened, or was lost."""
-    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) is None and (
-        error.statement is None or not hasattr(error.orig, "sqlite_errorname")
-    )  # fmt: skip

@@ -1,4 +1,6 @@
-"""The tables of files that come and go: the two lists (R93), imports, codes drawn in batches (R97), the DRANE's (R96).
+"""The tables of files that come and go: the two lists (R93), imports, codes in batches (R97), the DRANE's (R96).
+
+So do the EduConnect accounts activated (R100).
 
 A row of a list is never changed: one that reads otherwise in a newer list is another row. Those in force are those that
 the newest import of their kind has seen. No code is here: the codes are sealed (``notifications.outbox.store.Seal``).
@@ -13,6 +15,9 @@ from sqlmodel import Field, SQLModel
 from notifications.sql import UtcDateTime, one_of
 from states.vocabulary import DRANE_MOVEMENTS, Labelled, ReissueReason
 from workflow.database.tables import table_of
+
+ACCOUNTS: Final = ("college", "lycee", "pupil", "parent")
+"""The accounts that are counted: pupils of collèges, of lycées, all pupils, responsables."""
 
 
 class ListKind(Labelled):
@@ -205,3 +210,30 @@ class DraneTransmissionLine(SQLModel, table=True):
 
 
 TRANSMISSION_LINE: Final = table_of(DraneTransmissionLine)
+
+
+class ActivationCount(SQLModel, table=True):
+    """The accounts of one place on one day: of an establishment (``place`` is its UAI) or of a whole département.
+
+    A number that nobody gave is None, and never guessed. All pupils may be more than those of collèges and lycées.
+    """
+
+    __tablename__: ClassVar[str] = "activation_count"
+    __table_args__ = tuple(
+        CheckConstraint(f"{name}_activated BETWEEN 0 AND {name}_accounts", name=name) for name in ACCOUNTS
+    )
+
+    counted_on: date = Field(primary_key=True)
+    place: str = Field(primary_key=True)
+    departement: str
+    college_accounts: int | None = None
+    college_activated: int | None = None
+    lycee_accounts: int | None = None
+    lycee_activated: int | None = None
+    pupil_accounts: int | None = None
+    pupil_activated: int | None = None
+    parent_accounts: int | None = None
+    parent_activated: int | None = None
+
+
+ACTIVATION: Final = table_of(ActivationCount)

@@ -1,16 +1,17 @@
-"""The tables of the journal: its events, its actors, its seals (R109), and from where somebody acted (R108)."""
+"""The tables of the journal, and of the figures counted from it.
+
+The journal's are its events, its actors, its seals (R109), and from where somebody acted (R108). The figures', of the
+requests day by day (R99), hold nothing that the journal does not: ``oda figures rebuild`` makes them anew.
+"""
 
 from datetime import date, datetime
 from typing import ClassVar, Final
 
-from sqlalchemy import CheckConstraint, Column, Index, Text
+from sqlalchemy import Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime
 from workflow.database.tables import partial_index, table_of
-
-ACCOUNTS: Final = ("college", "lycee", "pupil", "parent")
-"""The accounts that are counted: pupils of collèges, of lycées, all pupils, responsables."""
 
 
 class Event(SQLModel, table=True):
@@ -149,11 +150,6 @@ class SecurityAddress(SQLModel, table=True):
 SECURITY_ADDRESSES: Final = table_of(SecurityAddress)
 
 
-# The tables of the figures: of the requests, day by day (R99), and of the EduConnect accounts activated (R100).
-#
-# The former are derived from the journal: ``oda figures rebuild`` makes them anew.
-
-
 class DailyFigure(SQLModel, table=True):
     """The changes of a day in the counts of a département, for the requests of a school year.
 
@@ -231,30 +227,3 @@ class FigureProgress(SQLModel, table=True):
 
 
 FIGURE_PROGRESS: Final = table_of(FigureProgress)
-
-
-class ActivationCount(SQLModel, table=True):
-    """The accounts of one place on one day: of an establishment (``place`` is its UAI) or of a whole département.
-
-    A number that nobody gave is None, and never guessed. All pupils may be more than those of collèges and lycées.
-    """
-
-    __tablename__: ClassVar[str] = "activation_count"
-    __table_args__ = tuple(
-        CheckConstraint(f"{name}_activated BETWEEN 0 AND {name}_accounts", name=name) for name in ACCOUNTS
-    )
-
-    counted_on: date = Field(primary_key=True)
-    place: str = Field(primary_key=True)
-    departement: str
-    college_accounts: int | None = None
-    college_activated: int | None = None
-    lycee_accounts: int | None = None
-    lycee_activated: int | None = None
-    pupil_accounts: int | None = None
-    pupil_activated: int | None = None
-    parent_accounts: int | None = None
-    parent_activated: int | None = None
-
-
-ACTIVATION: Final = table_of(ActivationCount)

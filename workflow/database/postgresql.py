@@ -83,15 +83,12 @@ class Patience:
             except StopIteration as done:
                 return done.value
             ready = yield wanted
-            if not ready and time.monotonic() > self._due_at(begun):
+            probed = begun + PROBE_S
+            due = probed if self._is_silent else min(begun + SILENCE_S, max(self._ends_at, probed))
+            if not ready and time.monotonic() > due:
                 self._is_silent = True
                 connection.pgconn.finish()
                 raise ServerSilent("the server says nothing")
-
-    def _due_at(self, begun: float) -> float:
-        if self._is_silent:
-            return begun + PROBE_S
-        return min(begun + SILENCE_S, max(self._ends_at, begun + PROBE_S))
 
 
 class PatientConnection(Connection[Any]):

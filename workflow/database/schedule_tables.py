@@ -1,4 +1,8 @@
-"""The tables of the schedule: what has happened, the ends of years, the clock, backups (R50 to R52, R116)."""
+"""The tables of what happens at its time: the schedule, the ends of years, the clock, backups, webhooks.
+
+The first are those of R50 to R52 and R116. The webhooks' (R118) name nobody: a RUPN whom an endpoint is told of is read
+when the delivery leaves.
+"""
 
 from datetime import date, datetime
 from typing import ClassVar, Final
@@ -140,11 +144,6 @@ def restoration_held(connection: Connection) -> Restoration | None:
     """Return the restoration that nobody has released yet, for who is to be told of it."""
     row = connection.execute(select(RESTORATION)).first()
     return Restoration(id=row.id, backup_at=row.backup_at, restored_at=row.restored_at) if row else None
-
-
-# The tables of the webhooks: what is to be told to other systems, and how each of these fares (R118).
-#
-# Nobody is named in them: a RUPN whom an endpoint is told of is read when the delivery leaves.
 
 
 class DeliveryStage(Labelled):

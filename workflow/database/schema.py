@@ -8,8 +8,8 @@ from sqlalchemy import Connection, inspect, literal_column, select, table
 from notifications.outbox.store import MAILS
 from workflow.database.access_tables import BINDING, FACTOR, SESSIONS, SUBSTITUTION
 from workflow.database.connection import Database, unbounded
-from workflow.database.file_tables import BATCH, EVIDENCE_IMPORT, STAGED_IMPORTS, TRANSMISSION
-from workflow.database.journal_tables import ACTIVATION, FIGURE_PROGRESS, JOURNAL_SEAL, SECURITY_ADDRESSES
+from workflow.database.file_tables import ACTIVATION, BATCH, EVIDENCE_IMPORT, STAGED_IMPORTS, TRANSMISSION
+from workflow.database.journal_tables import FIGURE_PROGRESS, JOURNAL_SEAL, SECURITY_ADDRESSES
 from workflow.database.schedule_tables import DELIVERY, RESTORATION
 from workflow.database.tables import CLAIM, REQUEST
 

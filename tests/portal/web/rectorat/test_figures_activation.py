@@ -17,7 +17,8 @@ from states.vocabulary import RevokeReason
 from tests.kit.educonnect import ACADEMIE, FIRST, LAST, REPORT, report_csv
 from tests.kit.html_forms import form_to
 from tests.kit.portal import DRANE, STAFF, Portal
-from workflow.database.journal_tables import ACTIVATION, EVENT
+from workflow.database.file_tables import ACTIVATION
+from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT
 
 PLACE = "/rectorat/activation"
