@@ -183,26 +183,25 @@ def _engine(url: URL, patience: "Patience | None", pool: Mapping[str, Any] | Non
     if patience is None:
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}
         engine = create_engine(url, hide_parameters=True, connect_args=arguments, **kind)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _record: Any) -> None:
+            """Set what SQLite does not by default: foreign keys, and no erased secret left in free pages."""
+            limit = f"journal_size_limit={LARGEST_WAL}"
+            for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", limit):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            write = connection.get_execution_options().get("oda_write", True)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
         return engine
     from workflow.database import postgresql  # its driver is loaded for it alone
 
     engine = create_engine(url, hide_parameters=True, connect_args=postgresql.ARGUMENTS, **kind)
     postgresql.prepare_engine(engine, patience)
     return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Set what SQLite does not by default: foreign keys, and no erased secret left in free pages."""
-    limit = f"journal_size_limit={LARGEST_WAL}"
-    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", limit):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("oda_write", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 class SharedFile(Exception):

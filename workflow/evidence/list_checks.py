@@ -16,7 +16,7 @@ from notifications.ports import crash_point
 from notifications.sql import insert_new
 from states import french
 from states.commands import CheckDelegation, CheckListing, ReportChange
-from states.model import Actor, Check, Request
+from states.model import Actor, Request
 from states.rules.verification import Standing, check_problems, current_checks, oldest_valid_day
 from states.vocabulary import Change, CheckOutcome, State
 from workflow.database.file_tables import EVIDENCE_ENTRY as E
@@ -236,7 +236,10 @@ class AutomaticChecks:
                 if COMMANDS[match.kind].trigger not in problems:
                     continue
                 check = request.listing if match.kind is ListKind.LISTING else request.delegation
-                if match.certainty is Certainty.EXACT and _is_newer(match, check):
+                # Somebody may have answered « introuvable » since the list was drawn, or on that day.
+                is_denied = check is not None and check.outcome is not CheckOutcome.POSITIVE
+                is_newer = not (is_denied and check and match.source and match.source.list_date <= check.checked_on)
+                if match.certainty is Certainty.EXACT and is_newer:
                     yield match.kind, command_of(request, match, version=version, automatic=True)
                     version += 1
                 else:
@@ -286,13 +289,6 @@ class LostEvidence:
         )  # fmt: skip
 
 
-def _is_newer(match: Match, check: Check | None) -> bool:
-    """True unless somebody has answered « introuvable » since the list was drawn, or on that day."""
-    if check is None or check.outcome is CheckOutcome.POSITIVE or match.source is None:
-        return True
-    return match.source.list_date > check.checked_on
-
-
 def _lost_evidence(
     connection: Connection, comparison: ListComparison, engine: Engine, kind: ListKind, after: str
 ) -> tuple[list[LostEvidence], str]:  # fmt: skip
@@ -323,22 +319,20 @@ def _lost_evidence(
         note = f"Vérifié d'après : {check.source}. {note}"
         losses.append(LostEvidence(request, kind, row.id, since, note))
     following = rows[-1].reference if len(rows) == _REPORTED_AT_ONCE else ""
-    return _not_replaced(comparison, kind, _not_reported(connection, losses)), following
+    losses = _not_reported(connection, losses)
+    found = comparison.candidates(kind, [loss.request for loss in losses]) if losses else {}
+    # A row that another one of the list replaces, in other words perhaps, is no loss.
+    not_replaced = [
+        loss for loss in losses
+        if not any(c.score >= CONFIDENT and not c.is_obstructed for c in found[loss.request.reference])
+    ]  # fmt: skip
+    return not_replaced, following
 
 
 def _not_reported(connection: Connection, losses: Sequence[LostEvidence]) -> list[LostEvidence]:
     keys = [loss.key for loss in losses]
     known = set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(keys))).scalars())
     return [loss for loss in losses if loss.key not in known]
-
-
-def _not_replaced(comparison: ListComparison, kind: ListKind, losses: Sequence[LostEvidence]) -> list[LostEvidence]:
-    """The losses of which no row of the list in force says the same, in other words perhaps."""
-    found = comparison.candidates(kind, [loss.request for loss in losses]) if losses else {}
-    return [
-        loss for loss in losses
-        if not any(c.score >= CONFIDENT and not c.is_obstructed for c in found[loss.request.reference])
-    ]  # fmt: skip
 
 
 def _report(engine: Engine, actor: Actor, losses: Sequence[LostEvidence]) -> int:

@@ -163,7 +163,15 @@ def search_entries(
 
     ``words``: a UAI, words of the names, or with an « @ » the beginning of an address; nothing means everybody.
     """
-    query = select(*ENTRY_COLUMNS).where(_is_in_force(kind), *_conditions(words))
+    newest = select(func.max(I.c.number)).where(I.c.kind == kind.value).scalar_subquery()
+    query = select(*ENTRY_COLUMNS).where(E.c.kind == kind.value, E.c.last_import == newest)
+    if has_uai_form(wanted := normalise_uai(words)):
+        query = query.where(E.c.uai == wanted)
+    elif "@" in words:
+        addresses = literal(" ") + E.c.folded_mail + " " + E.c.other_mails
+        query = query.where(addresses.contains(f" {fold_mail(words)}", autoescape=True))
+    else:
+        query = query.where(*(E.c.person.contains(word, autoescape=True) for word in fold(words).split()))
     uai, _, number = after.partition(":")
     if number.isdecimal():
         query = query.where(tuple_(E.c.uai, E.c.id) > (uai, int(number)))
@@ -180,22 +188,6 @@ def count_unneeded_rows(connection: Connection, before: datetime) -> int:
     """Count the rows that would go of those that an import before this instant was the last to see."""
     query = select(func.count()).select_from(E)
     return int(connection.execute(query.where(_is_unneeded(before))).scalar_one())
-
-
-def _is_in_force(kind: ListKind) -> ColumnElement[bool]:
-    """The condition of an entry of the list in force."""
-    newest = select(func.max(I.c.number)).where(I.c.kind == kind.value).scalar_subquery()
-    return (E.c.kind == kind.value) & (E.c.last_import == newest)
-
-
-def _conditions(words: str) -> list[ColumnElement[bool]]:
-    if has_uai_form(uai := normalise_uai(words)):
-        return [E.c.uai == uai]
-    if "@" in words:
-        mail = fold_mail(words)
-        addresses = literal(" ") + E.c.folded_mail + " " + E.c.other_mails
-        return [addresses.contains(f" {mail}", autoescape=True)]
-    return [E.c.person.contains(word, autoescape=True) for word in fold(words).split()]
 
 
 def _is_unneeded(before: datetime) -> ColumnElement[bool]:
@@ -336,7 +328,12 @@ class Lists:
             if not report.changes_something or list_date is None:
                 return report
             number = _write(connection, comparison, list_date, actor, now)
-            chain.record(connection, self.hasher, "list_imported", actor, now, _journalled(report, list_date))
+            counts: dict[str, Any] = {
+                "list": report.kind.value, "list_date": list_date.isoformat(), "sha256": report.digest,
+                "rows": report.rows, "new": len(report.new), "changed": len(report.changed), "gone": len(report.gone),
+                "unchanged": report.unchanged, "refused": len(report.refused), "outside": len(report.outside),
+            }  # fmt: skip
+            chain.record(connection, self.hasher, "list_imported", actor, now, counts)
             crash_point("list.after_write")
         return replace(report, number=number, compared=tuple(self.after_import(read.kind, actor)))
 
@@ -402,17 +399,6 @@ def _date_refusals(list_date: date | None, today: date, before: ListImport | Non
     return []
 
 
-def _same_file(before: ListImport, list_date: date) -> Reason:
-    """The doubt about the very file of the list in force, under a later date: it was perhaps not drawn anew."""
-    return Reason(
-        SAME_FILE, "R93",
-        f"C'est le fichier même de la liste en vigueur, daté du {french.day(before.list_date)}, et non du"
-        f" {french.day(list_date)}",
-        "Tirer une nouvelle liste, ou confirmer que celle-ci a bien été tirée de nouveau, sans rien de changé.",
-        "list_date",
-    )  # fmt: skip
-
-
 def _compare(connection: Connection, read: ReadList, list_date: date | None, today: date) -> _Comparison:
     before = list_in_force(connection, read.kind)
     known = set(connection.execute(select(ESTABLISHMENT.c.uai)).scalars())
@@ -436,7 +422,15 @@ def _compare(connection: Connection, read: ReadList, list_date: date | None, tod
     )  # fmt: skip
     doubtful = []
     if before and list_date and before.digest == read.digest and list_date > before.list_date:
-        doubtful.append(_same_file(before, list_date))
+        doubtful.append(  # the very file of the list in force, under a later date: it was perhaps not drawn anew
+            Reason(
+                SAME_FILE, "R93",
+                f"C'est le fichier même de la liste en vigueur, daté du {french.day(before.list_date)}, et non du"
+                f" {french.day(list_date)}",
+                "Tirer une nouvelle liste, ou confirmer que celle-ci a bien été tirée de nouveau, sans rien de changé.",
+                "list_date",
+            )
+        )  # fmt: skip
     if is_massive(len(disappeared), len(stored)):
         doubtful.append(massive_loss(len(disappeared), len(stored)))
     return _Comparison(
@@ -486,18 +480,12 @@ def _write(connection: Connection, comparison: _Comparison, list_date: date, act
             connection.execute(update(E).where(E.c.id.in_(ids)).values(last_import=report.before.number))
     moved = [{"b_id": entry, "line": line} for entry, line in comparison.lines.items()]
     update_rows(connection, E, ("id",), ("line",), moved)
-    insert_rows(connection, E, [_entry(report.kind, row, line, number) for row, line in comparison.added.items()])
+    entries = [
+        {
+            **{name: getattr(row, name) for name in (*_ROW, "folded_mail", "person")}, "kind": report.kind.value,
+            "first_import": number, "last_import": number, "line": line,
+        }
+        for row, line in comparison.added.items()
+    ]  # fmt: skip
+    insert_rows(connection, E, entries)
     return number
-
-
-def _entry(kind: ListKind, row: ListRow, line: int, number: int) -> dict[str, Any]:
-    columns = {name: getattr(row, name) for name in _ROW} | {"folded_mail": row.folded_mail, "person": row.person}
-    return {"kind": kind.value, "first_import": number, "last_import": number, "line": line} | columns
-
-
-def _journalled(report: ListReport, list_date: date) -> dict[str, Any]:
-    return {
-        "list": report.kind.value, "list_date": list_date.isoformat(), "sha256": report.digest, "rows": report.rows,
-        "new": len(report.new), "changed": len(report.changed), "gone": len(report.gone),
-        "unchanged": report.unchanged, "refused": len(report.refused), "outside": len(report.outside),
-    }  # fmt: skip

@@ -21,7 +21,7 @@ from states.model import Evidence, Policy, Request
 from states.rules.verification import oldest_valid_day
 from states.validation import chef_key, fold
 from states.vocabulary import Labelled, Trigger
-from workflow.auth.actors import KnownChefs, known_chefs
+from workflow.auth.actors import known_chefs
 from workflow.database.file_tables import EVIDENCE_ENTRY as E
 from workflow.database.file_tables import ListKind
 from workflow.database.journal_tables import EVENT
@@ -444,16 +444,17 @@ class ListComparison:
         if kind is ListKind.LISTING:
             return {request.reference: match_listing(request, entries.of(request)) for request in requests}
         chefs = known_chefs(self._connection, sorted({request.uai for request in requests}))
+        terms = {
+            uai: DelegationTerms(
+                applications=self._policy.delegation_applications, today=self._today, chef=known.in_force,
+                former_chefs=known.former,
+            )
+            for uai, known in chefs.items()
+        }  # fmt: skip
         return {
-            request.reference: match_delegation(request, entries.of(request), self._terms(chefs[request.uai]))
+            request.reference: match_delegation(request, entries.of(request), terms[request.uai])
             for request in requests
         }
-
-    def _terms(self, chefs: KnownChefs) -> DelegationTerms:
-        return DelegationTerms(
-            applications=self._policy.delegation_applications, today=self._today, chef=chefs.in_force,
-            former_chefs=chefs.former,
-        )  # fmt: skip
 
     def _match(
         self, kind: ListKind, request: Request, identified_on: date, by_request: Mapping[str, tuple[Candidate, ...]]

@@ -234,7 +234,9 @@ class FiguresReader:
         counts = self._totals(day, str(school_year), COUNTS)
         former = self._totals(day, str(SchoolYear(school_year.start - 1)), ("keys", "renewed"))
         delays = self._delays(day, str(school_year))
-        schools = self._open_establishments()
+        in_directory = select(ESTABLISHMENT.c.departement, func.count()).where(ESTABLISHMENT.c.is_open)
+        rows = self._connection.execute(in_directory.group_by(ESTABLISHMENT.c.departement))
+        schools = {departement: number for departement, number in rows}  # noqa: C416
         codes = counts.keys() | former.keys() | delays.keys() | schools.keys()
         return FiguresAt(
             day=day, school_year=school_year,
@@ -310,11 +312,6 @@ class FiguresReader:
             if year == school_year and handed_on <= day:
                 delays[departement][days] += number
         return delays
-
-    def _open_establishments(self) -> dict[str, int]:
-        query = select(ESTABLISHMENT.c.departement, func.count()).where(ESTABLISHMENT.c.is_open)
-        rows = self._connection.execute(query.group_by(ESTABLISHMENT.c.departement))
-        return {departement: number for departement, number in rows}  # noqa: C416
 
 
 class DayToCome(ValueError):

@@ -221,7 +221,11 @@ def read_claims(
     mail = clean_mail(storable(values.first(names.mail)))
     responsibilities = values.several(names.responsibility)
     functions = values.several(names.function)
-    uais = None if responsibilities is None else _uais(responsibilities)
+    uais: tuple[str, ...] | None = None
+    if responsibilities is not None:  # those that have the form of a responsibility, or an UAI alone, in any case (R11)
+        fields = [value.split("$") for value in responsibilities]
+        named = {normalise_uai(first) for first, *others in fields if len(others) in (0, RESPONSIBILITY_FIELDS - 1)}
+        uais = tuple(sorted(filter(has_uai_form, named)))
     siret = "".join(filter(str.isdigit, values.first(names.siret)))
     # As the administration writes it; one that is no name is asked (R16).
     parts = [proposed_name(clean(storable(values.first(part)))) for part in (names.given_name, names.family_name)]
@@ -233,17 +237,6 @@ def read_claims(
         siret=siret if len(siret) == _SIRET_DIGITS and siret.isascii() else "",
         delegations=values.whole(names.delegation), is_readable=not (responsibilities and not uais),
     )  # fmt: skip
-
-
-def _uais(responsibilities: Iterable[str]) -> tuple[str, ...]:
-    """The UAI of the values that have the form of a responsibility, or that are an UAI alone; in any case (R11)."""
-    uais = set()
-    for value in responsibilities:
-        fields = value.split("$")
-        uai = normalise_uai(fields[0])
-        if len(fields) in (1, RESPONSIBILITY_FIELDS) and has_uai_form(uai):
-            uais.add(uai)
-    return tuple(sorted(uais))
 
 
 class _Claims:
@@ -337,7 +330,12 @@ class IdentityEntry:
         ``as_rupn``: they want the RUPN's page, which is whose address a request bears, whatever else they are (R113).
         """
         if as_rupn:
-            return self._resolve_rupn(identity)
+            claims = read_claims(identity.claims, self._mapping.claims, trusts_mail=identity.trusts_mail)
+            try:
+                actor = self._people.rupn(claims.mail, Channel.WEB)
+            except NotAllowed:
+                return IdentityRefused(code=IdentityRefusal.NO_REQUEST, name=claims.name, mail=claims.mail)
+            return IdentityUser(role=Role.RUPN, subjects=(actor.address,), name=claims.name, mail=claims.mail)
         with self._database.read() as connection:
 
             def find(uais: Collection[str], sirets: Collection[str]) -> list[KnownEstablishment]:
@@ -359,14 +357,6 @@ class IdentityEntry:
             role=role or Role.CHEF, subjects=uais, name=resolution.name, mail=resolution.mail,
             asks_function=role is None and self._people.deputy_may_act,
         )  # fmt: skip
-
-    def _resolve_rupn(self, identity: NamedIdentity) -> Resolution:
-        claims = read_claims(identity.claims, self._mapping.claims, trusts_mail=identity.trusts_mail)
-        try:
-            actor = self._people.rupn(claims.mail, Channel.WEB)
-        except NotAllowed:
-            return IdentityRefused(code=IdentityRefusal.NO_REQUEST, name=claims.name, mail=claims.mail)
-        return IdentityUser(role=Role.RUPN, subjects=(actor.address,), name=claims.name, mail=claims.mail)
 
     def enter(
         self, user: IdentityUser, identity: NamedIdentity, *, former: str = "", proves: SessionUser | None = None,

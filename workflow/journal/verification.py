@@ -305,8 +305,13 @@ def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[Journa
     """Compare the references of a year, in their order, with the last number given."""
     expected = 1
     for reference in references:
-        number = _number_of(reference, year)
-        if number is None:
+        match = re.fullmatch(r"ODA-\d{4}-(\d{5,})", reference)
+        try:
+            number = int(match[1]) if match else 0
+            is_own = match is not None and reference_of(school_year(year), number) == reference
+        except ValueError:  # no year, or digits beyond measure
+            is_own = False
+        if not is_own:
             yield JournalError(
                 reference, None, f"la demande a été modifiée : cette référence n'est pas de l'année {year}"
             )
@@ -318,14 +323,6 @@ def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[Journa
         expected = number + 1
     if expected <= last:
         yield _hole(year, expected, last)
-
-
-def _number_of(reference: str, year: str) -> int | None:
-    match = re.fullmatch(r"ODA-\d{4}-(\d{5,})", reference)
-    try:
-        return int(match[1]) if match and reference_of(school_year(year), int(match[1])) == reference else None
-    except ValueError:
-        return None
 
 
 def _hole(year: str, first: int, last: int) -> JournalError:

@@ -164,6 +164,12 @@ def erase_person(
     ids = select(EVIDENCE_ENTRY.c.id).where(in_lists(folded, until)).limit(BATCH_SIZE)
     if until is None:
         connection.execute(delete(SESSIONS).where(func.lower(SESSIONS.c.subject) == folded))
+    # Of the substitutions that have ended, the other side, and the four eyes (R6), stay.
+    theirs = select(SUBSTITUTION.c.number).where(_substitutions_of(folded), _HAS_ENDED)
+    numbers = connection.execute(theirs).scalars().all()
+    for column in (SUBSTITUTION.c.giver, SUBSTITUTION.c.substitute):
+        of_side = update(SUBSTITUTION).where(SUBSTITUTION.c.number.in_(numbers), column == folded)
+        connection.execute(of_side.values({column: ERASED_TEXT}))
     rest = Counts(
         mails=erase_mails(connection, mails, now),
         list_rows=0 if is_live else connection.execute(
@@ -171,7 +177,7 @@ def erase_person(
         ).rowcount,
         tokens=erase_tokens(connection, _spent_tokens(folded)),
         actors=0 if remains else forget_actors(connection, own),
-        substitutions=_erase_substitutions(connection, folded),
+        substitutions=len(numbers),
     )  # fmt: skip
     return rest if rest.data else None
 
@@ -334,16 +340,6 @@ def _acts_of(folded: str) -> ColumnElement[bool]:
     as_substitute = ACTOR.c.key.startswith(f"operator:{folded}>", autoescape=True)
     as_substituted = and_(ACTOR.c.key.startswith("operator:"), ACTOR.c.key.endswith(f">{folded}", autoescape=True))
     return or_(ACTOR.c.key.in_(keys), as_substitute, as_substituted)
-
-
-def _erase_substitutions(connection: Connection, folded: str) -> int:
-    """Take the address out of the substitutions that have ended; the other side, and the four eyes (R6), stay."""
-    theirs = select(SUBSTITUTION.c.number).where(_substitutions_of(folded), _HAS_ENDED)
-    numbers = connection.execute(theirs).scalars().all()
-    for column in (SUBSTITUTION.c.giver, SUBSTITUTION.c.substitute):
-        of_side = update(SUBSTITUTION).where(SUBSTITUTION.c.number.in_(numbers), column == folded)
-        connection.execute(of_side.values({column: ERASED_TEXT}))
-    return len(numbers)
 
 
 def _places_of_chef(
@@ -549,21 +545,13 @@ def _access(connection: Connection, folded: str) -> list[KeptItem]:
     ]
 
 
-def _origins(connection: Connection, number: int) -> list[str]:
-    """From where they acted, as far as it is kept (R108)."""
-    of_actor = and_(EVENT.c.stream == SECURITY_ADDRESSES.c.stream, EVENT.c.seq == SECURITY_ADDRESSES.c.seq)
-    columns = (SECURITY_ADDRESSES.c.at, SECURITY_ADDRESSES.c.network, SECURITY_ADDRESSES.c.browser)
-    query = select(*columns).join(EVENT, of_actor).where(EVENT.c.actor == number).order_by(SECURITY_ADDRESSES.c.at)
-    return [
-        f"{row.at:%Y-%m-%d %H:%M} UTC, réseau {row.network}{f', {row.browser}' if row.browser else ''}"
-        for row in connection.execute(query)
-    ]
-
-
 def _acts(connection: Connection, folded: str) -> list[KeptItem]:
     """The person's acts at the rectorat, in numbers: the history of each request has the rest."""
     keys = [f"operator:{folded}", f"reader:{folded}"]
     as_substitute = select(SUBSTITUTION.c.actor).where(_substitutions_of(folded), SUBSTITUTION.c.actor.is_not(None))
+    of_actor = and_(EVENT.c.stream == SECURITY_ADDRESSES.c.stream, EVENT.c.seq == SECURITY_ADDRESSES.c.seq)
+    columns = (SECURITY_ADDRESSES.c.at, SECURITY_ADDRESSES.c.network, SECURITY_ADDRESSES.c.browser)
+    origins = select(*columns).join(EVENT, of_actor).order_by(SECURITY_ADDRESSES.c.at)
     counted = (func.count(EVENT.c.seq), func.min(EVENT.c.at), func.max(EVENT.c.at))
     query = (
         select(ACTOR.c.number, ACTOR.c.label, *counted)
@@ -574,7 +562,11 @@ def _acts(connection: Connection, folded: str) -> list[KeptItem]:
     )
     return [
         KeptItem(
-            title=f"Acteur n° {number} du journal", texts=tuple(_origins(connection, number)),
+            title=f"Acteur n° {number} du journal",
+            texts=tuple(  # from where they acted, as far as it is kept (R108)
+                f"{row.at:%Y-%m-%d %H:%M} UTC, réseau {row.network}{f', {row.browser}' if row.browser else ''}"
+                for row in connection.execute(origins.where(EVENT.c.actor == number))
+            ),
             facts=tuple(
                 (label, value)
                 for label, value in (

@@ -299,7 +299,14 @@ class Retention:
             yield partial(self._erase_person, mail=mail, now=now, until=until)
         yield lambda connection: _some(mails=erasure.erase_mails(connection, erasure.is_old_mail(limits), now))
         yield lambda connection: _some(texts=erasure.erase_installation_texts(connection, limits.requests))
-        yield partial(_forget_actors, limits=limits, members=self._members())
+        members = self._members()
+
+        def forget_actors(connection: Connection) -> Counts | None:
+            chain.lock(connection)  # two machines forget nobody twice
+            numbers = erasure.forgettable_actors(connection, limits, false(), members)
+            return _some(actors=erasure.forget_actors(connection, numbers))
+
+        yield forget_actors
         yield lambda connection: _some(
             chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection, false()))
         )
@@ -361,12 +368,6 @@ class Retention:
         """The keys of the operators and readers of the settings: they work here still."""
         pairs = ((role, mail) for role in (Role.OPERATOR, Role.READER) for mail in self.people.members(role))
         return frozenset(f"{role.value}:{fold_mail(mail)}" for role, mail in pairs)
-
-
-def _forget_actors(connection: Connection, limits: Limits, members: frozenset[str]) -> Counts | None:
-    chain.lock(connection)  # two machines forget nobody twice
-    numbers = erasure.forgettable_actors(connection, limits, false(), members)
-    return _some(actors=erasure.forget_actors(connection, numbers))
 
 
 def _some(**numbers: int) -> Counts | None:

@@ -128,19 +128,18 @@ class CurrentPeople:
 
     def read(self) -> PeopleSettings:
         """Return the people of now, of two seconds ago at most."""
-        if self._path and self._is_due() and self._reading.acquire(blocking=False):
+        if self._path is None:
+            return self._people
+        now = self._clock.now()
+        if self._looked_at and self._looked_at <= now < self._looked_at + LOOKED_AT_EVERY:
+            return self._people
+        self._looked_at = now
+        if self._reading.acquire(blocking=False):
             try:
                 self._look(self._path)
             finally:
                 self._reading.release()
         return self._people
-
-    def _is_due(self) -> bool:
-        now = self._clock.now()
-        if self._looked_at and self._looked_at <= now < self._looked_at + LOOKED_AT_EVERY:
-            return False
-        self._looked_at = now
-        return True
 
     def _look(self, path: Path) -> None:
         stamp = _stamp_of(path)
