@@ -62,7 +62,7 @@ def uai_of(number: int) -> str:
 def populate(database: Database, requests: int) -> None:
     """``requests`` live requests in ``code_issued``, handed over, two an establishment, each with its two events."""
     with database.write() as connection:
-        chain.found(connection, NOTARY, BORN)
+        chain.found_installation(connection, NOTARY, BORN)
         name_operator(connection)
         connection.execute(insert(COUNTER), [{"school_year": str(YEAR), "last": requests}])
     for start in range(0, requests, BATCH):

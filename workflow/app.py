@@ -517,7 +517,7 @@ def install(database: Database, hasher: JournalHasher, clock: Clock) -> tuple[st
     versions = schema.upgrade(database)
     with database.write() as connection:
         now = clock_for(database, connection, clock).now()
-        chain.found(connection, hasher, now)
+        chain.found_installation(connection, hasher, now)
         chain.check_key(connection, hasher)
         chain.commit_to_actors(connection, hasher, now)
     return versions

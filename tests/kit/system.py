@@ -74,7 +74,7 @@ class System:
 
     def _found(self, now: datetime) -> None:
         with self.database.write() as connection:
-            chain.found(connection, KEY, now)
+            chain.found_installation(connection, KEY, now)
             connection.execute(insert(ESTABLISHMENT), [
                 {"uai": uai, "nom": f"Collège {uai}", "kind": "", "commune": "", "departement": "31", "mailbox": box,
                  "is_open": True, "is_listed": True, "chef_name": SUCCESSORS.get(uai, "")}

@@ -272,7 +272,7 @@ class OtherInstallation(Exception):
     """La clé du journal n'est pas celle de cette base : remettre le fichier journal-key d'origine."""
 
 
-def found(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
+def found_installation(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
     """Create the installation's row, once. Its creation is the first trace of life (R52)."""
     if connection.execute(select(INSTALLED.c.id)).first():
         return

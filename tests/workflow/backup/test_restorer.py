@@ -195,7 +195,7 @@ def test_restore__an_older_version_is_brought_up_to_date(tmp_path: Path, source:
         database = Database(old)
         with database.write() as connection:
             command.upgrade(schema.alembic_config(connection), "0038")
-            chain.found(connection, KEY, NOW)
+            chain.found_installation(connection, KEY, NOW)
         folder = make_backup(database, FakeClock(NOW), tmp_path / "b", []).folder
         with database.read() as connection:
             assert schema.version(connection) == "0038"

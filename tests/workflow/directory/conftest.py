@@ -44,7 +44,7 @@ class Bench:
         self.database, self.clock, self.hasher = database, FakeClock(NOW), JournalHasher(b"a key for tests")
         self.directory = Directory(database, self.hasher, self.clock, "16")
         with database.write() as connection:
-            chain.found(connection, self.hasher, NOW)
+            chain.found_installation(connection, self.hasher, NOW)
 
     def bring(self, *rows: Row, **how: Any) -> ImportReport:
         """Import these rows as an operator."""

@@ -66,7 +66,7 @@ class Shelf:
         self.checked: list[ListKind] = []
         self.lists = Lists(database, self.hasher, self.clock, ZoneInfo("Europe/Paris"), self._compared)
         with database.write() as connection:
-            chain.found(connection, self.hasher, NOW)
+            chain.found_installation(connection, self.hasher, NOW)
             connection.execute(insert(ESTABLISHMENT), [{"uai": uai, "nom": f"Collège {uai}"} for uai in UAIS])
 
     def _compared(self, kind: ListKind, _: Actor) -> list[str]:

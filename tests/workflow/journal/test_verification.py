@@ -42,7 +42,7 @@ def filled(database: Database) -> Database:
     """Three requests of four, two and two events, two of them with a note; and three events of the installation."""
     clock = FakeClock(make.NOW)
     with database.write() as connection:
-        chain.found(connection, NOTARY, clock.now())
+        chain.found_installation(connection, NOTARY, clock.now())
         connection.execute(insert(ACTOR), [{"number": FORGER, "key": "forger", "label": "un faussaire", "nonce": "5a"}])
         school = {"uai": make.UAI, "nom": "Collège Jean-Moulin", "departement": "031", "mailbox": make.MAILBOX}
         connection.execute(insert(ESTABLISHMENT), [school])
