@@ -310,6 +310,62 @@ def known_chef_keys(connection: Connection) -> set[tuple[str, str]]:
     return known
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptItem:
+    """One thing that is kept: what it is, its facts, and the texts beside it."""
+
+    title: str
+    facts: tuple[Fact, ...]
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonFile:
+    """All that is kept on an address's person, by kind; ``mentions``: other requests whose texts name the person."""
+
+    mail: str
+    role: str
+    requests: tuple[KeptItem, ...]
+    mails: tuple[KeptItem, ...]
+    list_rows: tuple[KeptItem, ...]
+    access: tuple[KeptItem, ...]
+    acts: tuple[KeptItem, ...]
+    mentions: tuple[str, ...]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The count of each kind, which the journal keeps of the answer."""
+        kinds = ("requests", "mails", "list_rows", "access", "acts", "mentions")
+        return {kind: len(getattr(self, kind)) for kind in kinds}
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.numbers.values()) and not self.role
+
+
+def load_person(connection: Connection, mail: str, reader: Actor, role: str = "") -> PersonFile:
+    """Read everything on this person; ``reader`` is the operator who answers, ``role`` what the settings make of it."""
+    folded = fold_mail(mail)
+    rows = connection.execute(
+        select(REQUEST).where(REQUEST.c.folded_mail == folded).order_by(REQUEST.c.reference)
+    ).all()
+    plan = plan_person(connection, folded, role)
+    return PersonFile(
+        mail=folded, role=role,
+        requests=tuple(_request(connection, row, reader) for row in rows),
+        mails=tuple(_mails(connection, folded, [row.reference for row in rows])),
+        list_rows=tuple(
+            KeptItem(title=f"{ListKind.of(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
+            for row in connection.execute(
+                select(EVIDENCE_ENTRY).where(in_lists(folded)).order_by(EVIDENCE_ENTRY.c.kind, EVIDENCE_ENTRY.c.id)
+            )
+        ),
+        access=tuple(_access(connection, folded)),
+        acts=tuple(_acts(connection, folded)),
+        mentions=plan.mentions,
+    )  # fmt: skip
+
+
 def _is_awaited() -> ColumnElement[bool]:
     to_remove = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at.is_(None))
     to_settle = exists().where(REPORT.c.reference == REQUEST.c.reference, REPORT.c.settlement.is_(None))
@@ -408,62 +464,6 @@ def _chef_actors(connection: Connection) -> Iterator[tuple[int, list[str], set[s
         uais, _, names = rest.partition(":")
         if role in _CHEF_ROLES and names:
             yield number, uais.split(","), {chef_key(name) for name in names.split(">")}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeptItem:
-    """One thing that is kept: what it is, its facts, and the texts beside it."""
-
-    title: str
-    facts: tuple[Fact, ...]
-    texts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PersonFile:
-    """All that is kept on an address's person, by kind; ``mentions``: other requests whose texts name the person."""
-
-    mail: str
-    role: str
-    requests: tuple[KeptItem, ...]
-    mails: tuple[KeptItem, ...]
-    list_rows: tuple[KeptItem, ...]
-    access: tuple[KeptItem, ...]
-    acts: tuple[KeptItem, ...]
-    mentions: tuple[str, ...]
-
-    @property
-    def numbers(self) -> dict[str, int]:
-        """The count of each kind, which the journal keeps of the answer."""
-        kinds = ("requests", "mails", "list_rows", "access", "acts", "mentions")
-        return {kind: len(getattr(self, kind)) for kind in kinds}
-
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.numbers.values()) and not self.role
-
-
-def load_person(connection: Connection, mail: str, reader: Actor, role: str = "") -> PersonFile:
-    """Read everything on this person; ``reader`` is the operator who answers, ``role`` what the settings make of it."""
-    folded = fold_mail(mail)
-    rows = connection.execute(
-        select(REQUEST).where(REQUEST.c.folded_mail == folded).order_by(REQUEST.c.reference)
-    ).all()
-    plan = plan_person(connection, folded, role)
-    return PersonFile(
-        mail=folded, role=role,
-        requests=tuple(_request(connection, row, reader) for row in rows),
-        mails=tuple(_mails(connection, folded, [row.reference for row in rows])),
-        list_rows=tuple(
-            KeptItem(title=f"{ListKind.of(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
-            for row in connection.execute(
-                select(EVIDENCE_ENTRY).where(in_lists(folded)).order_by(EVIDENCE_ENTRY.c.kind, EVIDENCE_ENTRY.c.id)
-            )
-        ),
-        access=tuple(_access(connection, folded)),
-        acts=tuple(_acts(connection, folded)),
-        mentions=plan.mentions,
-    )  # fmt: skip
 
 
 def _facts(row: Any, labels: Mapping[str, str]) -> tuple[Fact, ...]:

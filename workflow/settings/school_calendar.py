@@ -393,24 +393,6 @@ class HolidaysSettings(Section):
         return school
 
 
-def school_days(
-    settings: HolidaysSettings,
-    departements: tuple[str, ...],
-    zone: Zone | None,
-    rentrees: Mapping[SchoolYear, date],
-) -> SchoolDays:
-    """The days off of these départements: a year given in the settings replaces the zone's whole year (R77)."""
-    return SchoolDays(
-        public_holidays=public_holidays(departements),
-        days_off=frozenset(settings.days_off),
-        holidays=SchoolHolidays(
-            zone=zone,
-            rentrees=dict(rentrees),
-            from_settings={year: tuple(sorted(p.days for p in periods)) for year, periods in settings.school.items()},
-        ),
-    )
-
-
 class RemindersSettings(Section):
     """One reminder for each delay, in days, on school days only (R79)."""
 
@@ -441,3 +423,21 @@ class RemindersSettings(Section):
             message = "cette heure n'existe pas une nuit de mars, et revient deux fois une nuit d'octobre"
             raise refusal(message, "de 0 à 20, sauf 2")
         return hour
+
+
+def school_days(
+    settings: HolidaysSettings,
+    departements: tuple[str, ...],
+    zone: Zone | None,
+    rentrees: Mapping[SchoolYear, date],
+) -> SchoolDays:
+    """The days off of these départements: a year given in the settings replaces the zone's whole year (R77)."""
+    return SchoolDays(
+        public_holidays=public_holidays(departements),
+        days_off=frozenset(settings.days_off),
+        holidays=SchoolHolidays(
+            zone=zone,
+            rentrees=dict(rentrees),
+            from_settings={year: tuple(sorted(p.days for p in periods)) for year, periods in settings.school.items()},
+        ),
+    )
