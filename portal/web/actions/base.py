@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from portal.texts import TRIGGER_TEXTS
-from portal.web.context import WebContext, require_fresh_proof
+from portal.web.context import Context, Typed, WebContext, require_fresh_proof
 from portal.web.forms import EarlierSending, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from states.commands import Command
@@ -166,6 +166,36 @@ def version_of(data: FormData) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
+def action_pages(
+    actions: Actions, admitted: Callable[..., Visitor], *, origin_of: Callable[[Request], str] = lambda _: "",
+    proposed: Callable[[Request, WebContext], Mapping[str, str]] = lambda *_: {},
+) -> APIRouter:  # fmt: skip
+    """The two routes of the actions of one side: each is shown, then executed.
+
+    ``admitted``: the dependency that lets its visitors in; ``origin_of``: the place in the worklist that an address
+    carries; ``proposed``: the values that an address proposes for the fields that they name.
+    """
+    router = APIRouter()
+    Admitted = Annotated[Visitor, Depends(admitted)]  # noqa: N806 - a type
+
+    def load(request: Request, context: WebContext, visitor: Visitor, reference: str) -> ActionContext:
+        origin = origin_of(request) if ORIGIN in request.query_params else ""
+        return ActionContext.load(context, visitor, reference, origin)
+
+    @router.get("/{reference}/{slug}")
+    def show(request: Request, context: Context, visitor: Admitted, reference: str, slug: str) -> Response:
+        action_context = load(request, context, visitor, reference)
+        return _show_action(request, action_context, actions, slug, proposed(request, context))
+
+    @router.post("/{reference}/{slug}")
+    def execute(
+        request: Request, context: Context, visitor: Admitted, reference: str, slug: str, data: Typed
+    ) -> Response:
+        return _execute_action(request, load(request, context, visitor, reference), actions, slug, data)
+
+    return router
+
+
 def read_action(action_context: ActionContext, actions: Actions, slug: str, data: FormData) -> Form:
     """The form of an action as it was sent. Raises HTTPException (404), ProofNeeded."""
     action = _action(actions, slug)
@@ -181,24 +211,19 @@ def render_refused(
     return _render(request, action_context, _action(actions, slug), shown, status=422)
 
 
-def show_action(
-    request: Request, action_context: ActionContext, actions: Actions, slug: str,
-    proposed: Mapping[str, str] | None = None,
-) -> Response:  # fmt: skip
-    """The page on which the action is prepared; one that is not open leads back to the request.
-
-    ``proposed`` stands in the fields that it names instead of their own proposal.
-    """
+def _show_action(
+    request: Request, action_context: ActionContext, actions: Actions, slug: str, proposed: Mapping[str, str]
+) -> Response:
+    """The page on which the action is prepared; one that is not open leads back to the request."""
     action = _action(actions, slug)
     if not (action_context.is_open(action.trigger) and action.suits(action_context.view)):
         return RedirectResponse(action_context.address_of(), status_code=303)
     _check_proof(action, action_context)
-    texts = proposed or {}
-    fields = [replace(field, value=texts.get(field.name, field.value)) for field in _fields(action, action_context)]
+    fields = [replace(field, value=proposed.get(field.name, field.value)) for field in _fields(action, action_context)]
     return _render(request, action_context, action, blank(fields))
 
 
-def execute_action(
+def _execute_action(
     request: Request, action_context: ActionContext, actions: Actions, slug: str, data: FormData
 ) -> Response:
     """Execute the action and lead to the request; a refusal stays on the page with its reasons, and changes nothing."""

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from notifications.rendering.papers import Paper, blank_charter, compile_paper
 from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
 from portal.texts import happened
-from portal.web.actions.base import ActionContext, execute_action, load_request, show_action, version_of, with_refusal
+from portal.web.actions.base import ActionContext, action_pages, load_request, version_of, with_refusal
 from portal.web.actions.chef import CHEF_ACTIONS, NEW_CODE, RETURN_KEY, SLUGS, has_key_in_use
 from portal.web.chef.declare import REMAINING
 from portal.web.chef.home import (
@@ -25,7 +25,7 @@ from portal.web.chef.home import (
     task_of,
     waiting_sentence,
 )
-from portal.web.context import Chef, Context, Posted, ProvenChef, Typed, WebContext, is_fresh
+from portal.web.context import Chef, Context, Posted, ProvenChef, WebContext, chef, is_fresh
 from portal.web.forms import blank
 from portal.web.security import Visitor
 from states.commands import OpenCode
@@ -209,15 +209,4 @@ def _render_code(request: Request, action_context: ActionContext, refusal: Refus
     )  # fmt: skip
 
 
-@router.get("/demandes/{reference}/{slug}")
-def show_chef_action(request: Request, context: Context, visitor: Chef, reference: str, slug: str) -> Response:
-    """The page of an action."""
-    return show_action(request, ActionContext.load(context, visitor, reference), CHEF_ACTIONS, slug)
-
-
-@router.post("/demandes/{reference}/{slug}")
-def execute_chef_action(
-    request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Typed
-) -> Response:
-    """Execute an action."""
-    return execute_action(request, ActionContext.load(context, visitor, reference), CHEF_ACTIONS, slug, data)
+router.include_router(action_pages(CHEF_ACTIONS, chef), prefix="/demandes")

@@ -21,17 +21,17 @@ from portal.documents import NoSlip, make_charter, make_first_connection, make_s
 from portal.exports.lists import READ_TOGETHER, search_workbook
 from portal.exports.spreadsheet_files import Workbook
 from portal.texts import happened
-from portal.web.actions.base import ORIGIN, Action, ActionContext, execute_action, load_request, show_action
+from portal.web.actions.base import Action, ActionContext, action_pages, load_request
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext, is_fresh
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext, is_fresh, operator
 from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, filled
 from portal.web.rectorat.checks import row_value
 from portal.web.rectorat.removals import load_calls
 from portal.web.security import Visitor
-from portal.web.worklist.filters import LONGEST_ORIGIN, ListPosition, WorklistCriteria
+from portal.web.worklist.filters import WorklistCriteria, origin_of
 from states.rules.verification import changed_for_drane
 from states.validation import fold, has_uai_form, normalise_uai
 from states.vocabulary import CodeStatus, Role, State, Trigger
@@ -130,10 +130,8 @@ class Collaboration:
 
 
 def load_action(request: Request, context: WebContext, visitor: Visitor, reference: str) -> ActionContext:
-    """The request, and the place in the worklist that an operator came from: « suivante » is of that list."""
-    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
-    origin = ListPosition.read(QueryParams(text)).origin if text else ""
-    return ActionContext.load(context, visitor, reference, origin)
+    """The request, and the place in the worklist that an operator came from."""
+    return ActionContext.load(context, visitor, reference, origin_of(request))
 
 
 @router.post("/{reference}/suivi")
@@ -214,23 +212,7 @@ def show_one_request(request: Request, context: Context, visitor: Rectorat, refe
     )  # fmt: skip
 
 
-@router.get("/{reference}/{slug}")
-def show_request_action(request: Request, context: Context, visitor: Operator, reference: str, slug: str) -> Response:
-    """Show the page of an action."""
-    action_context = load_action(request, context, visitor, reference)
-    return show_action(request, action_context, ACTIONS, slug, _proposed_values(request, context))
-
-
-@router.post("/{reference}/{slug}")
-def execute_request_action(
-    request: Request, context: Context, visitor: Operator, reference: str, slug: str, data: Typed
-) -> Response:
-    """Execute it."""
-    action_context = load_action(request, context, visitor, reference)
-    return execute_action(request, action_context, ACTIONS, slug, data)
-
-
-def _proposed_values(request: Request, context: WebContext) -> dict[str, str]:
+def proposed_values(request: Request, context: WebContext) -> dict[str, str]:
     """Field values that the address may propose: a ready reason, a report of the request; never words of its own."""
     slug, report = (request.query_params.get(name, "") for name in ("motif", "signalement"))
     values = {"report": report} if report.isascii() and report.isdecimal() else {}
@@ -238,6 +220,9 @@ def _proposed_values(request: Request, context: WebContext) -> dict[str, str]:
         if reason.slug == slug:
             values |= {"step": reason.step.value, "why": reason.text}
     return values
+
+
+router.include_router(action_pages(ACTIONS, operator, origin_of=origin_of, proposed=proposed_values))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
+from fastapi import Request
 from starlette.datastructures import QueryParams
 
 from portal.web.actions.base import ORIGIN
@@ -325,6 +326,12 @@ class ListPosition:
 def references_among(texts: Iterable[str]) -> tuple[str, ...]:
     """The texts that are references, each once, ``MOST`` at most."""
     return tuple(dict.fromkeys(text for text in texts if REFERENCE.fullmatch(text)))[:MOST]
+
+
+def origin_of(request: Request) -> str:
+    """The place in the list that an operator came from, so that « suivante » is of that list; empty for the usual."""
+    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
+    return ListPosition.read(QueryParams(text)).origin if text else ""
 
 
 def packed(references: Iterable[str]) -> str:
