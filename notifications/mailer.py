@@ -12,7 +12,7 @@ from notifications.messages.catalogue import MailContext
 from notifications.messages.operator_reports import OperatorReports
 from notifications.messages.planning import Planner
 from notifications.outbox import queue, store
-from notifications.outbox.retry import RetryRules, end_future_pause
+from notifications.outbox.retry import RetryRules
 from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
@@ -61,6 +61,8 @@ class Mailer:
         self.reports = OperatorReports(settings.operators_mailbox, mail_context.timezone)
         self.on_dead = on_dead
         self._draw_code = draw_code
+        lease = timedelta(seconds=settings.lease_seconds)
+        self._longest_wait = max(RetryRules.of(settings).longest, lease)
         self._planner = Planner(
             self.reports, mail_context, is_daily=settings.operators == "daily", step_receipts=settings.step_receipts
         )
@@ -149,9 +151,7 @@ class Mailer:
 
     def release_future(self, connection: Connection, now: datetime) -> None:
         """Let go what a clock that was ahead put off for longer than any delay: mails, leases, the relay's pause."""
-        lease = timedelta(seconds=self.settings.lease_seconds)
-        queue.release_future(connection, now, max(RetryRules.of(self.settings).longest, lease))
-        end_future_pause(connection, now)
+        queue.release_future(connection, now, self._longest_wait)
 
 
 def _has(event: RequestEvent, effect: type[SealCode | DrawAndSeal | SendDrawn | EraseCode]) -> bool:

@@ -38,15 +38,16 @@ from workflow.requests.filters import years_with_requests
 MOST: Final = 5000
 """Lines of one transmission; those beyond are prepared in the next one."""
 
-
 MOST_SHOWN: Final = 20
 """Transmissions that a list shows, the last ones."""
 
-
 _SAID: Final = "nothing_for_drane"
 
-
 _LATER = REQUEST.alias("later_request")
+
+_LINES: Final[Select[Any]] = select(
+    *REQUEST_COLUMNS, ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement
+).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +99,7 @@ def open_drane_years(connection: Connection, policy: Policy, now: datetime) -> l
 
 
 def count_to_send(connection: Connection, years: Collection[SchoolYear]) -> dict[DraneStanding, int]:
-    """How many lines of these years are to be sent, by what they say."""
+    """Count the lines of these years that are to be sent, by what they say."""
     query = select(REQUEST.c.drane, func.count()).where(_to_send(years)).group_by(REQUEST.c.drane)
     counts = {DraneStanding.of(row[0]): int(row[1]) for row in connection.execute(query)}
     return {what: counts.get(what, 0) for what in DRANE_MOVEMENTS}
@@ -108,7 +109,7 @@ def lines_to_send(
     connection: Connection, years: Collection[SchoolYear], *, what: DraneStanding | None = None,
     references: Collection[str] | None = None, after: str = "", limit: int = MOST,
 ) -> list[DraneLine]:  # fmt: skip
-    """What is to be sent, by reference: of one kind, or of these requests alone, after one of them."""
+    """The lines to send, by reference: of one kind, or of these requests alone, after one of them."""
     query = _LINES.where(_to_send(years), REQUEST.c.reference > after)
     if what is not None:
         query = query.where(REQUEST.c.drane == what.value)
@@ -216,16 +217,14 @@ def _note(
         for row in rows
     ]
     results = engine.run(connection, commands, actor, now)
-    settled = [row.reference for row, result in zip(rows, results, strict=True) if _is_settled(result)]
+    settled = [  # what waits for nothing more: it is recorded, or was before
+        row.reference for row, result in zip(rows, results, strict=True)
+        if not isinstance(result, Refused) or {reason.code for reason in result.reasons} == {_SAID}
+    ]  # fmt: skip
     if settled:
         connection.execute(delete(L).where(L.c.transmission == number, L.c.reference.in_(settled)))
         connection.execute(update(T).where(T.c.number == number).values(sent_on=sent_on))
     return [(row.reference, result) for row, result in zip(rows, results, strict=True)]
-
-
-def _is_settled(result: Result) -> bool:
-    """Return True when the line waits for nothing more: it is recorded, or was before."""
-    return not isinstance(result, Refused) or {reason.code for reason in result.reasons} == {_SAID}
 
 
 def give_up(engine: Engine, number: int, actor: Actor) -> int:
@@ -240,11 +239,6 @@ def give_up(engine: Engine, number: int, actor: Actor) -> int:
         return count
 
     return engine.in_transaction(work)
-
-
-_LINES: Final[Select[Any]] = select(
-    *REQUEST_COLUMNS, ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement
-).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
 
 
 def _line(row: Any) -> DraneLine:
@@ -273,7 +267,7 @@ def _with_preparations(connection: Connection, lines: Sequence[DraneLine]) -> li
 
 
 def _to_send(years: Collection[SchoolYear]) -> ColumnElement[bool]:
-    """What is to be sent: a removal not when a later request of the person takes the place of this one.
+    """The condition on lines to send: a removal not when a later request of the person takes the place of this one.
 
     The kinds are written out: a partial index serves only a condition that it can recognise.
     """

@@ -1,4 +1,7 @@
-"""Actions on mails, each kept in the installation's journal: dead, retried, discarded (R58)."""
+"""Mails as people see and handle them: listed, shown, sent again, discarded, each act kept in the journal (R58).
+
+The rectorat sees all of them, an establishment those that it received (R3).
+"""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +44,40 @@ from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION
 from workflow.requests.filters import UNDELIVERABLE
 
+MISSED: Final = (Stage.DEAD, Stage.UNCERTAIN)
+
+WAITING: Final = (Stage.PENDING, Stage.RETRY, Stage.SENDING)
+
+ASIDE: Final = (Stage.CANCELLED, Stage.DISCARDED)
+
+EVENT_LABELS: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
+"""The kinds of the journal's events on a mail, with their French words."""
+
+ESTABLISHMENT_KINDS: Final = tuple(
+    kind for kind, entry in CATALOGUE.items()
+    if entry.audience is Audience.ESTABLISHMENT and entry.priority is not Priority.SIGN_IN
+)  # fmt: skip
+"""The kinds of mails that an establishment may read: a sign-in link is nobody's to read twice."""
+
+ListedMail = tuple[Mail, str]
+"""A mail, and the name of its establishment or nothing."""
+
+_CODES: Final = [kind.value for kind in CODE_KINDS]
+
+_LATER = MAILS.alias("later_code_mail")
+
+_LOST_CODE: Final = and_(
+    MAILS.c.stage == Stage.CANCELLED.value,
+    MAILS.c.kind.in_(_CODES),
+    MAILS.c.reference.in_(select(REQUEST.c.reference).where(UNDELIVERABLE)),
+    ~exists().where(
+        _LATER.c.reference == MAILS.c.reference,
+        _LATER.c.kind.in_([kind.value for kind in CODE_MAILS]),
+        _LATER.c.id > MAILS.c.id,
+    ),
+)
+"""Given up while somebody still waits for the code."""
+
 
 class MailActionRefused(Exception):
     """An action on a mail that is refused, with its reasons (R2, R58); nothing has changed."""
@@ -48,14 +85,6 @@ class MailActionRefused(Exception):
     def __init__(self, *reasons: Reason) -> None:
         super().__init__(" ".join(map(str, reasons)))
         self.reasons = reasons
-
-
-class CodeWithheld(MailRefusal):
-    """The mail carries a code that this operator may not send there now (R6, R14)."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(f"{reason.message}. {reason.remedy}")
-        self.rule = reason.rule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +101,83 @@ class RetryRefusal:
 
     mail: int
     refusal: MailRefusal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailFilters:
+    """The filters of a list of mails; None and empty ones leave everything in."""
+
+    stages: tuple[Stage, ...] = ()
+    fault: Fault | None = None
+    kind: Kind | None = None
+    uai: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailPage:
+    """Some mails; ``places`` names their establishments by UAI; ``after`` is the next page's cursor."""
+
+    mails: tuple[Mail, ...]
+    places: dict[str, str]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailEvent:
+    """An action of somebody, or of the schedule, on a mail; ``why`` None when no reason was given, or was erased."""
+
+    at: datetime
+    action: str
+    who: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailView:
+    """One mail.
+
+    ``mailbox``: its recipient if it left today; ``code_gone``: it carried a code that is erased (R62);
+    ``replaced_by``: the number of the mail that left in its place.
+    """
+
+    mail: Mail
+    place: str
+    mailbox: str
+    code_gone: bool
+    replaced_by: int | None
+    history: tuple[MailEvent, ...]
+
+    @property
+    def is_retryable(self) -> bool:
+        """True if its stage lets it be sent again; a link is asked for anew instead (R72)."""
+        is_open = self.mail.stage in RETRYABLE and self.mail.kind not in LINK_KINDS
+        return is_open and self.mail.erased_at is None
+
+    @property
+    def can_retry(self) -> bool:
+        """True if sending it again would be accepted."""
+        return self.is_retryable and not self.code_gone and bool(self.mailbox)
+
+    @property
+    def can_discard(self) -> bool:
+        return self.mail.stage in DISCARDABLE
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMails:
+    """Some mails, the newest first; ``after`` is the next page's cursor, None at the end."""
+
+    mails: tuple[Mail, ...]
+    after: int | None
+
+
+class CodeWithheld(MailRefusal):
+    """The mail carries a code that this operator may not send there now (R6, R14)."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"{reason.message}. {reason.remedy}")
+        self.rule = reason.rule
 
 
 class MailJournal:
@@ -191,98 +297,6 @@ def _known_mailbox(connection: Connection, uai: str) -> str:
     )  # fmt: skip
 
 
-# The mails that people may see: all of them for the rectorat, those it received for an establishment (R3, R58).
-
-
-MISSED: Final = (Stage.DEAD, Stage.UNCERTAIN)
-
-
-WAITING: Final = (Stage.PENDING, Stage.RETRY, Stage.SENDING)
-
-
-ASIDE: Final = (Stage.CANCELLED, Stage.DISCARDED)
-
-
-EVENT_LABELS: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
-"""The kinds of the journal's events on a mail, with their French words."""
-
-
-ESTABLISHMENT_KINDS: Final = tuple(
-    kind for kind, entry in CATALOGUE.items()
-    if entry.audience is Audience.ESTABLISHMENT and entry.priority is not Priority.SIGN_IN
-)  # fmt: skip
-"""The kinds of mails that an establishment may read: a sign-in link is nobody's to read twice."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailFilters:
-    """The filters of a list of mails; None and empty ones leave everything in."""
-
-    stages: tuple[Stage, ...] = ()
-    fault: Fault | None = None
-    kind: Kind | None = None
-    uai: str = ""
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MailPage:
-    """Some mails; ``places`` names their establishments by UAI; ``after`` is the next page's cursor."""
-
-    mails: tuple[Mail, ...]
-    places: dict[str, str]
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class MailEvent:
-    """An action of somebody, or of the schedule, on a mail; ``why`` None when no reason was given, or was erased."""
-
-    at: datetime
-    action: str
-    who: str
-    why: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailView:
-    """One mail.
-
-    ``mailbox``: its recipient if it left today; ``code_gone``: it carried a code that is erased (R62);
-    ``replaced_by``: the number of the mail that left in its place.
-    """
-
-    mail: Mail
-    place: str
-    mailbox: str
-    code_gone: bool
-    replaced_by: int | None
-    history: tuple[MailEvent, ...]
-
-    @property
-    def is_retryable(self) -> bool:
-        """True if its stage lets it be sent again; a link is asked for anew instead (R72)."""
-        is_open = self.mail.stage in RETRYABLE and self.mail.kind not in LINK_KINDS
-        return is_open and self.mail.erased_at is None
-
-    @property
-    def can_retry(self) -> bool:
-        """True if sending it again would be accepted."""
-        return self.is_retryable and not self.code_gone and bool(self.mailbox)
-
-    @property
-    def can_discard(self) -> bool:
-        return self.mail.stage in DISCARDABLE
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedMails:
-    """Some mails, the newest first; ``after`` is the next page's cursor, None at the end."""
-
-    mails: tuple[Mail, ...]
-    after: int | None
-
-
 def list_mails(
     connection: Connection, filters: MailFilters, *, after: str | None = None, limit: int = 50
 ) -> MailPage:  # fmt: skip
@@ -304,10 +318,6 @@ def list_mails(
     following = f"{page_mails[-1][0]}-{page_mails[-1][1].id}" if len(numbered) > limit else None
     mails = tuple(mail for _, mail in page_mails)
     return MailPage(mails, establishment_names(connection, (mail.uai for mail in mails if mail.uai)), following)
-
-
-ListedMail = tuple[Mail, str]
-"""A mail, and the name of its establishment or nothing."""
 
 
 def walk_mails(connection: Connection, filters: MailFilters, *, at_once: int) -> Iterator[ListedMail]:
@@ -448,25 +458,6 @@ def _received_by(scope: Actor) -> tuple[ColumnElement[bool], ...]:
         MAILS.c.kind.in_([kind.value for kind in ESTABLISHMENT_KINDS]),
         MAILS.c.uai.in_(sorted(uais)),
     )
-
-
-_CODES: Final = [kind.value for kind in CODE_KINDS]
-
-
-_LATER = MAILS.alias("later_code_mail")
-
-
-_LOST_CODE: Final = and_(
-    MAILS.c.stage == Stage.CANCELLED.value,
-    MAILS.c.kind.in_(_CODES),
-    MAILS.c.reference.in_(select(REQUEST.c.reference).where(UNDELIVERABLE)),
-    ~exists().where(
-        _LATER.c.reference == MAILS.c.reference,
-        _LATER.c.kind.in_([kind.value for kind in CODE_MAILS]),
-        _LATER.c.id > MAILS.c.id,
-    ),
-)
-"""Given up while somebody still waits for the code."""
 
 
 _PARTS: Final = (

@@ -215,16 +215,6 @@ def discard(connection: Connection, mail_id: int) -> Mail:
     return mail
 
 
-def discard_stale_links(connection: Connection, now: datetime) -> int:
-    """Give up the mails of expired sign-in links that died or may have left: nobody need judge them (R72)."""
-    is_stale = (
-        MAILS.c.stage.in_([stage.value for stage in DISCARDABLE]),
-        MAILS.c.kind.in_(_LINK_VALUES),
-        MAILS.c.not_after <= now,
-    )
-    return connection.execute(update(MAILS).where(*is_stale).values(_DISCARDED)).rowcount
-
-
 def dead_mails(
     connection: Connection,
     *,

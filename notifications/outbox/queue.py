@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, select, text, true, update
+from sqlalchemy import Connection, Select, and_, case, delete, distinct, func, literal, or_, select, text, true, update
 
-from notifications.outbox.retry import RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
-from notifications.outbox.store import COLUMNS, MAILS, load_mails, mail_from
+from notifications.outbox.retry import LONGEST_PAUSE, RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
+from notifications.outbox.store import COLUMNS, MAILS, PAUSE, load_mails, mail_from
 from notifications.sql import UtcDateTime, batches, update_rows
-from notifications.vocabulary import CODE_MAILS, Fault, Kind, Mail, Stage
+from notifications.vocabulary import CODE_MAILS, LINK_KINDS, Fault, Kind, Mail, Stage
 
 GRACE: Final = timedelta(seconds=5)
 """The time past its end during which a lease is left alone, so that its sender may still record."""
@@ -282,8 +282,10 @@ def expire_leases(connection: Connection, now: datetime, rules: RetryRules) -> i
 def release_future(connection: Connection, now: datetime, longest: timedelta) -> int:
     """Make due the mails that wait for longer than any wait lasts: a clock that was ahead put them off (R52).
 
-    ``longest`` is the longest wait or lease. Returns how many.
+    ``longest`` is the longest wait or lease. Returns how many. A pause of the relay that no clock of today made goes
+    too: it began later, or lasts longer than any.
     """
+    connection.execute(delete(PAUSE).where(or_(PAUSE.c.since > now, PAUSE.c.until > now + LONGEST_PAUSE)))
     far = now + longest
     connection.execute(update(MAILS).where(MAILS.c.lease_until > far).values(lease_until=now - GRACE))
     return connection.execute(
@@ -341,3 +343,14 @@ def cancel_late(
         for mail in load_mails(connection, [row.id for row in rows if Kind.of(row.kind) in CODE_MAILS]):
             on_dead(connection, mail)
     return len(rows)
+
+
+def discard_stale_links(connection: Connection, now: datetime) -> int:
+    """Give up the mails of expired sign-in links that died or may have left: nobody need judge them (R72)."""
+    is_stale = (
+        MAILS.c.stage.in_((Stage.DEAD.value, Stage.UNCERTAIN.value)),
+        MAILS.c.kind.in_([kind.value for kind in LINK_KINDS]),
+        MAILS.c.not_after <= now,
+    )
+    values = {"stage": Stage.DISCARDED.value, "next_attempt_at": None}
+    return connection.execute(update(MAILS).where(*is_stale).values(values)).rowcount

@@ -17,7 +17,7 @@ from enum import Enum, StrEnum
 from typing import Final
 from zlib import crc32
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from notifications.outbox.store import PAUSE
 from notifications.settings import MailSettings
@@ -271,12 +271,6 @@ def begin_pause(connection: Connection, fault: RelayFault, reply: str, now: date
         connection.execute(update(PAUSE).values(following._columns()))
         return following, fault is not earlier.fault
     return first, True
-
-
-def end_future_pause(connection: Connection, now: datetime) -> bool:
-    """End a pause that no clock of today made: it began later, or lasts longer than any (R52)."""
-    is_void = or_(PAUSE.c.since > now, PAUSE.c.until > now + LONGEST_PAUSE)
-    return connection.execute(delete(PAUSE).where(is_void)).rowcount > 0
 
 
 def end_pause(connection: Connection) -> bool:

@@ -235,10 +235,10 @@ def apply_answer(case: Case[AnswerQuestion]) -> Outcome:
 
 
 def without_settled_question(case: Case[Any], request: Request, target: State) -> Request:
-    """A request with a question once this is done: none outlives it, and an operator who goes on has read the answer.
+    """A request about which a question was asked, once this is done: an operator who goes on has read the answer.
 
-    What is done at the establishment's request, or of a whole list for the DRANE, says nothing of what the rectorat has
-    read.
+    No question outlives its request. What is done at the establishment's request, or of a whole list for the DRANE,
+    says nothing of what the rectorat has read.
     """
     goes_on = case.command.on_behalf is None and case.command.trigger is not Trigger.SEND_TO_DRANE
     has_gone_on = case.actor.role is Role.OPERATOR and goes_on and request.question_answered_at

@@ -9,7 +9,7 @@ import pytest
 from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import issue, play, tick
 from tests.kit.system import System
-from tests.workflow.schedule.test_dated_revocations import MIDNIGHT, dated
+from tests.workflow.schedule.test_tick_dated_revocations import MIDNIGHT, dated
 from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, live_until
 
 

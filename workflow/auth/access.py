@@ -11,17 +11,18 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
+from states.school_calendar import SchoolCalendar, SchoolYear
 from states.validation import fold, fold_mail, has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.actors import People, require_operator
-from workflow.auth.bindings import BindingEnd, end_bindings_of
+from workflow.auth.bindings import BindingEnd, end_bindings, end_bindings_of
 from workflow.auth.rate_limit import digest
-from workflow.auth.second_factor import delete_factors_of_removed
+from workflow.auth.second_factor import delete_factors
 from workflow.auth.sessions import SessionUser, end_sign_ins_of
 from workflow.auth.sign_in_links import end_links, end_links_of
 from workflow.auth.substitutions import end_substitutions_of
 from workflow.auth.tokens import end_tokens_of, revoke_token
-from workflow.database.access_tables import LINKS, SESSIONS, TOKENS, SessionEnd
+from workflow.database.access_tables import BINDING, FACTOR, LINKS, SESSIONS, TOKENS, SessionEnd
 from workflow.database.connection import Database
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
@@ -192,18 +193,20 @@ def end_access_of_removed(connection: Connection, hasher: JournalHasher, people:
     sessions = _keys_of_removed(connection, people, SESSIONS, "digest", SESSIONS.c.ended_at.is_(None))
     links = _keys_of_removed(connection, people, LINKS, "digest", LINKS.c.used_at.is_(None))
     tokens = _keys_of_removed(connection, people, TOKENS, "id", TOKENS.c.revoked_at.is_(None))
-    factors = delete_factors_of_removed(connection, people)
+    operators = connection.execute(select(FACTOR.c.address)).scalars()
+    factors = [address for address in operators if not people.has(Role.OPERATOR, address)]
     if not (sessions or links or tokens or factors):
         return 0
     by = chain.schedule_actor_in(connection)
     connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(sessions)).values(ended_at=now))
     end_links(connection, links, now)
+    delete_factors(connection, factors)
     for number in tokens:
         revoke_token(connection, hasher, number, by, now, "person_removed")
     data: dict[str, Scalar] = {"sessions": len(sessions), "links": len(links), "tokens": len(tokens)}
-    data |= {"factors": factors} if factors else {}
+    data |= {"factors": len(factors)} if factors else {}
     chain.record(connection, hasher, "access_ended", by, now, data)
-    return len(sessions) + len(links) + len(tokens) + factors
+    return len(sessions) + len(links) + len(tokens) + len(factors)
 
 
 def _is_theirs(session_user: SessionUser) -> ColumnElement[bool]:
@@ -228,6 +231,19 @@ def _of_whom(of: str) -> tuple[ColumnElement[bool], ...]:
         return (_is_of_establishment(uai),)
     is_no_mailbox = SESSIONS.c.role.not_in((Role.CHEF, Role.DEPUTY))
     return (is_no_mailbox & (func.lower(SESSIONS.c.subject) == fold_mail(of)),)
+
+
+def end_bindings_of_past_years(
+    connection: Connection, hasher: JournalHasher, calendar: SchoolCalendar, now: datetime
+) -> int:
+    """End the bindings made before the last end of a school year; return how many (R103)."""
+    ended = [SchoolYear(calendar.today(now).year + shift) for shift in (-2, -1, 0)]
+    last = max(end for year in ended if (end := calendar.end_of(year).ends_at) <= now)
+    rows = connection.execute(select(BINDING).where(BINDING.c.bound_at < last).order_by(BINDING.c.number)).all()
+    if not rows:
+        return 0
+    by = chain.schedule_actor_in(connection)
+    return end_bindings(connection, hasher, rows, by, BindingEnd.YEAR_END, now)
 
 
 def _keys_of_removed(

@@ -104,20 +104,7 @@ def end_bindings_of(
         for batch in batches(sorted(uais))
         for row in connection.execute(select(BINDING).where(BINDING.c.uai.in_(batch)).order_by(BINDING.c.number))
     ]
-    return _end(connection, hasher, rows, by, why, now)
-
-
-def end_bindings_of_past_years(
-    connection: Connection, hasher: JournalHasher, calendar: SchoolCalendar, now: datetime
-) -> int:
-    """End the bindings made before the last end of a school year; return how many (R103)."""
-    ended = [SchoolYear(calendar.today(now).year + shift) for shift in (-2, -1, 0)]
-    last = max(end for year in ended if (end := calendar.end_of(year).ends_at) <= now)
-    rows = connection.execute(select(BINDING).where(BINDING.c.bound_at < last).order_by(BINDING.c.number)).all()
-    if not rows:
-        return 0
-    by = chain.schedule_actor_in(connection)
-    return _end(connection, hasher, rows, by, BindingEnd.YEAR_END, now)
+    return end_bindings(connection, hasher, rows, by, why, now)
 
 
 def end_bindings_of_chefs(
@@ -126,10 +113,10 @@ def end_bindings_of_chefs(
     """End the bindings of these establishments' chefs, whom another one succeeds; ``but``: his own identity (R37)."""
     of_chefs = (BINDING.c.uai.in_(sorted(uais)), BINDING.c.role == Role.CHEF.value, BINDING.c.identity != but)
     rows = connection.execute(select(BINDING).where(*of_chefs).order_by(BINDING.c.number)).all()
-    return _end(connection, hasher, rows, by, BindingEnd.NEW_CHEF, now)
+    return end_bindings(connection, hasher, rows, by, BindingEnd.NEW_CHEF, now)
 
 
-def _end(
+def end_bindings(
     connection: Connection, hasher: JournalHasher, rows: Sequence[Row[Any]], by: Actor, why: BindingEnd, now: datetime
 ) -> int:  # fmt: skip
     """Erase these bindings and end the sessions that they opened; another process may have erased some."""
@@ -239,7 +226,7 @@ class Bindings:
         now = self._clock.now()
         with self._database.write() as connection:
             row = connection.execute(query).one_or_none()
-            if row is None or not _end(connection, self._hasher, [row], actor, why, now):
+            if row is None or not end_bindings(connection, self._hasher, [row], actor, why, now):
                 return None
         return _binding_of(row)
 

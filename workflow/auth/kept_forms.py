@@ -4,11 +4,10 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from notifications.ports import Clock
 from states.validation import person_key
@@ -83,11 +82,6 @@ class KeptForms:
         if not in_common or (former["side"], former["name"]) != (present["side"], present["name"]):
             return None
         return KeptForm(target=kept["target"], fields=[(name, text) for name, text in kept["fields"]])
-
-
-def delete_old_forms(connection: Connection, now: datetime) -> None:
-    """Delete the forms that were kept for a day."""
-    connection.execute(delete(KEPT_FORMS).where(KEPT_FORMS.c.kept_at <= now - REMEMBERED))
 
 
 def _cipher(secret: str) -> Fernet:

@@ -273,7 +273,7 @@ class SecondFactors:
         with self._database.write() as connection:
             if not _standing(connection, address).since:
                 raise FactorUnknown(f"{address} n'a pas de second facteur.")
-            _delete(connection, [fold_mail(address)])
+            delete_factors(connection, [fold_mail(address)])
             self._record(connection, _REMOVED, by, now, {"of": of.number})
             told = [address, self._mailer.settings.operators_mailbox, *self._people.operators()]
             self._tell(connection, FactorChange.REMOVED, address, by, now, told)
@@ -332,22 +332,6 @@ class SecondFactors:
         self._mailer.enqueue(connection, drafts, now)
 
 
-def delete_factors_of_removed(connection: Connection, people: People) -> int:
-    """Delete the factors of those who are operators no more; return how many: put back, they enrol anew."""
-    removed = [
-        address for address in connection.execute(select(FACTOR.c.address)).scalars()
-        if not people.has(Role.OPERATOR, address)
-    ]  # fmt: skip
-    _delete(connection, removed)
-    return len(removed)
-
-
-def delete_abandoned_factors(connection: Connection, now: datetime) -> None:
-    """Delete the keys of enrolments that nobody confirmed in a day."""
-    old = (FACTOR.c.confirmed_at.is_(None), FACTOR.c.begun_at <= now - ABANDONED_AFTER)
-    connection.execute(delete(FACTOR).where(*old))
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResealedFactors:
     """A count of factors' keys that were sealed anew, and for whom those are sealed that no key of ours opens."""
@@ -391,7 +375,8 @@ def _standing(connection: Connection, address: str) -> FactorStanding:
     return FactorStanding(since=since, codes_left=connection.execute(counted).scalar_one() if since else 0)
 
 
-def _delete(connection: Connection, addresses: Sequence[str]) -> None:
+def delete_factors(connection: Connection, addresses: Sequence[str]) -> None:
+    """Delete the factors of these people: who is an operator again enrols anew."""
     for batch in batches(addresses):
         connection.execute(delete(RECOVERY_CODE).where(RECOVERY_CODE.c.address.in_(batch)))
         connection.execute(delete(FACTOR).where(FACTOR.c.address.in_(batch)))

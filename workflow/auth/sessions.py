@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import NewSignIn
@@ -247,11 +247,6 @@ def _user_of(row: Row[Any]) -> SessionUser:
         provider=row.provider, proved_at=row.proved_at, identity=row.identity, identity_name=row.identity_name,
         awaits_factor=row.awaits_factor, number=row.number,
     )  # fmt: skip
-
-
-def delete_expired_sessions(connection: Connection, now: datetime) -> int:
-    """Delete the sessions that ended a day ago or more, and return how many."""
-    return connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now - REMEMBERED)).rowcount
 
 
 class SignIn:

@@ -1,4 +1,8 @@
-"""A folder of backups: each written aside, named by its instant once it is whole, checked by its sums (R116)."""
+"""Backups: ``oda backup`` writes one while the service runs, and a folder keeps several (R116).
+
+A backup holds the database, verified, and the settings, and none of its keys. It is written aside, named by its instant
+once it is whole, and checked by its sums.
+"""
 
 import errno
 import fcntl
@@ -31,24 +35,17 @@ from workflow.database.schedule_tables import LAST_BACKUP
 
 FORMAT: Final = 1
 
-
 MANIFEST: Final = "manifest.json"
-
 
 SUMS: Final = "SHA256SUMS"
 
-
 DATABASE_FILE: Final = "oda.sqlite"
-
 
 TABLES: Final = "tables"
 
-
 _NAME: Final = re.compile(r"oda-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
 
-
 _ASIDE: Final = ".oda-"
-
 
 _COPY_BYTES: Final = 1024 * 1024
 
@@ -80,6 +77,29 @@ class Manifest:
         return datetime.fromisoformat(self.made_at)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackupResult:
+    """A backup that was made. ``removed``: the names of the older ones that went.
+
+    ``is_recorded`` False: the database could not be told, being read-only, full or of another version; the backup is
+    good all the same.
+    """
+
+    folder: Path
+    manifest: Manifest
+    size: int
+    removed: tuple[str, ...]
+    is_recorded: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OtherFile:
+    """A file to copy beside the database: ``name`` is its path in the backup."""
+
+    path: Path
+    name: str
+
+
 def name_at(now: datetime) -> str:
     """Return the name of a backup made at this instant."""
     return f"oda-{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
@@ -100,7 +120,9 @@ def written_aside(place: Path, name: str) -> Iterator[Path]:
         aside.mkdir(mode=0o700)
         try:
             yield aside
-            _write_sums(aside)
+            lines = [f"{_sum(path)}  {path.relative_to(aside)}\n" for path in _files(aside)]
+            with os.fdopen(open_private(aside / SUMS), "w", encoding="utf-8") as file:
+                file.writelines(lines)
             _sync(aside)
             crash_point("backup.before_rename")
             aside.rename(place / name)
@@ -224,12 +246,6 @@ def _sum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write_sums(folder: Path) -> None:
-    lines = [f"{_sum(path)}  {path.relative_to(folder)}\n" for path in _files(folder)]
-    with os.fdopen(open_private(folder / SUMS), "w", encoding="utf-8") as file:
-        file.writelines(lines)
-
-
 def _sync(folder: Path) -> None:
     for path in (*_files(folder), folder / SUMS):
         sync_file(path)
@@ -253,32 +269,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-# ``oda backup``: the database, verified, and the settings, while the service runs; none of its keys (R116).
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BackupResult:
-    """A backup that was made. ``removed``: the names of the older ones that went.
-
-    ``is_recorded`` False: the database could not be told, being read-only, full or of another version; the backup is
-    good all the same.
-    """
-
-    folder: Path
-    manifest: Manifest
-    size: int
-    removed: tuple[str, ...]
-    is_recorded: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OtherFile:
-    """A file to copy beside the database: ``name`` is its path in the backup."""
-
-    path: Path
-    name: str
 
 
 def make_backup(

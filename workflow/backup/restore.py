@@ -1,4 +1,7 @@
-"""``oda restore``: a backup into an empty place, from which nothing leaves until a person releases it (R116)."""
+"""Filling an empty place: ``oda restore`` from a backup, ``oda database move`` from a SQLite file (R116).
+
+Nothing leaves a restored base until a person releases it.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -51,7 +54,14 @@ from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
 
-# Fill an empty database with the rows of a source: a backup, or a SQLite file for « oda database move » (R116).
+MOST_FLAWS: Final = 5
+"""Flaws of the journal that are told after a restoration: ``oda journal verify`` tells them all."""
+
+_WAITING: Final = [Stage.PENDING.value, Stage.RETRY.value]
+
+_GIVEN_UP: Final = {
+    "stage": Stage.DISCARDED.value, "next_attempt_at": None, "lease_token": None, "lease_until": None,
+}  # fmt: skip
 
 
 class Source(Protocol):
@@ -113,6 +123,32 @@ class FolderSource:
             yield [value_of(kind, text) for kind, text in zip(kinds, texts, strict=True)]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoveResult:
+    """A count of what was moved: rows, and the chains of the journal, whose ends are the same in both databases."""
+
+    tables: int
+    rows: int
+    chains: int
+    events: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreResult:
+    """A restoration that was done, and what does not hold in the journal that the backup holds."""
+
+    manifest: Manifest
+    flaws: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Released:
+    """The numbers of mails, and of messages to other systems (R118), that will never leave."""
+
+    mails: int
+    deliveries: int
+
+
 @contextmanager
 def open_source(folder: Path, manifest: Manifest) -> Iterator[Source]:
     """Open the rows of a backup, of either database."""
@@ -155,16 +191,6 @@ def load_database(connection: Connection, source: Source) -> int:
             written += fill_table(connection, shape, source.columns[shape.name], source.rows(shape.name))
         set_last_numbers(connection, shapes, source.numbers)
     return written
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MoveResult:
-    """A count of what was moved: rows, and the chains of the journal, whose ends are the same in both databases."""
-
-    tables: int
-    rows: int
-    chains: int
-    events: int
 
 
 def move_database(source: Database, target: URL, hasher: JournalHasher, now: datetime) -> MoveResult:
@@ -211,26 +237,6 @@ def _refuse_while_at_work(connection: Connection, now: datetime) -> None:
 
 def _count(connection: Connection, shape: TableShape) -> int:
     return int(connection.execute(select(func.count()).select_from(shape.clause)).scalar_one())
-
-
-MOST_FLAWS: Final = 5
-"""Flaws of the journal that are told after a restoration: ``oda journal verify`` tells them all."""
-
-
-_WAITING: Final = [Stage.PENDING.value, Stage.RETRY.value]
-
-
-_GIVEN_UP: Final = {
-    "stage": Stage.DISCARDED.value, "next_attempt_at": None, "lease_token": None, "lease_until": None,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RestoreResult:
-    """A restoration that was done, and what does not hold in the journal that the backup holds."""
-
-    manifest: Manifest
-    flaws: tuple[str, ...]
 
 
 def restore_backup(
@@ -333,14 +339,6 @@ def _settle(connection: Connection, hasher: JournalHasher, manifest: Manifest, n
     chain.record(connection, hasher, "restored", schedule, now, data)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Released:
-    """How many mails, and how many messages to other systems (R118), will never leave."""
-
-    mails: int
-    deliveries: int
-
-
 def release_restoration(
     database: Database, hasher: JournalHasher, actor: Actor, now: datetime, discard: Sequence[int] | None, *,
     discard_webhooks: bool = False,
@@ -363,13 +361,11 @@ def release_restoration(
                 "unknown_mail", "Un de ces numéros n'est pas celui d'un courriel qui attend",
                 "relire « oda mail list --stage pending --stage retry »",
             )  # fmt: skip
-        deliveries = _discard_deliveries(connection, now) if discard_webhooks else 0
+        deliveries = 0
+        if discard_webhooks:
+            ended = {"stage": DeliveryStage.DISCARDED.value, "next_at": None, "leased_until": None, "ended_at": now}
+            waits = DELIVERY.c.stage == DeliveryStage.WAITING.value
+            deliveries = connection.execute(update(DELIVERY).where(waits).values(ended)).rowcount
         data: dict[str, Scalar] = {"mails": given_up, "deliveries": deliveries}
         chain.record(connection, hasher, "restore_released", actor, now, data)
     return Released(mails=given_up, deliveries=deliveries)
-
-
-def _discard_deliveries(connection: Connection, now: datetime) -> int:
-    ended = {"stage": DeliveryStage.DISCARDED.value, "next_at": None, "leased_until": None, "ended_at": now}
-    waits = DELIVERY.c.stage == DeliveryStage.WAITING.value
-    return connection.execute(update(DELIVERY).where(waits).values(ended)).rowcount

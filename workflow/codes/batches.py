@@ -1,7 +1,10 @@
-"""Batches of drawn codes: drawn together, taken to the ODA server as one file, sent once they are there (R97).
+"""Codes in batches: drawn together, or given by a file ``référence;code`` (R97, R98).
 
-Each request is decided by the engine, for itself; a batch is drawn in one transaction, so that a stop leaves all of it
-or nothing.
+Drawn ones are taken to the ODA server as one file, and sent once they are there. Each request is decided by the engine,
+for itself; a batch is drawn in one transaction, so that a stop leaves all of it or nothing.
+
+Of a file, each line is checked before the first is done, and has its result. No code is shown, nor said by an error: a
+line is told by its number and its reference.
 """
 
 import re
@@ -35,6 +38,48 @@ from workflow.spreadsheets.workbook import UnusableFile, unusable
 
 MOST_DRAWN: Final = 300
 """Requests in a batch."""
+
+_DREW, _TOOK, _DID = ACTOR.alias("drew"), ACTOR.alias("took"), ACTOR.alias("did")
+
+_BATCHES: Final = (
+    select(BATCH, _DREW.c.label.label("drew"), _TOOK.c.label.label("took"), _DID.c.label.label("did"))
+    .join(_DREW, _DREW.c.number == BATCH.c.drawn_by)
+    .outerjoin(_TOOK, _TOOK.c.number == BATCH.c.downloaded_by)
+    .outerjoin(_DID, _DID.c.number == BATCH.c.done_by)
+)
+
+MOST_TYPED: Final = 1000
+"""Lines of a file."""
+
+MOST_BYTES: Final = 900_000
+"""Bytes of a file: less than what a server would put on its disk while it receives it."""
+
+_SPECS: Final = (
+    ColumnSpec("reference", "Référence", ("référence de la demande", "demande", "ref")),
+    ColumnSpec("code", "Code", ("code d'initialisation", "code initial", "code oda", "pin", "code pin")),
+)
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+_QUOTED: Final = re.compile(r"\s*(?:«[^»]*»|\([^)]*\))")
+"""What a reader of files quotes of one, in its words."""
+
+_NO_REFERENCE: Final = Reason(
+    "no_reference", "R98", "Cette ligne n'a pas de référence lisible",
+    "Écrire la référence de la demande, par exemple ODA-2027-00042.",
+)  # fmt: skip
+
+_NO_CODE: Final = Reason("no_code", "R98", "Cette ligne n'a pas de code", "Écrire le code, ou ôter la ligne.")
+
+_REFERENCE_TWICE: Final = Reason(
+    "reference_twice", "R98", "Cette référence est sur plusieurs lignes : on ne sait pas quel code est le bon",
+    "N'en garder qu'une.",
+)  # fmt: skip
+
+_CODE_TWICE: Final = Reason(
+    "code_twice", "R42", "Le même code est sur plusieurs lignes",
+    "Relire ces codes sur le serveur ODA : chaque clé a le sien.",
+)  # fmt: skip
 
 
 class UnknownBatch(LookupError):
@@ -98,239 +143,10 @@ class _NothingDrawn(Exception):
         self.results = results
 
 
-def draw_codes(engine: Engine, drawings: Sequence[Drawing], actor: Actor, *, key: str) -> DrawResult:
-    """Draw a code for each request that the rules allow it for, in a batch of their own.
-
-    Sent twice under one ``key``, it is drawn once. Raises ValueError beyond ``MOST_DRAWN``, DatabaseBusy,
-    DatabaseUnreachable.
-    """
-    if not 0 < len(drawings) <= MOST_DRAWN:
-        raise ValueError(f"from 1 to {MOST_DRAWN} requests in a batch")
-    digest = engine.hasher.digest(f"code-batch {actor.number} {key}")
-
-    def work(connection: Connection, now: datetime) -> DrawResult:
-        before = connection.execute(select(BATCH.c.number).where(BATCH.c.key == digest)).scalar_one_or_none()
-        if before is not None:
-            return DrawResult(before, {}, replayed=True)
-        number = _new_batch(connection, digest, actor, now)
-        commands = [_draw_command(drawing, number) for drawing in drawings]
-        results = engine.run(connection, commands, actor, now)
-        by_reference = dict(zip((drawing.reference for drawing in drawings), results, strict=True))
-        drawn = [drawing for drawing in drawings if isinstance(by_reference[drawing.reference], Done)]
-        if not drawn:
-            raise _NothingDrawn(by_reference)
-        rows = [
-            {"batch": number, "reference": drawing.reference, "reason": drawing.reason and drawing.reason.value}
-            for drawing in drawn
-        ]
-        connection.execute(insert(BATCH_REQUEST), rows)
-        connection.execute(update(BATCH).where(BATCH.c.number == number).values(size=len(drawn)))
-        crash_point("codes.drawn")
-        return DrawResult(number, by_reference)
-
-    try:
-        return engine.in_transaction(work)
-    except _NothingDrawn as nothing:
-        return DrawResult(None, nothing.results)
-
-
-def _new_batch(connection: Connection, key: str, actor: Actor, now: datetime) -> int:
-    row = {"key": key, "drawn_at": now, "drawn_by": actor.number, "size": 0, "downloads": 0, "download_key": ""}
-    return int(connection.execute(insert(BATCH).values(row).returning(BATCH.c.number)).scalar_one())
-
-
-def _draw_command(drawing: Drawing, number: int) -> DrawCode:
-    return DrawCode(
-        reference=drawing.reference, expected_version=drawing.version, batch=number, reason=drawing.reason,
-        expires_on=drawing.expires_on, new_key_confirmed=drawing.new_key_confirmed, anew=drawing.anew,
-    )  # fmt: skip
-
-
-def send_codes(
-    engine: Engine, number: int, references: Sequence[str], actor: Actor, *, key: str
-) -> dict[str, Result]:  # fmt: skip
-    """The codes of these requests are on the ODA server: let their mails leave, each for itself.
-
-    A request that waits no more in this batch is refused, as by the engine. Raises UnknownBatch, DatabaseBusy,
-    DatabaseUnreachable.
-    """
-    with engine.database.read() as connection:
-        batch = load_batch(connection, number)
-        members = _members(connection, number)
-    commands = [_send_command(reference, members[reference]) for reference in references if reference in members]
-    results = _execute(engine, commands, actor, key)
-    if any(isinstance(result, Done) for result in results.values()):
-        engine.in_transaction(lambda connection, now: _note_done(connection, number, actor, now))
-    others = {r: Refused((_not_of_batch(r, batch.number),)) for r in references if r not in members}
-    return results | others
-
-
-def erase_codes(
-    engine: Engine, number: int, references: Sequence[str], actor: Actor, *, key: str
-) -> dict[str, Result]:  # fmt: skip
-    """Erase the codes of these requests, which failed on the server: each is as before its drawing. Raises likewise."""
-    with engine.database.read() as connection:
-        waiting = set(load_batch(connection, number).waiting)
-    gone = {r: Refused((_not_of_batch(r, number),)) for r in references if r not in waiting}
-    commands = [TakeBackCode(reference=reference) for reference in references if reference in waiting]
-    return _execute(engine, commands, actor, key) | gone
-
-
-def take_back_codes(
-    engine: Engine, versions: Mapping[str, int | None], actor: Actor, *, key: str
-) -> dict[str, Result]:  # fmt: skip
-    """Take back the mails of these requests' codes, typed or drawn, that have not left: each for itself (R62).
-
-    ``versions``: as each request was shown, None for whatever it has become (R9). Raises DatabaseBusy,
-    DatabaseUnreachable.
-    """
-    commands = [TakeBackCode(reference=reference, expected_version=version) for reference, version in versions.items()]
-    return _execute(engine, commands, actor, key)
-
-
-def drawings_anew(connection: Connection, number: int, references: Sequence[str]) -> list[Drawing]:
-    """What draws other codes for these requests of a batch, in a batch of their own, for the same reasons."""
-    members = _members(connection, number)
-    return [
-        Drawing(reference=reference, reason=members[reference].reason, anew=True)
-        for reference in references
-        if reference in members
-    ]
-
-
-def _execute(engine: Engine, commands: Sequence[Command], actor: Actor, key: str) -> dict[str, Result]:
-    results = execute_in_batches(engine, commands, actor, key=lambda _, batch: key_of(engine.hasher, key, batch))
-    return dict(zip((str(getattr(command, "reference", "")) for command in commands), results, strict=True))
-
-
 @dataclass(frozen=True, slots=True)
 class _Member:
     reason: ReissueReason | None
     state: State
-
-
-def _members(connection: Connection, number: int) -> dict[str, _Member]:
-    query = (
-        select(BATCH_REQUEST.c.reference, BATCH_REQUEST.c.reason, REQUEST.c.state)
-        .join(REQUEST, REQUEST.c.reference == BATCH_REQUEST.c.reference)
-        .where(BATCH_REQUEST.c.batch == number)
-    )
-    return {
-        row.reference: _Member(ReissueReason.of(row.reason) if row.reason else None, State.of(row.state))
-        for row in connection.execute(query)
-    }
-
-
-def _send_command(reference: str, member: _Member) -> Command:
-    if member.reason:
-        return ReissueCode(reference=reference, reason=member.reason, drawn=True)
-    return IssueCode(reference=reference, drawn=True)
-
-
-def _not_of_batch(reference: str, number: int) -> Reason:
-    return Reason(
-        "not_of_batch", "R97", f"Le code de la demande {reference} n'attend pas dans le lot n° {number}",
-        "Relire ce lot : ce code est transmis, effacé, ou dans un autre lot.",
-    )  # fmt: skip
-
-
-def _note_done(connection: Connection, number: int, actor: Actor, now: datetime) -> None:
-    connection.execute(update(BATCH).where(BATCH.c.number == number).values(done_at=now, done_by=actor.number))
-
-
-_DREW, _TOOK, _DID = ACTOR.alias("drew"), ACTOR.alias("took"), ACTOR.alias("did")
-
-
-_BATCHES: Final = (
-    select(BATCH, _DREW.c.label.label("drew"), _TOOK.c.label.label("took"), _DID.c.label.label("did"))
-    .join(_DREW, _DREW.c.number == BATCH.c.drawn_by)
-    .outerjoin(_TOOK, _TOOK.c.number == BATCH.c.downloaded_by)
-    .outerjoin(_DID, _DID.c.number == BATCH.c.done_by)
-)
-
-
-def load_batch(connection: Connection, number: int) -> BatchView:
-    """A batch with its requests. Raises UnknownBatch."""
-    row = connection.execute(_BATCHES.where(BATCH.c.number == number)).one_or_none()
-    if row is None:
-        raise UnknownBatch
-    references = tuple(sorted(_members(connection, number)))
-    return _view(row, _waiting(connection, [number]).get(number, ()), references)
-
-
-def list_batches(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[BatchView]:
-    """The batches, the last one first; ``before``: those whose number is smaller."""
-    query = _BATCHES.order_by(BATCH.c.number.desc()).limit(limit)
-    rows = connection.execute(query if before is None else query.where(BATCH.c.number < before)).all()
-    waiting = _waiting(connection, [row.number for row in rows])
-    return [_view(row, waiting.get(row.number, ())) for row in rows]
-
-
-def on_the_way(connection: Connection, number: int, policy: Policy, now: datetime) -> tuple[str, ...]:
-    """The requests of a batch whose mail may still be held: said done on the server so lately (R62)."""
-    query = (
-        select(REQUEST.c.reference).join(BATCH_REQUEST, BATCH_REQUEST.c.reference == REQUEST.c.reference)
-        .where(
-            BATCH_REQUEST.c.batch == number, REQUEST.c.drawn_at.is_(None), REQUEST.c.handed_on.is_(None),
-            REQUEST.c.code_issued_at > now - policy.code_hold,
-        )
-        .order_by(REQUEST.c.reference)
-    )  # fmt: skip
-    return tuple(connection.execute(query).scalars())
-
-
-def count_waiting(connection: Connection) -> int:
-    """How many drawn codes wait to be said on the ODA server."""
-    return int(connection.execute(select(func.count()).where(REQUEST.c.drawn_at.is_not(None))).scalar_one())
-
-
-def _waiting(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    query = select(REQUEST.c.drawn_in, REQUEST.c.reference).where(
-        REQUEST.c.drawn_at.is_not(None), REQUEST.c.drawn_in.in_(numbers)
-    )
-    waiting: dict[int, tuple[str, ...]] = {}
-    for number, reference in connection.execute(query.order_by(REQUEST.c.reference)):
-        waiting[number] = (*waiting.get(number, ()), reference)
-    return waiting
-
-
-def _view(row: Any, waiting: tuple[str, ...], references: tuple[str, ...] = ()) -> BatchView:
-    return BatchView(
-        number=row.number, drawn_at=row.drawn_at, drawn_by=row.drew, size=row.size, downloads=row.downloads,
-        downloaded_at=row.downloaded_at, downloaded_by=row.took or "", done_at=row.done_at, done_by=row.did or "",
-        waiting=waiting, references=references,
-    )  # fmt: skip
-
-
-def batch_state(batch: BatchView) -> str:
-    """Where a batch stands, in French."""
-    if not batch.is_open:
-        return "clos"
-    if not batch.is_downloaded:
-        return "fichier à télécharger"
-    return f"{french.plural(len(batch.waiting), 'code')} à dire sur le serveur ODA"
-
-
-# Codes given by a file ``référence;code``: each line is checked before the first is done, and has its result (R98).
-#
-# No code is shown, nor said by an error: a line is told by its number and its reference.
-
-
-MOST_TYPED: Final = 1000
-"""Lines of a file."""
-
-
-MOST_BYTES: Final = 900_000
-"""Bytes of a file: less than what a server would put on its disk while it receives it."""
-
-
-_SPECS: Final = (
-    ColumnSpec("reference", "Référence", ("référence de la demande", "demande", "ref")),
-    ColumnSpec("code", "Code", ("code d'initialisation", "code initial", "code oda", "pin", "code pin")),
-)
-
-
-_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +187,197 @@ class CodeResult:
         return self.result.reasons if isinstance(self.result, Refused) else ()
 
 
+def draw_codes(engine: Engine, drawings: Sequence[Drawing], actor: Actor, *, key: str) -> DrawResult:
+    """Draw a code for each request that the rules allow it for, in a batch of their own.
+
+    Sent twice under one ``key``, it is drawn once. Raises ValueError beyond ``MOST_DRAWN``, DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    if not 0 < len(drawings) <= MOST_DRAWN:
+        raise ValueError(f"from 1 to {MOST_DRAWN} requests in a batch")
+    digest = engine.hasher.digest(f"code-batch {actor.number} {key}")
+
+    def work(connection: Connection, now: datetime) -> DrawResult:
+        before = connection.execute(select(BATCH.c.number).where(BATCH.c.key == digest)).scalar_one_or_none()
+        if before is not None:
+            return DrawResult(before, {}, replayed=True)
+        batch = {
+            "key": digest, "drawn_at": now, "drawn_by": actor.number, "size": 0, "downloads": 0, "download_key": ""
+        }  # fmt: skip
+        number: int = connection.execute(insert(BATCH).values(batch).returning(BATCH.c.number)).scalar_one()
+        commands = [
+            DrawCode(
+                reference=drawing.reference, expected_version=drawing.version, batch=number, reason=drawing.reason,
+                expires_on=drawing.expires_on, new_key_confirmed=drawing.new_key_confirmed, anew=drawing.anew,
+            )
+            for drawing in drawings
+        ]  # fmt: skip
+        results = engine.run(connection, commands, actor, now)
+        by_reference = dict(zip((drawing.reference for drawing in drawings), results, strict=True))
+        drawn = [drawing for drawing in drawings if isinstance(by_reference[drawing.reference], Done)]
+        if not drawn:
+            raise _NothingDrawn(by_reference)
+        rows = [
+            {"batch": number, "reference": drawing.reference, "reason": drawing.reason and drawing.reason.value}
+            for drawing in drawn
+        ]
+        connection.execute(insert(BATCH_REQUEST), rows)
+        connection.execute(update(BATCH).where(BATCH.c.number == number).values(size=len(drawn)))
+        crash_point("codes.drawn")
+        return DrawResult(number, by_reference)
+
+    try:
+        return engine.in_transaction(work)
+    except _NothingDrawn as nothing:
+        return DrawResult(None, nothing.results)
+
+
+def send_codes(
+    engine: Engine, number: int, references: Sequence[str], actor: Actor, *, key: str
+) -> dict[str, Result]:  # fmt: skip
+    """The codes of these requests are on the ODA server: let their mails leave, each for itself.
+
+    A request that waits no more in this batch is refused, as by the engine. Raises UnknownBatch, DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    with engine.database.read() as connection:
+        batch = load_batch(connection, number)
+        members = _members(connection, number)
+    reasons = {reference: members[reference].reason for reference in references if reference in members}
+    commands: list[Command] = [
+        ReissueCode(reference=reference, reason=reason, drawn=True)
+        if reason else IssueCode(reference=reference, drawn=True)
+        for reference, reason in reasons.items()
+    ]  # fmt: skip
+    results = _execute(engine, commands, actor, key)
+    if any(isinstance(result, Done) for result in results.values()):
+        of_batch = update(BATCH).where(BATCH.c.number == number)
+        engine.in_transaction(
+            lambda connection, now: connection.execute(of_batch.values(done_at=now, done_by=actor.number))
+        )
+    others = {r: Refused((_not_of_batch(r, batch.number),)) for r in references if r not in members}
+    return results | others
+
+
+def erase_codes(
+    engine: Engine, number: int, references: Sequence[str], actor: Actor, *, key: str
+) -> dict[str, Result]:  # fmt: skip
+    """Erase the codes of these requests, which failed on the server: each is as before its drawing. Raises likewise."""
+    with engine.database.read() as connection:
+        waiting = set(load_batch(connection, number).waiting)
+    gone = {r: Refused((_not_of_batch(r, number),)) for r in references if r not in waiting}
+    commands = [TakeBackCode(reference=reference) for reference in references if reference in waiting]
+    return _execute(engine, commands, actor, key) | gone
+
+
+def take_back_codes(
+    engine: Engine, versions: Mapping[str, int | None], actor: Actor, *, key: str
+) -> dict[str, Result]:  # fmt: skip
+    """Take back the mails of these requests' codes, typed or drawn, that have not left: each for itself (R62).
+
+    ``versions``: as each request was shown, None for whatever it has become (R9). Raises DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    commands = [TakeBackCode(reference=reference, expected_version=version) for reference, version in versions.items()]
+    return _execute(engine, commands, actor, key)
+
+
+def drawings_anew(connection: Connection, number: int, references: Sequence[str]) -> list[Drawing]:
+    """Drawings of other codes for these requests of a batch, in a batch of their own, for the same reasons."""
+    members = _members(connection, number)
+    return [
+        Drawing(reference=reference, reason=members[reference].reason, anew=True)
+        for reference in references
+        if reference in members
+    ]
+
+
+def _execute(engine: Engine, commands: Sequence[Command], actor: Actor, key: str) -> dict[str, Result]:
+    results = execute_in_batches(engine, commands, actor, key=lambda _, batch: key_of(engine.hasher, key, batch))
+    return dict(zip((str(getattr(command, "reference", "")) for command in commands), results, strict=True))
+
+
+def _members(connection: Connection, number: int) -> dict[str, _Member]:
+    query = (
+        select(BATCH_REQUEST.c.reference, BATCH_REQUEST.c.reason, REQUEST.c.state)
+        .join(REQUEST, REQUEST.c.reference == BATCH_REQUEST.c.reference)
+        .where(BATCH_REQUEST.c.batch == number)
+    )
+    return {
+        row.reference: _Member(ReissueReason.of(row.reason) if row.reason else None, State.of(row.state))
+        for row in connection.execute(query)
+    }
+
+
+def _not_of_batch(reference: str, number: int) -> Reason:
+    return Reason(
+        "not_of_batch", "R97", f"Le code de la demande {reference} n'attend pas dans le lot n° {number}",
+        "Relire ce lot : ce code est transmis, effacé, ou dans un autre lot.",
+    )  # fmt: skip
+
+
+def load_batch(connection: Connection, number: int) -> BatchView:
+    """A batch with its requests. Raises UnknownBatch."""
+    row = connection.execute(_BATCHES.where(BATCH.c.number == number)).one_or_none()
+    if row is None:
+        raise UnknownBatch
+    references = tuple(sorted(_members(connection, number)))
+    return _view(row, _waiting(connection, [number]).get(number, ()), references)
+
+
+def list_batches(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[BatchView]:
+    """The batches, the last one first; ``before``: those whose number is smaller."""
+    query = _BATCHES.order_by(BATCH.c.number.desc()).limit(limit)
+    rows = connection.execute(query if before is None else query.where(BATCH.c.number < before)).all()
+    waiting = _waiting(connection, [row.number for row in rows])
+    return [_view(row, waiting.get(row.number, ())) for row in rows]
+
+
+def on_the_way(connection: Connection, number: int, policy: Policy, now: datetime) -> tuple[str, ...]:
+    """The requests of a batch whose mail may still be held: said done on the server so lately (R62)."""
+    query = (
+        select(REQUEST.c.reference).join(BATCH_REQUEST, BATCH_REQUEST.c.reference == REQUEST.c.reference)
+        .where(
+            BATCH_REQUEST.c.batch == number, REQUEST.c.drawn_at.is_(None), REQUEST.c.handed_on.is_(None),
+            REQUEST.c.code_issued_at > now - policy.code_hold,
+        )
+        .order_by(REQUEST.c.reference)
+    )  # fmt: skip
+    return tuple(connection.execute(query).scalars())
+
+
+def count_waiting(connection: Connection) -> int:
+    """Count the drawn codes that wait to be said on the ODA server."""
+    return int(connection.execute(select(func.count()).where(REQUEST.c.drawn_at.is_not(None))).scalar_one())
+
+
+def _waiting(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    query = select(REQUEST.c.drawn_in, REQUEST.c.reference).where(
+        REQUEST.c.drawn_at.is_not(None), REQUEST.c.drawn_in.in_(numbers)
+    )
+    waiting: dict[int, tuple[str, ...]] = {}
+    for number, reference in connection.execute(query.order_by(REQUEST.c.reference)):
+        waiting[number] = (*waiting.get(number, ()), reference)
+    return waiting
+
+
+def _view(row: Any, waiting: tuple[str, ...], references: tuple[str, ...] = ()) -> BatchView:
+    return BatchView(
+        number=row.number, drawn_at=row.drawn_at, drawn_by=row.drew, size=row.size, downloads=row.downloads,
+        downloaded_at=row.downloaded_at, downloaded_by=row.took or "", done_at=row.done_at, done_by=row.did or "",
+        waiting=waiting, references=references,
+    )  # fmt: skip
+
+
+def batch_state(batch: BatchView) -> str:
+    """The state of a batch, in French."""
+    if not batch.is_open:
+        return "clos"
+    if not batch.is_downloaded:
+        return "fichier à télécharger"
+    return f"{french.plural(len(batch.waiting), 'code')} à dire sur le serveur ODA"
+
+
 def read_code_file(file: BinaryIO, *, is_complete: bool = False) -> Table:
     """The table of a file; ``is_complete``: somebody vouches for one that looks cut.
 
@@ -383,10 +390,6 @@ def read_code_file(file: BinaryIO, *, is_complete: bool = False) -> Table:
     table.refuse_if_cut(is_complete=is_complete)
     read_codes(table)
     return table
-
-
-_QUOTED: Final = re.compile(r"\s*(?:«[^»]*»|\([^)]*\))")
-"""What a reader of files quotes of one, in its words."""
 
 
 def read_codes(table: Table) -> list[TypedCode]:
@@ -417,7 +420,7 @@ def read_codes(table: Table) -> list[TypedCode]:
 
 
 def _reference(cell: str) -> str:
-    """What stands for a reference, if it has its form: a code put in the wrong column is not to be shown."""
+    """A cell as a reference, if it has its form: a code put in the wrong column is not to be shown."""
     reference = normalise_reference(cell)
     return reference if _REFERENCE.fullmatch(reference) else ""
 
@@ -427,29 +430,8 @@ def _code(cell: str) -> str:
     return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
 
 
-_NO_REFERENCE: Final = Reason(
-    "no_reference", "R98", "Cette ligne n'a pas de référence lisible",
-    "Écrire la référence de la demande, par exemple ODA-2027-00042.",
-)  # fmt: skip
-
-
-_NO_CODE: Final = Reason("no_code", "R98", "Cette ligne n'a pas de code", "Écrire le code, ou ôter la ligne.")
-
-
-_REFERENCE_TWICE: Final = Reason(
-    "reference_twice", "R98", "Cette référence est sur plusieurs lignes : on ne sait pas quel code est le bon",
-    "N'en garder qu'une.",
-)  # fmt: skip
-
-
-_CODE_TWICE: Final = Reason(
-    "code_twice", "R42", "Le même code est sur plusieurs lignes",
-    "Relire ces codes sur le serveur ODA : chaque clé a le sien.",
-)  # fmt: skip
-
-
 def check_codes(engine: Engine, mailer: Mailer, codes: Sequence[TypedCode], actor: Actor) -> list[CheckedCode]:
-    """What would be done of each line today, all its reasons at once; nothing is written.
+    """Check what would be done of each line today, all its reasons at once; nothing is written.
 
     Raises DatabaseBusy, DatabaseUnreachable.
     """

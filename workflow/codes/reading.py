@@ -198,14 +198,26 @@ def _lines(
     except CodeUnreadable:
         raise CodesFileRefused([_BATCH_UNREADABLE]) from None
     if not clear:
-        raise CodesFileRefused([_nothing_waits(number)])
-    return [_line(row, number, clear[row.reference]) for row in rows if row.reference in clear]
+        nothing_waits = Reason(
+            "nothing_waits", "R97", f"Aucun code n'attend dans le lot n° {number}",
+            "Relire le lot : ses codes sont transmis, ou effacés.",
+        )  # fmt: skip
+        raise CodesFileRefused([nothing_waits])
+    return [
+        DrawnCode(
+            reference=row.reference, establishment=Place(uai=row.uai, nom=row.place, commune=row.commune),
+            departement=row.departement, rupn=Person(nom=row.nom, prenom=row.prenom, mail=row.mail),
+            school_year=str(SchoolYear.stored(row.school_year)), expires_on=row.expires_on,
+            has_key=row.code_issued_at is not None, batch=number, code=clear[row.reference],
+        )
+        for row in rows if row.reference in clear
+    ]  # fmt: skip
 
 
 def _reading_problems(
     connection: Connection, engine: Engine, mailer: Mailer, references: list[str], actor: Actor, now: datetime
 ) -> list[Reason]:
-    """Why this operator may not read some of these codes (R6), each with the requests that it is about."""
+    """Reasons why this operator may not read some of these codes (R6), each with the requests that it is about."""
     commands = [TakeBackCode(reference=reference) for reference in references]
     facts = Loader(connection, mailer.code_statuses, lock=False).load(commands)
     problems: dict[Reason, list[str]] = {}
@@ -225,13 +237,6 @@ _BATCH_UNREADABLE: Final = Reason(
     "code_unreadable", "R71", "Un code de ce lot ne peut pas être déchiffré : sa clé n'est plus dans les secrets",
     "Remettre cette clé dans les secrets, ou effacer les codes du lot et en tirer d'autres.",
 )  # fmt: skip
-
-
-def _nothing_waits(number: int) -> Reason:
-    return Reason(
-        "nothing_waits", "R97", f"Aucun code n'attend dans le lot n° {number}",
-        "Relire le lot : ses codes sont transmis, ou effacés.",
-    )  # fmt: skip
 
 
 def _why_missing(connection: Connection, row: Any, problem: str, engine: Engine) -> Reason:
@@ -254,15 +259,6 @@ def _note(
         "downloads": row.downloads + 1, "downloaded_at": now, "downloaded_by": actor.number, "download_key": digest,
     }  # fmt: skip
     connection.execute(update(BATCH).where(BATCH.c.number == row.number).values(taken))
-
-
-def _line(row: Any, number: int, code: str) -> DrawnCode:
-    return DrawnCode(
-        reference=row.reference, establishment=Place(uai=row.uai, nom=row.place, commune=row.commune),
-        departement=row.departement, rupn=Person(nom=row.nom, prenom=row.prenom, mail=row.mail),
-        school_year=str(SchoolYear.stored(row.school_year)), expires_on=row.expires_on,
-        has_key=row.code_issued_at is not None, batch=number, code=code,
-    )  # fmt: skip
 
 
 def _written(lines: list[DrawnCode], engine: Engine, mailer: Mailer, settings: CodeFileSettings) -> bytes:

@@ -5,6 +5,8 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from states.model import Check, Establishment, LastEvent, Removal, Report, Request, StandIn
 from states.rules.verification import drane_standing, earlier_check_day, standing
 from states.school_calendar import SchoolYear
@@ -20,7 +22,7 @@ from states.vocabulary import (
     State,
     Trigger,
 )
-from workflow.database.tables import REQUEST
+from workflow.database.tables import IS_LIVE, REQUEST
 
 _CHECK_PARTS = ("outcome", "source", "checked_on", "seen", "entry", "automatic")
 
@@ -58,6 +60,22 @@ def is_readable_year(text: str) -> bool:
         return school_year(text).is_of_calendar
     except ValueError:
         return False
+
+
+def live_years(connection: Connection) -> list[SchoolYear]:
+    """The school years that have a live request; one that cannot be read is left to ``unreadable_requests``."""
+    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
+    return sorted(school_year(text) for text in connection.execute(query).scalars() if is_readable_year(text))
+
+
+def unreadable_requests(connection: Connection, limit: int = 10) -> list[str]:
+    """The references of live requests of a year that no calendar has: nothing is done of them by itself."""
+    years = connection.execute(select(REQUEST.c.school_year).where(IS_LIVE).distinct()).scalars()
+    strange = [year for year in years if not is_readable_year(year)]
+    if not strange:
+        return []
+    query = select(REQUEST.c.reference).where(IS_LIVE, REQUEST.c.school_year.in_(strange))
+    return list(connection.execute(query.order_by(REQUEST.c.reference).limit(limit)).scalars())
 
 
 def mailbox_of(row: Any) -> str | None:

@@ -68,7 +68,12 @@ def import_directory(
         report = _report(connection, reader, comparison, digest, is_dry_run=False)
         if report.changes_something:
             now = clock.now()
-            _write(connection, comparison)
+            if comparison.new_rows:
+                connection.execute(insert(ESTABLISHMENT), comparison.new_rows)
+            if comparison.updates:
+                statement = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == bindparam("b_uai"))
+                rows = [{"b_uai": row["uai"]} | {name: row[name] for name in WRITTEN} for row in comparison.updates]
+                connection.execute(statement.values({name: bindparam(name) for name in WRITTEN}), rows)
             end_access_of_mailboxes(connection, hasher, comparison.moved, comparison.closed, actor, now)
             chain.record(
                 connection, hasher, "directory_imported", actor, now,
@@ -133,23 +138,20 @@ class Comparison:
         if _mailbox(before) != _mailbox(after):
             self.moved.add(after["uai"])
         if before["is_listed"] and before["is_open"]:
-            self._count_loss(before, after)
+            self._base += 1
+            if not after["is_listed"]:
+                self._lost["gone"] += 1
+                self._departements_gone |= {before["departement"]} - {""}
+            elif not after["is_open"]:
+                self._lost["closed"] += 1
+            elif _mailbox(before) and not _mailbox(after):
+                self._lost["mailbox"] += 1
 
     def add_new(self, entry: DirectoryEntry) -> None:
         row = _row_of(entry) | {"set_mailbox": None}
         self.new_rows.append(row)
         self._departements_there.add(entry.departement)
         self._count_mailbox(row)
-
-    def _count_loss(self, before: Row, after: Row) -> None:
-        self._base += 1
-        if not after["is_listed"]:
-            self._lost["gone"] += 1
-            self._departements_gone |= {before["departement"]} - {""}
-        elif not after["is_open"]:
-            self._lost["closed"] += 1
-        elif _mailbox(before) and not _mailbox(after):
-            self._lost["mailbox"] += 1
 
     def _count_mailbox(self, after: Row) -> None:
         if not after["is_open"]:
@@ -197,15 +199,6 @@ def _mailbox(row: Row) -> str | None:
     """The mailbox in force (R14)."""
     mailbox: str | None = row["set_mailbox"] or row["mailbox"]
     return mailbox
-
-
-def _write(connection: Connection, comparison: Comparison) -> None:
-    if comparison.new_rows:
-        connection.execute(insert(ESTABLISHMENT), comparison.new_rows)
-    if comparison.updates:
-        statement = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == bindparam("b_uai"))
-        rows = [{"b_uai": row["uai"]} | {name: row[name] for name in WRITTEN} for row in comparison.updates]
-        connection.execute(statement.values({name: bindparam(name) for name in WRITTEN}), rows)
 
 
 def _report(

@@ -131,7 +131,7 @@ class Record:
 
 
 class DirectorySource(Protocol):
-    """What an import reads: its rows once, then the SHA-256 of the file that they come from."""
+    """The rows that an import reads, once, then the SHA-256 of the file that they come from."""
 
     @property
     def digest(self) -> str: ...
@@ -426,7 +426,8 @@ def parse_entry(
         departement = ""
         warnings.append(f"{error} : établissement pris sans département")
     mailbox = clean_mail(mail) or None
-    if mailbox and (problem := _mailbox_problem(mailbox)):
+    is_several = mailbox and sum("@" in part for part in _SEVERAL.split(mailbox)) > 1
+    if mailbox and (problem := "compte plusieurs adresses" if is_several else mail_problem(mailbox)):
         warnings.append(f"la boîte « {quote(mailbox)} » {problem} : établissement pris sans boîte")
         mailbox = None
     entry = DirectoryEntry(
@@ -464,12 +465,6 @@ _fold = lru_cache(maxsize=256)(fold)
 """``fold`` for kinds and states: a few words that return in every row."""
 
 _SEVERAL = re.compile(r"[,;/\s]+")
-
-
-def _mailbox_problem(mail: str) -> str | None:
-    if sum("@" in part for part in _SEVERAL.split(mail)) > 1:
-        return "compte plusieurs adresses"
-    return mail_problem(mail)
 
 
 def _preference(entry: DirectoryEntry) -> tuple[object, ...]:

@@ -1,4 +1,7 @@
-"""The directory of one académie: imported from the open one, its mailboxes corrected by operators."""
+"""The directory of one académie: imported from the open one, its mailboxes corrected by operators.
+
+People read it in pages by UAI, each establishment with its requests.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,11 +62,17 @@ from workflow.mail import mailbox_now
 from workflow.spreadsheets.columns import ColumnChoices, Columns
 from workflow.spreadsheets.reader import Table
 
-# The establishments as people read them: in pages by UAI, each with its requests.
-
-
 MOST_EXPORTED: Final = 20_000
 """Establishments of a file: more than any académie has."""
+
+DIRECTORY = "directory"
+"""The kind under which a choice of columns is kept."""
+
+IMPORTING = "importer l'annuaire"
+
+_OWN_MAILBOX = Reason(
+    "own_mailbox", "R14", "Vous avez fixé vous-même cette boîte", "La faire confirmer par un autre opérateur."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +136,34 @@ class MailboxDecision:
     why: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailboxChange:
+    """The mailbox in force before and after, None when there is none; ``is_done`` False when it was so already.
+
+    ``undelivered`` counts the mails that died of another address, and can be sent again to this one (R15).
+    ``codes_from``: the instant from which a code may leave for it, None when it may at once (R14).
+    """
+
+    uai: str
+    nom: str
+    before: str | None
+    after: str | None
+    is_done: bool
+    undelivered: int = 0
+    codes_from: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChefChange:
+    """The last chef known before and after, None when nobody was; ``is_done`` False when it was the same person."""
+
+    uai: str
+    nom: str
+    before: str | None
+    after: str
+    is_done: bool
+
+
 def list_establishments(
     connection: Connection, actor: Actor, filters: EstablishmentFilters, limit: int, after: str = ""
 ) -> list[EstablishmentLine]:
@@ -144,11 +181,14 @@ def list_establishments(
     if not filters.text.strip():
         query = query.limit(limit)
     words, mailbox = fold(filters.text).split(), fold_mail(filters.text) if "@" in filters.text else ""
-    matches = (
-        row for row in connection.execute(query)
-        if not words or (_has_mailbox(row, mailbox) if mailbox else _contains(row, words))
-    )  # fmt: skip
-    return _lines_of(connection, list(islice(matches, limit)))
+
+    def matches(row: Any) -> bool:
+        if words and mailbox:
+            return any(fold_mail(own).startswith(mailbox) for own in (row.mailbox, row.set_mailbox) if own)
+        text = fold(f"{row.nom} {row.commune} {row.uai}")
+        return all(word in text for word in words)
+
+    return _lines_of(connection, list(islice(filter(matches, connection.execute(query)), limit)))
 
 
 def find_establishment(connection: Connection, actor: Actor, uai: str) -> EstablishmentLine | None:
@@ -217,54 +257,6 @@ def _lines_of(connection: Connection, rows: Sequence[Any]) -> list[Establishment
     ]  # fmt: skip
 
 
-def _has_mailbox(row: Any, beginning: str) -> bool:
-    return any(fold_mail(mailbox).startswith(beginning) for mailbox in (row.mailbox, row.set_mailbox) if mailbox)
-
-
-def _contains(row: Any, words: list[str]) -> bool:
-    text = fold(f"{row.nom} {row.commune} {row.uai}")
-    return all(word in text for word in words)
-
-
-DIRECTORY = "directory"
-"""The kind under which a choice of columns is kept."""
-
-
-IMPORTING = "importer l'annuaire"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailboxChange:
-    """The mailbox in force before and after, None when there is none; ``is_done`` False when it was so already.
-
-    ``undelivered`` counts the mails that died of another address, and can be sent again to this one (R15).
-    ``codes_from``: the instant from which a code may leave for it, None when it may at once (R14).
-    """
-
-    uai: str
-    nom: str
-    before: str | None
-    after: str | None
-    is_done: bool
-    undelivered: int = 0
-    codes_from: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChefChange:
-    """The last chef known before and after, None when nobody was; ``is_done`` False when it was the same person."""
-
-    uai: str
-    nom: str
-    before: str | None
-    after: str
-    is_done: bool
-
-
-def _tell_nobody(connection: Connection, news: MailboxNews) -> None:
-    """Nobody is told: in a test of the directory alone."""
-
-
 @dataclass(frozen=True)
 class Directory:
     """One académie's establishments. ``academie_code`` is the settings' own, ``"16"`` for Toulouse.
@@ -279,7 +271,7 @@ class Directory:
     academie_code: str
     domains: MailDomains = field(default_factory=MailDomains)
     mailbox_hold: timedelta = timedelta(hours=24)
-    tell: Callable[[Connection, MailboxNews], None] = _tell_nobody
+    tell: Callable[[Connection, MailboxNews], None] = lambda *_: None  # in a test of the directory alone
 
     def import_file(
         self, file: BinaryIO, actor: Actor, *, dry_run: bool = False, accept_loss: bool = False,
@@ -431,11 +423,6 @@ class Directory:
             if row is None:
                 raise DirectoryRefused([unknown_establishment(uai, uai_problem(uai))])
             return row, list_requests_of(connection, uai)
-
-
-_OWN_MAILBOX = Reason(
-    "own_mailbox", "R14", "Vous avez fixé vous-même cette boîte", "La faire confirmer par un autre opérateur."
-)
 
 
 def _locked(connection: Connection, uai: str, reasons: list[Reason]) -> Row[Any]:

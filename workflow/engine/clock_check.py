@@ -1,4 +1,4 @@
-"""Whether the clock can be believed (R52): signs of life, jumps that the machine's counter does not explain.
+"""The trust in the clock (R52): signs of life, jumps that the machine's counter does not explain.
 
 What cannot be undone waits while it is not: a tick under such a clock revokes, erases and cancels nothing.
 """
@@ -54,7 +54,7 @@ NO_TRACE: Final = CounterTrace()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClockVerdict:
-    """What one tick may do. ``held``: nothing that cannot be undone; ``is_new``: the trouble was not known yet.
+    """The bounds of one tick. ``held``: nothing that cannot be undone; ``is_new``: the trouble was not known yet.
 
     ``agrees_again``: the clock was wrong and has just been put right.
     """
@@ -127,14 +127,20 @@ class ClockCheck:
         if fault is None:
             if held is None:
                 return BELIEVED
-            if self._agrees(held, now, trace):
+            # It is the former one, put right, unless only its trace was lost, by a restart: whoever was ahead must have
+            # come back before that.
+            was_behind = held.fault in (ClockFault.TOO_EARLY, ClockFault.BACK)
+            if was_behind or now < held.held_at or self._drift(trace.believed, now) is not None:
                 self._release(connection, actor, now, held, "agrees")
                 _forget_future(connection, now, held.known_at)
                 return ClockVerdict(agrees_again=True)
             fault = held.fault
         if held is None or held.fault is not fault or self._has_jumped(held, now, trace):
             known_at = held.known_at if held else last_heartbeat(connection, now)
-            self._hold(connection, actor, now, fault, known_at)
+            row = {"id": 1, "fault": fault.value, "held_at": now, "seen_at": now, "known_at": known_at}
+            connection.execute(delete(CLOCK_HOLD))
+            connection.execute(insert(CLOCK_HOLD), [row])
+            chain.record(connection, self._hasher, "clock_held", actor, now, {"why": fault.value})
             return ClockVerdict(fault=fault, held=True, is_new=True)
         steady = STEADY_BACK if fault is ClockFault.BACK else STEADY
         if fault is not ClockFault.TOO_EARLY and now - held.held_at >= steady:
@@ -152,7 +158,7 @@ class ClockCheck:
         return check_clock(now, known_heartbeat(connection, now), latest, self._drift(trace.believed, now))
 
     def _trace_in(self, connection: Connection) -> CounterTrace:
-        """What the last tick on this machine has left, of whatever process, unless the machine started anew since.
+        """The trace of the last tick on this machine, of whatever process, unless the machine started anew since.
 
         A counter that has gone back is another one: the machine was brought back to what it had been.
         """
@@ -188,28 +194,12 @@ class ClockCheck:
             return None
         return now - reading.at - timedelta(seconds=self._count() - reading.count)
 
-    def _agrees(self, held: HeldClock, now: datetime, trace: CounterTrace) -> bool:
-        """True if a clock without fault is the former one, put right; False if only its trace was lost, by a restart.
-
-        Whoever was ahead must have come back before that.
-        """
-        was_behind = held.fault in (ClockFault.TOO_EARLY, ClockFault.BACK)
-        return was_behind or now < held.held_at or self._drift(trace.believed, now) is not None
-
     def _has_jumped(self, held: HeldClock, now: datetime, trace: CounterTrace) -> bool:
         """True if the clock jumped again since the last tick that did not believe it."""
         step = self._drift(trace.doubted, now)
         if step is None:
             return not -STEP_BACK <= now - held.seen_at <= LONGEST_ABSENCE
         return not -STEP_BACK <= step <= STEP_AHEAD
-
-    def _hold(
-        self, connection: Connection, actor: Actor, now: datetime, fault: ClockFault, known_at: datetime
-    ) -> None:  # fmt: skip
-        row = {"id": 1, "fault": fault.value, "held_at": now, "seen_at": now, "known_at": known_at}
-        connection.execute(delete(CLOCK_HOLD))
-        connection.execute(insert(CLOCK_HOLD), [row])
-        chain.record(connection, self._hasher, "clock_held", actor, now, {"why": fault.value})
 
     def _release(self, connection: Connection, actor: Actor, now: datetime, held: HeldClock, how: str) -> None:
         connection.execute(delete(CLOCK_HOLD))

@@ -1,4 +1,7 @@
-"""The one write path: commands in, decisions written with their events and mails, in one transaction (R8)."""
+"""The one write path: commands in, decisions written with their events and mails, in one transaction (R8).
+
+Several commands are one act when steps are done all or none (R7); long lists are done in batches.
+"""
 
 import time
 from collections import Counter
@@ -43,24 +46,42 @@ from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 VERSION: Final = version("oda-delegations")
 """The version of this software, which only pyproject.toml says (R117)."""
 
-
 ATTEMPTS: Final = 5
 """How often a transaction is tried before a lost race is raised."""
-
 
 SOUND: Final = timedelta(days=30)
 """A clock that was found to be sound is not looked at again for this long, by itself: it is absurd years away."""
 
-
 _SETTLED: Final = ("settlement", "settled_at", "revoke_on")
 """The columns of a report that a settlement writes."""
 
-
 T = TypeVar("T")
+
+Tell = Callable[[Connection, Sequence[RequestEvent], datetime], None]
+"""Tells of events in the transaction that writes them."""
+
+BATCH: Final = 100
+"""Commands a transaction: short enough to leave the database to others in between."""
+
+INTERRUPTED: Final = Reason(
+    "interrupted", "R7", "La base de données n'a pas répondu : rien n'a changé pour cette demande",
+    "Recommencer pour elle dans un instant.",
+)  # fmt: skip
+
+Step = Callable[[str], Command]
+"""A command once the request's reference is known: empty for the first one of a request to be born."""
 
 
 class ConcurrentUpdate(Exception):
     """A row was not as it had been loaded: the transaction is rolled back and tried again."""
+
+
+class _Undone(Exception):
+    """Raised to undo what the steps before the refused one had written."""
+
+    def __init__(self, refusal: Refused) -> None:
+        super().__init__()
+        self.refusal = refusal
 
 
 class Subscriber(Protocol):
@@ -86,10 +107,6 @@ class Done:
 Result = Done | Refused
 
 
-Tell = Callable[[Connection, Sequence[RequestEvent], datetime], None]
-"""Tells of events in the transaction that writes them."""
-
-
 class Engine:
     """Executes commands. Everything that changes a request goes through ``execute``, ``run`` or ``write``.
 
@@ -105,7 +122,7 @@ class Engine:
         self.hasher = hasher
         self.policy = policy
         self._subscriber, self._tell = subscriber, tell
-        self.on_commit: Callable[[], None] = _noop
+        self.on_commit: Callable[[], None] = lambda: None
         self._sound_until = FIRST_DAY
 
     def execute(self, commands: Sequence[Command], actor: Actor, *, key: str | None = None) -> list[Result]:
@@ -362,6 +379,14 @@ class WriteBatch:
                     pass  # sealed codes are the mails' business: they read the events
 
 
+def _update(
+    connection: Connection, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rows: list[Row]
+) -> None:
+    """Raise ConcurrentUpdate when a row is not as it was loaded."""
+    if update_rows(connection, table, keys, columns, rows) != len(rows):
+        raise ConcurrentUpdate
+
+
 @dataclass(frozen=True, slots=True)
 class _SilentSubscriber:
     """Writes no mail; what became of the codes is known all the same."""
@@ -398,43 +423,6 @@ def next_reference(connection: Connection, year: SchoolYear) -> str:
         connection.execute(insert(COUNTER), [{"school_year": str(year), "last": 1}])
     last = connection.execute(select(COUNTER.c.last).where(of_year)).scalar_one()
     return reference_of(year, last)
-
-
-def _update(
-    connection: Connection, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rows: list[Row]
-) -> None:
-    """Raise ConcurrentUpdate when a row is not as it was loaded."""
-    if update_rows(connection, table, keys, columns, rows) != len(rows):
-        raise ConcurrentUpdate
-
-
-def _noop() -> None:
-    """Nothing waits for a commit in this process."""
-
-
-# Several commands as one act: steps that are done all or none (R7), and long lists in batches.
-
-
-BATCH: Final = 100
-"""Commands a transaction: short enough to leave the database to others in between."""
-
-
-INTERRUPTED: Final = Reason(
-    "interrupted", "R7", "La base de données n'a pas répondu : rien n'a changé pour cette demande",
-    "Recommencer pour elle dans un instant.",
-)  # fmt: skip
-
-
-Step = Callable[[str], Command]
-"""A command once the request's reference is known: empty for the first one of a request to be born."""
-
-
-class _Undone(Exception):
-    """Raised to undo what the steps before the refused one had written."""
-
-    def __init__(self, refusal: Refused) -> None:
-        super().__init__()
-        self.refusal = refusal
 
 
 def execute_sequence(

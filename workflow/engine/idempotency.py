@@ -31,7 +31,7 @@ OTHER_CONTENT: Final = Reason(
 
 @dataclass(frozen=True, slots=True)
 class FirstResult:
-    """What an action gave the first time that its key was used."""
+    """The result of an action the first time that its key was used."""
 
     digest: str
     reference: str
@@ -61,11 +61,6 @@ def remember(
         "reference": result.reference, "version": result.version, "at": now,
     }  # fmt: skip
     connection.execute(insert(KEY), [row])
-
-
-def forget_old(connection: Connection, now: datetime) -> None:
-    """Delete the keys that are older than 7 days."""
-    connection.execute(delete(KEY).where(KEY.c.at <= now - KEPT))
 
 
 def digest(hasher: JournalHasher, command: Command) -> str:

@@ -258,13 +258,17 @@ class Loader:
             pair for c in commands if isinstance(c, Declare | Amend | Renew | Submit)
             for pair in identities_of(c, before.get(getattr(c, "reference", "")))
         ]  # fmt: skip
-        facts.shared_mailboxes = self._shared_mailboxes({mail for _, mail in judged})
+        for mails in batches(sorted({mail for _, mail in judged})):
+            shared = self._connection.execute(_SHARED_MAILBOXES, {"mails": mails}).scalars()
+            facts.shared_mailboxes |= frozenset(shared)
         renewed = {c.reference for c in commands if isinstance(c, Renew)}
         ended = [r for r in sorted(renewed) if r in facts.requests and not facts.requests[r].is_live]
         for batch in batches(ended):
             for row in self._connection.execute(_REVOCATIONS, {"references": batch}):
                 facts.revoked_for[row.stream] = RevokeReason.of(json.loads(row.canonical)["data"]["reason"])
-        self._count_live(facts, uais | {facts.requests[r].uai for r in renewed if r in facts.requests})
+        for batch in batches(sorted(uais | {facts.requests[r].uai for r in renewed if r in facts.requests})):
+            for uai, number in self._connection.execute(_LIVE_REQUESTS, {"uais": batch}):
+                facts.live_requests[uai] = number
         named = [facts.requests[r] for r in sorted(references) if r in facts.requests]
         facts.code_statuses = dict(self._code_statuses(self._connection, named))
         for drawn in batches(sorted({r.drawn_in for r in named if r.drawn_in is not None})):
@@ -287,17 +291,6 @@ class Loader:
                 facts.requests[request.reference] = request
                 facts.chain_heads[request.reference] = ChainHead(row.chain_head, row.chain_length)
         return facts
-
-    def _shared_mailboxes(self, mails: set[str]) -> frozenset[str]:
-        found: set[str] = set()
-        for batch in batches(sorted(mails)):
-            found.update(self._connection.execute(_SHARED_MAILBOXES, {"mails": batch}).scalars())
-        return frozenset(found)
-
-    def _count_live(self, facts: BatchFacts, uais: set[str]) -> None:
-        for batch in batches(sorted(uais)):
-            for uai, number in self._connection.execute(_LIVE_REQUESTS, {"uais": batch}):
-                facts.live_requests[uai] = number
 
     def _load_establishments(self, facts: BatchFacts, uais: set[str]) -> None:
         if self._locked is not None:

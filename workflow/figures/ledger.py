@@ -102,7 +102,7 @@ class FigureLedger:
     def __init__(self, database: Database, clock: Clock, rules: CountingRules) -> None:
         self._database = database
         self._clock = clock
-        self.rules = rules
+        self.rules, self._rules_text = rules, str(rules)
 
     def catch_up(self, progress: Advance = lambda _: None) -> int:
         """Count the events that are settled and not counted yet; return how many establishments they are of.
@@ -135,7 +135,7 @@ class FigureLedger:
                 for (school_year, departement, day, days), number in changes.delays.items()
             ])  # fmt: skip
             insert_rows(connection, FIGURE_PLACE, [{"uai": uai, "departement": place} for uai, place in places.items()])
-            row = {"id": 1, "through": through, "events": events, "rules": str(self.rules)}
+            row = {"id": 1, "through": through, "events": events, "rules": self._rules_text}
             connection.execute(insert(FIGURE_PROGRESS), [row])
         return len(places)
 
@@ -164,7 +164,7 @@ class FigureLedger:
     def progress(self, connection: Connection) -> Progress | None:
         """Return the reach of the tables, None when they were never made under these rules."""
         done = _progress(connection)
-        return done if done and done.rules == str(self.rules) else None
+        return done if done and done.rules == self._rules_text else None
 
     def fresh(self, connection: Connection, *, most: int | None = MOST_FRESH_EVENTS) -> CountedChanges:
         """The changes that are not in the tables yet. Raises CountingUnderWay when they are of ``most`` events."""
@@ -184,7 +184,7 @@ class FigureLedger:
 
         All events are counted, which takes a moment, only while new ones come.
         """
-        if done.rules != str(self.rules) or done.through > through + SETTLED:
+        if done.rules != self._rules_text or done.through > through + SETTLED:
             return True
         moved = select(FIGURE_PLACE.c.uai).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == FIGURE_PLACE.c.uai)
         if connection.execute(moved.where(ESTABLISHMENT.c.departement != FIGURE_PLACE.c.departement).limit(1)).first():

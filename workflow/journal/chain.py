@@ -37,7 +37,7 @@ from states.vocabulary import Channel, Role
 from workflow.database.clock import require_right_clock
 from workflow.database.connection import Database, after_commit
 from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE, SECURITY_ADDRESSES
-from workflow.journal.event_kinds import is_from_somewhere
+from workflow.journal.event_kinds import FROM_SOMEWHERE
 
 INSTALLATION = "installation"
 
@@ -327,7 +327,7 @@ def record(
         connection.execute(insert(NOTE), texts)
     connection.execute(update(INSTALLED).values(chain_head=event["hash"], chain_length=event["seq"]))
     seq = int(event["seq"])
-    if is_from_somewhere(kind):
+    if kind in FROM_SOMEWHERE:
         if origins is None:
             origins = [own] if (own := current_origin()) else []
         worst_first = sorted(origins, key=lambda origin: (-origin.times, origin.network))[:MOST_NETWORKS]

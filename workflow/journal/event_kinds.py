@@ -140,18 +140,14 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
 _GROUPS: Final = {kind: group for group, kinds in _MEMBERS.items() for kind in kinds}
 
 FROM_SOMEWHERE: Final = frozenset(
-    {
-        EventGroup.SIGN_IN,
-        EventGroup.REFUSAL,
-        EventGroup.SUBSTITUTION,
-        EventGroup.TOKEN,
-        EventGroup.MAILBOX,
-        EventGroup.EXPORT,
-        EventGroup.PERSON,
-        EventGroup.KEY,
-    }
-)
-"""The groups whose network address and browser are kept, apart from the chain and for a time (R108)."""
+    kind.value
+    for group in (
+        EventGroup.SIGN_IN, EventGroup.REFUSAL, EventGroup.SUBSTITUTION, EventGroup.TOKEN, EventGroup.MAILBOX,
+        EventGroup.EXPORT, EventGroup.PERSON, EventGroup.KEY,
+    )
+    for kind in _MEMBERS[group]
+)  # fmt: skip
+"""The kinds whose network address and browser are kept, apart from the chain and for a time (R108)."""
 
 
 def kinds_of(group: EventGroup) -> tuple[EventKind, ...]:
@@ -168,9 +164,3 @@ def kind_label(value: str) -> str:
     """Return the French words of a kind; the kind itself, of another version's."""
     kind = kind_of(value)
     return kind.label if kind else value
-
-
-def is_from_somewhere(value: str) -> bool:
-    """Return True for a kind whose network address is kept."""
-    kind = kind_of(value)
-    return kind is not None and kind.group in FROM_SOMEWHERE

@@ -40,16 +40,174 @@ from workflow.spreadsheets.workbook import WORKBOOKS, UnusableFile
 PAGE: Final = 500
 """Lines that are read at once, in a transaction of their own: who downloads slowly holds nothing of the database."""
 
-
 _CELL: Final = re.compile(r'"(?:[^"]|"")*"|[^;,\t|\r\n"]+')
 """A cell of the file, whatever separates the cells."""
-
 
 _SHOWN: Final = 10
 """Replaced characters that are named."""
 
-
 _ENDS: Final = {"crlf": "\r\n", "lf": "\n"}
+
+_Record = tuple[int, Sequence[str] | None]
+"""A record by its line: its cells, or None for one whose quote is never closed."""
+
+_OUTCOME_WORDS: Final = {
+    RemovalOutcome.REMOVED: (
+        "supprimé", "supprimée", "supprimés", "supprimées", "clé supprimée", "clé retirée", "deleted",
+    ),
+    RemovalOutcome.ABSENT: (
+        "absente", "déjà absent", "déjà absente", "absente du serveur", "déjà absente du serveur", "introuvable",
+        "aucune clé", "not found",
+        "missing",
+    ),
+    RemovalOutcome.EXPIRED: (
+        "expiré", "expirée", "déjà expiré", "déjà expirée", "expirée sur le serveur", "déjà expirée sur le serveur",
+    ),
+    RemovalOutcome.KEPT: (
+        "gardé", "gardée", "clé gardée", "gardée pour une autre demande", "conservé", "conservée", "clé conservée",
+        "maintenue", "retirés", "droits retirés", "rights removed",
+    ),
+}  # fmt: skip
+
+OUTCOMES: Final = {
+    fold(word): outcome
+    for outcome in RemovalOutcome
+    for word in (outcome.value, outcome.label, *_OUTCOME_WORDS[outcome])
+}
+"""Each outcome by the words that people write for it, folded: without case, accents or hyphens (R49)."""
+
+EXAMPLES: Final = {
+    RemovalOutcome.REMOVED: "supprimée", RemovalOutcome.ABSENT: "absente", RemovalOutcome.EXPIRED: "expirée",
+    RemovalOutcome.KEPT: "gardée",
+}  # fmt: skip
+"""The shortest word for each, to show."""
+
+_EXAMPLES: Final = french.listing(list(EXAMPLES.values()), "ou")
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+_STARTS_WITH_REFERENCE: Final = re.compile(rf'\s*"?{_REFERENCE.pattern}', re.IGNORECASE)
+
+_HOLDS_REFERENCE: Final = re.compile(_REFERENCE.pattern, re.IGNORECASE)
+
+_SAID_SEPARATOR: Final = re.compile(r'"?sep=([;,\t])"?[;,\t]*', re.IGNORECASE)
+
+_SEPARATORS: Final = (";", "\t", ",")
+
+_COLUMNS: Final = {
+    "reference": ("reference", "references", "reference de la demande", "demande"),
+    "outcome": ("outcome", "resultat", "ce qui a ete fait", "fait", "suite"),
+    "note": ("note", "precision", "remarque", "commentaire"),
+}
+
+_TITLES_WITHIN: Final = 10
+"""The first lines among which titles are looked for: a title of the sheet may stand above them."""
+
+_ASKED_TITLES: Final = "mettre en première ligne les titres référence, résultat, précision."
+
+_MAX_QUOTED: Final = 60
+
+
+@dataclass
+class Replacements:
+    """The characters that the file's encoding cannot write, by what stands for each, and in how many cells (R83).
+
+    ``rows``: the removals that the file has.
+    """
+
+    rows: int = 0
+    cells: int = 0
+    characters: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """A sentence in French, to be said beside the file."""
+        several = self.cells > 1
+        pairs = [f"{before} → {after}" for before, after in sorted(self.characters.items())[:_SHOWN]]
+        more = ", …" if len(self.characters) > _SHOWN else ""
+        return (
+            f"{plural(self.cells, 'cellule')} {'ont' if several else 'a'} des lettres que ce codage ne sait pas écrire,"
+            f" remplacées par les plus proches : {', '.join(pairs)}{more}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalRow:
+    """A removal to confirm; ``number`` is its line in the file, from 1."""
+
+    number: int
+    reference: str
+    outcome: RemovalOutcome
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadyRow:
+    """A row that can be confirmed, with its task and the rules' warnings."""
+
+    row: RemovalRow
+    task: RemovalLine
+    warnings: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowFault:
+    """A row that cannot be confirmed: why, and what to do; ``written`` is its text, shortened."""
+
+    number: int
+    written: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckedRows:
+    """The rows that can be confirmed, and those that are set aside, each in the file's order."""
+
+    ready: tuple[ReadyRow, ...]
+    faults: tuple[RowFault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """A row and the engine's result."""
+
+    row: RemovalRow
+    result: Result
+
+
+FileRow = RemovalRow | RowFault
+
+
+class FileRefused(Exception):
+    """The whole file cannot be taken; the message is French, and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The places of the columns that are read; ``titles`` is the line that names them, empty when none does."""
+
+    places: Mapping[str, int]
+    titles: Sequence[str] = ()
+
+    @property
+    def width(self) -> int:
+        return len(self.titles) or len(self.places)
+
+    def unread_outcomes(self, records: Sequence[_Record]) -> str | None:
+        """The reason why these titles cannot be taken: they name no outcome, a column that is not read says some, and
+        the default would be false. None when they can."""
+        if "outcome" in self.places:
+            return None
+        for number, cells in records:
+            for place, cell in enumerate(cells or ()):
+                if place < len(self.titles) and place not in self.places.values() and parse_outcome(cell):
+                    return (
+                        f"La colonne « {_short(self.titles[place])} » a l'air de dire ce qui a été fait (« {cell} »,"
+                        f" ligne {number}), et n'est pas lue : l'appeler « résultat »."
+                    )
+        return None
+
+
+_IN_ORDER: Final = _Columns({"reference": 0, "outcome": 1, "note": 2})
 
 
 class OpenRemovals:
@@ -78,28 +236,6 @@ class OpenRemovals:
             if page.after is None:
                 return
             after = page.after
-
-
-@dataclass
-class Replacements:
-    """The characters that the file's encoding cannot write, by what stands for each, and in how many cells (R83).
-
-    ``rows``: the removals that the file has.
-    """
-
-    rows: int = 0
-    cells: int = 0
-    characters: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """A sentence in French, to be said beside the file."""
-        several = self.cells > 1
-        pairs = [f"{before} → {after}" for before, after in sorted(self.characters.items())[:_SHOWN]]
-        more = ", …" if len(self.characters) > _SHOWN else ""
-        return (
-            f"{plural(self.cells, 'cellule')} {'ont' if several else 'a'} des lettres que ce codage ne sait pas écrire,"
-            f" remplacées par les plus proches : {', '.join(pairs)}{more}"
-        )
 
 
 def removals_file(
@@ -159,53 +295,6 @@ def _exported(line: RemovalLine, context: MailContext) -> exports.Removal:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RemovalRow:
-    """A removal to confirm; ``number`` is its line in the file, from 1."""
-
-    number: int
-    reference: str
-    outcome: RemovalOutcome
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReadyRow:
-    """A row that can be confirmed, with its task and the rules' warnings."""
-
-    row: RemovalRow
-    task: RemovalLine
-    warnings: tuple[Reason, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowFault:
-    """A row that cannot be confirmed: why, and what to do; ``written`` is its text, shortened."""
-
-    number: int
-    written: str
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckedRows:
-    """The rows that can be confirmed, and those that are set aside, each in the file's order."""
-
-    ready: tuple[ReadyRow, ...]
-    faults: tuple[RowFault, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    """A row and the engine's result."""
-
-    row: RemovalRow
-    result: Result
-
-
-FileRow = RemovalRow | RowFault
-
-
 def check_rows(
     connection: Connection, rows: Sequence[FileRow], actor: Actor, engine: Engine, mailer: Mailer
 ) -> CheckedRows:
@@ -253,16 +342,8 @@ def command_of(row: RemovalRow) -> ConfirmRemoval:
     return ConfirmRemoval(reference=row.reference, outcome=row.outcome, note=row.note)
 
 
-class FileRefused(Exception):
-    """The whole file cannot be taken; the message is French, and says what to do."""
-
-
 class FileLooksCut(FileRefused):
     """The file shows a sign of being cut: it is read all the same once somebody says that it is complete."""
-
-
-_Record = tuple[int, Sequence[str] | None]
-"""A record by its line: its cells, or None for one whose quote is never closed."""
 
 
 def read_removals(
@@ -297,69 +378,9 @@ def parse_rows(text: str, default: RemovalOutcome | None, *, most: int, is_compl
     return _parse_records(records, default, most=most, is_ended=None if is_complete else text.endswith(("\n", "\r")))
 
 
-_OUTCOME_WORDS: Final = {
-    RemovalOutcome.REMOVED: (
-        "supprimé", "supprimée", "supprimés", "supprimées", "clé supprimée", "clé retirée", "deleted",
-    ),
-    RemovalOutcome.ABSENT: (
-        "absente", "déjà absent", "déjà absente", "absente du serveur", "déjà absente du serveur", "introuvable",
-        "aucune clé", "not found",
-        "missing",
-    ),
-    RemovalOutcome.EXPIRED: (
-        "expiré", "expirée", "déjà expiré", "déjà expirée", "expirée sur le serveur", "déjà expirée sur le serveur",
-    ),
-    RemovalOutcome.KEPT: (
-        "gardé", "gardée", "clé gardée", "gardée pour une autre demande", "conservé", "conservée", "clé conservée",
-        "maintenue", "retirés", "droits retirés", "rights removed",
-    ),
-}  # fmt: skip
-
-
-OUTCOMES: Final = {
-    fold(word): outcome
-    for outcome in RemovalOutcome
-    for word in (outcome.value, outcome.label, *_OUTCOME_WORDS[outcome])
-}
-"""Each outcome by the words that people write for it, folded: without case, accents or hyphens (R49)."""
-
-
-EXAMPLES: Final = {
-    RemovalOutcome.REMOVED: "supprimée", RemovalOutcome.ABSENT: "absente", RemovalOutcome.EXPIRED: "expirée",
-    RemovalOutcome.KEPT: "gardée",
-}  # fmt: skip
-"""The shortest word for each, to show."""
-
-
 def parse_outcome(text: str) -> RemovalOutcome | None:
     """Read the outcome that a cell says; None when it is not understood."""
     return OUTCOMES.get(fold(text))
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The places of the columns that are read; ``titles`` is the line that names them, empty when none does."""
-
-    places: Mapping[str, int]
-    titles: Sequence[str] = ()
-
-    @property
-    def width(self) -> int:
-        return len(self.titles) or len(self.places)
-
-    def unread_outcomes(self, records: Sequence[_Record]) -> str | None:
-        """The reason why these titles cannot be taken: they name no outcome, a column that is not read says some, and
-        the default would be false. None when they can."""
-        if "outcome" in self.places:
-            return None
-        for number, cells in records:
-            for place, cell in enumerate(cells or ()):
-                if place < len(self.titles) and place not in self.places.values() and parse_outcome(cell):
-                    return (
-                        f"La colonne « {_short(self.titles[place])} » a l'air de dire ce qui a été fait (« {cell} »,"
-                        f" ligne {number}), et n'est pas lue : l'appeler « résultat »."
-                    )
-        return None
 
 
 def _parse_records(
@@ -394,45 +415,10 @@ def _parse_records(
     return rows
 
 
-_EXAMPLES: Final = french.listing(list(EXAMPLES.values()), "ou")
-
-
 def _read_reference(cell: str) -> str | None:
     """Read the reference that is the whole of a cell; None when it is no reference."""
     reference = normalise_reference(cell)
     return reference if _REFERENCE.fullmatch(reference) else None
-
-
-_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
-
-
-_STARTS_WITH_REFERENCE: Final = re.compile(rf'\s*"?{_REFERENCE.pattern}', re.IGNORECASE)
-
-
-_HOLDS_REFERENCE: Final = re.compile(_REFERENCE.pattern, re.IGNORECASE)
-
-
-_SAID_SEPARATOR: Final = re.compile(r'"?sep=([;,\t])"?[;,\t]*', re.IGNORECASE)
-
-
-_SEPARATORS: Final = (";", "\t", ",")
-
-
-_COLUMNS: Final = {
-    "reference": ("reference", "references", "reference de la demande", "demande"),
-    "outcome": ("outcome", "resultat", "ce qui a ete fait", "fait", "suite"),
-    "note": ("note", "precision", "remarque", "commentaire"),
-}
-
-
-_TITLES_WITHIN: Final = 10
-"""The first lines among which titles are looked for: a title of the sheet may stand above them."""
-
-
-_ASKED_TITLES: Final = "mettre en première ligne les titres référence, résultat, précision."
-
-
-_MAX_QUOTED: Final = 60
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str] | None]]:
@@ -475,9 +461,6 @@ def _cells(record: str, separator: str) -> list[str] | None:
     except csv.Error:
         return None
     return [" ".join(cell.split()) for cell in cells]
-
-
-_IN_ORDER: Final = _Columns({"reference": 0, "outcome": 1, "note": 2})
 
 
 def _columns_and_rows(records: Sequence[_Record]) -> tuple[_Columns | None, list[_Record]]:

@@ -31,13 +31,39 @@ _DONE: Final = {
     RemovalOutcome.KEPT: "Droits retirés, clé gardée, confirmé le {at} par {by}",
 }
 
-
 _TO_CHEF: Final = {
     RemovalOutcome.REMOVED: "Droits retirés le {at} par le rectorat",
     RemovalOutcome.ABSENT: "Plus aucun droit sur le serveur ODA, constaté le {at} par le rectorat",
     RemovalOutcome.EXPIRED: "Plus aucun droit sur le serveur ODA, constaté le {at} par le rectorat",
     RemovalOutcome.KEPT: "Droits retirés le {at} par le rectorat, la clé servant à une autre demande",
 }
+
+WHOLE: Final = (
+    *REQUEST_COLUMNS, ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement,
+    REMOVAL.c.kind.label("task"), REMOVAL.c.opened_at, REMOVAL.c.outcome, REMOVAL.c.closed_at,
+)  # fmt: skip
+"""The columns that ``lines_of`` reads, in this order."""
+
+MOST_TASKS: Final = 2000
+"""Removals that can be confirmed at once."""
+
+_OPEN: Final = REMOVAL.c.closed_at.is_(None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalFilters:
+    """None or empty leaves everything in.
+
+    ``confirmed``: those that were, instead of those that wait; ``name``: the beginning or the middle of each of its
+    words, in any order.
+    """
+
+    kind: RemovalKind | None = None
+    confirmed: bool = False
+    school_year: SchoolYear | None = None
+    departement: str = ""
+    uai: str = ""
+    name: str = ""
 
 
 def done(outcome: RemovalOutcome, at: datetime, by: str, timezone: tzinfo) -> str:
@@ -54,13 +80,6 @@ def done_for_chef(outcome: RemovalOutcome, at: datetime, others: Iterable[Reques
     if outcome is RemovalOutcome.KEPT and not any(other.has_key for other in others):
         outcome = RemovalOutcome.REMOVED
     return _TO_CHEF[outcome].format(at=french.instant(at, timezone))
-
-
-WHOLE: Final = (
-    *REQUEST_COLUMNS, ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement,
-    REMOVAL.c.kind.label("task"), REMOVAL.c.opened_at, REMOVAL.c.outcome, REMOVAL.c.closed_at,
-)  # fmt: skip
-"""The columns that ``lines_of`` reads, in this order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +165,7 @@ def _todos(
 
 
 def _confirmed_by(connection: Connection, references: Sequence[str]) -> dict[str, str]:
-    """Who confirmed each last: one that was reopened was confirmed before."""
+    """The labels of those who confirmed each last: one that was reopened was confirmed before."""
     confirmed = select(EVENT.c.stream, ACTOR.c.label).join(ACTOR, ACTOR.c.number == EVENT.c.actor).order_by(EVENT.c.seq)
     return {
         row.stream: row.label
@@ -155,29 +174,6 @@ def _confirmed_by(connection: Connection, references: Sequence[str]) -> dict[str
             confirmed.where(EVENT.c.stream.in_(some), EVENT.c.kind == Trigger.CONFIRM_REMOVAL.value)
         )
     }
-
-
-MOST_TASKS: Final = 2000
-"""Removals that can be confirmed at once."""
-
-
-_OPEN: Final = REMOVAL.c.closed_at.is_(None)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RemovalFilters:
-    """None or empty leaves everything in.
-
-    ``confirmed``: those that were, instead of those that wait; ``name``: the beginning or the middle of each of its
-    words, in any order.
-    """
-
-    kind: RemovalKind | None = None
-    confirmed: bool = False
-    school_year: SchoolYear | None = None
-    departement: str = ""
-    uai: str = ""
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +265,3 @@ def _places(filters: RemovalFilters) -> Iterator[ColumnElement[bool]]:
 
 def _in_order(query: Select[Any], after: str | None) -> Select[Any]:
     return query.where(REMOVAL.c.reference > (after or "")).order_by(REMOVAL.c.reference)
-
-
-# The removals to do as the file that the ODA server's console takes: what is to be done is computed now (R48, R83).

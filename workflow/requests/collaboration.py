@@ -1,4 +1,4 @@
-"""How operators share a request: who handles it now, and their notes on it (R88).
+"""A request shared among operators: who handles it now, and their notes on it (R88).
 
 None of it is an event: it changes no request and leaves the rectorat never. Notes are erasable texts that stand beside
 the journal; an assignment stops nobody and ends by itself. See ``docs/adr/0023-working-together.md``.

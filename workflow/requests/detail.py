@@ -204,7 +204,7 @@ class RequestView:
 
     @property
     def mail_doubt(self) -> str:
-        """Why the RUPN's address is to be looked at twice; empty for a usual one, and for a chef (R16)."""
+        """Reasons why the RUPN's address is to be looked at twice; empty for a usual one, and for a chef (R16)."""
         doubts = () if self._reader.is_establishment else mail_doubts(
             self._facts, self.request, self._policy.mail_domains
         )  # fmt: skip

@@ -1,6 +1,7 @@
-"""Filters of a list of requests as SQL conditions, and who may see which request (R2, R3).
+"""Filters and search of requests as SQL conditions, and who may see which request (R2, R3).
 
-Every filter combines with every other.
+Every filter combines with every other. The rectorat searches the requests of every state and year by whatever it has at
+hand (R89): a reference, whole or its number alone; names in any order, case and accents; a mail.
 """
 
 import re
@@ -43,6 +44,67 @@ from workflow.settings.sections import spellings
 COUNTED: Final = 1000
 """A count stops here: beyond, « plus de 1 000 » says enough, and costs the same however many there are."""
 
+_LATER = MAILS.alias("later_mail")
+
+_CODE_KINDS: Final = [kind.value for kind in CODE_KINDS]
+
+_CODE_MAILS: Final = [kind.value for kind in CODE_MAILS]
+
+_LOST = select(MAILS.c.reference).where(
+    MAILS.c.stage.in_([stage.value for stage in (Stage.CANCELLED, Stage.DEAD, Stage.DISCARDED)]),
+    MAILS.c.kind.in_(_CODE_KINDS),
+    MAILS.c.reference.is_not(None),  # else NOT IN would be true of nothing
+    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODE_MAILS), _LATER.c.id > MAILS.c.id),
+)
+"""The requests whose last code mail has not arrived and will not by itself."""
+
+_WAITING_CODE = select(MAILS.c.reference).where(
+    MAILS.c.stage.in_([stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.SENDING)]),
+    MAILS.c.kind.in_(_CODE_MAILS),
+)
+"""The requests whose code mail the relay has not taken yet."""
+
+CODE_LATE: Final = timedelta(days=1)
+"""A code whose mail waits for longer may not leave before its last hour, however the relay is: people are told."""
+
+HAS_OWN_CODE: Final = and_(REQUEST.c.extends.is_(None), REQUEST.c.key_elsewhere.is_(False))
+"""Not the extension of a key that the person had (R40)."""
+
+NOT_DRAWN: Final = REQUEST.c.drawn_at.is_(None)
+"""No drawn code waits to be said on the ODA server (R97)."""
+
+_UNREAD = REQUEST.alias("unread_request")
+
+_WITH_CODE = exists().where(SEALS.c.reference == _UNREAD.c.reference, SEALS.c.ciphertext.is_not(None))
+
+_TO_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), _WITH_CODE)
+"""The requests whose code waits to be read on the portal (R112)."""
+
+_NEVER_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), ~_WITH_CODE)
+"""Those whose code was erased before anybody read it."""
+
+UNDELIVERABLE: Final = and_(
+    func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
+    REQUEST.c.handed_on.is_(None),
+    HAS_OWN_CODE,
+    NOT_DRAWN,
+    REQUEST.c.reference.in_(union_all(_LOST, _NEVER_READ)),
+)
+"""The code did not arrive (R58), as ``notifications.outbox.store`` decides it: its last mail is lost, or it was erased
+before anybody read it (R112)."""
+
+MOST: Final = 50
+"""Requests shown: who finds more types another word."""
+
+SHORTEST: Final = 2
+"""Letters of a word that is looked for among the names: one alone begins a name in five."""
+
+_NUMBER: Final = re.compile(r"(?:oda )?(?:([0-9]{4}) )?0*([0-9]{1,9})")
+"""A folded reference: « oda 2027 00079 », « 2027 79 », « oda 79 », « 79 »."""
+
+_LAST: Final = "\U0010ffff"
+"""What follows every word that begins alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -53,12 +115,6 @@ class Count:
     @property
     def is_exact(self) -> bool:
         return self.number <= COUNTED
-
-
-def count_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """The query that counts the requests that meet these conditions, exactly up to ``COUNTED``."""
-    matches: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*wanted)
-    return select(func.count()).select_from(matches.limit(COUNTED + 1).subquery())
 
 
 class Checks(StrEnum):
@@ -123,82 +179,23 @@ class Filters:
     assigned_at: datetime | None = None
 
 
-_LATER = MAILS.alias("later_mail")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    """``references`` of the requests found, the latest first, ``MOST`` at most; ``count`` and ``states`` of them all.
+
+    ``exact``: the reference that was typed whole, when it exists.
+    """
+
+    references: tuple[str, ...]
+    count: Count
+    states: tuple[tuple[State, int], ...]
+    exact: str | None
 
 
-_CODE_KINDS: Final = [kind.value for kind in CODE_KINDS]
-
-
-_CODE_MAILS: Final = [kind.value for kind in CODE_MAILS]
-
-
-_LOST = select(MAILS.c.reference).where(
-    MAILS.c.stage.in_([stage.value for stage in (Stage.CANCELLED, Stage.DEAD, Stage.DISCARDED)]),
-    MAILS.c.kind.in_(_CODE_KINDS),
-    MAILS.c.reference.is_not(None),  # else NOT IN would be true of nothing
-    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODE_MAILS), _LATER.c.id > MAILS.c.id),
-)
-"""The requests whose last code mail has not arrived and will not by itself."""
-
-
-_WAITING_CODE = select(MAILS.c.reference).where(
-    MAILS.c.stage.in_([stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.SENDING)]),
-    MAILS.c.kind.in_(_CODE_MAILS),
-)
-"""The requests whose code mail the relay has not taken yet."""
-
-
-CODE_LATE: Final = timedelta(days=1)
-"""A code whose mail waits for longer may not leave before its last hour, however the relay is: people are told."""
-
-
-HAS_OWN_CODE: Final = and_(REQUEST.c.extends.is_(None), REQUEST.c.key_elsewhere.is_(False))
-"""Not the extension of a key that the person had (R40)."""
-
-
-NOT_DRAWN: Final = REQUEST.c.drawn_at.is_(None)
-"""No drawn code waits to be said on the ODA server (R97)."""
-
-
-_UNREAD = REQUEST.alias("unread_request")
-
-
-_WITH_CODE = exists().where(SEALS.c.reference == _UNREAD.c.reference, SEALS.c.ciphertext.is_not(None))
-
-
-_TO_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), _WITH_CODE)
-"""The requests whose code waits to be read on the portal (R112)."""
-
-
-_NEVER_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), ~_WITH_CODE)
-"""Those whose code was erased before anybody read it."""
-
-
-UNDELIVERABLE: Final = and_(
-    func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
-    REQUEST.c.handed_on.is_(None),
-    HAS_OWN_CODE,
-    NOT_DRAWN,
-    REQUEST.c.reference.in_(union_all(_LOST, _NEVER_READ)),
-)
-"""The code did not arrive (R58), as ``notifications.outbox.store`` decides it: its last mail is lost, or it was erased
-before anybody read it (R112)."""
-
-
-def live_years(connection: Connection) -> list[SchoolYear]:
-    """The school years that have a live request; one that cannot be read is left to ``unreadable_requests``."""
-    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
-    return sorted(school_year(text) for text in connection.execute(query).scalars() if is_readable_year(text))
-
-
-def unreadable_requests(connection: Connection, limit: int = 10) -> list[str]:
-    """The references of live requests of a year that no calendar has: nothing is done of them by itself."""
-    years = connection.execute(select(REQUEST.c.school_year).where(IS_LIVE).distinct()).scalars()
-    strange = [year for year in years if not is_readable_year(year)]
-    if not strange:
-        return []
-    query = select(REQUEST.c.reference).where(IS_LIVE, REQUEST.c.school_year.in_(strange))
-    return list(connection.execute(query.order_by(REQUEST.c.reference).limit(limit)).scalars())
+def count_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """The query that counts the requests that meet these conditions, exactly up to ``COUNTED``."""
+    matches: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*wanted)
+    return select(func.count()).select_from(matches.limit(COUNTED + 1).subquery())
 
 
 def years_with_requests(connection: Connection) -> list[SchoolYear]:
@@ -361,40 +358,6 @@ def not_visible(scope: Actor, reference: str) -> Reason:
     if scope.is_establishment:
         return refusals.not_your_establishment()
     return refusals.unknown_request(reference)
-
-
-# The search of the rectorat: requests of every state and year, by whatever one has at hand (R89).
-#
-# A reference, whole or its number alone; names in any order, case and accents; a mail.
-
-
-MOST: Final = 50
-"""Requests shown: who finds more types another word."""
-
-
-SHORTEST: Final = 2
-"""Letters of a word that is looked for among the names: one alone begins a name in five."""
-
-
-_NUMBER: Final = re.compile(r"(?:oda )?(?:([0-9]{4}) )?0*([0-9]{1,9})")
-"""A folded reference: « oda 2027 00079 », « 2027 79 », « oda 79 », « 79 »."""
-
-
-_LAST: Final = "\U0010ffff"
-"""What follows every word that begins alike."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SearchResult:
-    """``references`` of the requests found, the latest first, ``MOST`` at most; ``count`` and ``states`` of them all.
-
-    ``exact``: the reference that was typed whole, when it exists.
-    """
-
-    references: tuple[str, ...]
-    count: Count
-    states: tuple[tuple[State, int], ...]
-    exact: str | None
 
 
 def search(connection: Connection, scope: Actor, text: str, limit: int | None = MOST) -> SearchResult:

@@ -1,4 +1,7 @@
-"""Lists of requests, page after page, as quick at their end as at their beginning; the requests of one chef."""
+"""Lists of requests, page after page, as quick at their end as at their beginning; a chef's, and a RUPN's own.
+
+A RUPN reads of the requests that bear his address his own data and where they stand, nobody else's (R113).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +35,9 @@ REQUEST_QUERY: Final = select(
     ESTABLISHMENT.c.departement,
 ).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
 """A request with its establishment, for ``lines_of``."""
+
+MOST: Final = 50
+"""Requests that his page shows, the latest first: one person has a few."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +76,67 @@ class RequestPage:
 
     lines: tuple[RequestLine, ...]
     after: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChefRequest:
+    """A request as its chef meets it, with its next step and the actions open to the reader.
+
+    ``sent_back``: the rectorat sent it back and it has not been submitted again (R38); ``renewable``: it is the last
+    one of somebody who has none for the year that is open (R33); ``submitted_at``: the last time that it was sent.
+    """
+
+    request: Request
+    code_fate: CodeStatus
+    next_step: NextStep | None
+    actions: tuple[PossibleAction, ...]
+    sent_back: bool
+    renewable: bool
+    submitted_at: datetime | None
+
+    def may(self, trigger: Trigger) -> bool:
+        """Return True when the reader may do this now."""
+        return any(action.trigger is trigger for action in self.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class ChefRequestPage:
+    """Some requests, the live ones first, each part from the newest; ``after`` is the cursor of the next page."""
+
+    items: tuple[ChefRequest, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastOfKind:
+    """The last event of a kind: its number in its chain, and when."""
+
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RupnRequest:
+    """One of his requests. ``submitted_at``: when it was last sent to the rectorat; ``said``: his own last report."""
+
+    request: Request
+    establishment: Establishment
+    year_end: YearEnd
+    code_fate: CodeStatus
+    created_at: datetime
+    since: datetime
+    submitted_at: datetime | None = None
+    said: Report | None = None
+
+    @property
+    def may_say(self) -> bool:
+        """True while he may say that he is the RUPN no more: it is live, and nothing that he said waits."""
+        return self.request.is_live and (self.said is None or not self.said.is_open)
+
+    @property
+    def expires_on(self) -> date:
+        """The last day of his key, or of the school year while there is none."""
+        return self.request.expires_on or self.year_end.last_day
 
 
 def list_requests(
@@ -132,35 +199,6 @@ def establishment_of(connection: Connection, uai: str) -> Establishment | None:
     return establishment_from(row) if row else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChefRequest:
-    """A request as its chef meets it, with its next step and the actions open to the reader.
-
-    ``sent_back``: the rectorat sent it back and it has not been submitted again (R38); ``renewable``: it is the last
-    one of somebody who has none for the year that is open (R33); ``submitted_at``: the last time that it was sent.
-    """
-
-    request: Request
-    code_fate: CodeStatus
-    next_step: NextStep | None
-    actions: tuple[PossibleAction, ...]
-    sent_back: bool
-    renewable: bool
-    submitted_at: datetime | None
-
-    def may(self, trigger: Trigger) -> bool:
-        """Return True when the reader may do this now."""
-        return any(action.trigger is trigger for action in self.actions)
-
-
-@dataclass(frozen=True, slots=True)
-class ChefRequestPage:
-    """Some requests, the live ones first, each part from the newest; ``after`` is the cursor of the next page."""
-
-    items: tuple[ChefRequest, ...]
-    after: str | None
-
-
 def list_chef_requests(
     connection: Connection, uai: str, scope: Actor, policy: Policy, mailer: "Mailer", now: datetime, *,
     after: str | None = None, limit: int = 50,
@@ -170,7 +208,12 @@ def list_chef_requests(
     page = references[:limit]
     commands = [Renew(reference=reference) for reference in page]  # any command on a request loads the same facts
     batch_facts = Loader(connection, mailer.code_statuses, lock=False).load(commands)
-    events = _last_events(connection, page)
+    kinds = (Trigger.SEND_BACK.value, Trigger.SUBMIT.value, Trigger.EXPIRE.value)  # that tell how it came to its state
+    last = select(EVENT.c.stream, EVENT.c.kind, func.max(EVENT.c.seq), func.max(EVENT.c.at, type_=EVENT.c.at.type))
+    last = last.where(EVENT.c.stream.in_(page), EVENT.c.kind.in_(kinds)).group_by(EVENT.c.stream, EVENT.c.kind)
+    events: dict[str, dict[str, LastOfKind]] = {}
+    for stream, kind, seq, at in connection.execute(last):
+        events.setdefault(stream, {})[kind] = LastOfKind(seq, at)
     items = tuple(
         _chef_request(batch_facts.facts(command), scope, policy, now, events.get(command.reference, {}))
         for command in commands
@@ -190,25 +233,6 @@ def _references(connection: Connection, uai: str, scope: Actor, after: str | Non
     if len(references) < count:
         references += list(connection.execute(query.where(~IS_LIVE).limit(count - len(references))).scalars())
     return references
-
-
-@dataclass(frozen=True, slots=True)
-class LastOfKind:
-    """The last event of a kind: its number in its chain, and when."""
-
-    seq: int
-    at: datetime
-
-
-def _last_events(connection: Connection, references: Sequence[str]) -> dict[str, dict[str, LastOfKind]]:
-    """The last event of each kind that tells how a request came to its state, by reference."""
-    kinds = (Trigger.SEND_BACK.value, Trigger.SUBMIT.value, Trigger.EXPIRE.value)
-    query = select(EVENT.c.stream, EVENT.c.kind, func.max(EVENT.c.seq), func.max(EVENT.c.at, type_=EVENT.c.at.type))
-    query = query.where(EVENT.c.stream.in_(references), EVENT.c.kind.in_(kinds))
-    last: dict[str, dict[str, LastOfKind]] = {}
-    for stream, kind, seq, at in connection.execute(query.group_by(EVENT.c.stream, EVENT.c.kind)):
-        last.setdefault(stream, {})[kind] = LastOfKind(seq, at)
-    return last
 
 
 def _chef_request(
@@ -240,37 +264,6 @@ def _awaits_renewal(facts: Facts, request: Request, policy: Policy, now: datetim
     return not any(other.uai == request.uai and other.school_year in years for other in facts.others)
 
 
-# What a RUPN reads of the requests that bear his address: his own data, where they stand, nobody else's (R113).
-
-
-MOST: Final = 50
-"""Requests that his page shows, the latest first: one person has a few."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RupnRequest:
-    """One of his requests. ``submitted_at``: when it was last sent to the rectorat; ``said``: his own last report."""
-
-    request: Request
-    establishment: Establishment
-    year_end: YearEnd
-    code_fate: CodeStatus
-    created_at: datetime
-    since: datetime
-    submitted_at: datetime | None = None
-    said: Report | None = None
-
-    @property
-    def may_say(self) -> bool:
-        """True while he may say that he is the RUPN no more: it is live, and nothing that he said waits."""
-        return self.request.is_live and (self.said is None or not self.said.is_open)
-
-    @property
-    def expires_on(self) -> date:
-        """The last day of his key, or of the school year while there is none."""
-        return self.request.expires_on or self.year_end.last_day
-
-
 def list_rupn_requests(connection: Connection, actor: Actor, policy: Policy, mailer: "Mailer") -> list[RupnRequest]:
     """The requests that bear this RUPN's address, the live ones first; none for anybody else."""
     return _rupn_requests(connection, actor, policy, mailer)
@@ -296,34 +289,22 @@ def _rupn_requests(
     )
     rows = connection.execute(query).all()
     requests = [request_from(row) for row in rows]
-    places = _places(connection, {request.uai for request in requests})
+    places = {request.uai: Establishment(uai=request.uai, nom=request.uai, is_open=False) for request in requests}
+    for row in connection.execute(select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(sorted(places)))):
+        places[row.uai] = establishment_from(row)
     references = [request.reference for request in requests]
     statuses = mailer.code_statuses(connection, requests)
-    submitted, said = _submitted(connection, references), _said(connection, references)
+    sent = (EVENT.c.stream.in_(references), EVENT.c.kind == Trigger.SUBMIT.value)
+    submissions = connection.execute(select(EVENT.c.stream, EVENT.c.at).where(*sent).order_by(EVENT.c.seq))
+    submitted = {row.stream: row.at for row in submissions}
+    own = (REPORT.c.reference.in_(references), REPORT.c.change.in_([change.value for change in RUPN_CHANGES]))
+    reports = connection.execute(select(REPORT).where(*own).order_by(REPORT.c.number))
+    reported = {row.reference: report_from(row) for row in reports}
     return [
         RupnRequest(
             request=request, establishment=places[request.uai], code_fate=statuses[request.reference],
             year_end=policy.calendar.end_of(request.school_year), created_at=row.created, since=row.stands_since,
-            submitted_at=submitted.get(request.reference), said=said.get(request.reference),
+            submitted_at=submitted.get(request.reference), said=reported.get(request.reference),
         )
         for request, row in zip(requests, rows, strict=True)
     ]  # fmt: skip
-
-
-def _places(connection: Connection, uais: set[str]) -> dict[str, Establishment]:
-    places = {uai: Establishment(uai=uai, nom=uai, is_open=False) for uai in uais}
-    for row in connection.execute(select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(sorted(uais)))):
-        places[row.uai] = establishment_from(row)
-    return places
-
-
-def _submitted(connection: Connection, references: Sequence[str]) -> dict[str, datetime]:
-    sent = (EVENT.c.stream.in_(references), EVENT.c.kind == Trigger.SUBMIT.value)
-    query = select(EVENT.c.stream, EVENT.c.at).where(*sent).order_by(EVENT.c.seq)
-    return {row.stream: row.at for row in connection.execute(query)}
-
-
-def _said(connection: Connection, references: Sequence[str]) -> dict[str, Report]:
-    own = (REPORT.c.reference.in_(references), REPORT.c.change.in_([change.value for change in RUPN_CHANGES]))
-    query = select(REPORT).where(*own).order_by(REPORT.c.number)
-    return {row.reference: report_from(row) for row in connection.execute(query)}

@@ -108,7 +108,12 @@ def next_step(facts: Facts, policy: Policy, now: datetime) -> NextStep | None:
     if request.drawn_in is not None:
         return _RELEASE if facts.code_fate is CodeStatus.HELD else _DRAW_AGAIN
     if request.state is State.REQUESTED:
-        return _step_of_checks(request, policy, today)
+        to_do = list(check_problems(request, today, policy.checks_max_age_days))
+        if not to_do:
+            return _DRAW if policy.draws_codes else _ISSUE
+        if any(check.outcome is CheckOutcome.NEGATIVE for check in current_checks(request)):
+            return _SEND_BACK
+        return NextStep(Role.OPERATOR, french.listing([trigger.label for trigger in to_do]), to_do[0])
     if request.state is not State.CODE_ISSUED:
         return _OF_STATE[request.state]
     if any(awaits_new_code(request, report) for report in facts.reports):
@@ -130,15 +135,6 @@ def _foreseen(facts: Facts) -> NextStep | None:
     day = french.day(coming.effective_on)
     what = f"régler le signalement n° {coming.number} ({coming.change.label}) le {day}"
     return NextStep(Role.OPERATOR, what, Trigger.SETTLE_CHANGE, on=coming.effective_on)
-
-
-def _step_of_checks(request: Request, policy: Policy, today: date) -> NextStep:
-    to_do = list(check_problems(request, today, policy.checks_max_age_days))
-    if not to_do:
-        return _DRAW if policy.draws_codes else _ISSUE
-    if any(check.outcome is CheckOutcome.NEGATIVE for check in current_checks(request)):
-        return _SEND_BACK
-    return NextStep(Role.OPERATOR, french.listing([trigger.label for trigger in to_do]), to_do[0])
 
 
 @dataclass(frozen=True, slots=True)

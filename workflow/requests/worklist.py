@@ -1,7 +1,8 @@
 """The operator's worklist: lines in any order with their checks, counts, and the next request to issue.
 
 Each order but that of the schools' names is walked from the last line seen, so that its end is as quick as its
-beginning.
+beginning. The requests whose checks are to be made come with all that is compared with the rectorat's two lists (R34 to
+R37).
 """
 
 import re
@@ -18,24 +19,25 @@ from states.rules.verification import Standing, check_problems, oldest_valid_day
 from states.validation import fold
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.journal_tables import EVENT, NOTE
-from workflow.database.mapping import request_from
+from workflow.database.mapping import live_years, request_from
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.requests.collaboration import Assignment, assignments_of
 from workflow.requests.detail import CheckView
-from workflow.requests.filters import COUNTED, Checks, Count, Filters, conditions, count_query, live_years, visible_to
+from workflow.requests.filters import COUNTED, Checks, Count, Filters, conditions, count_query, visible_to
 from workflow.requests.lists import REQUEST_QUERY, RequestLine, lines_of
 
 PAGE: Final = 50
 
-
 RECENT: Final = 500
 """How many of the last events a source is looked for in: a wider look would grow with the journal."""
 
-
 _INSTANT: Final = "%Y%m%dT%H%M%S.%fZ"
 
-
 _REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+_SORTED: Final = select(REQUEST.c.reference, REQUEST.c.since, REQUEST.c.state)
+
+_REFERENCES: Final = select(REQUEST.c.reference).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
 
 
 class Order(Labelled):
@@ -120,6 +122,58 @@ class WorkPage:
     after: str | None
     before: str | None = None
     rank: Count = Count(0)  # noqa: RUF009 (frozen)
+
+
+_KEYS: Final[dict[Order, tuple[Column[Any], ...]]] = {
+    Order.WAITING: (REQUEST.c.since, REQUEST.c.reference),
+    Order.LATEST: (REQUEST.c.since, REQUEST.c.reference),
+    Order.REFERENCE: (REQUEST.c.reference,),
+    Order.NAME: (REQUEST.c.sorted_name, REQUEST.c.reference),
+    Order.NAME_BACKWARDS: (REQUEST.c.sorted_name, REQUEST.c.reference),
+    Order.ESTABLISHMENT: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
+    Order.ESTABLISHMENT_BACKWARDS: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
+    Order.STATE: (REQUEST.c.since, REQUEST.c.reference),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandledRequest:
+    """A request that was just dealt with, and where it stood in the lists: ``since`` when the rectorat had it."""
+
+    reference: str
+    since: datetime
+    state: str = State.REQUESTED.value
+
+
+PAPER_ORDERS: Final = (Order.ESTABLISHMENT, Order.NAME)
+"""The orders of the lists on paper."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckLine:
+    """A request and its school, as they are compared with a line of a list; ``assignment``: who handles it (R88)."""
+
+    request: Request
+    establishment: str
+    commune: str
+    departement: str
+    listing: CheckView
+    delegation: CheckView
+    assignment: Assignment | None
+
+    @property
+    def is_ready(self) -> bool:
+        """True if both checks allow a code today (R39)."""
+        return self.listing.is_valid and self.delegation.is_valid
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPage:
+    """A page of lines; ``total`` counts those of every page, ``after`` is the cursor of the next one."""
+
+    lines: tuple[CheckLine, ...]
+    total: Count
+    after: str | None
 
 
 class Worklist:
@@ -219,9 +273,6 @@ def _mark(problem: Reason | None) -> Mark:
     return _MARKS.get(problem.code, Mark.TO_DO) if problem else Mark.POSITIVE
 
 
-_SORTED: Final = select(REQUEST.c.reference, REQUEST.c.since, REQUEST.c.state)
-
-
 class Keyset:
     """Pages of one order, from the ``cursor`` of a line: what follows it, or ``backwards`` what comes before.
 
@@ -252,7 +303,13 @@ class Keyset:
     ) -> list[Any]:  # fmt: skip
         """At most ``count`` rows of ``query`` that meet ``wanted``, which sets no condition on ``states``."""
         if self._order is Order.STATE:
-            rows = self._rows_by_state(connection, query, wanted, states, count)
+            rows: list[Any] = []
+            for state in self._remaining(states):  # in the order of a request's life, which is not that of their names
+                beyond = self._beyond_since() if state is self._state else []
+                of_state = [*wanted, REQUEST.c.state == state.value, *beyond]
+                rows += self._select(connection, query, of_state, count - len(rows))
+                if len(rows) >= count:
+                    break
         elif self._order.is_of_schools:
             places = {reference: place for place, reference in enumerate(self._by_school(connection, wanted)[:count])}
             found = connection.execute(query.where(REQUEST.c.reference.in_(places)))
@@ -294,20 +351,6 @@ class Keyset:
             remaining.reverse()
         return remaining[remaining.index(self._state) :] if self._state in remaining else remaining
 
-    def _rows_by_state(
-        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
-        count: int,
-    ) -> list[Any]:  # fmt: skip
-        """State after state, in the order of a request's life, which is not that of their names."""
-        rows: list[Any] = []
-        for state in self._remaining(states):
-            beyond = self._beyond_since() if state is self._state else []
-            of_state = [*wanted, REQUEST.c.state == state.value, *beyond]
-            rows += self._select(connection, query, of_state, count - len(rows))
-            if len(rows) >= count:
-                break
-        return rows
-
     @property
     def _goes_down(self) -> bool:
         """True when the rows are read from the greatest: a descending order, or the other one backwards."""
@@ -343,18 +386,6 @@ class Keyset:
         return list(connection.execute(query.where(REQUEST.c.reference.in_(first)).order_by(*order)))
 
 
-_KEYS: Final[dict[Order, tuple[Column[Any], ...]]] = {
-    Order.WAITING: (REQUEST.c.since, REQUEST.c.reference),
-    Order.LATEST: (REQUEST.c.since, REQUEST.c.reference),
-    Order.REFERENCE: (REQUEST.c.reference,),
-    Order.NAME: (REQUEST.c.sorted_name, REQUEST.c.reference),
-    Order.NAME_BACKWARDS: (REQUEST.c.sorted_name, REQUEST.c.reference),
-    Order.ESTABLISHMENT: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
-    Order.ESTABLISHMENT_BACKWARDS: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
-    Order.STATE: (REQUEST.c.since, REQUEST.c.reference),
-}
-
-
 def _parse_cursor(cursor: str) -> tuple[State | None, datetime | None, str]:
     """The parts of a cursor: what cannot be read is left out."""
     *before, reference = cursor.split("~")
@@ -372,15 +403,6 @@ def kinds_and_departements(connection: Connection) -> tuple[list[str], list[str]
     """The kinds and the départements of the directory, to choose from."""
     rows = connection.execute(select(ESTABLISHMENT.c.kind, ESTABLISHMENT.c.departement).distinct()).all()
     return sorted({row.kind for row in rows} - {""}), sorted({row.departement for row in rows} - {""})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HandledRequest:
-    """A request that was just dealt with, and where it stood in the lists: ``since`` when the rectorat had it."""
-
-    reference: str
-    since: datetime
-    state: str = State.REQUESTED.value
 
 
 def next_ready(connection: Connection, policy: Policy, now: datetime, after: str) -> str | None:
@@ -403,9 +425,6 @@ def next_of_list(
         if rows := Keyset(order, after).rows(connection, _REFERENCES, ready, (State.REQUESTED,), 1):
             return str(rows[0].reference)
     return None
-
-
-_REFERENCES: Final = select(REQUEST.c.reference).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
 
 
 def _ready(
@@ -433,40 +452,6 @@ def last_source(connection: Connection, trigger: Trigger, actor: int) -> str:
         .limit(1)
     )
     return connection.execute(query).scalar() or ""
-
-
-# The requests whose checks are to be made, with all that is compared with the rectorat's two lists (R34 to R37).
-
-
-PAPER_ORDERS: Final = (Order.ESTABLISHMENT, Order.NAME)
-"""The orders of the lists on paper."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckLine:
-    """A request and its school, as they are compared with a line of a list; ``assignment``: who handles it (R88)."""
-
-    request: Request
-    establishment: str
-    commune: str
-    departement: str
-    listing: CheckView
-    delegation: CheckView
-    assignment: Assignment | None
-
-    @property
-    def is_ready(self) -> bool:
-        """True if both checks allow a code today (R39)."""
-        return self.listing.is_valid and self.delegation.is_valid
-
-
-@dataclass(frozen=True, slots=True)
-class CheckPage:
-    """A page of lines; ``total`` counts those of every page, ``after`` is the cursor of the next one."""
-
-    lines: tuple[CheckLine, ...]
-    total: Count
-    after: str | None
 
 
 class ChecksToMake:

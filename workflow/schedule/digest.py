@@ -135,7 +135,10 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         for name in filters if counts[name].number
     }  # fmt: skip
     first = groups.pop("to_handle", LateGroup())
-    removals, removals_open = _late_removals(connection, job_day)
+    is_open, opened = REMOVAL.c.closed_at.is_(None), REMOVAL.c.opened_at
+    too_long = opened < calendar.midnight(job_day.day - timedelta(days=job_day.policy.timetable.removals_late))
+    removals = _group(connection, job_day, REMOVAL, opened, is_open, too_long)
+    removals_open = connection.execute(select(func.count()).where(is_open)).scalar_one()
     held_ends = tuple(
         HeldEnd(year=Year.of(calendar.end_of(year.school_year)), why=year.hold.label)
         for year in held_in(connection, calendar)
@@ -145,14 +148,17 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     refused = most_refused_subjects(connection, last_hour)
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
     if since:
-        groups |= _news(connection, job_day, since)
+        groups["new_removals"] = _group(connection, job_day, REMOVAL, opened, *_new_removals(since))
+        groups["new_reports"] = _group(connection, job_day, REPORT, REPORT.c.reported_at, *_new_reports(job_day, since))
+    is_monday = job_day.day.weekday() == 0
+    progress = renewal_progress(connection, job_day.policy, job_day.now) if is_monday else None
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
         refused_sign_ins=refused if refused >= _MANY_REFUSED else 0,
-        waves=_security_waves(connection, last_hour), renewals=_renewals(connection, job_day),
+        waves=_security_waves(connection, last_hour), renewals=progress.sentence if progress else "",
         without_mailbox=_asked_without_mailbox(connection, last_hour),
-        unerased=count_awaited(connection, kept_since) if job_day.day.weekday() == 0 else 0,
+        unerased=count_awaited(connection, kept_since) if is_monday else 0,
     )  # fmt: skip
 
 
@@ -213,12 +219,6 @@ def _asked_without_mailbox(connection: Connection, since: datetime) -> tuple[Pla
     return tuple(Place(uai=row.uai, nom=row.nom, commune=row.commune) for row in rows)
 
 
-def _renewals(connection: Connection, job_day: JobDay) -> str:
-    """How far the renewals are, on a Monday of the campaign; empty on another day (R80, R81)."""
-    progress = renewal_progress(connection, job_day.policy, job_day.now) if job_day.day.weekday() == 0 else None
-    return progress.sentence if progress else ""
-
-
 def _last_digest_hour(job_day: JobDay) -> datetime:
     """The instant at which the digest of the working day before may have left."""
     day = job_day.day - timedelta(days=1)
@@ -233,15 +233,6 @@ def _last_digest(connection: Connection, job_day: JobDay) -> datetime:
     return connection.execute(done).scalar() or _last_digest_hour(job_day)
 
 
-def _news(connection: Connection, job_day: JobDay, since: datetime) -> dict[str, LateGroup]:
-    """What has come since the last digest beside the requests, and still waits."""
-    removals, reports = _new_removals(since), _new_reports(job_day, since)
-    return {
-        "new_removals": _group(connection, job_day, REMOVAL, REMOVAL.c.opened_at, *removals),
-        "new_reports": _group(connection, job_day, REPORT, REPORT.c.reported_at, *reports),
-    }
-
-
 def _new_removals(since: datetime) -> tuple[ColumnElement[bool], ...]:
     """Those that were opened since, or opened again because they had been confirmed by mistake (R49)."""
     reopened = select(EVENT.c.stream).where(EVENT.c.kind == Trigger.REOPEN_REMOVAL.value, EVENT.c.at >= since)
@@ -253,14 +244,6 @@ def _new_reports(job_day: JobDay, since: datetime) -> tuple[ColumnElement[bool],
         REPORT.c.settlement.is_(None), REPORT.c.reported_at >= since, REPORT.c.effective_on > job_day.day,
         REPORT.c.change != Change.KEY_COMPROMISED.value,
     )  # fmt: skip
-
-
-def _late_removals(connection: Connection, job_day: JobDay) -> tuple[LateGroup, int]:
-    """The removals that have been open for too long, and how many are open in all."""
-    before = job_day.policy.calendar.midnight(job_day.day - timedelta(days=job_day.policy.timetable.removals_late))
-    is_open = REMOVAL.c.closed_at.is_(None)
-    total: int = connection.execute(select(func.count()).where(is_open)).scalar_one()
-    return _group(connection, job_day, REMOVAL, REMOVAL.c.opened_at, is_open, REMOVAL.c.opened_at < before), total
 
 
 def _group(

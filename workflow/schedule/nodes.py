@@ -1,4 +1,9 @@
-"""The machines that share one database: when each was last heard of, and whether its clock lets it act (R82)."""
+"""The machines that share one database, and the daily job that any of them may do (R50, R78 to R82).
+
+Of each machine is known when it was last heard of, and whether its clock lets it act. A job is done page after page,
+each its own short transaction, so that a kill loses nothing; done whole, it is marked by its key, which makes it happen
+once.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,13 +31,17 @@ from workflow.journal import chain
 LIMIT: Final = timedelta(seconds=60)
 """Largest difference allowed between a machine's clock and the database's."""
 
-
 FORGOTTEN: Final = timedelta(days=30)
 """Time for which a silent machine stays listed: those of containers come and go."""
 
-
 SILENT: Final = timedelta(minutes=5)
 """A machine writes its heartbeat every minute: without one for so long, it is taken to be stopped."""
+
+PAGE: Final = 500
+"""Establishments or requests a transaction."""
+
+PageOfDrafts = Callable[[Connection, str], tuple[Sequence[Draft], str | None]]
+"""Return the mails of what follows a place, and the place to go on from, None at the end. It writes nothing."""
 
 
 class NodeState(Labelled):
@@ -55,6 +64,35 @@ class Node:
     skew: timedelta | None
     refused_at: datetime | None
     state: NodeState
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobDay:
+    """The instant of a job, aware UTC, and the policy in force then."""
+
+    now: datetime
+    policy: Policy
+
+    @property
+    def day(self) -> date:
+        """The académie's day."""
+        return self.policy.calendar.today(self.now)
+
+    @property
+    def has_begun(self) -> bool:
+        """True from the hour at which the day's mails leave."""
+        return self.now.astimezone(self.policy.calendar.timezone).hour >= self.policy.timetable.hour
+
+    @property
+    def over_at(self) -> datetime:
+        """24:00 of the day, aware UTC."""
+        return self.policy.calendar.midnight(self.day + timedelta(days=1))
+
+    @property
+    def running_years(self) -> tuple[SchoolYear, ...]:
+        """The years not ended that may have requests, found without asking the database."""
+        years = (SchoolYear(self.day.year + shift) for shift in (-2, -1, 0, 1))
+        return tuple(year for year in years if not self.policy.calendar.has_ended(year, self.now))
 
 
 class NodeMonitor:
@@ -137,48 +175,6 @@ def forget_silent(connection: Connection, now: datetime) -> None:
     latest = func.coalesce(NODE.c.heard_at, NODE.c.seen_at)
     connection.execute(delete(NODE).where(latest < now - FORGOTTEN, NODE.c.seen_at < now - FORGOTTEN))
     connection.execute(delete(MACHINE_COUNTER).where(MACHINE_COUNTER.c.host.not_in(select(NODE.c.host))))
-
-
-# One daily job, page after page: each page is its own short transaction, so that a kill loses nothing.
-#
-# A job that was done whole is marked by its key, which makes it happen once (R50, R78 to R81).
-
-
-PAGE: Final = 500
-"""Establishments or requests a transaction."""
-
-
-PageOfDrafts = Callable[[Connection, str], tuple[Sequence[Draft], str | None]]
-"""Return the mails of what follows a place, and the place to go on from, None at the end. It writes nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobDay:
-    """The instant of a job, aware UTC, and the policy in force then."""
-
-    now: datetime
-    policy: Policy
-
-    @property
-    def day(self) -> date:
-        """The académie's day."""
-        return self.policy.calendar.today(self.now)
-
-    @property
-    def has_begun(self) -> bool:
-        """True from the hour at which the day's mails leave."""
-        return self.now.astimezone(self.policy.calendar.timezone).hour >= self.policy.timetable.hour
-
-    @property
-    def over_at(self) -> datetime:
-        """24:00 of the day, aware UTC."""
-        return self.policy.calendar.midnight(self.day + timedelta(days=1))
-
-    @property
-    def running_years(self) -> tuple[SchoolYear, ...]:
-        """The years not ended that may have requests, found without asking the database."""
-        years = (SchoolYear(self.day.year + shift) for shift in (-2, -1, 0, 1))
-        return tuple(year for year in years if not self.policy.calendar.has_ended(year, self.now))
 
 
 def run_daily_job(database: Database, mailer: Mailer, page: PageOfDrafts, job_day: JobDay, keys: Sequence[str]) -> int:

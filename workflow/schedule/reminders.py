@@ -1,7 +1,8 @@
-"""Reminders to the establishments: a step that does not move, a code not handed over (R79).
+"""Mails to establishments of the schedule's own accord: reminders, the year's end, its renewal (R15, R78, R79, R81).
 
-One mail a day reminds an establishment of all that waits there. How many were made of each request is counted from the
-mails and the requests that they name, so that no action has anything to keep right (docs/adr/0019).
+A reminder is of a step that does not move, or of a code not handed over. One mail a day reminds an establishment of all
+that waits there. How many were made of each request is counted from the mails and the requests that they name, so that
+no action has anything to keep right (docs/adr/0019).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,12 +50,9 @@ from workflow.year_end.renewals import renewed, renewed_among, with_key
 WAITS_FOR_ESTABLISHMENT: Final = (State.DECLARED, State.DELEGATED, State.CHARTER_SIGNED)
 """The states in which a request waits for its establishment."""
 
-
 _CODES: Final = [kind.value for kind in CODE_MAILS]
 
-
 _CODE, _LATER = MAILS.alias("code_mail"), MAILS.alias("later_code")
-
 
 ARRIVED: Final = exists().where(
     _CODE.c.reference == REQUEST.c.reference,
@@ -63,6 +61,10 @@ ARRIVED: Final = exists().where(
     ~exists().where(_LATER.c.reference == _CODE.c.reference, _LATER.c.kind.in_(_CODES), _LATER.c.id > _CODE.c.id),
 )
 """True if the establishment may have received the code: the same verdict as ``notifications.outbox.admin`` (R58)."""
+
+_PLACE: Final = (
+    ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.mailbox, ESTABLISHMENT.c.set_mailbox
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,6 @@ STALLED: Final = ReminderKind(
     delays=lambda timetable: timetable.stalled,
 )
 
-
 HANDOVER: Final = ReminderKind(
     kind=Kind.HANDOVER_REMINDER,
     where=and_(
@@ -97,8 +98,34 @@ HANDOVER: Final = ReminderKind(
     delays=lambda timetable: timetable.handover,
 )
 
-
 REMINDER_KINDS: Final = (STALLED, HANDOVER)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueReminder:
+    """A request that is to be reminded of on a day: its row, and why it waits."""
+
+    reminder: ReminderKind
+    row: Any
+
+    @property
+    def waiting_since(self) -> datetime:
+        since: datetime = self.row.stands_since
+        return since
+
+
+@dataclass(frozen=True, slots=True)
+class DueInvitation:
+    """An invitation to renew for ``year`` that may leave on a day (R81)."""
+
+    year: SchoolYear
+    invitation: Invitation
+
+    @property
+    def key(self) -> str:
+        """Its occurrence."""
+        suffix = "" if self.invitation is Invitation.CAMPAIGN else f":{self.invitation.value}"
+        return f"invitation:{self.year}{suffix}"
 
 
 def reminders_key(day: date) -> str:
@@ -124,19 +151,6 @@ def reminders_page(job_day: JobDay) -> PageOfDrafts:
         return page, uais[-1] if len(uais) == PAGE else None
 
     return drafts
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DueReminder:
-    """A request that is to be reminded of on a day: its row, and why it waits."""
-
-    reminder: ReminderKind
-    row: Any
-
-    @property
-    def waiting_since(self) -> datetime:
-        since: datetime = self.row.stands_since
-        return since
 
 
 def _long_waiting(reminder: ReminderKind, job_day: JobDay) -> tuple[ColumnElement[bool], ...] | None:
@@ -223,11 +237,6 @@ def sent_reminders(
     return {reference: Reminders(count, today(last)) for reference, count, last in connection.execute(query)}
 
 
-_PLACE: Final = (
-    ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.mailbox, ESTABLISHMENT.c.set_mailbox
-)  # fmt: skip
-
-
 def _draft(reminders: list[DueReminder], job_day: JobDay) -> Draft:
     """The mail of an establishment's reminders; a code that waits comes first."""
     ordered = sorted(reminders, key=lambda due: (due.reminder is not HANDOVER, due.row.reference))
@@ -237,7 +246,14 @@ def _draft(reminders: list[DueReminder], job_day: JobDay) -> Draft:
         "reference": request.reference, "rupn": Person.of(request),
         "establishment": Place(uai=request.uai, nom=first.row.place, commune=first.row.commune),
         "year": Year.of(calendar.end_of(request.school_year)),
-        "other_requests": tuple(_waiting(due, job_day) for due in others),
+        "other_requests": tuple(
+            WaitingRequest(
+                reference=other.reference, rupn=Person.of(other), state=other.state,
+                since=calendar.today(due.waiting_since),
+                to_read=due.reminder is HANDOVER and other.code_unread_since is not None,
+            )
+            for due, other in ((due, request_from(due.row)) for due in others)
+        ),
     }  # fmt: skip
     day = calendar.today(first.waiting_since)
     context: Any = (
@@ -250,17 +266,6 @@ def _draft(reminders: list[DueReminder], job_day: JobDay) -> Draft:
         dedupe_key=f"reminders:{request.uai}:{job_day.day}",
         other_references=tuple(due.row.reference for due in others),
     )  # fmt: skip
-
-
-def _waiting(due: DueReminder, job_day: JobDay) -> WaitingRequest:
-    request, since = request_from(due.row), job_day.policy.calendar.today(due.waiting_since)
-    return WaitingRequest(
-        reference=request.reference, rupn=Person.of(request), state=request.state, since=since,
-        to_read=due.reminder is HANDOVER and request.code_unread_since is not None,
-    )  # fmt: skip
-
-
-# Mails to establishments about the school year: its end is announced (R15, R78), its renewal invited (R81).
 
 
 def notice_key(end: YearEnd, delay: int) -> str:
@@ -316,20 +321,6 @@ def notice_page(end: YearEnd, notice: DueNotice, job_day: JobDay) -> PageOfDraft
         return page, groups[-1][0].uai if len(groups) == PAGE else None
 
     return drafts
-
-
-@dataclass(frozen=True, slots=True)
-class DueInvitation:
-    """An invitation to renew for ``year`` that may leave on a day (R81)."""
-
-    year: SchoolYear
-    invitation: Invitation
-
-    @property
-    def key(self) -> str:
-        """Its occurrence."""
-        suffix = "" if self.invitation is Invitation.CAMPAIGN else f":{self.invitation.value}"
-        return f"invitation:{self.year}{suffix}"
 
 
 def due_invitation(job_day: JobDay) -> DueInvitation | None:

@@ -1,6 +1,7 @@
 """One tick: what time asks for, done once however often and wherever it is called (R50 to R52, R57, R61, R78, R99).
 
-Each step is its own: one that fails, or a row that cannot be read, is told and stops no other.
+Each step is its own: one that fails, or a row that cannot be read, is told and stops no other. Revocations on the day
+that an operator set when settling a report are among them, once each (R46).
 """
 
 import logging
@@ -8,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, insert, select
 
 from notifications.mailer import Mailer
-from notifications.outbox.admin import discard_stale_links
+from notifications.outbox.queue import discard_stale_links
 from notifications.ports import crash_point, words_of
 from notifications.vocabulary import Erasure
 from states.commands import Revoke
@@ -22,20 +23,19 @@ from states.rules.changes import REVOKE_REASONS
 from states.rules.schedule import BrakeDecision, ClockFault, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Change
-from workflow.auth.access import end_access_of_removed
+from workflow.auth.access import end_access_of_removed, end_bindings_of_past_years
 from workflow.auth.actors import People
-from workflow.auth.bindings import end_bindings_of_past_years
-from workflow.auth.kept_forms import delete_old_forms
 from workflow.auth.rate_limit import close_windows
-from workflow.auth.second_factor import delete_abandoned_factors
-from workflow.auth.sessions import delete_expired_sessions
+from workflow.auth.second_factor import ABANDONED_AFTER
+from workflow.auth.sessions import REMEMBERED
 from workflow.auth.sign_in_links import sealed_for
 from workflow.auth.substitutions import Substitutions
-from workflow.database.access_tables import LINKS
+from workflow.database.access_tables import FACTOR, KEPT_FORMS, LINKS, SESSIONS
 from workflow.database.clock import held_clock
 from workflow.database.connection import this_host
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
-from workflow.database.mapping import is_readable_year, school_year
+from workflow.database.file_tables import STAGED_IMPORTS
+from workflow.database.mapping import is_readable_year, school_year, unreadable_requests
 from workflow.database.schedule_tables import OCCURRENCE, is_held
 from workflow.database.tables import IS_LIVE, REPORT, REQUEST
 from workflow.engine import idempotency
@@ -47,7 +47,6 @@ from workflow.evidence.lists import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing
-from workflow.requests.filters import unreadable_requests
 from workflow.retention.service import Retention
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import JobDay, NodeMonitor, PageOfDrafts, forget_silent, marked_keys, run_daily_job
@@ -62,63 +61,34 @@ from workflow.schedule.reminders import (
     reminders_page,
 )
 from workflow.settings.services import WebhooksSettings
-from workflow.spreadsheets.columns import delete_old_staged_imports
+from workflow.spreadsheets import columns
 from workflow.webhooks.queue import forget_old as forget_old_deliveries
-from workflow.year_end.service import YearEnds, YearEndStatus
+from workflow.year_end.service import YearEnds
 
-# Revocations on a day that an operator set when settling a report: done by the schedule, once each (R46).
-
+_log = logging.getLogger("oda")
 
 BATCH: Final = 100
 """Requests a transaction."""
 
-
 FORESEEN: Final[ColumnElement[bool]] = REPORT.c.revoke_on.is_not(None) & IS_LIVE
 """The condition on reports, with their request, that a revocation is foreseen for."""
 
+_KEPT_FOR: Final[tuple[tuple[Table, ColumnElement[Any], timedelta], ...]] = (
+    (SESSIONS, SESSIONS.c.expires_at, REMEMBERED),
+    (KEPT_FORMS, KEPT_FORMS.c.kept_at, REMEMBERED),
+    (FACTOR, case((FACTOR.c.confirmed_at.is_(None), FACTOR.c.begun_at)), ABANDONED_AFTER),
+    (STAGED_IMPORTS, STAGED_IMPORTS.c.kept_at, columns.KEPT),
+    (idempotency.KEY, idempotency.KEY.c.at, idempotency.KEPT),
+)
+"""Rows that need nothing but to be forgotten: since when each counts, and for how long it is kept (R10, R73, R91)."""
 
-def dated_revocation_key(reference: str) -> str:
-    """The occurrence of a request's revocation."""
-    return f"revocation:{reference}"
+HELD_SENTENCE: Final = (
+    "La base a été restaurée : rien ne part et rien n'est fait de soi-même tant qu'un opérateur ne le dit pas"
+    " (oda mail list, puis oda restore release)."
+)
 
-
-def revoke_dated(engine: Engine, actor: Actor) -> int:
-    """Revoke the requests whose day has come, in batches, each its own transaction; return how many.
-
-    Any number of machines may do it at once: the rules refuse what is done already, or was settled otherwise. A request
-    whose school year has ended is left to the year's end, which the brake may hold (R51, R52).
-    """
-    with engine.database.read() as connection:
-        due = _due(connection, engine.policy, engine.clock.now())
-    return sum(_revoke(engine, actor, due[start : start + BATCH]) for start in range(0, len(due), BATCH))
-
-
-def _due(connection: Connection, policy: Policy, now: datetime) -> list[Revoke]:
-    today = policy.calendar.today(now)
-    query = (
-        select(REPORT.c.reference, REPORT.c.change, REQUEST.c.school_year)
-        .join(REQUEST, REQUEST.c.reference == REPORT.c.reference)
-        .where(FORESEEN, REPORT.c.revoke_on <= today)
-        .order_by(REPORT.c.revoke_on.desc(), REPORT.c.number.desc())  # the earliest one of a request stays
-    )
-    reasons = {
-        row.reference: REVOKE_REASONS[Change.of(row.change)]
-        for row in connection.execute(query)
-        if is_readable_year(row.school_year) and not policy.calendar.has_ended(school_year(row.school_year), now)
-    }
-    return [Revoke(reference=reference, reason=reason) for reference, reason in sorted(reasons.items())]
-
-
-def _revoke(engine: Engine, actor: Actor, commands: Sequence[Revoke]) -> int:
-    def work(connection: Connection, now: datetime) -> int:
-        done = [result for result in engine.run(connection, commands, actor, now) if isinstance(result, Done)]
-        if done:
-            rows = [{"key": dated_revocation_key(result.reference), "at": now, "requests": 1} for result in done]
-            connection.execute(insert(OCCURRENCE), rows)
-        crash_point("dated_revocations.before_commit")
-        return len(done)
-
-    return engine.in_transaction(work)
+Step = Callable[[str], AbstractContextManager[None]]
+"""Surrounds a step of a tick, by its name in French."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,19 +105,6 @@ class DailyMails:
             notices=self.notices + other.notices, reminders=self.reminders + other.reminders,
             invitations=self.invitations + other.invitations, digests=self.digests + other.digests,
         )  # fmt: skip
-
-
-_log = logging.getLogger("oda")
-
-
-HELD_SENTENCE: Final = (
-    "La base a été restaurée : rien ne part et rien n'est fait de soi-même tant qu'un opérateur ne le dit pas"
-    " (oda mail list, puis oda restore release)."
-)
-
-
-Step = Callable[[str], AbstractContextManager[None]]
-"""Surrounds a step of a tick, by its name in French."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +153,7 @@ class TickResult:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What went wrong and stopped nothing else, in French sentences."""
+        """The faults that stopped nothing else, in French sentences."""
         rows = (f"Mise de côté, son année n'étant d'aucun calendrier : {name}." for name in self.set_aside)
         steps = (f"Le travail « {failure.step} » a échoué ({failure.error})." for failure in self.failures)
         seal = (f"Le journal n'est pas scellé : {self.unsealed}.",) if self.unsealed else ()
@@ -213,6 +170,50 @@ class TickResult:
         except Exception as error:
             _log.error("step failed: %s (%s)", name, words_of(error))
             self.failures.append(StepFailure(name, type(error).__name__))
+
+
+def dated_revocation_key(reference: str) -> str:
+    """The occurrence of a request's revocation."""
+    return f"revocation:{reference}"
+
+
+def revoke_dated(engine: Engine, actor: Actor) -> int:
+    """Revoke the requests whose day has come, in batches, each its own transaction; return how many.
+
+    Any number of machines may do it at once: the rules refuse what is done already, or was settled otherwise. A request
+    whose school year has ended is left to the year's end, which the brake may hold (R51, R52).
+    """
+    with engine.database.read() as connection:
+        due = _due(connection, engine.policy, engine.clock.now())
+    return sum(_revoke(engine, actor, due[start : start + BATCH]) for start in range(0, len(due), BATCH))
+
+
+def _due(connection: Connection, policy: Policy, now: datetime) -> list[Revoke]:
+    today = policy.calendar.today(now)
+    query = (
+        select(REPORT.c.reference, REPORT.c.change, REQUEST.c.school_year)
+        .join(REQUEST, REQUEST.c.reference == REPORT.c.reference)
+        .where(FORESEEN, REPORT.c.revoke_on <= today)
+        .order_by(REPORT.c.revoke_on.desc(), REPORT.c.number.desc())  # the earliest one of a request stays
+    )
+    reasons = {
+        row.reference: REVOKE_REASONS[Change.of(row.change)]
+        for row in connection.execute(query)
+        if is_readable_year(row.school_year) and not policy.calendar.has_ended(school_year(row.school_year), now)
+    }
+    return [Revoke(reference=reference, reason=reason) for reference, reason in sorted(reasons.items())]
+
+
+def _revoke(engine: Engine, actor: Actor, commands: Sequence[Revoke]) -> int:
+    def work(connection: Connection, now: datetime) -> int:
+        done = [result for result in engine.run(connection, commands, actor, now) if isinstance(result, Done)]
+        if done:
+            rows = [{"key": dated_revocation_key(result.reference), "at": now, "requests": 1} for result in done]
+            connection.execute(insert(OCCURRENCE), rows)
+        crash_point("dated_revocations.before_commit")
+        return len(done)
+
+    return engine.in_transaction(work)
 
 
 class Ticker:
@@ -274,9 +275,15 @@ class Ticker:
         if result.clock_skew is not None:
             return result
         now = self._engine.clock.now()
-        verdict = self._clock_check.judge(
-            self._engine.database, self._actor, now, lambda connection, fault: self._alert(connection, fault, now)
-        )
+
+        def alert(connection: Connection, fault: ClockFault) -> None:
+            """Tell the operators by a mail that neither date keeps from leaving."""
+            held = held_clock(connection)
+            known = held.known_at if held else now
+            draft = self._mailer.reports.clock_doubt(self._host, fault, now, known)
+            self._mailer.enqueue(connection, [draft], min(now, known))
+
+        verdict = self._clock_check.judge(self._engine.database, self._actor, now, alert)
         result.clock_fault = verdict.fault if verdict.held else None
         if verdict.held and verdict.fault in (ClockFault.TOO_EARLY, ClockFault.BACK):
             return result  # nothing can be foreseen at such a date
@@ -284,7 +291,12 @@ class Ticker:
         with result.step("les fins d'année"):
             for status in self._year_ends.observe(self._actor, self._host, verdict):
                 with result.step(f"la fin de l'année {status.end.school_year}"):
-                    self._end_year(status, result, progress)
+                    if status.verdict is BrakeDecision.RUN:
+                        result.revoked[status.end.school_year] = self._year_ends.run(status.end, self._actor, progress)
+                    elif status.verdict is BrakeDecision.HOLD and status.hold:
+                        result.new_holds.append((status.end, status.hold))
+                    elif status.verdict is BrakeDecision.HELD:
+                        result.waiting.append(status.end)
         if not verdict.held:
             with result.step("les révocations datées"):
                 result.dated = revoke_dated(self._engine, self._actor)
@@ -298,27 +310,12 @@ class Ticker:
                     self._figures.catch_up()
         return result
 
-    def _alert(self, connection: Connection, fault: ClockFault, now: datetime) -> None:
-        """Tell the operators of a clock that is not believed, by a mail that neither date keeps from leaving."""
-        held = held_clock(connection)
-        known = held.known_at if held else now
-        alert = self._mailer.reports.clock_doubt(self._host, fault, now, known)
-        self._mailer.enqueue(connection, [alert], min(now, known))
-
     def _set_aside(self, result: TickResult) -> None:
         """Find the rows that a wrong clock has left, so that no other step meets them."""
         with result.step("les lignes illisibles"):
             result.set_aside += [f"la fin de l'année « {year} »" for year in self._year_ends.set_aside(self._actor)]
         with result.step("les demandes illisibles"), self._engine.database.read() as connection:
             result.set_aside += [f"la demande {reference}" for reference in unreadable_requests(connection)]
-
-    def _end_year(self, status: YearEndStatus, result: TickResult, progress: Callable[[int], None]) -> None:
-        if status.verdict is BrakeDecision.RUN:
-            result.revoked[status.end.school_year] = self._year_ends.run(status.end, self._actor, progress)
-        elif status.verdict is BrakeDecision.HOLD and status.hold:
-            result.new_holds.append((status.end, status.hold))
-        elif status.verdict is BrakeDecision.HELD:
-            result.waiting.append(status.end)
 
     def _clean(self, result: TickResult) -> None:
         """Erase, cancel and forget what is too old: nothing of it can be undone."""
@@ -332,12 +329,18 @@ class Ticker:
             with result.step("l'effacement des lignes des listes"):
                 self._lists.erase_unneeded_rows(self._actor)
         if self._sealer:
-            self._seal(self._sealer, result)
+            with result.step("le sceau du journal"):  # of the day before anything is erased in it
+                try:
+                    self._sealer.seal_day()
+                except SigningKeyMissing as missing:
+                    result.unsealed = missing.why
+            with result.step("l'écriture des sceaux dans seal.folder"):
+                self._sealer.write_files()
         if self._retention:
             with result.step("l'effacement de ce qui est personnel"):
                 self._retention.erase_due(self._actor)
         with result.step("le ménage des connexions"), database.write() as connection:
-            idempotency.forget_old(connection, now)
+            delete_old_rows(connection, now)
             forget_silent(connection, now)
             cleanup_expired(connection, mailer, self._engine.hasher, now)
         if self._webhooks:
@@ -357,29 +360,21 @@ class Ticker:
         with result.step("les signalements du jour"), database.write() as connection:
             result.due_reports = tell_due_reports(connection, mailer, self._engine.policy, now)
 
-    def _seal(self, sealer: JournalSealer, result: TickResult) -> None:
-        """Seal the day before anything is erased in it, then write the files that are owed (R109)."""
-        with result.step("le sceau du journal"):
-            try:
-                sealer.seal_day()
-            except SigningKeyMissing as missing:
-                result.unsealed = missing.why
-        with result.step("l'écriture des sceaux dans seal.folder"):
-            sealer.write_files()
+
+def delete_old_rows(connection: Connection, now: datetime) -> None:
+    """Delete the rows that are kept for a time that is over: see ``_KEPT_FOR``."""
+    for table, since, kept_for in _KEPT_FOR:
+        connection.execute(delete(table).where(since <= now - kept_for))
 
 
 def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHasher, now: datetime) -> None:
-    """Erase expired sign-in links with their unsent mails, old sessions, attempts, imports (R72 to R74, R91)."""
+    """Erase expired sign-in links with their unsent mails, and what is known of attempts (R72 to R75)."""
     expired = LINKS.c.expires_at <= now
     digests = connection.execute(select(LINKS.c.digest).where(expired)).scalars().all()
     if digests:
         mailer.erase_links(connection, map(sealed_for, digests), Erasure.OVERDUE, now)
         connection.execute(delete(LINKS).where(expired))
     discard_stale_links(connection, now)
-    delete_expired_sessions(connection, now)
-    delete_abandoned_factors(connection, now)
-    delete_old_forms(connection, now)
-    delete_old_staged_imports(connection, now)
     close_windows(connection, hasher, now)
 
 

@@ -10,12 +10,12 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import delete, select, update
 
 from notifications.ports import Clock
 from notifications.sql import upsert
@@ -306,11 +306,6 @@ class StagedImports:
             connection.execute(
                 delete(S).where(S.c.digest == digest(secret), S.c.kind == kind, S.c.actor == actor.number)
             )
-
-
-def delete_old_staged_imports(connection: Connection, now: datetime) -> None:
-    """Delete what has waited an hour."""
-    connection.execute(delete(S).where(S.c.kept_at <= now - KEPT))
 
 
 def _sealed(secret: str, file: StagedFile) -> bytes:

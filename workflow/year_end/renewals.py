@@ -164,7 +164,7 @@ def campaign_year(calendar: SchoolCalendar, now: datetime) -> SchoolYear | None:
 
 @dataclass(frozen=True, slots=True)
 class RenewalProgress:
-    """How many of the RUPN who have a key in ``year``, or had one at its end, are renewed for the next one (R81).
+    """Count how many of the RUPN who have a key in ``year``, or had one at its end, are renewed for the next one (R81).
 
     ``to_extend``: how many of these renewals are verified, their key still to be extended (R40).
     """

@@ -110,7 +110,10 @@ def account_of(connection: Connection, year: SchoolYear) -> YearEndAccount | Non
         return None
     outcomes, confirmers = _confirmed_removals(connection, year)
     open_removals, by_departement = _open_removals(connection, year)
-    is_of_end = _mails_of(year, record.ends_at)
+    is_of_end = and_(  # less those that another replaced; the year is a text in their facts
+        MAILS.c.kind == Kind.YEAR_END.value, MAILS.c.created_at >= record.ends_at,
+        MAILS.c.context.contains(f'"{year}"'), ~exists().where(_LATER.c.replaces_id == MAILS.c.id),
+    )  # fmt: skip
     by_stage = select(MAILS.c.stage, func.count()).where(is_of_end).group_by(MAILS.c.stage)
     return YearEndAccount(
         school_year=year, last_day=record.last_day, closed_at=closed.at, revoked=closed.requests,
@@ -283,17 +286,6 @@ def _shares(connection: Connection, key: str, open_removals: Counter[str]) -> tu
         )
         for code in sorted({*swept, *open_removals})
     )  # fmt: skip
-
-
-def _mails_of(year: SchoolYear, ended: datetime) -> ColumnElement[bool]:
-    """The condition on mails of this end, less those that another replaced; the year is a text in their facts."""
-    is_replaced = exists().where(_LATER.c.replaces_id == MAILS.c.id)
-    conditions = (
-        MAILS.c.kind == Kind.YEAR_END.value,
-        MAILS.c.created_at >= ended,
-        MAILS.c.context.contains(f'"{year}"'),
-    )
-    return and_(*conditions, ~is_replaced)
 
 
 def _missed(connection: Connection, is_of_end: ColumnElement[bool]) -> tuple[MissedMail, ...]:

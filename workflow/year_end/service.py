@@ -1,4 +1,7 @@
-"""The end of a school year as one service: observe, hold, confirm, sweep, preview, report (R50 to R54)."""
+"""The end of a school year as one service: observe, hold, confirm, sweep, preview, report (R50 to R54).
+
+A register keeps the ends foreseen, and the brake holds those that were not.
+"""
 
 import gc
 import time
@@ -23,7 +26,7 @@ from states.rules.schedule import BrakeDecision, Hold, RecordedEnd, check_brake
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
 from workflow.auth.actors import require_operator
 from workflow.database.clock import last_heartbeat, record_heartbeat, require_right_clock
-from workflow.database.mapping import establishment_from, is_readable_year, school_year
+from workflow.database.mapping import establishment_from, is_readable_year, live_years, school_year
 from workflow.database.schedule_tables import OCCURRENCE, RECORD
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST
 from workflow.engine.clock_check import BELIEVED, ClockVerdict
@@ -31,10 +34,12 @@ from workflow.engine.engine import ATTEMPTS, ConcurrentUpdate, Engine, WriteBatc
 from workflow.engine.loader import Loader
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
-from workflow.requests.filters import live_years
 from workflow.year_end.figures import COUNTED, COUNTED_AS
 
-# The register of foreseen year ends, and the brake on those that were not (R51, R52).
+BATCH = 1000
+
+_BATCH_SQLITE = 700
+"""Requests a transaction; on SQLite fewer, for its writers wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,28 @@ class YearEndStatus:
     end: YearEnd
     verdict: BrakeDecision
     hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldYear:
+    """A year's end that the brake holds, since ``held_at``, until an operator confirms it."""
+
+    school_year: SchoolYear
+    last_day: date
+    hold: Hold
+    held_at: datetime
+
+
+class NothingHeld(Exception):
+    """Cette fin d'année n'est pas retenue : il n'y a rien à confirmer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """Number of requests that one sweep revoked; ``finished`` when the year is over for good."""
+
+    revoked: int
+    finished: bool
 
 
 def done_key(end: YearEnd) -> str:
@@ -128,27 +155,6 @@ def _watched_years(connection: Connection, policy: Policy, now: datetime) -> lis
     unfinished = {year for key, year in keys.items() if key not in closed}
     watched = {*live_years(connection), *policy.calendar.open_years(now), *unfinished}
     return sorted(year for year in watched if year.is_of_calendar)  # a clock that is wrong opens others
-
-
-BATCH = 1000
-
-
-_BATCH_SQLITE = 700
-"""Requests a transaction; on SQLite fewer, for its writers wait for each other."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldYear:
-    """A year's end that the brake holds, since ``held_at``, until an operator confirms it."""
-
-    school_year: SchoolYear
-    last_day: date
-    hold: Hold
-    held_at: datetime
-
-
-class NothingHeld(Exception):
-    """Cette fin d'année n'est pas retenue : il n'y a rien à confirmer."""
 
 
 class YearEnds:
@@ -282,14 +288,6 @@ class YearEndReporter:
         requests = connection.execute(live).scalar_one()
         alert = self._mailer.reports.brake_alert(end, requests=requests, why=hold.label)
         self._mailer.enqueue(connection, [replace(alert, dedupe_key=None)], now)
-
-
-@dataclass(frozen=True, slots=True)
-class SweepResult:
-    """Number of requests that one sweep revoked; ``finished`` when the year is over for good."""
-
-    revoked: int
-    finished: bool
 
 
 class Sweep:

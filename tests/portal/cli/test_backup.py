@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.portal.cli.installation import Installation
-from tests.workflow.backup.test_maker import every_byte
+from tests.workflow.backup.test_archive import every_byte
 
 pytestmark = pytest.mark.rule("R116")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.kit.installation import make_installation
 from tests.portal.cli.installation import Installation
-from tests.workflow.backup.test_restorer import nothing_there
+from tests.workflow.backup.test_restore import nothing_there
 
 pytestmark = pytest.mark.rule("R116")
 

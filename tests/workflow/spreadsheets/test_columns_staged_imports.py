@@ -10,13 +10,13 @@ from tests.kit.factories import NOW, operator
 from workflow.database.connection import Database
 from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.journal_tables import ACTOR
+from workflow.schedule.tick import delete_old_rows
 from workflow.spreadsheets import columns as staged_imports
 from workflow.spreadsheets.columns import (
     ColumnChoices,
     ColumnSpec,
     StagedFile,
     StagedImports,
-    delete_old_staged_imports,
 )
 from workflow.spreadsheets.reader import Table, read_table
 from workflow.spreadsheets.workbook import UnusableFile
@@ -61,7 +61,7 @@ def test_staged__only_for_its_actor_and_kind_an_hour_at_most(
     clock.advance(hours=1)
     assert imports.find("directory", actor, secret) is None
     with database.write() as connection:
-        delete_old_staged_imports(connection, clock.now())
+        delete_old_rows(connection, clock.now())
         assert connection.execute(select(STAGED_IMPORTS)).all() == []
 
 

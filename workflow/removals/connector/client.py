@@ -1,10 +1,13 @@
-"""One signed call to the ODA server, over :mod:`workflow.http_post` (R84)."""
+"""One signed call to the ODA server about one task, and the meaning of its answer (R48, R84).
+
+It goes over :mod:`workflow.http_post`. A question holds as few personal data as name one key, never a code.
+"""
 
 import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -25,39 +28,33 @@ from workflow.settings.services import ALLOW_CONNECTOR, ConnectorSettings, Resol
 SHORTEST: Final = 32
 """Characters of the secret."""
 
+ACTIONS: Final = {
+    Action.REMOVE_KEY: "remove_key", Action.REMOVE_RIGHTS: "remove_rights", Action.KEEP_KEY: "remove_rights",
+    Action.CHANGE_EXPIRY: "set_expiry",
+}  # fmt: skip
+"""Our actions by the name that the contract gives them."""
 
-def secret_of(secrets: Secrets) -> SecretStr:
-    """The connector's secret. Raises SecretMissing, SecretRefused when it is too short to prove anything."""
-    secret = secrets.read(CONNECTOR_KEY)
-    if len(secret.get_secret_value()) < SHORTEST:
-        raise SecretRefused(
-            f"le secret {CONNECTOR_KEY} est trop court : au moins {SHORTEST} caractères, tirés au hasard"
-            " (openssl rand -hex 32), les mêmes sur le serveur ODA"
-        )
-    return secret
+_GONE: Final = (RemovalOutcome.ABSENT, RemovalOutcome.EXPIRED)
 
+ANSWERS: Final[dict[Action, frozenset[RemovalOutcome]]] = {
+    Action.REMOVE_KEY: frozenset({RemovalOutcome.REMOVED, *_GONE}),
+    Action.REMOVE_RIGHTS: frozenset({RemovalOutcome.KEPT, *_GONE}),
+    Action.KEEP_KEY: frozenset({RemovalOutcome.KEPT}),
+    Action.CHANGE_EXPIRY: frozenset({RemovalOutcome.KEPT}),
+}
+"""The outcomes that answer each question; another one is left to a person."""
 
-def headers(secret: SecretStr, at: datetime, url: str, body: bytes, key: str) -> dict[str, str]:
-    """Headers of a call: the signature covers the instant (Unix seconds), so that no old call is replayed."""
-    timestamp = str(int(at.timestamp()))
-    return {
-        "Content-Type": "application/json; charset=utf-8",
-        "Accept": "application/json",
-        "User-Agent": "oda-connector",
-        "Idempotency-Key": key,
-        "X-ODA-Timestamp": timestamp,
-        "X-ODA-Signature": f"v1={signature(secret, timestamp, url, key, body)}",
-    }
+PING: Final = "ping"
 
+_DIGITS: Final = 32
 
-def signature(secret: SecretStr, timestamp: str, url: str, key: str, body: bytes) -> str:
-    """HMAC-SHA256 in hexadecimal, by the first version of what is signed: five lines, then the body.
+MAX_WORDS: Final = 300
 
-    The key is in it, so that a call is not repeated under another one; method and address, so that it is not sent
-    elsewhere.
-    """
-    signed = "\n".join(("v1", timestamp, "POST", url, key, "")).encode() + body
-    return hmac.new(secret.get_secret_value().encode(), signed, hashlib.sha256).hexdigest()
+USUAL: Final = timedelta(minutes=5)
+"""How long we wait for a server that does not say for how long."""
+
+OF_ALL: Final = (401, 403, 404, 405, 407)
+"""Refusals that say more of our settings than of one task."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,36 +91,6 @@ class Caller:
         )  # fmt: skip
 
 
-# The questions put to the ODA server about one task, and what its answers mean (R48, R84).
-#
-# A question holds as few personal data as name one key, never a code.
-
-
-ACTIONS: Final = {
-    Action.REMOVE_KEY: "remove_key", Action.REMOVE_RIGHTS: "remove_rights", Action.KEEP_KEY: "remove_rights",
-    Action.CHANGE_EXPIRY: "set_expiry",
-}  # fmt: skip
-"""Our actions by the name that the contract gives them."""
-
-
-_GONE: Final = (RemovalOutcome.ABSENT, RemovalOutcome.EXPIRED)
-
-
-ANSWERS: Final[dict[Action, frozenset[RemovalOutcome]]] = {
-    Action.REMOVE_KEY: frozenset({RemovalOutcome.REMOVED, *_GONE}),
-    Action.REMOVE_RIGHTS: frozenset({RemovalOutcome.KEPT, *_GONE}),
-    Action.KEEP_KEY: frozenset({RemovalOutcome.KEPT}),
-    Action.CHANGE_EXPIRY: frozenset({RemovalOutcome.KEPT}),
-}
-"""The outcomes that answer each question; another one is left to a person."""
-
-
-PING: Final = "ping"
-
-
-_DIGITS: Final = 32
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """One question to the server. ``digest`` is the same as long as the question is.
@@ -137,6 +104,65 @@ class Question:
     digest: str
     answers: frozenset[RemovalOutcome]
     to_verify: bool
+
+
+class CallOutcome(Enum):
+    """The outcome of a call."""
+
+    ANSWERED = "answered"
+    LATER = "later"
+    RETRY = "retry"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The outcome of one call.
+
+    ``after``: the wait that the server asks for; ``of_all``: the next calls would end in the same way, for the server
+    is in trouble or we are misconfigured; ``words`` are the server's, or ours about it.
+    """
+
+    verdict: CallOutcome
+    words: str = ""
+    status: int | None = None
+    outcome: RemovalOutcome | None = None
+    after: timedelta | None = None
+    of_all: bool = False
+
+
+def secret_of(secrets: Secrets) -> SecretStr:
+    """The connector's secret. Raises SecretMissing, SecretRefused when it is too short to prove anything."""
+    secret = secrets.read(CONNECTOR_KEY)
+    if len(secret.get_secret_value()) < SHORTEST:
+        raise SecretRefused(
+            f"le secret {CONNECTOR_KEY} est trop court : au moins {SHORTEST} caractères, tirés au hasard"
+            " (openssl rand -hex 32), les mêmes sur le serveur ODA"
+        )
+    return secret
+
+
+def headers(secret: SecretStr, at: datetime, url: str, body: bytes, key: str) -> dict[str, str]:
+    """Headers of a call: the signature covers the instant (Unix seconds), so that no old call is replayed."""
+    timestamp = str(int(at.timestamp()))
+    return {
+        "Content-Type": "application/json; charset=utf-8",
+        "Accept": "application/json",
+        "User-Agent": "oda-connector",
+        "Idempotency-Key": key,
+        "X-ODA-Timestamp": timestamp,
+        "X-ODA-Signature": f"v1={signature(secret, timestamp, url, key, body)}",
+    }
+
+
+def signature(secret: SecretStr, timestamp: str, url: str, key: str, body: bytes) -> str:
+    """HMAC-SHA256 in hexadecimal, by the first version of what is signed: five lines, then the body.
+
+    The key is in it, so that a call is not repeated under another one; method and address, so that it is not sent
+    elsewhere.
+    """
+    signed = "\n".join(("v1", timestamp, "POST", url, key, "")).encode() + body
+    return hmac.new(secret.get_secret_value().encode(), signed, hashlib.sha256).hexdigest()
 
 
 def question_of(line: RemovalLine, hasher: JournalHasher) -> Question | None:
@@ -169,42 +195,6 @@ def ping() -> bytes:
     return to_json({"action": PING})
 
 
-MAX_WORDS: Final = 300
-
-
-USUAL: Final = timedelta(minutes=5)
-"""How long we wait for a server that does not say for how long."""
-
-
-OF_ALL: Final = (401, 403, 404, 405, 407)
-"""Refusals that say more of our settings than of one task."""
-
-
-class CallOutcome(Enum):
-    """The outcome of a call."""
-
-    ANSWERED = "answered"
-    LATER = "later"
-    RETRY = "retry"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """The outcome of one call.
-
-    ``after``: the wait that the server asks for; ``of_all``: the next calls would end in the same way, for the server
-    is in trouble or we are misconfigured; ``words`` are the server's, or ours about it.
-    """
-
-    verdict: CallOutcome
-    words: str = ""
-    status: int | None = None
-    outcome: RemovalOutcome | None = None
-    after: timedelta | None = None
-    of_all: bool = False
-
-
 def without(reason: str) -> Answer:
     """No answer came: it is asked again under the same key."""
     return Answer(verdict=CallOutcome.RETRY, words=cleaned(reason), of_all=True)
@@ -218,7 +208,11 @@ def meaning(reply: Reply, now: datetime) -> Answer:
     if not reply.is_whole:
         return _odd(status, "réponse de plus de 64 Ko")
     if status == 200:
-        return _done(body, status)
+        outcome = body.get("outcome")
+        if not isinstance(outcome, str) or outcome not in set(RemovalOutcome):
+            return _odd(status, "la réponse ne dit pas ce qui a été fait (outcome)")
+        done, said = RemovalOutcome.of(outcome), cleaned(body.get("message"))
+        return Answer(verdict=CallOutcome.ANSWERED, words=said, status=status, outcome=done)
     if status == 202:
         return Answer(verdict=CallOutcome.LATER, words=words, status=status, after=after or USUAL)
     if status in (429, 503) and after:
@@ -232,14 +226,6 @@ def meaning(reply: Reply, now: datetime) -> Answer:
     return _odd(status, f"réponse {status} inattendue")
 
 
-def _done(body: Mapping[str, Any], status: int) -> Answer:
-    outcome = body.get("outcome")
-    if not isinstance(outcome, str) or outcome not in set(RemovalOutcome):
-        return _odd(status, "la réponse ne dit pas ce qui a été fait (outcome)")
-    words = cleaned(body.get("message"))
-    return Answer(verdict=CallOutcome.ANSWERED, words=words, status=status, outcome=RemovalOutcome.of(outcome))
-
-
 def _odd(status: int, words: str) -> Answer:
     """An answer that no server of the contract gives: something else is there."""
     return Answer(verdict=CallOutcome.REFUSED, words=words, status=status, of_all=True)
@@ -247,20 +233,20 @@ def _odd(status: int, words: str) -> Answer:
 
 def body_of(reply: Reply) -> dict[str, Any]:
     """Decode the body, a JSON object; empty when it is none, or gives a key twice: which one was meant is unknown."""
+
+    def without_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """The object of these pairs (RFC 8259, 4)."""
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            raise ValueError("key given twice")
+        return values
+
     try:
         from_json(reply.body, allow_inf_nan=False)  # bounds the depth, as json does not
-        body = json.loads(reply.body, object_pairs_hook=_without_double)
+        body = json.loads(reply.body, object_pairs_hook=without_double)
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _without_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs (RFC 8259, 4). Raises ValueError on a key given twice."""
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("key given twice")
-    return values
 
 
 def cleaned(text: object) -> str:

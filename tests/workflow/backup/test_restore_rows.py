@@ -13,7 +13,7 @@ from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import kill_at
 from tests.kit.system import KEY, System
 from tests.workflow.backup.scene import NOW, lively
-from tests.workflow.backup.test_restorer import nothing_there
+from tests.workflow.backup.test_restore import nothing_there
 from workflow.backup.restore import MoveResult, move_database
 from workflow.backup.rows import BackupRefused
 from workflow.database.connection import Database
