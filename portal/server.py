@@ -222,7 +222,7 @@ class ClientConnection(H11Protocol):
         if self.cycle is None:
             return HEAD_S
         if not self.cycle.response_complete:
-            return math.inf  # what a body may take is told by portal.connections
+            return math.inf  # ``BodyLimit`` says what a body may take
         return DRAIN_S if self.conn.their_state is h11.SEND_BODY else HEAD_S
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -29,7 +29,8 @@ class SealedCodes:
         codes = {f"{prefix}{number:05}": f"Code{number:05}" for number in range(count)}
         app = bootstrap(self.settings, {})
         with app.database.write() as connection:
-            encryption.seal(connection, app.mailer.sealer, codes, SystemClock().now())
+            if codes:
+                encryption.seal(connection, app.mailer.sealer, codes, SystemClock().now())
         app.close()
         return codes
 

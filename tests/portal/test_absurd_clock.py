@@ -23,7 +23,7 @@ from tests.kit.sign_in import secrets_of
 from tests.portal.api.conftest import Api, open_api
 from tests.portal.api.test_life import DECLARATION
 from tests.portal.cli.installation import Installation
-from tests.portal.cli.test_token import CREATE
+from tests.portal.cli.test_access_token import CREATE
 from tests.portal.web.test_access_of_every_address import Town, addresses
 from tests.workflow.directory.files import file_of, rows
 from workflow.auth.sessions import SessionUser
