@@ -31,8 +31,9 @@ def reference(number: int) -> str:
 def keep(office: Office, count: int, sealer: Sealer) -> dict[str, str]:
     """Codes of as many requests, kept under that sealer's first key."""
     codes = {reference(number): f"Code{number:05}" for number in range(count)}
-    with office.database.write() as connection:
-        encryption.seal(connection, sealer, codes, office.clock.now())
+    if codes:
+        with office.database.write() as connection:
+            encryption.seal(connection, sealer, codes, office.clock.now())
     return codes
 
 
