@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from notifications.ports import Clock, SystemClock
 from states.model import Policy, Timetable
 from states.validation import fold
-from workflow.auth.actors import People
+from workflow.auth.actors import CurrentPeople, People
 from workflow.database import schema
 from workflow.database.clock import Ask, DatabaseClock, boot_identity, clock_for, count_seconds
 from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
@@ -20,7 +20,6 @@ from workflow.engine.clock_check import ClockCheck, Count
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher, open_stream
 from workflow.settings.infrastructure import connection_url
-from workflow.settings.loader import CurrentPeople
 from workflow.settings.model import Settings
 from workflow.settings.school_calendar import month_day
 from workflow.settings.secrets import SIGNING_KEY, Keyring, Secrets

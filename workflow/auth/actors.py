@@ -1,12 +1,16 @@
 """Resolve a claimed role (settings, directory) to an Actor, or refuse (R2 to R5).
 
-The chef of an establishment is the last one known, or a new one (R37); who can act in its stead is counted (R6).
+The people of the rectorat are those of the settings' file, which is read again when it changes (R73). The chef of an
+establishment is the last one known, or a new one (R37); who can act in its stead is counted (R6).
 """
 
+import logging
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
@@ -24,7 +28,16 @@ from workflow.database.journal_tables import ACTOR
 from workflow.database.mapping import stand_in_from
 from workflow.database.tables import ESTABLISHMENT, REQUEST, STAND_IN
 from workflow.journal.chain import JournalHasher, actor_number, known_actor
-from workflow.settings.loader import CurrentPeople
+from workflow.settings.loader import load_settings
+from workflow.settings.model import Settings
+from workflow.settings.sections import PeopleSettings
+from workflow.settings.yaml_reader import SettingsError
+
+LOOKED_AT_EVERY: Final = timedelta(seconds=2)
+"""The settings' file is looked at once in this time at most, whatever is asked."""
+
+Stamp = tuple[int, int, int]
+"""The marks of a file that has changed: its instant, its node, its size."""
 
 _KNOWN_UAIS: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
 
@@ -48,6 +61,8 @@ _NAMED: Final = (
     .where(REQUEST.c.uai.in_(bindparam("uais", expanding=True)), REQUEST.c.chef_name != "")
     .distinct()
 )
+
+_log = logging.getLogger("oda")
 
 
 class NotAllowed(Exception):
@@ -75,6 +90,48 @@ def require_rectorat(actor: Actor, message: str) -> None:
     """Raise NotAllowed with this French message unless an operator or a reader acts (R2, R3)."""
     if actor.role not in (Role.OPERATOR, Role.READER):
         raise NotAllowed(message)
+
+
+class CurrentPeople:
+    """Reads ``people`` of the settings' file; made in memory, settings never change.
+
+    A file that is wrong, or gone, takes nobody's access away and gives none: the last good people stay, and the log
+    says it once. What else is in the file waits for a restart, ``deputy_may_act`` included, which is a rule.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._people, self._path, self._clock = settings.people, settings.source, clock
+        self._overrides = settings.overrides
+        self._seen = _stamp_of(self._path) if self._path else None
+        self._looked_at: datetime | None = None
+        self._reading = threading.Lock()
+
+    def read(self) -> PeopleSettings:
+        """Return the people of now, of two seconds ago at most."""
+        if self._path is None:
+            return self._people
+        now = self._clock.now()
+        if self._looked_at and self._looked_at <= now < self._looked_at + LOOKED_AT_EVERY:
+            return self._people
+        self._looked_at = now
+        if self._reading.acquire(blocking=False):
+            try:
+                self._look(self._path)
+            finally:
+                self._reading.release()
+        return self._people
+
+    def _look(self, path: Path) -> None:
+        stamp = _stamp_of(path)
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            self._people = load_settings(path, self._overrides).people
+        except SettingsError as error:
+            _log.error("Les personnes du rectorat restent celles d'avant : %s", str(error).splitlines()[0])
+        else:
+            _log.info("Les personnes du rectorat sont relues : %s", path)
 
 
 class People:
@@ -333,3 +390,11 @@ def find_set_mailbox(connection: Connection, uai: str) -> StandIn | None:
     of_mailbox = (STAND_IN.c.uai == uai, STAND_IN.c.kind == StandInKind.MAILBOX.value, STAND_IN.c.until.is_(None))
     row = connection.execute(query.where(*of_mailbox).order_by(STAND_IN.c.id.desc()).limit(1)).one_or_none()
     return stand_in_from(row) if row else None
+
+
+def _stamp_of(path: Path) -> Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size

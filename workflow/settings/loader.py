@@ -1,10 +1,7 @@
-"""Find and read ``config.yaml``, report all that is wrong with it at once, and read its people again later (R73)."""
+"""Find and read ``config.yaml``, and report all that is wrong with it at once."""
 
-import logging
 import re
-import threading
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, get_args
@@ -12,11 +9,9 @@ from typing import Final, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from notifications.ports import Clock
 from notifications.settings import Section
 from workflow.settings.model import Settings
 from workflow.settings.secrets import environment_name
-from workflow.settings.sections import PeopleSettings
 from workflow.settings.yaml_reader import (
     KeyPath,
     SettingsError,
@@ -53,14 +48,6 @@ _SECRET: Final = re.compile(
 )
 
 _SECRET_OF_SECTION: Final = {"mail": "smtp-password", "database": "database-password", "removals": "connector-key"}
-
-LOOKED_AT_EVERY: Final = timedelta(seconds=2)
-"""The file is looked at once in this time at most, whatever is asked."""
-
-Stamp = tuple[int, int, int]
-"""The marks of a file that has changed: its instant, its node, its size."""
-
-_log = logging.getLogger("oda")
 
 
 def find_settings(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -110,48 +97,6 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     if problems:
         raise SettingsError(path, problems)
     return settings
-
-
-class CurrentPeople:
-    """Reads ``people`` of the settings' file; made in memory, settings never change.
-
-    A file that is wrong, or gone, takes nobody's access away and gives none: the last good people stay, and the log
-    says it once. What else is in the file waits for a restart, ``deputy_may_act`` included, which is a rule.
-    """
-
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._people, self._path, self._clock = settings.people, settings.source, clock
-        self._overrides = settings.overrides
-        self._seen = _stamp_of(self._path) if self._path else None
-        self._looked_at: datetime | None = None
-        self._reading = threading.Lock()
-
-    def read(self) -> PeopleSettings:
-        """Return the people of now, of two seconds ago at most."""
-        if self._path is None:
-            return self._people
-        now = self._clock.now()
-        if self._looked_at and self._looked_at <= now < self._looked_at + LOOKED_AT_EVERY:
-            return self._people
-        self._looked_at = now
-        if self._reading.acquire(blocking=False):
-            try:
-                self._look(self._path)
-            finally:
-                self._reading.release()
-        return self._people
-
-    def _look(self, path: Path) -> None:
-        stamp = _stamp_of(path)
-        if stamp == self._seen:
-            return
-        self._seen = stamp
-        try:
-            self._people = load_settings(path, self._overrides).people
-        except SettingsError as error:
-            _log.error("Les personnes du rectorat restent celles d'avant : %s", str(error).splitlines()[0])
-        else:
-            _log.info("Les personnes du rectorat sont relues : %s", path)
 
 
 def _read_text(path: Path) -> str:
@@ -233,11 +178,3 @@ def _key_paths(section: type[Section], prefix: str = "") -> Iterator[str]:
         yield prefix + name
         if inner := _section_of(field.annotation):
             yield from _key_paths(inner, f"{prefix}{name}.")
-
-
-def _stamp_of(path: Path) -> Stamp | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size

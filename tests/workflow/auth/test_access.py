@@ -110,7 +110,7 @@ def test_role_changed__ends_what_the_former_one_opened(portal: Portal) -> None:
 
 def test_file__is_looked_at_once_in_two_seconds(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[object] = []
-    monkeypatch.setattr("workflow.settings.loader._stamp_of", looks.append)
+    monkeypatch.setattr("workflow.auth.actors._stamp_of", looks.append)
     context = WebContext.of(portal.app)
     for _ in range(5):
         context.links.send_to_rectorat("personne@ac-toulouse.fr", LinkRequest(client="192.0.2.1", browser=BROWSER))

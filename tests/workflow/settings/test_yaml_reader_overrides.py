@@ -6,7 +6,8 @@ import pytest
 
 from notifications.ports import SystemClock
 from tests.workflow.settings.files import MINIMAL, written
-from workflow.settings.loader import CurrentPeople, load_settings
+from workflow.auth.actors import CurrentPeople
+from workflow.settings.loader import load_settings
 from workflow.settings.yaml_reader import SettingsError, SettingsProblem
 
 ADDRESS = "ODA__PORTAL__ADDRESS"
