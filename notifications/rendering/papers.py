@@ -6,11 +6,16 @@ the byte each time it is made.
 
 import json
 import re
+import struct
 import tempfile
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import TemplateNotFound
@@ -485,8 +490,8 @@ def _compiled(source: str, data: Any, at: int) -> bytes:
     with tempfile.TemporaryDirectory(prefix="oda-paper-") as root:
         try:
             compiler = typst.Compiler(
-                source.encode(), root=root, ignore_system_fonts=True, sys_inputs={"data": json.dumps(data)},
-                package_path=root, package_cache_path=root,
+                source.encode(), root=root, font_paths=_fonts(), ignore_system_fonts=True,
+                sys_inputs={"data": json.dumps(data)}, package_path=root, package_cache_path=root,
             )  # fmt: skip
             content, warnings = compiler.compile_with_warnings(format="pdf", pdf_standards=STANDARD, timestamp=at)
         except typst.TypstError as error:
@@ -503,6 +508,44 @@ def _compiled(source: str, data: Any, at: int) -> bytes:
             where = _WARNED_AT.search(warning.diagnostic)
             raise _unmakeable(source, where, f"cette police n'est pas de celles de typst ({warning.message})")
     return bytes(content)  # type: ignore[arg-type]  # a list of pages for an image, bytes for a PDF
+
+
+_FACES: Final = ("Marianne-Regular", "Marianne-Bold", "Marianne-Regular_Italic", "Marianne-Bold_Italic")
+
+_EVERY_FACE: Final = b'#set text(font: "Marianne")\nA *A* _A_ *_A_*'
+"""A text in each of them: typst reads a file when it first needs it, and keeps what it read."""
+
+
+@cache
+def _fonts() -> Any:
+    """The State's own typeface, from the package of its design system, beside those that typst brings along."""
+    import typst
+
+    package = find_spec("dsfr")
+    if package is None or package.origin is None:
+        raise RuntimeError("the package django-dsfr is not installed")
+    folder = Path(package.origin).parent / "static" / "dsfr" / "dist" / "fonts"
+    with tempfile.TemporaryDirectory(prefix="oda-fonts-") as place:
+        for face in _FACES:
+            (Path(place) / f"{face}.ttf").write_bytes(_unpacked((folder / f"{face}.woff").read_bytes()))
+        fonts = typst.Fonts(include_system_fonts=False, font_paths=[place])
+        typst.Compiler(_EVERY_FACE, root=place, font_paths=fonts, ignore_system_fonts=True).compile()
+    return fonts
+
+
+def _unpacked(woff: bytes) -> bytes:
+    """The font of a WOFF 1.0 file, which typst does not read: the same tables, each compressed by itself."""
+    flavor, tables = woff[4:8], int.from_bytes(woff[12:14], "big")
+    power = tables.bit_length() - 1
+    head = flavor + struct.pack(">4H", tables, 16 << power, power, 16 * tables - (16 << power))
+    body, start = b"", len(head) + 16 * tables
+    for entry in struct.iter_unpack(">4s4I", woff[44 : 44 + 20 * tables]):
+        tag, offset, packed, size, checksum = entry
+        table = woff[offset : offset + packed]
+        table = zlib.decompress(table) if packed < size else table
+        head += struct.pack(">4s3I", tag, checksum, start + len(body), size)
+        body += table + bytes(-size % 4)
+    return head + body
 
 
 def _unmakeable(source: str, where: re.Match[str] | None, why: str) -> PaperUnmakeable:

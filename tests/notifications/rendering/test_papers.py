@@ -57,6 +57,17 @@ def test_papers__are_accessible(example: str) -> None:
 
 @pytest.mark.rule("R69")
 @each_paper
+def test_papers__are_in_the_typeface_of_the_state(example: str) -> None:
+    pages: list[Any] = list(reader(paper(example)).pages)
+    names = [font.get_object()["/BaseFont"] for page in pages for font in page["/Resources"]["/Font"].values()]
+    assert {"Marianne-Regular", "Marianne-Bold"} <= {
+        name.partition("+")[2].removesuffix("-Identity-H") for name in names
+    }
+    assert "Libertinus" not in "".join(names)
+
+
+@pytest.mark.rule("R69")
+@each_paper
 def test_papers__are_the_same_to_the_byte(example: str) -> None:
     made = paper(example)
     first = compile_paper(made, AT)

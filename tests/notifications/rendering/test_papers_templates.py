@@ -33,7 +33,7 @@ def fault(source: str, name: str = CHARTER, example: str = "delegated") -> Paper
         (f"{HEAD}#while true {{}}", 3, "true"),
         (f"{HEAD}#let f(n) = f(n + 1)\n#f(0)", 3, "depth"),
         (f'{HEAD}#import "@preview/cetz:0.3.4"', 3, "paquet"),
-        (f"{HEAD}#set text(font: (\n  \"Marianne\",\n))\nA", 3, "police"),
+        (f"{HEAD}#set text(font: (\n  \"Garamond\",\n))\nA", 3, "police"),
         (f"{HEAD}#image(bytes((1, 2)))", 3, "image"),
         ("// version : 2026-1\nSans titre", None, "title"),
     ],
