@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 PRELOADED = ["tests.kit.forked_process", "tests.kit.system", "portal.cli.main", "pytest", "sqlite3", "psycopg", "typst",
-             "aiosmtplib", "workflow.removals.connector.service"]  # fmt: skip
+             "aiosmtplib", "workflow.removals.connector.service", "tests.kit.compiled_wordings"]  # fmt: skip
 
 
 def preload(*modules: str) -> None:
