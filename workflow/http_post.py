@@ -9,6 +9,7 @@ import math
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -116,31 +117,24 @@ class HttpPost:
         addresses = self.addresses()
 
         async def gather() -> list[Reply | NoAnswer]:
-            return list(await asyncio.gather(*(self._bounded(*message, addresses) for message in messages)))
+            return list(await asyncio.gather(*(self._post(*message, addresses) for message in messages)))
 
         return asyncio.run(gather())
 
-    async def _bounded(self, body: bytes, headers: Mapping[str, str], addresses: Sequence[str]) -> Reply | NoAnswer:
-        seconds = self.timeout_seconds
+    async def _post(self, body: bytes, headers: Mapping[str, str], addresses: Sequence[str]) -> Reply | NoAnswer:
+        """Post at the first address that takes the connection; one that does not was sent nothing."""
+        seconds, (*others, last) = self.timeout_seconds, addresses
+        timeout = httpx2.Timeout(seconds, connect=seconds / len(addresses))
+        options: dict[str, Any] = {"verify": self.tls_context, "trust_env": False, "follow_redirects": False}
         try:
-            async with asyncio.timeout(seconds):  # of the whole: a server that gives a byte now and then holds nobody
-                return await self._post(body, headers, addresses)
+            # Of the whole: a server that gives a byte now and then holds nobody.
+            async with asyncio.timeout(seconds), httpx2.AsyncClient(**options, timeout=timeout) as client:
+                for address in others:
+                    with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
+                        return await self._sent(client, body, headers, address)
+                return await self._sent(client, body, headers, last)
         except (TimeoutError, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             return NoAnswer(describe_error(error, self.host, seconds))
-
-    async def _post(self, body: bytes, headers: Mapping[str, str], addresses: Sequence[str]) -> Reply:
-        """At the first address that takes the connection; one that does not was sent nothing."""
-        connecting = self.timeout_seconds / len(addresses)
-        timeout = httpx2.Timeout(self.timeout_seconds, connect=connecting)
-        options: dict[str, Any] = {"verify": self.tls_context, "trust_env": False, "follow_redirects": False}
-        async with httpx2.AsyncClient(**options, timeout=timeout) as client:
-            *others, last = addresses
-            for address in others:
-                try:
-                    return await self._sent(client, body, headers, address)
-                except (httpx2.ConnectError, httpx2.ConnectTimeout):
-                    continue
-            return await self._sent(client, body, headers, last)
 
     async def _sent(self, client: httpx2.AsyncClient, body: bytes, headers: Mapping[str, str], address: str) -> Reply:
         request = client.build_request(

@@ -121,12 +121,6 @@ class Worker:
         except Exception as error:
             _log.error("webhook %s failed: %s", endpoint.name, words_of(error))
 
-    async def _keep_telling(self, endpoint: WebhookEndpoint, threads: ThreadPoolExecutor) -> None:
-        """``threads`` are those of the endpoints alone: in the loop's own, some slow ones would stop the mails."""
-        while not self._stopping.is_set():
-            await asyncio.get_running_loop().run_in_executor(threads, self.tell, endpoint)
-            await asyncio.sleep(WEBHOOKS_SECONDS)
-
     def run(self) -> None:
         """Tick at once, which catches up, then every minute; return on SIGINT, SIGTERM or SIGHUP."""
         self.check_place()
@@ -207,8 +201,15 @@ class Worker:
         scheduler.start()
         watching = asyncio.create_task(_each(WATCH_SECONDS, lambda: keep_due(scheduler, datetime.now(UTC))))
         endpoints = self._app.settings.webhooks.endpoints
+        # Threads of the endpoints alone: in the loop's own, some slow ones would stop the mails.
         threads = ThreadPoolExecutor(max(1, len(endpoints)), thread_name_prefix="oda-webhook")
-        telling = [asyncio.create_task(self._keep_telling(each, threads)) for each in endpoints]
+
+        async def keep_telling(endpoint: WebhookEndpoint) -> None:
+            while not self._stopping.is_set():
+                await asyncio.get_running_loop().run_in_executor(threads, self.tell, endpoint)
+                await asyncio.sleep(WEBHOOKS_SECONDS)
+
+        telling = [asyncio.create_task(keep_telling(each)) for each in endpoints]
         try:
             with self._app.database.background():
                 await self._app.dispatcher.run(stop)

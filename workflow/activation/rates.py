@@ -148,7 +148,11 @@ def activation_table(connection: Connection, before: date | None, after: date) -
     """The rates of each département and of the académie; four queries, whatever the number of rows."""
     first = _counts(connection, before) if before else {}
     last = _counts(connection, after)
-    schools = _establishments(connection)
+    has_rupn = ESTABLISHMENT.c.uai.in_(select(REQUEST.c.uai).where(_HAS_KEY))
+    columns = (func.count().label("all"), func.sum(case((has_rupn, 1), else_=0)).label("own"))
+    query = select(ESTABLISHMENT.c.departement, *columns).where(ESTABLISHMENT.c.is_open)
+    rows = connection.execute(query.group_by(ESTABLISHMENT.c.departement)).mappings()
+    schools = {row["departement"]: (int(row["all"]), int(row["own"])) for row in rows}
     codes = sorted({*first, *last} - {""}, key=departement_name) + [code for code in ("",) if code in {*first, *last}]
     lines = tuple(
         ActivationLine(
@@ -224,13 +228,3 @@ def _by_measure(counts: Mapping[str, Any] | None) -> dict[Measure, AccountCount 
         measure: AccountCount(count, known.get(f"{measure}_activated") or 0) if count else None
         for measure, count in accounts.items()
     }
-
-
-def _establishments(connection: Connection) -> dict[str, tuple[int, int]]:
-    """The open establishments of each département, and how many have a RUPN with a key."""
-    owner = ESTABLISHMENT.c.uai.in_(select(REQUEST.c.uai).where(_HAS_KEY))
-    query = select(
-        ESTABLISHMENT.c.departement, func.count().label("all"), func.sum(case((owner, 1), else_=0)).label("own")
-    )
-    rows = connection.execute(query.where(ESTABLISHMENT.c.is_open).group_by(ESTABLISHMENT.c.departement)).mappings()
-    return {row["departement"]: (int(row["all"]), int(row["own"])) for row in rows}

@@ -129,7 +129,10 @@ class FigureLedger:
             _lock(connection)
             for table in (DAILY_FIGURE, HANDOVER_DELAY, FIGURE_PLACE, FIGURE_PROGRESS):
                 connection.execute(delete(table))
-            insert_rows(connection, DAILY_FIGURE, _day_rows(changes.days))
+            insert_rows(connection, DAILY_FIGURE, [
+                {"school_year": school_year, "departement": departement, "day": day, **counts}
+                for (school_year, departement, day), counts in _counts_by_day(changes.days).items()
+            ])  # fmt: skip
             insert_rows(connection, HANDOVER_DELAY, [
                 {"school_year": school_year, "departement": departement, "day": day, "days": days, "number": number}
                 for (school_year, departement, day, days), number in changes.delays.items()
@@ -332,15 +335,12 @@ def _stored(connection: Connection) -> CountedChanges:
 
 def _merge(connection: Connection, changes: CountedChanges) -> None:
     """Add changes to the rows that are there, by few statements: an establishment's day is a few rows."""
-    keys = {key[:3] for key in changes.days}
+    fresh = _counts_by_day(changes.days)
     table, key_columns = DAILY_FIGURE, ("school_year", "departement", "day")
     stored: set[tuple[str, str, date]] = set()
-    for batch in batches(sorted({day for _, _, day in keys})):
+    for batch in batches(sorted({day for _, _, day in fresh})):
         query = select(*(table.c[name] for name in key_columns)).where(table.c.day.in_(batch))
         stored |= {(year, departement, day) for year, departement, day in connection.execute(query)}
-    fresh = {key: dict.fromkeys(COUNTS, 0) for key in keys}
-    for (school_year, departement, day, name), number in changes.days.items():
-        fresh[school_year, departement, day][name] = number
     insert_rows(
         connection, table,
         [dict(zip(key_columns, key, strict=True)) | counts for key, counts in fresh.items() if key not in stored],
@@ -367,11 +367,9 @@ def _merge_delays(connection: Connection, delays: Mapping[DelayKey, int]) -> Non
     insert_rows(connection, table, [dict(zip(names, row, strict=True)) for row in new])
 
 
-def _day_rows(days: Mapping[DayKey, int]) -> list[dict[str, object]]:
-    rows: dict[tuple[str, str, date], dict[str, object]] = {}
+def _counts_by_day(days: Mapping[DayKey, int]) -> dict[tuple[str, str, date], dict[str, int]]:
+    """The changes of every count, by school year, département and day."""
+    counts: dict[tuple[str, str, date], dict[str, int]] = {}
     for (school_year, departement, day, name), number in days.items():
-        key = (school_year, departement, day)
-        if key not in rows:
-            rows[key] = {"school_year": school_year, "departement": departement, "day": day} | dict.fromkeys(COUNTS, 0)
-        rows[key][name] = number
-    return list(rows.values())
+        counts.setdefault((school_year, departement, day), dict.fromkeys(COUNTS, 0))[name] = number
+    return counts
