@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from notifications import encryption
 from notifications.encryption import Sealer
@@ -42,6 +42,7 @@ class Mailer:
 
     code_statuses = staticmethod(store.code_statuses)
     erase_links = staticmethod(encryption.erase)
+    has_overdue = staticmethod(encryption.has_overdue)
 
     def __init__(
         self,
@@ -152,6 +153,10 @@ class Mailer:
     def release_future(self, connection: Connection, now: datetime) -> None:
         """Let go what a clock that was ahead put off for longer than any delay: mails, leases, the relay's pause."""
         queue.release_future(connection, now, self._longest_wait)
+
+    def has_future(self, now: datetime) -> ColumnElement[bool]:
+        """The condition under which ``release_future`` finds anything."""
+        return queue.has_future(now, self._longest_wait)
 
 
 def _has(event: RequestEvent, effect: type[SealCode | DrawAndSeal | SendDrawn | EraseCode]) -> bool:

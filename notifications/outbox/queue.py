@@ -11,7 +11,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, case, delete, distinct, func, literal, or_, select, text, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    distinct,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 
 from notifications.outbox.retry import LONGEST_PAUSE, RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
 from notifications.outbox.store import COLUMNS, MAILS, PAUSE, load_mails, mail_from
@@ -285,12 +301,23 @@ def release_future(connection: Connection, now: datetime, longest: timedelta) ->
     ``longest`` is the longest wait or lease. Returns how many. A pause of the relay that no clock of today made goes
     too: it began later, or lasts longer than any.
     """
-    connection.execute(delete(PAUSE).where(or_(PAUSE.c.since > now, PAUSE.c.until > now + LONGEST_PAUSE)))
+    connection.execute(delete(PAUSE).where(_is_future_pause(now)))
     far = now + longest
     connection.execute(update(MAILS).where(MAILS.c.lease_until > far).values(lease_until=now - GRACE))
     return connection.execute(
         update(MAILS).where(MAILS.c.next_attempt_at > far).values(next_attempt_at=now, lease_token=None)
     ).rowcount
+
+
+def has_future(now: datetime, longest: timedelta) -> ColumnElement[bool]:
+    """The condition under which ``release_future`` finds anything."""
+    far = now + longest
+    mails = (exists().where(MAILS.c.lease_until > far), exists().where(MAILS.c.next_attempt_at > far))
+    return or_(*mails, exists().where(_is_future_pause(now)))
+
+
+def _is_future_pause(now: datetime) -> ColumnElement[bool]:
+    return or_(PAUSE.c.since > now, PAUSE.c.until > now + LONGEST_PAUSE)
 
 
 def unreported(connection: Connection) -> list[Mail]:
@@ -347,10 +374,11 @@ def cancel_late(
 
 def discard_stale_links(connection: Connection, now: datetime) -> int:
     """Give up the mails of expired sign-in links that died or may have left: nobody need judge them (R72)."""
-    is_stale = (
-        MAILS.c.stage.in_((Stage.DEAD.value, Stage.UNCERTAIN.value)),
-        MAILS.c.kind.in_([kind.value for kind in LINK_KINDS]),
-        MAILS.c.not_after <= now,
-    )
     values = {"stage": Stage.DISCARDED.value, "next_attempt_at": None}
-    return connection.execute(update(MAILS).where(*is_stale).values(values)).rowcount
+    return connection.execute(update(MAILS).where(is_stale_link(now)).values(values)).rowcount
+
+
+def is_stale_link(now: datetime) -> ColumnElement[bool]:
+    """The condition of the mails that ``discard_stale_links`` gives up."""
+    stages, kinds = (Stage.DEAD.value, Stage.UNCERTAIN.value), [kind.value for kind in LINK_KINDS]
+    return and_(MAILS.c.stage.in_(stages), MAILS.c.kind.in_(kinds), MAILS.c.not_after <= now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, exists, func, or_, select, update
 
 from notifications.ports import Clock
 from states.decision import Scalar
@@ -209,6 +209,13 @@ def end_access_of_removed(connection: Connection, hasher: JournalHasher, people:
     return len(sessions) + len(links) + len(tokens) + len(factors)
 
 
+def has_access_of_rectorat() -> ColumnElement[bool]:
+    """The condition under which ``end_access_of_removed`` has anybody to look up in the settings."""
+    ends = (SESSIONS.c.ended_at, LINKS.c.used_at, TOKENS.c.revoked_at)
+    each = (exists().where(end.table.c.role.in_(_RECTORAT), end.is_(None)) for end in ends)
+    return or_(*each, exists().select_from(FACTOR))
+
+
 def _is_theirs(session_user: SessionUser) -> ColumnElement[bool]:
     """Of a mailbox: every session to any of its establishments, whoever of its readers opened it."""
     if session_user.is_establishment:
@@ -237,13 +244,18 @@ def end_bindings_of_past_years(
     connection: Connection, hasher: JournalHasher, calendar: SchoolCalendar, now: datetime
 ) -> int:
     """End the bindings made before the last end of a school year; return how many (R103)."""
-    ended = [SchoolYear(calendar.today(now).year + shift) for shift in (-2, -1, 0)]
-    last = max(end for year in ended if (end := calendar.end_of(year).ends_at) <= now)
-    rows = connection.execute(select(BINDING).where(BINDING.c.bound_at < last).order_by(BINDING.c.number)).all()
+    rows = connection.execute(select(BINDING).where(is_of_past_year(calendar, now)).order_by(BINDING.c.number)).all()
     if not rows:
         return 0
     by = chain.schedule_actor_in(connection)
     return end_bindings(connection, hasher, rows, by, BindingEnd.YEAR_END, now)
+
+
+def is_of_past_year(calendar: SchoolCalendar, now: datetime) -> ColumnElement[bool]:
+    """The condition of the bindings that ``end_bindings_of_past_years`` ends."""
+    ended = [SchoolYear(calendar.today(now).year + shift) for shift in (-2, -1, 0)]
+    last = max(end for year in ended if (end := calendar.end_of(year).ends_at) <= now)
+    return BINDING.c.bound_at < last
 
 
 def _keys_of_removed(

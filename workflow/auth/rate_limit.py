@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, exists, func, or_, select, update
 
 from notifications.ports import Clock, DatabaseTrouble
 from notifications.sql import dialect_insert, insert_new
@@ -241,7 +241,7 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
     One event for each limit and window, however many tries were refused; the networks they came from are kept apart,
     for a time (R108).
     """
-    over = TRIES.c.ends_at <= now
+    over = _is_over(now)
     columns = (TRIES.c.limit_name, TRIES.c.ends_at, TRIES.c.refused, TRIES.c.network, TRIES.c.browser)
     refused: dict[tuple[datetime, str], list[Origin]] = {}
     for row in connection.execute(delete(TRIES).where(over, TRIES.c.refused > 0).returning(*columns)):
@@ -254,11 +254,27 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
         if actor:
             chain.record(connection, hasher, "door_refused", actor, now, data, origins=known)
     connection.execute(delete(TRIES).where(over))
-    of_visitors = TRIES.c.limit_name.in_([limit.name for limit in _OF_VISITORS])
-    excess = connection.execute(select(func.count()).where(of_visitors)).scalar_one() - MOST_COUNTS
+    excess = connection.execute(_visitors_counts()).scalar_one() - MOST_COUNTS
     if excess > 0:
-        lowest = select(TRIES.c.key).where(of_visitors).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
+        lowest = select(TRIES.c.key).where(_is_of_visitor()).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
         connection.execute(delete(TRIES).where(TRIES.c.key.in_(lowest)))
+
+
+def has_over(now: datetime) -> ColumnElement[bool]:
+    """The condition under which ``close_windows`` finds anything."""
+    return or_(exists().where(_is_over(now)), _visitors_counts().scalar_subquery() > MOST_COUNTS)
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    return TRIES.c.ends_at <= now
+
+
+def _is_of_visitor() -> ColumnElement[bool]:
+    return TRIES.c.limit_name.in_([limit.name for limit in _OF_VISITORS])
+
+
+def _visitors_counts() -> Select[tuple[int]]:
+    return select(func.count()).where(_is_of_visitor())
 
 
 def most_refused_subjects(connection: Connection, since: datetime) -> int:

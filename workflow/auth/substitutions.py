@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import Place, Substituted, SubstitutedChef
@@ -36,6 +36,10 @@ REMEMBERED: Final = timedelta(days=366)
 """The time for which one that has ended is still listed, and counts for two persons (R6)."""
 
 _STILL: Final = SUBSTITUTION.c.ended_at.is_(None)
+
+
+def _is_forgotten(now: datetime) -> ColumnElement[bool]:
+    return SUBSTITUTION.c.ended_at <= now - REMEMBERED
 
 
 class SubstitutionRefused(Exception):
@@ -218,7 +222,7 @@ class Substitutions:
         """End those whose days are over, or whose persons have lost their roles; forget those of long ago."""
         now, today = self._clock.now(), self._today()
         with self._database.write() as connection:
-            connection.execute(delete(SUBSTITUTION).where(SUBSTITUTION.c.ended_at <= now - REMEMBERED))
+            connection.execute(delete(SUBSTITUTION).where(_is_forgotten(now)))
             rows = connection.execute(select(SUBSTITUTION).where(_STILL)).all()
             over = [row.number for row in rows if row.last_day < today]
             others = [_substitution(row) for row in rows if row.number not in over]
@@ -231,6 +235,10 @@ class Substitutions:
             for substitution in lost:
                 self._tell(connection, substitution, now, SubstitutionEnd.ROLE_LOST.label)
         return len(over) + len(lost)
+
+    def may_expire(self) -> ColumnElement[bool]:
+        """The condition under which ``expire`` has any to look at."""
+        return exists().where(or_(_STILL, _is_forgotten(self._clock.now())))
 
     def _tell(self, connection: Connection, substitution: Substitution, now: datetime, ended: str = "") -> None:
         """Write to both persons and to the operators that it is given, or was ``ended`` before its last day.

@@ -199,7 +199,9 @@ def _engine(url: URL, patience: "Patience | None", pool: Mapping[str, Any] | Non
         return engine
     from workflow.database import postgresql  # its driver is loaded for it alone
 
-    engine = create_engine(url, hide_parameters=True, connect_args=postgresql.ARGUMENTS, **kind)
+    # No column of ours is an hstore, which would be looked for on the first connection of each engine.
+    arguments = {"connect_args": postgresql.ARGUMENTS, "use_native_hstore": False}
+    engine = create_engine(url, hide_parameters=True, **arguments, **kind)
     postgresql.prepare_engine(engine, patience)
     return engine
 

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
 from notifications.ports import Clock
 from notifications.sql import batches, upsert
@@ -226,10 +226,14 @@ def claimed_delegations(
 
 def forget_claims(connection: Connection, policy: Policy, today: date) -> int:
     """Delete what can be confirmed no more: ended, too old, its request past its checks; return how many."""
+    return connection.execute(delete(CLAIM).where(is_past_claim(policy, today))).rowcount
+
+
+def is_past_claim(policy: Policy, today: date) -> ColumnElement[bool]:
+    """The condition of what ``forget_claims`` deletes."""
     oldest = oldest_valid_day(today, policy.checks_max_age_days)
     waits = select(REQUEST.c.reference).where(REQUEST.c.state.in_([state.value for state in _BEFORE_A_CODE]))
-    gone = or_(CLAIM.c.ends < today, CLAIM.c.said_on < oldest, CLAIM.c.reference.not_in(waits))
-    return connection.execute(delete(CLAIM).where(gone)).rowcount
+    return or_(CLAIM.c.ends < today, CLAIM.c.said_on < oldest, CLAIM.c.reference.not_in(waits))
 
 
 def _runs_on(begins: date | None, ends: date | None, day: date) -> bool:

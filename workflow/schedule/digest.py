@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select, tuple_, union, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, tuple_, union, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import (
@@ -170,7 +170,7 @@ def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now
     today = policy.calendar.today(now)
     due = (
         select(REPORT)
-        .where(REPORT.c.settlement.is_(None), REPORT.c.due_told_at.is_(None), REPORT.c.effective_on <= today)
+        .where(is_due_report(today))
         .order_by(REPORT.c.effective_on)
         .limit(PAGE)
         .with_for_update(skip_locked=True)
@@ -185,6 +185,11 @@ def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now
     drafts = _report_drafts(connection, mailer, policy, announced)
     mailer.enqueue(connection, drafts, now)
     return len(drafts)
+
+
+def is_due_report(today: date) -> ColumnElement[bool]:
+    """The condition of the reports that ``tell_due_reports`` tells."""
+    return and_(REPORT.c.settlement.is_(None), REPORT.c.due_told_at.is_(None), REPORT.c.effective_on <= today)
 
 
 def _late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -> dict[str, Filters]:

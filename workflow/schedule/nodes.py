@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
 from notifications.ports import crash_point
@@ -172,9 +172,21 @@ def refusal(skew: timedelta) -> str:
 
 def forget_silent(connection: Connection, now: datetime) -> None:
     """Forget the machines silent for a month; the caller has just recorded its own heartbeat (R52)."""
+    connection.execute(delete(NODE).where(_is_long_silent(now)))
+    connection.execute(delete(MACHINE_COUNTER).where(_IS_OF_NOBODY))
+
+
+def has_silent(now: datetime) -> ColumnElement[bool]:
+    """The condition under which ``forget_silent`` finds anything."""
+    return or_(exists().where(_is_long_silent(now)), exists().where(_IS_OF_NOBODY))
+
+
+def _is_long_silent(now: datetime) -> ColumnElement[bool]:
     latest = func.coalesce(NODE.c.heard_at, NODE.c.seen_at)
-    connection.execute(delete(NODE).where(latest < now - FORGOTTEN, NODE.c.seen_at < now - FORGOTTEN))
-    connection.execute(delete(MACHINE_COUNTER).where(MACHINE_COUNTER.c.host.not_in(select(NODE.c.host))))
+    return and_(latest < now - FORGOTTEN, NODE.c.seen_at < now - FORGOTTEN)
+
+
+_IS_OF_NOBODY: Final = MACHINE_COUNTER.c.host.not_in(select(NODE.c.host))
 
 
 def run_daily_job(database: Database, mailer: Mailer, page: PageOfDrafts, job_day: JobDay, keys: Sequence[str]) -> int:

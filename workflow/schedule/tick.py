@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, case, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, exists, insert, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifications.mailer import Mailer
-from notifications.outbox.queue import discard_stale_links
+from notifications.outbox.queue import discard_stale_links, is_stale_link
 from notifications.ports import crash_point, words_of
 from notifications.vocabulary import Erasure
 from states.commands import Revoke
@@ -23,9 +24,15 @@ from states.rules.changes import REVOKE_REASONS
 from states.rules.schedule import BrakeDecision, ClockFault, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Change
-from workflow.auth.access import end_access_of_removed, end_bindings_of_past_years
+from workflow.auth.access import (
+    end_access_of_removed,
+    end_bindings_of_past_years,
+    has_access_of_rectorat,
+    is_of_past_year,
+)
 from workflow.auth.actors import People
 from workflow.auth.rate_limit import close_windows
+from workflow.auth.rate_limit import has_over as has_over_windows
 from workflow.auth.second_factor import ABANDONED_AFTER
 from workflow.auth.sessions import REMEMBERED
 from workflow.auth.sign_in_links import sealed_for
@@ -41,15 +48,23 @@ from workflow.database.tables import IS_LIVE, REPORT, REQUEST
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Done, Engine
-from workflow.evidence.delegation_attribute import forget_claims
+from workflow.evidence.delegation_attribute import forget_claims, is_past_claim
 from workflow.evidence.list_checks import ListCheckResult, ListChecks
 from workflow.evidence.lists import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing
 from workflow.retention.service import Retention
-from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
-from workflow.schedule.nodes import JobDay, NodeMonitor, PageOfDrafts, forget_silent, marked_keys, run_daily_job
+from workflow.schedule.digest import digest_key, digest_page, is_due_report, tell_due_reports
+from workflow.schedule.nodes import (
+    JobDay,
+    NodeMonitor,
+    PageOfDrafts,
+    forget_silent,
+    has_silent,
+    marked_keys,
+    run_daily_job,
+)
 from workflow.schedule.reminders import (
     due_invitation,
     due_notices,
@@ -63,6 +78,7 @@ from workflow.schedule.reminders import (
 from workflow.settings.services import WebhooksSettings
 from workflow.spreadsheets import columns
 from workflow.webhooks.queue import forget_old as forget_old_deliveries
+from workflow.webhooks.queue import has_old as has_old_deliveries
 from workflow.year_end.service import YearEnds
 
 _log = logging.getLogger("oda")
@@ -319,17 +335,15 @@ class Ticker:
 
     def _clean(self, result: TickResult) -> None:
         """Erase, cancel and forget what is too old: nothing of it can be undone."""
-        database, mailer, now = self._engine.database, self._mailer, self._engine.clock.now()
-        with result.step("les attentes trop longues"), database.write() as connection:
-            mailer.release_future(connection, now)
-        keep = timedelta(days=mailer.mail_context.code_keep_days)
-        with result.step("l'effacement des codes"), database.write() as connection:
-            result.erased = mailer.erase_overdue(connection, now - keep, now)
+        for cleaning in self._due_cleanings(result):
+            with result.step(cleaning.step):
+                cleaning.work()
         if self._lists:
             with result.step("l'effacement des lignes des listes"):
                 self._lists.erase_unneeded_rows(self._actor)
         if self._sealer:
-            with result.step("le sceau du journal"):  # of the day before anything is erased in it
+            # Before retention erases anything of the journal; then the files that are owed (R109).
+            with result.step("le sceau du journal"):
                 try:
                     self._sealer.seal_day()
                 except SigningKeyMissing as missing:
@@ -339,32 +353,95 @@ class Ticker:
         if self._retention:
             with result.step("l'effacement de ce qui est personnel"):
                 self._retention.erase_due(self._actor)
-        with result.step("le ménage des connexions"), database.write() as connection:
+
+    def _due_cleanings(self, result: TickResult) -> list["Cleaning"]:
+        """The cleanings that have something to do, found by one statement; all of them when it fails.
+
+        Each then finds out for itself, so that what cannot be read stops no other.
+        """
+        cleanings = list(self._cleanings(result))
+        try:
+            with self._engine.database.read() as connection:
+                due = connection.execute(select(*(cleaning.is_due for cleaning in cleanings))).one()
+        except SQLAlchemyError as error:
+            _log.error("what is to clean could not be found (%s)", words_of(error))
+            return cleanings
+        return [cleaning for cleaning, is_due in zip(cleanings, due, strict=True) if is_due]
+
+    def _cleanings(self, result: TickResult) -> Iterator["Cleaning"]:
+        """The small things to erase, cancel or tell at this tick, each a step."""
+        engine, mailer, now = self._engine, self._mailer, self._engine.clock.now()
+        policy, hasher = engine.policy, engine.hasher
+        today, kept_since = policy.calendar.today(now), now - timedelta(days=mailer.mail_context.code_keep_days)
+
+        def erase_codes(connection: Connection) -> None:
+            result.erased = mailer.erase_overdue(connection, kept_since, now)
+
+        def tidy(connection: Connection) -> None:
             delete_old_rows(connection, now)
             forget_silent(connection, now)
-            cleanup_expired(connection, mailer, self._engine.hasher, now)
-        if self._webhooks:
-            with result.step("l'oubli des messages aux autres logiciels"), database.write() as connection:
-                forget_old_deliveries(connection, self._webhooks, now)
-        policy = self._engine.policy
-        with result.step("les délégations dites par une identité"), database.write() as connection:
-            forget_claims(connection, policy, policy.calendar.today(now))
-        with result.step("les liaisons de l'an passé"), database.write() as connection:
-            end_bindings_of_past_years(connection, self._engine.hasher, self._engine.policy.calendar, now)
-        if self._people:
-            with result.step("les accès à finir"), database.write() as connection:
-                end_access_of_removed(connection, self._engine.hasher, self._people, now)
+            cleanup_expired(connection, mailer, hasher, now)
+
+        def tell_reports(connection: Connection) -> None:
+            result.due_reports = tell_due_reports(connection, mailer, policy, now)
+
+        def cleaning(step: str, is_due: ColumnElement[bool], work: Callable[[Connection], object]) -> Cleaning:
+            return Cleaning(step, is_due, lambda: self._in_transaction(work))
+
+        yield cleaning(
+            "les attentes trop longues", mailer.has_future(now),
+            lambda connection: mailer.release_future(connection, now),
+        )  # fmt: skip
+        yield cleaning("l'effacement des codes", mailer.has_overdue(kept_since), erase_codes)
+        yield cleaning("le ménage des connexions", or_(_has_old_rows(now), has_silent(now), _has_expired(now)), tidy)
+        if webhooks := self._webhooks:
+            yield cleaning(
+                "l'oubli des messages aux autres logiciels", has_old_deliveries(webhooks, now),
+                lambda connection: forget_old_deliveries(connection, webhooks, now),
+            )  # fmt: skip
+        yield cleaning(
+            "les délégations dites par une identité", exists().where(is_past_claim(policy, today)),
+            lambda connection: forget_claims(connection, policy, today),
+        )  # fmt: skip
+        yield cleaning(
+            "les liaisons de l'an passé", exists().where(is_of_past_year(policy.calendar, now)),
+            lambda connection: end_bindings_of_past_years(connection, hasher, policy.calendar, now),
+        )  # fmt: skip
+        if people := self._people:
+            yield cleaning(
+                "les accès à finir", has_access_of_rectorat(),
+                lambda connection: end_access_of_removed(connection, hasher, people, now),
+            )  # fmt: skip
         if self._substitutions:
-            with result.step("les suppléances à finir"):
-                self._substitutions.expire()
-        with result.step("les signalements du jour"), database.write() as connection:
-            result.due_reports = tell_due_reports(connection, mailer, self._engine.policy, now)
+            yield Cleaning("les suppléances à finir", self._substitutions.may_expire(), self._substitutions.expire)
+        yield cleaning("les signalements du jour", exists().where(is_due_report(today)), tell_reports)
+
+    def _in_transaction(self, work: Callable[[Connection], object]) -> None:
+        with self._engine.database.write() as connection:
+            work(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """A step that erases, cancels or tells, by its name in French. ``is_due``: the condition under which it does any.
+
+    The condition is read before the step, and without its locks: what comes meanwhile is for the next tick.
+    """
+
+    step: str
+    is_due: ColumnElement[bool]
+    work: Callable[[], object]
 
 
 def delete_old_rows(connection: Connection, now: datetime) -> None:
     """Delete the rows that are kept for a time that is over: see ``_KEPT_FOR``."""
     for table, since, kept_for in _KEPT_FOR:
         connection.execute(delete(table).where(since <= now - kept_for))
+
+
+def _has_old_rows(now: datetime) -> ColumnElement[bool]:
+    """The condition under which ``delete_old_rows`` finds any."""
+    return or_(*(exists().where(since <= now - kept_for) for _, since, kept_for in _KEPT_FOR))
 
 
 def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHasher, now: datetime) -> None:
@@ -376,6 +453,11 @@ def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHashe
         connection.execute(delete(LINKS).where(expired))
     discard_stale_links(connection, now)
     close_windows(connection, hasher, now)
+
+
+def _has_expired(now: datetime) -> ColumnElement[bool]:
+    """The condition under which ``cleanup_expired`` finds anything."""
+    return or_(exists().where(LINKS.c.expires_at <= now), exists().where(is_stale_link(now)), has_over_windows(now))
 
 
 class DailyJobs:

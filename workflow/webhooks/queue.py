@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 
 from notifications.outbox.retry import RetryRules
 from notifications.sql import Row, insert_rows, upsert
@@ -398,11 +398,23 @@ def given_up_numbers(connection: Connection, endpoint: str) -> list[int]:
 
 def forget_old(connection: Connection, settings: WebhooksSettings, now: datetime) -> None:
     """Delete what ended long ago, and what waits for an endpoint that the settings name no more."""
-    names = [endpoint.name for endpoint in settings.endpoints]
-    abandoned = (_WAITS, DELIVERY.c.endpoint.not_in(names), DELIVERY.c.started_at < now - TOO_OLD)
     ended = {"stage": DeliveryStage.DISCARDED.value, "next_at": None, "leased_until": None, "ended_at": now}
-    connection.execute(update(DELIVERY).where(*abandoned).values(ended))
-    connection.execute(delete(DELIVERY).where(DELIVERY.c.ended_at < now - timedelta(days=settings.keep_days)))
+    connection.execute(update(DELIVERY).where(_is_abandoned(settings, now)).values(ended))
+    connection.execute(delete(DELIVERY).where(_ended_long_ago(settings, now)))
+
+
+def has_old(settings: WebhooksSettings, now: datetime) -> ColumnElement[bool]:
+    """The condition under which ``forget_old`` finds anything."""
+    return or_(exists().where(_is_abandoned(settings, now)), exists().where(_ended_long_ago(settings, now)))
+
+
+def _is_abandoned(settings: WebhooksSettings, now: datetime) -> ColumnElement[bool]:
+    names = [endpoint.name for endpoint in settings.endpoints]
+    return and_(_WAITS, DELIVERY.c.endpoint.not_in(names), DELIVERY.c.started_at < now - TOO_OLD)
+
+
+def _ended_long_ago(settings: WebhooksSettings, now: datetime) -> ColumnElement[bool]:
+    return DELIVERY.c.ended_at < now - timedelta(days=settings.keep_days)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
