@@ -27,7 +27,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifications.ports import Clock
@@ -191,12 +191,17 @@ def current_origin() -> Origin | None:
 
 def delete_old_origins(connection: Connection, before: datetime) -> int:
     """Erase what is kept of the events before this instant; return how many addresses."""
-    return connection.execute(delete(SECURITY_ADDRESSES).where(SECURITY_ADDRESSES.c.at < before)).rowcount
+    return connection.execute(delete(SECURITY_ADDRESSES).where(is_old_origin(before))).rowcount
+
+
+def is_old_origin(before: datetime) -> ColumnElement[bool]:
+    """The condition of the addresses that ``delete_old_origins`` erases."""
+    return SECURITY_ADDRESSES.c.at < before
 
 
 def count_old_origins(connection: Connection, before: datetime) -> int:
     """Count the addresses that would go."""
-    query = select(func.count()).select_from(SECURITY_ADDRESSES).where(SECURITY_ADDRESSES.c.at < before)
+    query = select(func.count()).select_from(SECURITY_ADDRESSES).where(is_old_origin(before))
     return int(connection.execute(query).scalar_one())
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    false,
     func,
     literal_column,
     or_,
@@ -44,7 +45,7 @@ from workflow.database.tables import (
     WORD,
 )
 from workflow.engine.engine import VERSION
-from workflow.journal.chain import INSTALLATION, erased_identity
+from workflow.journal.chain import INSTALLATION, erased_identity, is_old_origin
 from workflow.settings.sections import RetentionSettings
 
 ERASED_NAME: Final = "Identité effacée"
@@ -278,6 +279,19 @@ def is_over(limits: Limits) -> ColumnElement[bool]:
         or_(confirmed, nothing_to_remove), ~to_settle,
         or_(REQUEST.c.drane != "to_remove", REQUEST.c.school_year.not_in(limits.open_years)),
     )  # fmt: skip
+
+
+def has_anything(connection: Connection, limits: Limits, members: Collection[str]) -> bool:
+    """Return True when a schedule of these limits would erase anything; ``members`` as for ``forgettable_actors``."""
+    old = (
+        is_over(limits), is_old_mail(limits), _is_old_text(limits.requests), is_spent_token(limits.requests),
+        is_old_origin(limits.addresses),
+    )  # fmt: skip
+    return (
+        any(connection.execute(select(*(exists().where(condition) for condition in old))).one())
+        or bool(nameless_chefs(connection, false()))
+        or bool(forgettable_actors(connection, limits, false(), members))
+    )
 
 
 def is_awaited(before: datetime) -> ColumnElement[bool]:

@@ -163,10 +163,12 @@ class Retention:
         now = self.clock.now()
         today = self.calendar.today(now)
         key, total, is_whole = f"erasure:{today.isoformat()}", Counts(), True
+        limits = Limits.on(today, self.settings, self.calendar)
         with self.database.read() as connection:
             if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
                 return total
-        for step in self._steps(Limits.on(today, self.settings, self.calendar), now):
+            is_any = erasure.has_anything(connection, limits, self._members())
+        for step in self._steps(limits, now) if is_any or self._to_erase_again() else ():
             counts, is_done = self._in_batches(step, "personal_data_erased", actor, now)
             total += counts
             is_whole &= is_done

@@ -102,3 +102,47 @@ def test_progress__is_worth_following_from_the_eve_until_it_is_over(system: Syst
     assert look(system).is_worth_following
     system.tick()
     assert not look(system).is_worth_following
+
+
+@pytest.mark.rule("R50", "R54")
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_sweep__two_machines_stand_before_their_commits_at_once(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Each holds establishments of its own, which the other skips: without that lock one waits for what the other does.
+
+    Neither sees what the other has not committed, so both would plan the same revocations; the database then makes
+    one wait in the middle of its writing, and a machine that hangs there would hold up the whole year's end.
+    """
+    system.ends.observe(system.schedule, "a")
+    end = system.policy.calendar.end_of(YEAR)
+    small_batches(system)
+    real: Callable[[str], None] = ports.crash_point
+    both, met, errors = threading.Barrier(2, timeout=20), threading.local(), list[BaseException]()
+    seen: list[int] = []
+
+    def freeze(name: str) -> None:
+        real(name)
+        if name == "sweep.before_commit" and not hasattr(met, "other"):
+            met.other = True
+            both.wait()
+            seen.append(look(system).revoked)
+            both.wait()
+
+    def sweep() -> None:
+        try:
+            system.ends.run(end, system.schedule)
+        except BaseException as error:
+            errors.append(error)
+
+    monkeypatch.setattr("workflow.year_end.service.crash_point", freeze)
+    machines = [threading.Thread(target=sweep) for _ in range(2)]
+    for machine in machines:
+        machine.start()
+    for machine in machines:
+        machine.join()
+    assert errors == [], "one waited for the other"
+    assert seen == [0, 0], "neither had committed"
+    system.ends.run(end, system.schedule)  # what each left to the other
+    assert (look(system).stage, look(system).revoked) == (EndStage.OVER, 6)
+    assert system.flaws() == []
