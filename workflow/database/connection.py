@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from workflow.database.faults import CANNOT_WRITE, DatabaseBusy, DatabaseFault, DatabaseUnreachable, trouble_of
@@ -193,8 +193,12 @@ def _engine(url: URL, patience: "Patience | None", pool: Mapping[str, Any] | Non
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
-            write = connection.get_execution_options().get("oda_write", True)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+            """Begin by the driver itself, which halves the time of an empty transaction."""
+            statement = "BEGIN IMMEDIATE" if connection.get_execution_options().get("oda_write", True) else "BEGIN"
+            try:
+                connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
+            except connection.dialect.loaded_dbapi.Error as error:
+                raise OperationalError(statement, None, error) from error
 
         return engine
     from workflow.database import postgresql  # its driver is loaded for it alone
