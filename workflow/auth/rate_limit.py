@@ -273,7 +273,7 @@ def _is_of_visitor() -> ColumnElement[bool]:
     return TRIES.c.limit_name.in_([limit.name for limit in _OF_VISITORS])
 
 
-def _visitors_counts() -> Select[tuple[int]]:
+def _visitors_counts() -> Select[int]:
     return select(func.count()).where(_is_of_visitor())
 
 
