@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import routing
 from jinja2 import Environment
 from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
 
@@ -21,6 +22,9 @@ from workflow.settings.yaml_reader import YamlDocument
 
 DATABASE_URL = re.compile(r'(?<=^database:\n  url: ")[^"\\\n]+(?="$)', re.MULTILINE)
 """What alone differs between the settings of two tests of a module."""
+
+PLAIN = (str, int, tuple, type(None))
+"""The kinds of what a server says of itself."""
 
 STATEMENTS = 3000
 """SQL texts kept for all the engines of this process; SQLAlchemy keeps 500 for each."""
@@ -32,6 +36,7 @@ def share_compilation() -> None:
     _share_routes()
     _share_statements()
     _share_settings()
+    _share_servers()
 
 
 def _share_templates() -> None:
@@ -107,3 +112,21 @@ def _share_settings() -> None:
         return read(text)  # type: ignore[no-any-return]
 
     loader.read_document = read_document  # type: ignore[attr-defined]
+
+
+def _share_servers() -> None:
+    """A server of PostgreSQL says once what it is: each engine asks it anew, and a test makes several."""
+    known: dict[tuple[Any, ...], dict[str, Any]] = {}
+    ask_anew: Any = PGDialect_psycopg.initialize
+
+    def ask_once(self: Any, connection: Any) -> None:
+        info = connection.connection.driver_connection.info
+        server = (info.host, info.port, info.user, info.server_version)
+        if server not in known:
+            before = dict(vars(self))
+            ask_anew(self, connection)
+            told = {name: value for name, value in vars(self).items() if before.get(name, before) != value}
+            known[server] = {name: value for name, value in told.items() if isinstance(value, PLAIN)}
+        vars(self).update(known[server])
+
+    PGDialect_psycopg.initialize = ask_once  # type: ignore[method-assign]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, literal_column, select
 
 from states import commands as c
 from states.vocabulary import Change, RevokeReason, Settlement
@@ -98,3 +98,27 @@ def test_tick__leaves_one_trace_of_life_a_machine(system: System) -> None:
     with system.database.read() as connection:
         (row,) = connection.execute(select(NODE)).all()
     assert row.seen_at == system.clock.now()
+
+
+def test_tick__with_nothing_to_clean_writes_of_the_clock_and_of_the_ends_alone(system: System) -> None:
+    system.issued()
+    system.tick()
+    begun: list[bool] = []
+    event.listen(
+        system.database.engine, "begin", lambda one: begun.append(one.get_execution_options()["oda_write"])
+    )  # fmt: skip
+    system.clock.advance(minutes=1)
+    system.tick()
+    assert begun.count(True) == 3, "the clock judged, the records set aside, the ends observed with the heartbeat"
+
+
+@pytest.mark.rule("R32")
+def test_tick__when_what_is_due_cannot_be_found_does_each_step(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    report(system, system.issued(), date(2026, 9, 20))
+    system.clock.advance(days=10)
+    monkeypatch.setattr("workflow.schedule.tick.is_past_claim", lambda *_: literal_column("nothing").is_(None))
+    result = system.tick()
+    assert result.due_reports == 1
+    assert result.failures == []
