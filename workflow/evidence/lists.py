@@ -190,6 +190,11 @@ def count_unneeded_rows(connection: Connection, before: datetime) -> int:
     return int(connection.execute(query.where(_is_unneeded(before))).scalar_one())
 
 
+def _erase_batch(connection: Connection, before: datetime) -> int:
+    ids = select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
+    return connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
+
+
 def _is_unneeded(before: datetime) -> ColumnElement[bool]:
     of_person = or_(
         R.c.person == E.c.person, R.c.folded_mail == E.c.folded_mail, R.c.listing_entry == E.c.id,
@@ -347,15 +352,16 @@ class Lists:
         now = self.clock.now()
         today = now.astimezone(self.zone).date()
         key = f"list_rows:{today.isoformat()}"
-        with self.database.read() as connection:
-            if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
-                return 0
         before = datetime.combine(months_before(today, self.keep_months), datetime.min.time(), self.zone)
-        ids = select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
+        with self.database.read() as connection:
+            marked, old = exists().where(OCCURRENCE.c.key == key), exists().where(I.c.imported_at < before)
+            is_done, has_old = connection.execute(select(marked, old)).one()
+        if is_done:
+            return 0
         erased = 0
         for _ in range(MOST_BATCHES):
             with self.database.write() as connection:
-                count = connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
+                count = _erase_batch(connection, before) if has_old else 0
                 if count:
                     chain.record(connection, self.hasher, "list_rows_erased", actor, now, {"rows": count})
                 else:  # another machine may say it at the same instant
