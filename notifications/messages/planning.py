@@ -38,6 +38,7 @@ from notifications.vocabulary import Audience, Draft, Kind
 from states.decision import CloseReport, OpenRemoval, OpenReport, ReopenTask, RequestEvent, SealCode, SendDrawn
 from states.model import Report
 from states.rules.revocation import key_holders
+from states.rules.verification import Standing, standing
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
     EVIDENCE_CHANGES,
@@ -334,11 +335,16 @@ def report_settled(event: RequestEvent, context: MailContext) -> ReportSettled:
 
 
 def confirmed_removal(event: RequestEvent) -> ConfirmedRemoval:
-    """One line of the mail: nothing tells that the key serves in another establishment (R3, R19)."""
+    """One line of the mail: nothing tells that the key serves in another establishment (R3, R19).
+
+    A request that renews this one keeps the key once it is verified, and not before (R48).
+    """
     request = event.request
     is_kept = event.decision.data["outcome"] == RemovalOutcome.KEPT.value
     is_used_here = any(
-        other.uai == request.uai and (other.has_key or other.renews == request.reference) for other in event.others
+        other.uai == request.uai
+        and (other.has_key or (other.renews == request.reference and standing(other) is Standing.POSITIVE))
+        for other in event.others
     )
     return ConfirmedRemoval(
         rupn=Person.of(request), reference=request.reference, kept=is_kept and is_used_here,

@@ -253,6 +253,16 @@ def test_drafts__a_key_kept_elsewhere_does_not_show(uai: str, is_told: bool) -> 
     assert f.other().reference not in repr(told)
 
 
+@pytest.mark.parametrize("is_verified", [False, True])
+@pytest.mark.rule("R48", "R49")
+def test_drafts__a_renewal_keeps_the_key_once_it_is_verified(is_verified: bool) -> None:
+    renewal = f.other(State.REQUESTED, uai=f.UAI, renews=f.REFERENCE)
+    known = replace(f.facts(State.REVOKED), others=(f.checked(renewal) if is_verified else renewal,))
+    kept = {"outcome": RemovalOutcome.KEPT}
+    told = facts_in(drafts(request_event(Trigger.CONFIRM_REMOVAL, facts=known, command=kept)), Kind.REMOVAL_CONFIRMED)
+    assert bool(told.kept) is is_verified
+
+
 @pytest.mark.rule("R19")
 def test_drafts__a_new_request_shows_the_others() -> None:
     known = replace(f.facts_for(Trigger.SUBMIT), others=(f.other(), f.other(reference="ODA-2027-00050")))
