@@ -123,7 +123,10 @@ def written_aside(place: Path, name: str) -> Iterator[Path]:
             lines = [f"{_sum(path)}  {path.relative_to(aside)}\n" for path in _files(aside)]
             with os.fdopen(open_private(aside / SUMS), "w", encoding="utf-8") as file:
                 file.writelines(lines)
-            _sync(aside)
+            for path in (*_files(aside), aside / SUMS):
+                sync_file(path)
+            for path in (*(each for each in aside.rglob("*") if each.is_dir()), aside):
+                sync_folder(path)
             crash_point("backup.before_rename")
             aside.rename(place / name)
             sync_folder(place)
@@ -244,13 +247,6 @@ def _files(folder: Path) -> list[Path]:
 def _sum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    for path in (*_files(folder), folder / SUMS):
-        sync_file(path)
-    for path in (*(each for each in folder.rglob("*") if each.is_dir()), folder):
-        sync_folder(path)
 
 
 def sync_file(path: Path) -> None:

@@ -303,7 +303,11 @@ class Ticker:
         result.clock_fault = verdict.fault if verdict.held else None
         if verdict.held and verdict.fault in (ClockFault.TOO_EARLY, ClockFault.BACK):
             return result  # nothing can be foreseen at such a date
-        self._set_aside(result)
+        # The rows that a wrong clock has left come first, so that no other step meets them.
+        with result.step("les lignes illisibles"):
+            result.set_aside += [f"la fin de l'année « {year} »" for year in self._year_ends.set_aside(self._actor)]
+        with result.step("les demandes illisibles"), self._engine.database.read() as connection:
+            result.set_aside += [f"la demande {reference}" for reference in unreadable_requests(connection)]
         with result.step("les fins d'année"):
             for status in self._year_ends.observe(self._actor, self._host, verdict):
                 with result.step(f"la fin de l'année {status.end.school_year}"):
@@ -325,13 +329,6 @@ class Ticker:
                 with result.step("les chiffres"):
                     self._figures.catch_up()
         return result
-
-    def _set_aside(self, result: TickResult) -> None:
-        """Find the rows that a wrong clock has left, so that no other step meets them."""
-        with result.step("les lignes illisibles"):
-            result.set_aside += [f"la fin de l'année « {year} »" for year in self._year_ends.set_aside(self._actor)]
-        with result.step("les demandes illisibles"), self._engine.database.read() as connection:
-            result.set_aside += [f"la demande {reference}" for reference in unreadable_requests(connection)]
 
     def _clean(self, result: TickResult) -> None:
         """Erase, cancel and forget what is too old: nothing of it can be undone."""
