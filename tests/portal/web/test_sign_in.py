@@ -299,3 +299,11 @@ def test_who__the_name_is_proposed_on_the_same_device_alone(portal: Portal) -> N
         stranger = portal.client(replace(somebody, name=""))
         stranger.cookies.set(portal.context.name_cookie, cookie)
         assert form_to(stranger.get("/connexion/qui"), "/connexion/qui").fields["nom"] == ""
+
+
+def test_link__one_that_is_not_asked_for_rightly_is_not_said_to_be_recorded(portal: Portal) -> None:
+    client = portal.client()
+    refused = send(client, form_to(client.get("/connexion"), "/connexion"), uai="abc")
+    assert refused.status_code == 422
+    assert "Rien n'a été envoyé" in refused.text.replace("&#39;", "'")
+    assert "enregistré" not in refused.text
