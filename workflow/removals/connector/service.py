@@ -14,6 +14,7 @@ from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import CallStage, Channel, Role
 from workflow.auth.actors import require_operator
+from workflow.database.schedule_tables import is_held
 from workflow.engine.engine import Engine
 from workflow.http_post import NoAnswer
 from workflow.journal import chain
@@ -114,9 +115,13 @@ class Connector:
         return self._circuit.rests_until
 
     def round(self, most: int = ROUND, must_stop: Callable[[], bool] = lambda: False) -> RoundResult:
-        """Ask for what is due, ``most`` tasks at most. Raises DatabaseBusy, DatabaseUnreachable."""
+        """Ask for what is due, ``most`` tasks at most; nothing while a restoration is held (R116).
+
+        Raises DatabaseBusy, DatabaseUnreachable.
+        """
         done = RoundResult()
-        self._engine.in_transaction(lambda connection, now: take_in(connection, self._settings.kinds, now))
+        if not self._engine.in_transaction(self._take_in):
+            return done
         while done.total < most and not must_stop() and not self._circuit.is_open(self._engine.clock.now()):
             claimed = self._engine.in_transaction(
                 lambda connection, now: claim(
@@ -131,6 +136,13 @@ class Connector:
             self._recorder = Recorder(self._engine, self._mailer, self._settings, actor)
             self._ask(claimed, done)
         return done
+
+    def _take_in(self, connection: Connection, now: datetime) -> bool:
+        """Make a row of each removal to ask for; False while a restoration is held."""
+        if is_held(connection):
+            return False
+        take_in(connection, self._settings.kinds, now)
+        return True
 
     def _ask(self, claimed: Sequence[ClaimedCall], done: RoundResult) -> None:
         ready = self._questions(claimed, done)

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, insert
 
 from states import commands as c
 from states.vocabulary import RemovalOutcome
 from tests.kit.oda_server import OdaServer, does_then_drops, oda_server, says
 from tests.kit.system import System
 from tests.workflow.removals.connector.office import Office
+from workflow.database.schedule_tables import RESTORATION
 from workflow.removals.connector import queue as calls
 from workflow.removals.connector.client import Call
 from workflow.removals.connector.service import Connector, RoundResult
@@ -48,6 +50,19 @@ def test_round__confirms_what_the_server_has_done(office: Office) -> None:
         assert (row.stage, row.answer, row.status, row.attempts, row.next_at) == ("done", "fait", 200, 1, None)
     assert counts(office.connector.round()) == (0, 0, 0)
     assert office.system.flaws() == []
+
+
+@pytest.mark.rule("R84", "R116")
+def test_round__asks_nothing_before_a_restored_base_is_released(office: Office) -> None:
+    office.revoked(1)
+    values = {"id": 1, "backup_at": START, "restored_at": START}
+    with office.system.database.write() as connection:
+        connection.execute(insert(RESTORATION).values(values))
+    assert counts(office.connector.round()) == (0, 0, 0)
+    assert office.oda.received == []
+    with office.system.database.write() as connection:
+        connection.execute(delete(RESTORATION))
+    assert counts(office.connector.round()) == (1, 0, 0)
 
 
 @pytest.mark.rule("R84")
