@@ -211,6 +211,33 @@ def render_refused(
     return _render(request, action_context, _action(actions, slug), shown, status=422)
 
 
+def with_refusal(form: Form, refusal: Refused, visitor: Visitor, on_demand: Sequence[Field] = ()) -> Form:
+    """The form with its reasons, and the fields of ``on_demand`` that they name.
+
+    Sent again with other answers, after « back » say, the form tells what its first sending did (R10).
+    """
+    if refusal.reference:
+        address = f"{visitor.home}/demandes/{refusal.reference}"
+        return form.sent_before(EarlierSending(refusal.reference, address))
+    form = form.asking(on_demand, refusal.reasons).refused(_on_their_fields(refusal.reasons))
+    return replace(form, home=visitor.home)
+
+
+def show_result(request: Request, context: WebContext, visitor: Visitor, result: Done, origin: str = "") -> Response:
+    """Lead to the request; warnings are shown on a page before it (R19, R21)."""
+    address = f"{visitor.home}/demandes/{result.reference}"
+    address = f"{address}?{urlencode({ORIGIN: origin})}" if origin else address
+    sentence = TRIGGER_TEXTS[result.trigger].done
+    if not result.warnings:
+        return context.success_messages.redirect(visitor, address, sentence)
+    page = context.pages.page(
+        request, "actions/done.html", visitor, result=result, warnings=result.warnings, next_page=address
+    )
+    if visitor.is_operator:  # whose page then leads to the next request
+        context.success_messages.attach(page, visitor, address, sentence)
+    return page
+
+
 def _show_action(
     request: Request, action_context: ActionContext, actions: Actions, slug: str, proposed: Mapping[str, str]
 ) -> Response:
@@ -249,33 +276,6 @@ def _execute_action(
     if action.then and not result.warnings:
         return RedirectResponse(action_context.address_of(action.then), status_code=303)
     return show_result(request, action_context.web, action_context.visitor, result, action_context.origin)
-
-
-def with_refusal(form: Form, refusal: Refused, visitor: Visitor, on_demand: Sequence[Field] = ()) -> Form:
-    """The form with its reasons, and the fields of ``on_demand`` that they name.
-
-    Sent again with other answers, after « back » say, the form tells what its first sending did (R10).
-    """
-    if refusal.reference:
-        address = f"{visitor.home}/demandes/{refusal.reference}"
-        return form.sent_before(EarlierSending(refusal.reference, address))
-    form = form.asking(on_demand, refusal.reasons).refused(_on_their_fields(refusal.reasons))
-    return replace(form, home=visitor.home)
-
-
-def show_result(request: Request, context: WebContext, visitor: Visitor, result: Done, origin: str = "") -> Response:
-    """Lead to the request; warnings are shown on a page before it (R19, R21)."""
-    address = f"{visitor.home}/demandes/{result.reference}"
-    address = f"{address}?{urlencode({ORIGIN: origin})}" if origin else address
-    sentence = TRIGGER_TEXTS[result.trigger].done
-    if not result.warnings:
-        return context.success_messages.redirect(visitor, address, sentence)
-    page = context.pages.page(
-        request, "actions/done.html", visitor, result=result, warnings=result.warnings, next_page=address
-    )
-    if visitor.is_operator:  # whose page then leads to the next request
-        context.success_messages.attach(page, visitor, address, sentence)
-    return page
 
 
 def _action(actions: Actions, slug: str) -> Action:
