@@ -16,15 +16,16 @@ from functools import cache
 from html import escape
 from itertools import pairwise
 from textwrap import wrap
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from notifications.rendering.markup import french_spacing
 from states import french
 from states.transitions import TABLE, UNBORN, Transition, build
 from states.vocabulary import LIVE_STATES, Role, State, Trigger
-from workflow.activation.rates import ActivationTable, Measure, percent_text
-from workflow.figures.account import FiguresAccount, WeekPoint
-from workflow.figures.tables import ACADEMIE, day_of
+
+if TYPE_CHECKING:  # the life of a request is drawn without the figures
+    from workflow.activation.rates import ActivationTable, Measure
+    from workflow.figures.account import FiguresAccount, WeekPoint
 
 TITLE: Final = "La vie d'une demande de clé ODA"
 
@@ -387,8 +388,10 @@ class Chart:
     legend: tuple[str, str]
 
 
-def declared_chart(account: FiguresAccount) -> Chart:
+def declared_chart(account: "FiguresAccount") -> Chart:
     """Establishments with a declared RUPN by département, at both dates; the académie's are left to the table."""
+    from workflow.figures.tables import day_of
+
     rows = [(name, before.establishments, now.establishments) for name, now, before in account.places()]
     most = max((max(before, now) for _, before, now in rows), default=0) or 1
     parts = []
@@ -409,8 +412,10 @@ def declared_chart(account: FiguresAccount) -> Chart:
     )
 
 
-def weeks_chart(account: FiguresAccount) -> Chart:
+def weeks_chart(account: "FiguresAccount") -> Chart:
     """The académie's establishments with a RUPN and keys in service, week after week."""
+    from workflow.figures.tables import ACADEMIE
+
     points = account.weeks
     series = [[point.establishments for point in points], [point.in_service for point in points]]
     top = _rounded_up(max((max(values, default=0) for values in series), default=0))
@@ -438,8 +443,10 @@ def weeks_chart(account: FiguresAccount) -> Chart:
     )
 
 
-def activation_svg(table: ActivationTable, measure: Measure, target: int | None) -> str:
+def activation_svg(table: "ActivationTable", measure: "Measure", target: int | None) -> str:
     """The rates of one measure: a département a row, then the académie; the target is dashed, in per cent."""
+    from workflow.activation.rates import percent_text
+
     parts: list[str] = []
     has_two_days = table.academie.rate(measure, at_first=True) is not None
     sentences = [] if target is None else [f"Objectif : {target} %."]
@@ -461,6 +468,8 @@ def activation_svg(table: ActivationTable, measure: Measure, target: int | None)
 
 
 def _rate_bar(percent: Fraction | None, y: float, kind: str) -> list[str]:
+    from workflow.activation.rates import percent_text
+
     words = text((CHART_WIDTH - VALUE_WIDTH + 8, y + 9), percent_text(percent), class_="oda-chart__value")
     width = round(_BAR_ROOM * float(percent or 0) / 100, 1)
     if not width:
@@ -480,7 +489,7 @@ def _ends(series: Sequence[Sequence[int]], top: int, number: int) -> list[str]:
     return [text((x, round(y + 4, 1)), french.number(value), class_="oda-chart__value") for y, value in places]
 
 
-def _months(points: Sequence[WeekPoint]) -> list[str]:
+def _months(points: "Sequence[WeekPoint]") -> list[str]:
     """The names of the months below the first week of each, as many as there is room for."""
     starts: list[tuple[int, date]] = []
     for rank, point in enumerate(points):

@@ -67,3 +67,23 @@ def test_settings__are_refused_before_the_database_is_imported(command: tuple[st
     assert code == ExitCode.SETTINGS
     assert "pydantic" in modules
     assert modules.isdisjoint({"sqlalchemy", *UNNEEDED})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("--help",), ("deploy", "list"), ("diagram",), ("paper", "--help"), ("substitution", "--help"),
+        ("demo", "--help"), ("init", "--help"), ("secrets", "--help"), ("drane", "--help"), ("activation", "--help"),
+    ],
+)  # fmt: skip
+def test_light__commands_import_neither_settings_nor_database(command: tuple[str, ...]) -> None:
+    code, modules = modules_of(*command)
+    assert code == ExitCode.DONE
+    assert modules.isdisjoint({"pydantic", "sqlalchemy", *UNNEEDED})
+
+
+def test_trial_of_a_page__imports_no_database() -> None:
+    """A child process imports the pages' templates to try a text of the académie's (R68)."""
+    script = "import sys; import portal.web.environment; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()).isdisjoint({"fastapi", "sqlalchemy", "xlsxwriter"})
