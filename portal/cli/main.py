@@ -1,4 +1,7 @@
-"""The command ``oda``: its options, the tree of its commands, each imported when it is called, its exit code."""
+"""The command ``oda``: its options, the tree of its commands, each imported when it is called, its exit code.
+
+What writes for the person is imported when there is something to say: the help waits for nothing.
+"""
 
 import gc
 import os
@@ -20,7 +23,6 @@ from portal.cli.errors import (
     error_lines,
     refuse_undecoded,
 )
-from portal.cli.output import mute, open_closed_streams, reader_is_gone, say
 
 TREE: dict[str, LazyCommand] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
@@ -123,6 +125,13 @@ def main() -> None:
     oda.main()
 
 
+def open_closed_streams() -> None:
+    """Open the null device for the standard streams that the caller closed (``<&-``): Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open until the end
+
+
 def run_guarded(run: Callable[[], object]) -> int:
     """Run a command to its end and return its exit code, having written what went wrong.
 
@@ -131,12 +140,16 @@ def run_guarded(run: Callable[[], object]) -> int:
     try:
         return _run_command(run)
     except BrokenPipeError:
+        from portal.cli.output import reader_is_gone
+
         reader_is_gone()
         return ExitCode.READER_GONE
     finally:
         try:
             sys.stdout.flush()
         except OSError:
+            from portal.cli.output import mute
+
             mute(sys.stdout)  # Python would write it again at its end, and change the exit code
 
 
@@ -147,9 +160,13 @@ def _run_command(run: Callable[[], object]) -> int:
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except (KeyboardInterrupt, click.Abort, EOFError):
+        from portal.cli.output import say
+
         say(["", "Interrompu."])
         return ExitCode.INTERRUPTED
     except BrokenPipeError as error:
+        from portal.cli.output import reader_is_gone
+
         return ExitCode.READER_GONE if reader_is_gone() else report(error)
     except Exception as error:  # the only place that may: nothing else would tell the person
         return report(error)
@@ -167,6 +184,8 @@ def as_failure(error: Exception) -> CliFailure | None:
 
 def report(error: Exception) -> ExitCode:
     """Write the message of an exception for the person at the keyboard, and return the exit code."""
+    from portal.cli.output import say
+
     if isinstance(error, click.ClickException):
         say(error_lines(error))
         return ExitCode.USAGE

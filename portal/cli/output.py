@@ -10,7 +10,6 @@ import re
 import select
 import shutil
 import sys
-import tempfile
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -320,13 +319,6 @@ def mute(stream: TextIO) -> None:
         os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def open_closed_streams() -> None:
-    """Open the null device for the standard streams that the caller closed (``<&-``): Python has None there."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open until the end
-
-
 class SectionPrinter:
     """Writes an object in full on the standard output: titles, and lines folded to the width of the terminal."""
 
@@ -472,6 +464,8 @@ def write_file(write: Callable[[IO[bytes]], object], output: Path | None, *, for
     if output.exists() and not force:
         remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
         raise CliFailure(f"{output} existe déjà, rien n'est écrit.", ExitCode.REFUSED, [remedy])
+    import tempfile  # which brings the library's random numbers: few commands write a file
+
     with writing(output, "choisir un autre fichier avec --output"):
         descriptor, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")  # this account alone reads it
         try:
