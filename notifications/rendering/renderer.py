@@ -78,8 +78,6 @@ CODES: Final = "exports/codes.j2"
 _CHUNK: Final = 16_384
 """Characters handed on at once: a template gives them a cell at a time."""
 
-_TEMPLATE_ERRORS: Final = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
 
 TEMPLATE_ERRORS: Final = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """Whatever a template raises while it is filled, but what stops it."""
