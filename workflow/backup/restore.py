@@ -16,9 +16,11 @@ from sqlalchemy import URL, Connection, delete, func, insert, inspect, select, t
 
 from notifications.outbox.store import MAILS
 from notifications.ports import crash_point
+from notifications.sql import upsert
 from notifications.vocabulary import LINK_KINDS, Stage
 from states.decision import Scalar
 from states.model import Actor
+from states.school_calendar import SchoolYear
 from workflow.auth.actors import require_operator
 from workflow.backup.archive import (
     DATABASE_FILE,
@@ -49,13 +51,18 @@ from workflow.database import schema
 from workflow.database.access_tables import KEPT_FORMS, LINKS, SESSIONS, TOKENS
 from workflow.database.connection import OTHER_MACHINE, Database, make_private, unbounded
 from workflow.database.file_tables import STAGED_IMPORTS
+from workflow.database.mapping import reference_of
 from workflow.database.schedule_tables import DELIVERY, NODE, OCCURRENCE, RESTORATION, DeliveryStage
+from workflow.database.tables import COUNTER
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
 
 MOST_FLAWS: Final = 5
 """Flaws of the journal that are told after a restoration: ``oda journal verify`` tells them all."""
+
+SKIPPED: Final = 1000
+"""References of a school year that a restoration leaves out: more than an académie gives between two backups."""
 
 _WAITING: Final = [Stage.PENDING.value, Stage.RETRY.value]
 
@@ -335,8 +342,27 @@ def _settle(connection: Connection, hasher: JournalHasher, manifest: Manifest, n
     connection.execute(delete(RESTORATION))
     connection.execute(insert(RESTORATION).values(id=1, backup_at=manifest.at, restored_at=now))
     schedule = chain.schedule_actor_in(connection)
-    data: dict[str, Scalar] = {"events": manifest.events, "backup_at": manifest.made_at}
+    data: dict[str, Scalar] = {
+        "events": manifest.events,
+        "backup_at": manifest.made_at,
+        "skipped": _skip_references(connection, manifest.at, now),
+    }
     chain.record(connection, hasher, "restored", schedule, now, data)
+
+
+def _skip_references(connection: Connection, made_at: datetime, now: datetime) -> str:
+    """Leave out the references that may have been given since the backup, and return them, as their first and last.
+
+    Mails and papers bear them: nobody else is to be given one of them.
+    """
+    given = {row.school_year: row.last for row in connection.execute(select(COUNTER))}
+    skipped = []
+    for year in map(SchoolYear, range(made_at.year - 1, min(now.year, made_at.year + 1) + 1)):
+        last = given.get(str(year), 0)
+        values = {"school_year": str(year), "last": last + SKIPPED}
+        connection.execute(upsert(connection, COUNTER, values, ["school_year"]))
+        skipped.append(f"{reference_of(year, last + 1)} {reference_of(year, last + SKIPPED)}")
+    return ", ".join(skipped)
 
 
 def release_restoration(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Row, String, exists, func, select, tuple_, type_coerce
 
+from states.school_calendar import SchoolYear
 from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.database.mapping import reference_of, school_year
 from workflow.database.tables import COUNTER, REQUEST
@@ -290,18 +291,34 @@ def _differences(row: Any, content: dict[str, Any]) -> Iterator[str]:
 
 
 def _numbering_errors(connection: Connection) -> Iterator[JournalError]:
-    """Yield the references that were given and are gone, or exist without having been given (R65)."""
+    """Yield the references that were given and are gone, or exist without having been given (R65).
+
+    Those that a restoration left out were given to nobody (R116): its event tells them.
+    """
+    skipped = _skipped_references(connection)
     last = {row.school_year: row.last for row in connection.execute(select(COUNTER))}
     order = (REQUEST.c.school_year, func.length(REQUEST.c.reference), REQUEST.c.reference)
     query = select(REQUEST.c.school_year, REQUEST.c.reference).order_by(*order)
     requests = connection.execute(query, execution_options=STREAMED)
     for year, rows in groupby(requests, key=lambda row: str(row.school_year)):
-        yield from _numbers(year, (row.reference for row in rows), last.pop(year, 0))
+        yield from _numbers(year, (row.reference for row in rows), last.pop(year, 0), skipped.get(year, ()))
     for year, number in last.items():
-        yield from _numbers(year, iter(()), number)
+        yield from _numbers(year, iter(()), number, skipped.get(year, ()))
 
 
-def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[JournalError]:
+def _skipped_references(connection: Connection) -> dict[str, list[range]]:
+    """The numbers that restorations left out, by school year, in their order."""
+    skipped: dict[str, list[range]] = {}
+    query = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == "restored")
+    for row in connection.execute(query.order_by(EVENT.c.seq)):
+        text = str(event_data(row.canonical).get("skipped", ""))
+        for year, first, last in re.findall(r"ODA-(\d{4})-(\d{5,9}) ODA-\1-(\d{5,9})", text):
+            numbers = range(int(first), int(last) + 1)
+            skipped.setdefault(str(SchoolYear(int(year) - 1)), []).append(numbers)
+    return skipped
+
+
+def _numbers(year: str, references: Iterator[str], last: int, skipped: Sequence[range]) -> Iterator[JournalError]:
     """Compare the references of a year, in their order, with the last number given."""
     expected = 1
     for reference in references:
@@ -317,18 +334,30 @@ def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[Journa
             )
             continue
         if number > expected:
-            yield _hole(year, expected, number - 1)
+            yield from _holes(year, expected, number - 1, skipped)
         if number > last:
             yield JournalError(reference, None, f"insérée : le compteur de l'année {year} s'arrête à {last}")
         expected = number + 1
     if expected <= last:
-        yield _hole(year, expected, last)
+        yield from _holes(year, expected, last, skipped)
 
 
-def _hole(year: str, first: int, last: int) -> JournalError:
+def _holes(year: str, first: int, last: int, skipped: Sequence[range]) -> Iterator[JournalError]:
+    """Yield the numbers that are gone from ``first`` to ``last``, but for those that were left out."""
     try:
         parsed = school_year(year)
     except ValueError:
-        return JournalError(f"compteur « {year} »", None, "modifié : cette année n'existe pas")
+        yield JournalError(f"compteur « {year} »", None, "modifié : cette année n'existe pas")
+        return
+    for numbers in skipped:
+        if first <= numbers.start and numbers[-1] <= last:
+            if first < numbers.start:
+                yield _hole(parsed, first, numbers.start - 1)
+            first = numbers.stop
+    if first <= last:
+        yield _hole(parsed, first, last)
+
+
+def _hole(parsed: SchoolYear, first: int, last: int) -> JournalError:
     upto = "" if first == last else f", ainsi que les suivantes jusqu'à {reference_of(parsed, last)}"
     return JournalError(reference_of(parsed, first), None, f"retirée{upto} : numérotée et n'existe plus")

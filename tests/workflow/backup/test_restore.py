@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import make_url, select, text
+from sqlalchemy import make_url, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from notifications.delivery.dispatcher import Dispatcher
@@ -32,6 +32,7 @@ from workflow.database.access_tables import LINKS, SESSIONS
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import is_held
+from workflow.database.tables import COUNTER
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher, OtherInstallation
 
@@ -75,6 +76,25 @@ def test_restore__all_is_there_again_on_either_database(system: System, tmp_path
             with pytest.raises(IntegrityError), copy.database.write() as connection:  # and the guards
                 connection.execute(text("UPDATE event SET hash = 'x'"))
             assert copy.flaws() == []
+        finally:
+            copy.close()
+
+
+def test_restore__gives_no_reference_that_may_have_been_given_since_the_backup(system: System, tmp_path: Path) -> None:
+    folder = backed_up(system, tmp_path / "b").folder
+    lost = {system.issued(number) for number in (31, 32, 33)}
+    with nothing_there("sqlite", tmp_path) as url:
+        restored(folder, url)
+        copy = System.reopened(url, NOW)
+        try:
+            given = {copy.issued(number) for number in (41, 42, 43)}
+            assert given.isdisjoint(lost)
+            assert copy.flaws() == []
+            with copy.database.write() as connection:  # a number beyond those left out is still missed
+                connection.execute(update(COUNTER).values(last=COUNTER.c.last + 1))
+            [*flaws] = copy.flaws()
+            assert flaws
+            assert all("numérotée et n'existe plus" in flaw for flaw in flaws)
         finally:
             copy.close()
 
