@@ -326,6 +326,7 @@ def from_(context: CliContext, folder: Path) -> None:
         f"Sauvegarde du {day} restaurée : {french.plural(done.manifest.events, 'événement')}, les sommes vérifiées.",
         *([f"Effacé de nouveau : {french.plural(erased, 'donnée')} de qui l'avait demandé."] if erased else []),
         "Les connexions, les liens et les jetons d'alors ne valent plus : refaire les jetons (oda token create).",
+        "Les références données depuis la sauvegarde ne le seront pas une seconde fois.",
         "Rien ne part de soi-même. Ensuite :",
         "  1. Lire ce qui partirait : oda mail list --stage pending --stage retry",
         "  2. Comparer avec les courriels déjà partis depuis, et les demandes que la sauvegarde ne connaît pas",
