@@ -1,7 +1,6 @@
 """The operator's worklist: lines in any order with their checks, counts, and the next request to issue.
 
-Each order but that of the schools' names is walked from the last line seen, so that its end is as quick as its
-beginning. The requests whose checks are to be made come with all that is compared with the rectorat's two lists (R34 to
+Each order is walked from the last line seen, so that its end is as quick as its beginning.
 R37).
 """
 
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, func, literal, or_, select, tuple_
 
+from notifications.sql import batches
 from states.model import Actor, Policy, Request
 from states.refusals import Reason
 from states.rules.verification import Standing, check_problems, oldest_valid_day
@@ -30,6 +30,9 @@ PAGE: Final = 50
 
 RECENT: Final = 500
 """How many of the last events a source is looked for in: a wider look would grow with the journal."""
+
+SCHOOLS_AT_ONCE: Final = 200
+"""Schools whose requests are looked for together, in the order of their names."""
 
 _INSTANT: Final = "%Y%m%dT%H%M%S.%fZ"
 
@@ -311,9 +314,7 @@ class Keyset:
                 if len(rows) >= count:
                     break
         elif self._order.is_of_schools:
-            places = {reference: place for place, reference in enumerate(self._by_school(connection, wanted)[:count])}
-            found = connection.execute(query.where(REQUEST.c.reference.in_(places)))
-            rows = sorted(found, key=lambda row: places[row.reference])
+            rows = self._by_school(connection, query, wanted, count)
         else:
             rows = self._select(connection, query, [*wanted, *self._beyond(connection)], count)
         return rows[::-1] if self.is_backwards else rows
@@ -321,7 +322,9 @@ class Keyset:
     def count(self, connection: Connection, wanted: Sequence[ColumnElement[bool]], states: Sequence[State]) -> int:
         """Count the same rows, exactly up to ``COUNTED``."""
         if self._order.is_of_schools:
-            return len(self._by_school(connection, wanted)[: COUNTED + 1])
+            schools, of_last = self._schools_beyond(connection)
+            conditions = [*wanted, *of_last, REQUEST.c.uai.in_(schools)] if of_last else wanted
+            return int(connection.execute(count_query(conditions)).scalar_one())
         parts = [[*wanted, *self._beyond(connection)]]
         if self._order is Order.STATE:
             remaining = self._remaining(states)
@@ -332,17 +335,37 @@ class Keyset:
             ]
         return sum(connection.execute(count_query(part)).scalar_one() for part in parts)
 
-    def _by_school(self, connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[str]:
-        """The references that follow, sorted here: the schools' names are folded in no column, and they are few."""
-        places = connection.execute(select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune))
+    def _by_school(
+        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], count: int
+    ) -> list[Any]:  # fmt: skip
+        """The rows that follow by the names of their schools, which are folded in no column: they are few, and walked
+        some at a time."""
+        rows: list[Any] = []
+        schools, beyond = self._schools_beyond(connection)
+        for some in batches(schools, SCHOOLS_AT_ONCE):
+            places = {uai: place for place, uai in enumerate(some)}
+            keys = select(REQUEST.c.uai, REQUEST.c.reference).where(*wanted, *beyond, REQUEST.c.uai.in_(some))
+            by_reference = sorted(connection.execute(keys), key=lambda row: str(row.reference), reverse=self._goes_down)
+            following = sorted(by_reference, key=lambda row: places[row.uai])[: count - len(rows)]
+            order = {row.reference: place for place, row in enumerate(following)}
+            found = connection.execute(query.where(REQUEST.c.reference.in_(order)))
+            rows += sorted(found, key=lambda row: order[row.reference])
+            if len(rows) >= count:
+                break
+        return rows
+
+    def _schools_beyond(self, connection: Connection) -> tuple[list[str], list[ColumnElement[bool]]]:
+        """The UAI of the schools from the last line's on, in order, and what is true of the requests beyond it."""
+        places = connection.execute(select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)).all()
         names = {place.uai: (fold(place.nom), fold(place.commune), place.uai) for place in places}
-        columns = select(REQUEST.c.uai, REQUEST.c.reference)
-        last = connection.execute(columns.where(REQUEST.c.reference == self._reference)).one_or_none()
-        keys = [(names[row.uai], row.reference) for row in connection.execute(columns.where(*wanted))]
-        if last:
-            seen = (names[last.uai], last.reference)
-            keys = [key for key in keys if (key < seen if self._goes_down else key > seen)]
-        return [reference for _, reference in sorted(keys, reverse=self._goes_down)]
+        schools = sorted(names, key=names.__getitem__, reverse=self._goes_down)
+        last = select(REQUEST.c.uai).where(REQUEST.c.reference == self._reference)
+        uai = connection.execute(last).scalar() if self.is_placed else None
+        if uai is None:
+            return schools, []
+        column, reference = REQUEST.c.reference, self._reference
+        further = column < reference if self._goes_down else column > reference
+        return schools[schools.index(uai) :], [or_(REQUEST.c.uai != uai, further)]
 
     def _remaining(self, states: Sequence[State]) -> list[State]:
         """The states still to be walked, in the order of a request's life or backwards."""
