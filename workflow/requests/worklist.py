@@ -1,7 +1,7 @@
 """The operator's worklist: lines in any order with their checks, counts, and the next request to issue.
 
-Each order is walked from the last line seen, so that its end is as quick as its beginning.
-R37).
+Each order is walked from the last line seen, so that its end is as quick as its beginning. The requests
+whose checks are to be made come with all that is compared with the rectorat's two lists (R34 to R37).
 """
 
 import re
