@@ -58,6 +58,8 @@ _LACKING: Final = {
 }
 """Descriptions of what the relay lacks, by a word of the library's sentence."""
 _GO_AHEAD: Final = 354
+FORMALITY_SECONDS = 2.0
+"""Longest wait for the answer to RSET and QUIT, which decide about no mail."""
 _JUDGEMENTS: Final = (Fault.RECIPIENT_REFUSED, Fault.MESSAGE_REFUSED, Fault.DISPUTED, Fault.DEFERRED)
 """The faults after which the relay is still in step: the connection may be kept."""
 
@@ -152,7 +154,7 @@ class SmtpClient(SMTP):
         """Say goodbye and close, whatever was said before."""
         if self.is_connected:
             with suppress(*SMTP_ERRORS):
-                await self.quit(timeout=2)
+                await self.quit(timeout=FORMALITY_SECONDS)
         self.close()
 
 
@@ -288,7 +290,7 @@ class RelayConnection:
         """Keep a connection that judged a mail; close one that is lost, is closing, or is out of step."""
         if result.fault in _JUDGEMENTS and not result.reply.startswith(("421", "50", "2", UNREADABLE)):
             with suppress(*SMTP_ERRORS):
-                await smtp.rset(timeout=2)
+                await smtp.rset(timeout=FORMALITY_SECONDS)
                 return
         self._smtp = None
         smtp.close()

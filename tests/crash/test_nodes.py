@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from bench.population import POLICY, YEAR
 from tests.kit.postgresql_server import PrivateServer, private_server
-from tests.kit.worker_processes import Installation, is_frozen, stopped
+from tests.kit.worker_processes import Installation, is_frozen, send_signal, stopped
 from workflow.database.schedule_tables import NODE
 from workflow.database.tables import REQUEST
 from workflow.year_end.report import revoked_so_far
@@ -57,15 +57,16 @@ def test_end__one_machine_killed_and_the_database_restarted_is_as_without(
         two.node("un", "sweep.before_commit", MIDDLE) as one,
         two.node("deux", "sweep.before_commit", MIDDLE, signal.SIGSTOP) as other,
     ):
-        assert one.wait(LONG) == -signal.SIGKILL
+        one.join(LONG)
+        assert one.exitcode == -signal.SIGKILL
         two.waits(lambda _: is_frozen(other), LONG)
         with two.database.read() as connection:
             left = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.state != "revoked")).all()
         assert left, "both were in the middle"
         server.restart()  # under a machine that holds a transaction open
-        other.send_signal(signal.SIGCONT)
+        send_signal(other, signal.SIGCONT)
         two.waits(Installation.is_over, LONG)
-        assert other.poll() is None, "the one that is left never stopped"
+        assert other.exitcode is None, "the one that is left never stopped"
         two.waits(lambda it: "tick failed: " in it.log("deux"), 5)
         assert stopped(other) == 0
     print(f"{REQUESTS} requests, two machines, one killed, a restart: {time.monotonic() - begun:.0f} s")
@@ -90,8 +91,8 @@ def test_end__two_machines_share_it_and_its_progress_counts_both(server: Private
             assert revoked_so_far(connection, end) == len(revoked) == 2 * SIZE, "one batch each, and no request twice"
             hosts = connection.execute(select(NODE.c.host).where(NODE.c.heard_at.is_not(None))).scalars()
             assert set(hosts) == {"un", "deux"}
-        one.send_signal(signal.SIGCONT)
-        other.send_signal(signal.SIGCONT)
+        send_signal(one, signal.SIGCONT)
+        send_signal(other, signal.SIGCONT)
         both.waits(Installation.is_over, LONG)
         assert (stopped(one), stopped(other)) == (0, 0)
     with both.database.read() as connection:

@@ -1,8 +1,5 @@
 """PostgreSQL restarts under load, as by a power cut and as by an administrator: ours is not restarted (R82)."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -18,6 +15,8 @@ from sqlalchemy import func, select
 from notifications.outbox.store import MAILS, enqueue
 from notifications.vocabulary import Audience, Draft
 from tests.kit.browser import free_port
+from tests.kit.forked_process import forked, preload, writing_to
+from tests.kit.killed_process import run_oda
 from tests.kit.postgresql_server import PrivateServer, private_server
 from tests.kit.smtp import ScriptedRelay
 from tests.kit.worker_processes import Installation, stopped
@@ -52,7 +51,7 @@ def test_mails__two_machines_share_them_and_none_leaves_twice(server: PrivateSer
             post.waits(lambda _: len(relay.received) > MAILS_WAITING // 4)
             server.restart(mode)
             post.waits(lambda it: waiting(it) == 0, 120)
-            assert (one.poll(), other.poll()) == (None, None)
+            assert (one.exitcode, other.exitcode) == (None, None)
             assert (stopped(one), stopped(other)) == (0, 0)
         received = Counter(to for got in relay.received for to in got.recipients)
     assert {to: received[to] for to in map(mailbox, range(MAILS_WAITING))} == dict.fromkeys(
@@ -98,11 +97,12 @@ def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer,
     """While the database is away a page says so (503); nothing else is ever answered, and no visit is lost after."""
     here = Installation(tmp_path / "portal", server.make_database(f"oda_portal_{mode}"), 2)
     port = free_port()
-    command = [sys.executable, "-c", "from portal.cli.main import main; main()", "--config", str(here.config),
-               "serve", "--port", str(port)]  # fmt: skip
-    log = (tmp_path / "serve.log").open("w")
+    words = ["--config", str(here.config), "serve", "--port", str(port)]
+    log = tmp_path / "serve.log"
     page = f"http://127.0.0.1:{port}/connexion/lien/{'a' * 43}"
-    with log, subprocess.Popen(command, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+    preload("portal.app", "portal.server", "portal.cli.service", "workflow.worker")
+    with closing(here):
+        process = forked(writing_to, log, run_oda, words)
         try:
             here.waits(lambda _: answer(f"http://127.0.0.1:{port}/pret") == 200)
             usual = answer(page)
@@ -119,13 +119,13 @@ def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer,
             done.set()
             for visitor in visitors:
                 visitor.join()
-            assert process.poll() is None
-            assert set(said) == {usual, 503}, (tmp_path / "serve.log").read_text()
+            assert process.exitcode is None
+            assert set(said) == {usual, 503}, log.read_text()
             assert answer(f"http://127.0.0.1:{port}/pret") == 200
-            assert stopped(process) == 0  # type: ignore[arg-type]
+            assert stopped(process) == 0
         finally:
             process.kill()
-    here.close()
+            process.join()
 
 
 def visit(page: str, said: "Counter[int]", done: threading.Event) -> None:

@@ -1,20 +1,23 @@
-"""A machine of several: ``python -m tests.kit.worker_process CONFIG NAME SHIFT BATCH POINT NTH SIGNAL``.
+"""A machine of several, forked from a process that has imported everything (see ``tests.kit.forked_process``).
 
-It is ``oda worker`` itself, on the database of that configuration, with the database's own clock. Four things differ:
-the machine has a NAME, its schedule passes every second, the end of a year revokes BATCH requests a transaction, and
-all clocks, the database's and the machine's, are SHIFT seconds ahead of what they say. At the NTH passage of the crash
-point POINT it sends itself that SIGNAL; ``-`` names no point.
+It is ``oda worker`` itself, on the database of its configuration, with the database's own clock. Five things differ:
+the machine has a name, its schedule passes every second and its mails go out as often, the end of a year revokes so
+many requests a transaction, the grace of a lease is short, and all clocks, the database's and the machine's, are
+``shift`` seconds ahead of what they say. At a passage of a crash point it sends itself a signal.
 """
 
 import logging
 import signal
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
 
+from notifications.delivery import dispatcher
+from notifications.outbox import queue
 from notifications.ports import SystemClock
 from tests.kit.killed_process import kill_at
 from workflow import worker as service
@@ -25,6 +28,20 @@ from workflow.worker import Worker
 from workflow.year_end import service as year_end
 
 TICK_SECONDS: Final = 1
+GRACE: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a machine is: its settings, its name, its clocks, the crash point that awaits it if any."""
+
+    config: Path
+    name: str
+    shift: float
+    batch: int
+    point: str
+    nth: int
+    by: signal.Signals
 
 
 def shift(by: timedelta) -> None:
@@ -38,18 +55,16 @@ def shift(by: timedelta) -> None:
     SystemClock.now = lambda self: real_own(self) + by  # type: ignore[method-assign]
 
 
-def main() -> None:
-    config, name, seconds, batch, point, nth, number = sys.argv[1:]
+def run(machine: Machine) -> None:
+    """What the process does."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    shift(timedelta(seconds=float(seconds)))
+    shift(timedelta(seconds=machine.shift))
     service.TICK_SECONDS = TICK_SECONDS
-    year_end.BATCH = int(batch)
-    app = bootstrap(load_settings(Path(config)), {}, machine=name)
-    if point != "-":
-        kill_at(point, int(nth), signal.Signals[number])
+    dispatcher.POLL_SECONDS = TICK_SECONDS
+    queue.GRACE = GRACE  # type: ignore[misc]
+    year_end.BATCH = machine.batch
+    app = bootstrap(load_settings(machine.config), {}, machine=machine.name)
+    if machine.point:
+        kill_at(machine.point, machine.nth, machine.by)
     Worker(app).run()
     app.close()
-
-
-if __name__ == "__main__":
-    main()

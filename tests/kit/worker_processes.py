@@ -1,12 +1,12 @@
 """Several machines at work on one installation of a server's own, each a process; what they leave, to compare."""
 
+import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from sqlalchemy import select
 
 from bench.population import AFTER_END, NOTARY, populate, year_ends
 from notifications.outbox.store import MAILS
+from tests.kit.forked_process import forked, preload, writing_to
 from tests.kit.installation import CONFIG
+from tests.kit.worker_process import Machine, run
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.database.journal_tables import EVENT
@@ -28,7 +30,7 @@ from workflow.year_end.service import BATCH
 JOURNAL_KEY = "bench" * 8
 """The key under which ``bench.population`` writes its journal."""
 
-IMPATIENT = "    timeout_seconds: 5\n  lease_seconds: 15\n"
+IMPATIENT = "    timeout_seconds: 3\n  lease_seconds: 7\n"
 """What a machine had reserved when the database went away is due again before a test loses patience."""
 
 OF_AN_END = ("year_end", "year_end_report", "revoked", "removal_task")
@@ -57,19 +59,19 @@ class Installation:
 
     @contextmanager
     def node(
-        self, name: str, point: str = "-", nth: int = 1, by: signal.Signals = signal.SIGKILL
-    ) -> Iterator["subprocess.Popen[str]"]:
+        self, name: str, point: str = "", nth: int = 1, by: signal.Signals = signal.SIGKILL
+    ) -> Iterator[BaseProcess]:
         """A machine at work; killed at the end if it has not ended."""
-        arguments = [str(self.config), name, str(self.shift), str(self._batch), point, str(nth), by.name]
-        log = (self.folder / f"{name}.log").open("w")
-        with (
-            log,
-            subprocess.Popen([sys.executable, "-m", "tests.kit.worker_process", *arguments], stderr=log) as process,
-        ):
-            try:
-                yield process  # type: ignore[misc]
-            finally:
-                process.kill()
+        preload("workflow.worker")
+        machine = Machine(
+            config=self.config, name=name, shift=self.shift, batch=self._batch, point=point, nth=nth, by=by
+        )
+        process = forked(writing_to, self.folder / f"{name}.log", run, machine)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.join()
 
     def begins_at(self) -> datetime:
         """The instant that the machines take for now."""
@@ -123,13 +125,22 @@ class Installation:
             return [str(flaw) for flaw in Verifier(connection, NOTARY).flaws()]
 
 
-def stopped(process: "subprocess.Popen[str]") -> int:
-    """How one that is told to stop ends; a frozen one goes on first."""
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGCONT)
-    return process.wait(60)
+def send_signal(process: BaseProcess, number: signal.Signals) -> None:
+    """Send a signal to one that lives."""
+    assert process.pid
+    assert process.exitcode is None, "it has ended"
+    os.kill(process.pid, number)
 
 
-def is_frozen(process: "subprocess.Popen[str]") -> bool:
+def stopped(process: BaseProcess) -> int | None:
+    """How one that is told to stop ends; a frozen one goes on first. None: it does not end."""
+    send_signal(process, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(process.pid or 0, signal.SIGCONT)
+    process.join(60)
+    return process.exitcode
+
+
+def is_frozen(process: BaseProcess) -> bool:
     """Whether it has stopped itself by SIGSTOP."""
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from notifications import encryption
+from notifications.delivery import smtp
 from notifications.settings import MailSettings
 from notifications.vocabulary import Erasure, Kind, Mail, Stage
 from tests.kit import certificates
@@ -21,8 +22,9 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 RELAY_LEVEL = ("CONNECT", "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL")
 """Refusals there are of no mail in particular: none pays for them with an attempt (R70)."""
 
-IMPATIENCE = 0.25
-LATE = 10 * IMPATIENCE
+IMPATIENCE = 0.1
+LATE = 2.5
+"""Seconds after which an answer is too late for a storm's patience too, which is a second: ``tests.kit``."""
 ANSWERS: dict[str, Answer] = {
     **{code: f"{code} 4.0.0 For now" for code in ("421", "450", "451", "452", "454")},
     **{code: f"{code} 5.0.0 For good" for code in ("500", "502", "503", "530", "535", "550", "552", "554")},
@@ -71,6 +73,7 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
     if {"hang", "too late"} & {str(value) for value in request.node.callspec.params.values()}:
         monkeypatch.setattr(rooms, "mail_settings", hasty)
+        monkeypatch.setattr(smtp, "FORMALITY_SECONDS", IMPATIENCE)
 
 
 def recover(office: Office, **changes: Any) -> Mail:
