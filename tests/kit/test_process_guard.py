@@ -35,7 +35,7 @@ IMPATIENT = """
 import signal
 from xdist.workermanage import NodeManager
 
-NodeManager.EXIT_TIMEOUT = 1
+NodeManager.EXIT_TIMEOUT = 0.1
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 """A worker in the middle of a test does not hear Ctrl-C: after these seconds, ten by default, it is killed.
@@ -73,8 +73,9 @@ def running(folder: Path, *options: str) -> Iterator[tuple["subprocess.Popen[byt
     script, mark = folder / "test_interrupted.py", folder / "started"
     script.write_text(RUN)
     (folder / "conftest.py").write_text(IMPATIENT)
-    words = ["-q", "-p", "no:cacheprovider", "-p", "tests.conftest", *options, str(script)]
+    words = ["-q", "-p", "no:cacheprovider", "-p", "xdist.plugin", "-p", "tests.conftest", *options, str(script)]
     environ = {name: value for name, value in os.environ.items() if name != MARK and not name.startswith("PYTEST_")}
+    environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the others take a second of each process
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *words], env=environ | {"ODA_GUARDED_RUN": str(mark)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
