@@ -5,6 +5,7 @@ machine's own ``skew`` more; the schedule, the relay's pauses and the grace of a
 of the campaign is worth ten; at a passage of a crash point it kills itself, or freezes.
 """
 
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Final
 
 from notifications.outbox import queue, retry
 from notifications.ports import SystemClock
-from tests.kit.forked_process import forked, preload, writing_to
+from tests.kit.forked_process import forked, preload
 from tests.kit.killed_process import kill_at
 from tests.kit.worker_process import shift
 from workflow import worker
@@ -41,10 +42,13 @@ class Life:
 def begin(life: Life) -> BaseProcess:
     """A process at work."""
     preload("portal.app", "portal.server", "portal.cli.service", "workflow.worker")
-    return forked(writing_to, life.log, _live, life)
+    return forked(_live, life)
 
 
 def _live(life: Life) -> None:
+    with life.log.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     shift(timedelta(seconds=life.shift))
     if life.skew:
         _skew(timedelta(seconds=life.skew))

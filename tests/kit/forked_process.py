@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PRELOADED = ["tests.kit.forked_process", "tests.kit.system", "portal.cli.main", "pytest", "sqlite3", "psycopg", "typst",
-             "aiosmtplib", "workflow.removals.connector.service", "tests.kit.compiled_wordings", "workflow.mail",
-             "workflow.database.postgresql", "workflow.directory.service", "workflow.health.report",
-             "workflow.journal.security_log", "notifications.outbox.admin", "email_validator", "encodings.idna",
-             "_strptime", "concurrent.futures.thread"]  # fmt: skip
-"""The last lines are what the product imports when it first needs it."""
+             "aiosmtplib", "workflow.removals.connector.service", "tests.kit.compiled_wordings"]  # fmt: skip
 
 
 def preload(*modules: str) -> None:
