@@ -35,14 +35,14 @@ _HEADER_MARKS = (b"mime-version:", b"content-type:", b"content-transfer-encoding
 
 def boxes(text: bytes) -> Iterator[Box]:
     """What each box found in these bytes holds, with the box's kind."""
+    if any(mark in text for mark in _MARKS):
+        yield from _compressed(text)
+        yield from _members(text)
+        yield from _pdfs(text)
+        yield from _pages(text)
     lowered = text.lower()
-    if not any(mark in text for mark in _MARKS) and not any(mark in lowered for mark in _HEADER_MARKS):
-        return
-    yield from _compressed(text)
-    yield from _members(text)
-    yield from _pdfs(text)
-    yield from _mail(text)
-    yield from _pages(text)
+    if any(mark in lowered for mark in _HEADER_MARKS):
+        yield from _mail(text)
 
 
 def _inflated(text: bytes, start: int, bits: int) -> bytes:
