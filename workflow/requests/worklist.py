@@ -347,9 +347,10 @@ class Keyset:
             keys = select(REQUEST.c.uai, REQUEST.c.reference).where(*wanted, *beyond, REQUEST.c.uai.in_(some))
             by_reference = sorted(connection.execute(keys), key=lambda row: str(row.reference), reverse=self._goes_down)
             following = sorted(by_reference, key=lambda row: places[row.uai])[: count - len(rows)]
-            order = {row.reference: place for place, row in enumerate(following)}
-            found = connection.execute(query.where(REQUEST.c.reference.in_(order)))
-            rows += sorted(found, key=lambda row: order[row.reference])
+            if following:
+                order = {row.reference: place for place, row in enumerate(following)}
+                found = connection.execute(query.where(REQUEST.c.reference.in_(order)))
+                rows += sorted(found, key=lambda row: order[row.reference])
             if len(rows) >= count:
                 break
         return rows
