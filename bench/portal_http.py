@@ -29,6 +29,7 @@ from states.vocabulary import Scope
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.portal import CHEF, STAFF, START, Portal, open_portal
+from tests.kit.ports import free_port
 from workflow.app import bootstrap
 from workflow.settings.loader import load_settings
 
@@ -58,9 +59,7 @@ def serve(config: str, port: int) -> None:
 @contextmanager
 def served(config: str) -> Iterator[int]:
     """The port of a server that answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(config, port), daemon=True)
     process.start()
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.browser import free_port
+from tests.kit.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TRAP = 'raise ImportError("nothing imports Django")\n'

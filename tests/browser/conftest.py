@@ -10,6 +10,7 @@ from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
 from tests.kit.debian import without
 from tests.kit.portal import Portal, open_portal
+from tests.kit.ports import free_port
 from workflow.auth.sessions import SessionUser
 
 HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ class Site:
 @pytest.fixture
 def site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     """A portal that listens."""
-    port = kit.free_port()
+    port = free_port()
     settings = f"portal:\n  address: http://127.0.0.1:{port}\n"
     with (
         fresh_url("sqlite", tmp_path) as url,

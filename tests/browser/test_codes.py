@@ -14,6 +14,7 @@ from tests.kit.axe import axe
 from tests.kit.databases import fresh_url
 from tests.kit.page_widths import fits
 from tests.kit.portal import STAFF, open_portal
+from tests.kit.ports import free_port
 from tests.kit.ready_requests import ready_requests
 
 MANY = 300
@@ -23,7 +24,7 @@ CLICKS = 6
 @pytest.fixture
 def site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     """A portal whose codes are drawn."""
-    port = kit.free_port()
+    port = free_port()
     settings = f"portal:\n  address: http://127.0.0.1:{port}\ncode:\n  source: drawn\n  hold_seconds: 60\n"
     with (
         fresh_url("sqlite", tmp_path) as url,

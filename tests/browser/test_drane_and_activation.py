@@ -13,6 +13,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.educonnect import report_csv
 from tests.kit.page_widths import fits
 from tests.kit.portal import STAFF, open_portal
+from tests.kit.ports import free_port
 
 pytestmark = [pytest.mark.rule("R96"), pytest.mark.rule("R100")]
 
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.rule("R96"), pytest.mark.rule("R100")]
 @pytest.fixture
 def transmitting(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     """A portal that listens, where the rectorat transmits the RUPN."""
-    port = kit.free_port()
+    port = free_port()
     settings = f"portal:\n  address: http://127.0.0.1:{port}\ndrane:\n  declaration: sent_by_us\n"
     with (
         fresh_url("sqlite", tmp_path) as url,

@@ -15,6 +15,7 @@ from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, open_portal
+from tests.kit.ports import free_port
 from workflow.database.tables import REQUEST
 
 MOST_TAPS = 6
@@ -23,7 +24,7 @@ MOST_TAPS = 6
 @pytest.fixture
 def patient_site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     """A portal whose codes wait for a minute before they leave."""
-    port = kit.free_port()
+    port = free_port()
     settings = f"portal:\n  address: http://127.0.0.1:{port}\n"
     with (
         fresh_url("sqlite", tmp_path) as url,

@@ -18,12 +18,13 @@ from tests.kit.databases import fresh_url
 from tests.kit.installation import OPERATOR
 from tests.kit.page_widths import fits
 from tests.kit.portal import open_portal
+from tests.kit.ports import free_port
 
 
 @pytest.fixture
 def national(browser: Browser, mock_provider: str, tmp_path: Path) -> Iterator[Site]:
     """A portal that listens, and whose provider does."""
-    port = kit.free_port()
+    port = free_port()
     secret = tmp_path / "secrets" / "provider-essai"
     secret.parent.mkdir(mode=0o700)
     secret.write_text("secret", encoding="utf-8")

@@ -11,6 +11,7 @@ from tests.browser.conftest import DESK, Site
 from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, open_portal
+from tests.kit.ports import free_port
 from tests.kit.ready_requests import SCHOOLS, people_of, sent_requests
 
 MANY = 300
@@ -69,7 +70,7 @@ def lists() -> tuple[str, str]:
 def test_three_hundred_requests__checked_and_issued_in_few_clicks_and_no_key(
     browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    port = kit.free_port()
+    port = free_port()
     settings = f"portal:\n  address: http://127.0.0.1:{port}\ncode:\n  source: drawn\n"
     with (
         fresh_url("sqlite", tmp_path) as url,

@@ -15,13 +15,14 @@ from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
 from tests.kit.page_widths import fits
 from tests.kit.portal import open_portal
+from tests.kit.ports import free_port
 from tests.kit.smtp import ScriptedRelay
 
 
 @pytest.fixture
 def posted(browser: Browser, tmp_path: Path) -> Iterator[tuple[Site, ScriptedRelay]]:
     """A portal that listens, and the relay through which its mails go."""
-    port = kit.free_port()
+    port = free_port()
     with ScriptedRelay() as relay, fresh_url("sqlite", tmp_path) as url:
         settings = f"    port: {relay.port}\n    security: none\nportal:\n  address: http://127.0.0.1:{port}\n"
         with open_portal(tmp_path, url, settings=settings) as portal, kit.listening(portal.asgi, port) as address:

@@ -19,8 +19,8 @@ from tests.chaos.people import Chef, Ledger, Operator, Person, Place
 from tests.chaos.plan import Storm
 from tests.chaos.process import begin
 from tests.chaos.relay import ProvingRelay
-from tests.kit.browser import free_port
 from tests.kit.databases import fresh_url
+from tests.kit.ports import free_port
 from tests.kit.postgresql_server import PrivateServer, private_server
 
 CALM_S: Final = 180

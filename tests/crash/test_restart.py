@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 
 from notifications.outbox.store import MAILS, enqueue
 from notifications.vocabulary import Audience, Draft
-from tests.kit.browser import free_port
 from tests.kit.forked_process import forked, preload, writing_to
 from tests.kit.killed_process import run_oda
+from tests.kit.ports import free_port
 from tests.kit.postgresql_server import PrivateServer, private_server
 from tests.kit.smtp import ScriptedRelay
 from tests.kit.worker_processes import Installation, stopped

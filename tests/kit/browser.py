@@ -1,7 +1,6 @@
 """A real Chromium on a portal that really listens: the system's (see ``tests.kit.debian``)."""
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -38,13 +37,6 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager

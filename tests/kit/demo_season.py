@@ -3,8 +3,8 @@
 from functools import cache
 
 from portal.demo.runtime import SeasonCache
-from tests.kit.browser import free_port
 from tests.kit.folders import lasting_folder
+from tests.kit.ports import free_port
 
 
 @cache

@@ -4,7 +4,6 @@ It imports a module that warns of its end: in this process, where every warning 
 """
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 import httpx2
 
 from tests.kit.installation import OPERATOR
+from tests.kit.ports import free_port
 
 STARTS_IN_S = 30
 
@@ -21,9 +21,7 @@ STARTS_IN_S = 30
 @contextmanager
 def running_provider() -> Iterator[str]:
     """The address (issuer) of a provider that knows the operator, and identifies whoever its page is told."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     person = {"sub": OPERATOR, "email": OPERATOR, "email_verified": True}
     command = [
         sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce", "true",

@@ -12,8 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from tests.kit.debian import PATH, Unable, find
+from tests.kit.ports import free_port
 
 HOST = "127.0.0.1"
+STARTS_IN_S = 30
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
 pickup     unix  n  -  n  60    1  pickup
@@ -58,7 +60,7 @@ class Postfix:
     host = HOST
 
     def __init__(self, *, passes_on_to: int) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="oda-postfix-"))
         self._master: subprocess.Popen[bytes] | None = None
         self._passes_on_to = passes_on_to
@@ -160,9 +162,8 @@ class Postfix:
 
     def _listening(self) -> None:
         """Wait until the banner comes; raises Unable with its log when it does not."""
-        for _ in range(100):
-            if self._master and self._master.poll() is not None:
-                break
+        end = time.monotonic() + STARTS_IN_S
+        while time.monotonic() < end and self._master and self._master.poll() is None:
             try:
                 with socket.create_connection((HOST, self.port), timeout=5) as line:
                     if line.recv(4) == b"220 ":
@@ -171,7 +172,9 @@ class Postfix:
             except OSError:
                 pass
             time.sleep(0.05)
-        raise Unable(f"Postfix ne répond pas : {self.log()[-800:] or 'rien dans son journal'}")
+        ended = self._master.poll() if self._master else None
+        state = "ne répond pas" if ended is None else f"a pris fin ({ended})"
+        raise Unable(f"Postfix {state}, port {self.port} : {self.log()[-800:] or 'rien dans son journal'}")
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
@@ -188,9 +191,3 @@ def _written(path: Path, text: str) -> None:
     path.write_text(text)
     past = time.time() - 60
     os.utime(path, (past, past))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

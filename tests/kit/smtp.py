@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from portal.demo.mail_server import HOST, ReceivedMail
+from tests.kit.ports import free_port
 from tests.kit.smtp_behaviours import pix_banner
 from tests.kit.smtp_script import ACCEPT, COMMANDS, Answer, Behaviour, Fault, Late, Line, Reply, Slow, Visit
 from tests.kit.smtp_session import Session
@@ -50,7 +51,7 @@ class ScriptedRelay:
 
         ``offers`` are the lines of EHLO, None for the usual ones; ``latency`` is the wait before each answer, seconds.
         """
-        self.port = 0
+        self.port = free_port()
         self.latency = latency
         self.starttls = starttls
         self.login = login
@@ -144,7 +145,6 @@ class ScriptedRelay:
         self._server = await self._loop.create_server(
             lambda: Wire(self._serve), HOST, self.port, ssl=self._tls_context, reuse_address=True
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _serve(self, wire: Wire) -> None:
         self.connections += 1

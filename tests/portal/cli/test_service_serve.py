@@ -19,8 +19,8 @@ from sqlalchemy import insert
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from portal.cli.service import warnings
-from tests.kit.browser import free_port
 from tests.kit.installation import make_installation
+from tests.kit.ports import free_port
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import NODE
 from workflow.settings.infrastructure import PortalSettings

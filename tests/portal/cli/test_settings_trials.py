@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from portal.cli.main import oda
 from portal.cli.settings import TrialResult, TrialUnfit, run_trials
-from tests.kit.browser import free_port
 from tests.kit.installation import make_installation
+from tests.kit.ports import free_port
 
 
 def test_run__one_that_never_answers_keeps_nobody_waiting() -> None:

@@ -15,7 +15,7 @@ from portal.demo import runtime as opening
 from portal.demo.runtime import FolderRefused
 from portal.demo.scenario import Season
 from portal.server import Server, listen
-from tests.kit.browser import free_port
+from tests.kit.ports import free_port
 
 
 @pytest.fixture
