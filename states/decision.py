@@ -1,16 +1,16 @@
 """Case (input of a rule), Outcome, Decision, Refused, effects, and the event told to subscribers.
 
-Beside them, the checks of fields that several commands share: bounded days and free texts.
+Beside them, what several steps check alike: bounded days, free texts, the establishment, the person's other requests.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from states import refusals
 from states.commands import Code, Command
-from states.model import Actor, Establishment, Facts, Policy, Report, Request
+from states.model import Actor, Establishment, Facts, Policy, Report, Request, key_holders
 from states.refusals import Reason
 from states.school_calendar import YearEnd
 from states.validation import text_problem
@@ -44,6 +44,11 @@ class Case(Generic[C_co]):
     @property
     def today(self) -> date:
         return self.policy.calendar.today(self.now)
+
+    @property
+    def key_holders(self) -> list[Request]:
+        """The person's other live requests that rely on the same key (R42)."""
+        return key_holders(self.facts.others, one_key_a_person=self.policy.one_key_a_person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +198,34 @@ def note_problems(rule: str, note: str, *, required: bool = False) -> Iterator[R
     """The note beside a reason; some reasons, as « autre raison », say nothing without it (R30, R45)."""
     label = "La précision, nécessaire avec cette raison," if required else "La précision"
     yield from text_problems("note", label, rule, note, required=required)
+
+
+def establishment_problems(case: Case[Any]) -> Iterator[Reason]:
+    """Refuse an establishment that is unknown, closed or without a mailbox (R12, R13, R15)."""
+    establishment = case.facts.establishment
+    if establishment is None:
+        yield refusals.unknown_establishment(case.facts.request.uai if case.facts.request else "", None)
+        return
+    if not establishment.is_open:
+        yield refusals.closed_establishment(establishment.nom)
+    if not establishment.mailbox:
+        yield refusals.no_mailbox(establishment.nom)
+
+
+def other_request_warnings(case: Case[Any], request: Request) -> Iterator[Reason]:
+    """Warn of the person's other live requests (R19).
+
+    A chef is told nothing of another school, of nobody whom the name alone presumes to be the same, and nothing of the
+    year before or after of the very request: it runs to its end while the next one is made ready (R33).
+    """
+    is_chef = case.actor.is_establishment
+    for other in case.facts.others:
+        by_mail = other.folded_mail == request.folded_mail
+        is_renewal = request.uai == other.uai and (
+            request.renews == other.reference or other.renews == request.reference
+        )
+        if not other.is_live or other.reference == request.reference or (is_chef and is_renewal):
+            continue
+        if by_mail or (not is_chef and other.person == request.person):
+            hidden = is_chef and other.uai not in case.actor.establishments
+            yield refusals.other_request_elsewhere() if hidden else refusals.other_request(other, by_mail=by_mail)

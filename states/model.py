@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -275,6 +276,11 @@ class Request:
         copy = object.__new__(Request)
         object.__setattr__(copy, "__dict__", {**self.__dict__, **changes})
         return copy
+
+
+def key_holders(others: Iterable[Request], *, one_key_a_person: bool) -> list[Request]:
+    """A person's other live requests that rely on the same key (R42)."""
+    return [other for other in others if one_key_a_person and other.is_live and other.has_key]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

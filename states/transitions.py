@@ -19,7 +19,7 @@ from transitions import Machine
 
 from states import refusals
 from states.commands import Command, OnRequest
-from states.decision import Case, Decision, Outcome, Refused
+from states.decision import Case, Decision, Outcome, Refused, other_request_warnings
 from states.model import Actor, Facts, Policy, Request
 from states.refusals import Reason
 from states.rules.authorization import access_problems, with_stand_ins
@@ -70,7 +70,6 @@ from states.rules.declaration import (
     check_take_back,
     check_withdraw,
     late_declaration_warning,
-    other_request_warnings,
     renewal_warning,
 )
 from states.rules.revocation import (

@@ -36,8 +36,7 @@ from notifications.messages.facts import (
 from notifications.messages.operator_reports import OperatorReports
 from notifications.vocabulary import Audience, Draft, Kind
 from states.decision import CloseReport, OpenRemoval, OpenReport, ReopenTask, RequestEvent, SealCode, SendDrawn
-from states.model import Report
-from states.rules.revocation import key_holders
+from states.model import Report, key_holders
 from states.rules.verification import Standing, standing
 from states.school_calendar import SchoolYear
 from states.vocabulary import (

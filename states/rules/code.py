@@ -20,13 +20,13 @@ from states.decision import (
     SealCode,
     SendDrawn,
     day_problems,
+    establishment_problems,
 )
 from states.model import LONGEST_CODE, Policy, Removal, Request
 from states.refusals import Reason
 from states.rules.authorization import code_problems, stand_in_problems
 from states.rules.changes import answered, answers, awaits_new_code
-from states.rules.declaration import establishment_problems
-from states.rules.revocation import ended_with_its_year, other_key_holders
+from states.rules.revocation import ended_with_its_year
 from states.rules.verification import check_problems
 from states.vocabulary import (
     NEW_CODE_CHANGES,
@@ -404,7 +404,7 @@ def _in_use_problems(case: Case[Any], *, confirmed: bool, again: bool) -> Iterat
     ``again``: it replaces one of the same request.
     """
     drawn = [other for other in case.facts.others if other.drawn_in is not None and not other.has_key]
-    holders = other_key_holders(case) + (drawn if case.policy.one_key_a_person else [])
+    holders = case.key_holders + (drawn if case.policy.one_key_a_person else [])
     if holders and not confirmed:
         yield refusals.key_in_use(holders, case.request, again=again)
 
@@ -412,7 +412,5 @@ def _in_use_problems(case: Case[Any], *, confirmed: bool, again: bool) -> Iterat
 def _expiry_problems(case: Case[Any], day: date | None) -> Iterator[Reason]:
     """From today to the year's end, or to the latest day of another live request that relies on the key (R43)."""
     if day:
-        last = max(
-            [_last_day_of_year(case), *(holder.expires_on for holder in other_key_holders(case) if holder.expires_on)]
-        )
+        last = max([_last_day_of_year(case), *(holder.expires_on for holder in case.key_holders if holder.expires_on)])
         yield from day_problems("expires_on", "L'expiration de la clé", "R43", day, after=case.today, before=last)

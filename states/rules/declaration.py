@@ -10,7 +10,16 @@ from typing import Any
 
 from states import french, refusals
 from states.commands import Amend, ConfirmHandover, Declare, Delegate, Renew, SignCharter, Submit, TakeBack, Withdraw
-from states.decision import EARLIEST, Case, EraseCode, Outcome, day_problems, note_problems, text_problems
+from states.decision import (
+    EARLIEST,
+    Case,
+    EraseCode,
+    Outcome,
+    day_problems,
+    establishment_problems,
+    note_problems,
+    text_problems,
+)
 from states.model import Facts, Request
 from states.refusals import Reason
 from states.rules.revocation import end_request
@@ -93,41 +102,10 @@ def drane_problems(case: Case[Any]) -> Iterator[Reason]:
         )
 
 
-def establishment_problems(case: Case[Any]) -> Iterator[Reason]:
-    """Refuse an establishment that is unknown, closed or without a mailbox (R12, R13, R15)."""
-    establishment = case.facts.establishment
-    if establishment is None:
-        yield refusals.unknown_establishment(case.facts.request.uai if case.facts.request else "", None)
-        return
-    if not establishment.is_open:
-        yield refusals.closed_establishment(establishment.nom)
-    if not establishment.mailbox:
-        yield refusals.no_mailbox(establishment.nom)
-
-
 def number_problems(case: Case[Any]) -> Iterator[Reason]:
     """Refuse one live request more than an establishment may have (R18)."""
     if case.facts.live_requests >= case.policy.most_live_requests:
         yield refusals.too_many_requests(case.facts.live_requests)
-
-
-def other_request_warnings(case: Case[Any], request: Request) -> Iterator[Reason]:
-    """Warn of the person's other live requests (R19).
-
-    A chef is told nothing of another school, of nobody whom the name alone presumes to be the same, and nothing of the
-    year before or after of the very request: it runs to its end while the next one is made ready (R33).
-    """
-    is_chef = case.actor.is_establishment
-    for other in case.facts.others:
-        by_mail = other.folded_mail == request.folded_mail
-        is_renewal = request.uai == other.uai and (
-            request.renews == other.reference or other.renews == request.reference
-        )
-        if not other.is_live or other.reference == request.reference or (is_chef and is_renewal):
-            continue
-        if by_mail or (not is_chef and other.person == request.person):
-            hidden = is_chef and other.uai not in case.actor.establishments
-            yield refusals.other_request_elsewhere() if hidden else refusals.other_request(other, by_mail=by_mail)
 
 
 def late_declaration_warning(case: Case[Any], request: Request) -> Iterator[Reason]:

@@ -1,6 +1,6 @@
 """The end of a request (R45, R47, R50), and what is left to remove on the ODA server (R48, R49)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
@@ -88,16 +88,6 @@ def removal_kind(request: Request) -> RemovalKind | None:
     return RemovalKind.KEY_ENABLED if request.key_possible else None
 
 
-def key_holders(others: Iterable[Request], *, one_key_a_person: bool) -> list[Request]:
-    """The person's other live requests that rely on the same key (R42)."""
-    return [other for other in others if one_key_a_person and other.is_live and other.has_key]
-
-
-def other_key_holders(case: Case[Any]) -> list[Request]:
-    """The same, of the request that a command is about."""
-    return key_holders(case.facts.others, one_key_a_person=case.policy.one_key_a_person)
-
-
 def ended_with_its_year(request: Request, removal: Removal | None, calendar: SchoolCalendar) -> bool:
     """Return True when a key served until its school year's end, and was not taken away before (R40, R48)."""
     if removal is None or removal.opened_at is None or not request.has_key:
@@ -137,7 +127,7 @@ def removal_todo(request: Request, facts: Facts, policy: Policy) -> RemovalTodo:
     Computed, never stored.
     """
     live = [other for other in facts.others if policy.one_key_a_person and other.is_live]
-    holders = key_holders(live, one_key_a_person=policy.one_key_a_person)
+    holders = [other for other in live if other.has_key]
     renewals = verified_renewals(facts, policy)
     keeping = [*holders, *renewals]
     elsewhere = all(other.uai != request.uai for other in keeping)
@@ -227,7 +217,7 @@ def key_still_used_warning(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
     """Warn when the key is said to be gone, and another live request relies on it, or was to keep it (R49)."""
     if case.command.outcome is RemovalOutcome.KEPT:
         return
-    if holders := other_key_holders(case):
+    if holders := case.key_holders:
         yield refusals.key_still_used(holders, case.request)
     if renewals := verified_renewals(case.facts, case.policy):
         yield refusals.key_awaited(renewals, case.request)

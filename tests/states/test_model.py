@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.model import Removal
+from states.model import Removal, key_holders
 from states.vocabulary import LIVE_STATES, RemovalKind, Settlement, State, Trigger
 from tests.kit import factories as f
 
@@ -44,3 +44,11 @@ def test_labels__french_on_every_word() -> None:
     assert {trigger.label for trigger in Trigger}.isdisjoint(trigger.value for trigger in Trigger)
     assert Trigger.DECLARE.label == "déclarer le RUPN"
     assert f"{State.REVOKED}" == "revoked"
+
+
+@pytest.mark.rule("R42")
+def test_holders__live_with_a_key() -> None:
+    elsewhere = f.other()
+    others = [elsewhere, f.other(State.REQUESTED), f.other(State.REVOKED)]
+    assert key_holders(others, one_key_a_person=True) == [elsewhere]
+    assert key_holders(others, one_key_a_person=False) == []

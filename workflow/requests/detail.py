@@ -7,12 +7,12 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, ScalarSelect, exists, func, or_, select
 
 from states import french
 from states.commands import Renew
 from states.decision import Scalar
-from states.model import Actor, Check, Establishment, Facts, Policy, Report, Request, StandIn
+from states.model import Actor, Check, Establishment, Facts, Policy, Report, Request, StandIn, key_holders
 from states.refusals import Reason
 from states.rules.authorization import held_until, set_mailbox_of
 from states.rules.code import code_held_until
@@ -42,7 +42,7 @@ from states.vocabulary import (
     WithdrawReason,
 )
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE
-from workflow.database.mapping import removal_from
+from workflow.database.mapping import REQUEST_COLUMNS, removal_from, request_from
 from workflow.database.tables import REMOVAL, REQUEST
 from workflow.engine.loader import Loader
 from workflow.removals.tasks import done, done_for_chef
@@ -60,6 +60,14 @@ _OF_THE_RECTORAT: Final = {
     Trigger.REOPEN_REMOVAL: {"outcome", "why"},
 }
 """Data hidden from a chef: they would tell that the person has a key elsewhere (R3, R19)."""
+
+_FORMER = REQUEST.alias("former_request")
+
+_FORMER_ENDED: Final = exists().where(EVENT.c.stream == _FORMER.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
+
+_GONE: Final = [outcome.value for outcome in RemovalOutcome if outcome is not RemovalOutcome.KEPT]
+
+_KEY_REMOVED: Final = exists().where(REMOVAL.c.reference == _FORMER.c.reference, REMOVAL.c.outcome.in_(_GONE))
 
 Formatter = Callable[[Scalar], str]
 
@@ -145,10 +153,9 @@ class QuestionView:
 class RequestView:
     """All that somebody may see of a request.
 
-    ``others`` are the person's other live requests that the reader may see (R19); ``renewal_years`` are those to which
-    it can be renewed today, the earliest first (R33); ``written_by`` is the version that wrote it last, empty
-    before versions were kept (R117). What may be done is worked out when it is asked for: the post of
-    a form does not need it, for the rules decide.
+    ``others`` are the person's other live requests that the reader may see (R19); ``written_by`` is the version that
+    wrote it last, empty before versions were kept (R117). What may be done is worked out when it is asked for: the post
+    of a form does not need it, for the rules decide.
     """
 
     request: Request
@@ -164,7 +171,6 @@ class RequestView:
     removal: RemovalView | None
     others: tuple[Request, ...]
     history: tuple[EventView, ...]
-    renewal_years: tuple[SchoolYear, ...]
     _facts: Facts = field(repr=False)
     _reader: Actor = field(repr=False)
     _policy: Policy = field(repr=False)
@@ -174,6 +180,16 @@ class RequestView:
     def actions(self) -> tuple[PossibleAction, ...]:
         """The actions open to the reader, in the order of the table (R1 to R5)."""
         return possible_actions(self._facts, self._reader, self._policy, self._now)
+
+    @cached_property
+    def renewal_years(self) -> tuple[SchoolYear, ...]:
+        """The years to which it can be renewed today, the earliest first (R33)."""
+        return renewal_years(self.request, self._policy.calendar, self._now)
+
+    @property
+    def key_holders(self) -> list[Request]:
+        """Those of ``others`` that rely on the same key (R42)."""
+        return key_holders(self.others, one_key_a_person=self._policy.one_key_a_person)
 
     @cached_property
     def next_step(self) -> NextStep | None:
@@ -277,11 +293,41 @@ def show_request(
         removal=_removal(connection, facts, request, scope, policy, history),
         others=tuple(other for other in facts.others if scope.can_see(other.uai)),
         history=history,
-        renewal_years=renewal_years(request, policy.calendar, now),
         _facts=facts,
         _reader=scope,
         _policy=policy,
         _now=now,
+    )
+
+
+def ended_key(connection: Connection, request: Request) -> Request | None:
+    """The request of the year before that ended with it, and whose key can still be extended to this one (R40)."""
+    year = SchoolYear(request.school_year.start - 1)
+    source = select(former_key_of(year)).where(REQUEST.c.reference == request.reference)
+    reference = connection.execute(source.select_from(REQUEST)).scalar()
+    if reference is None:
+        return None
+    ended = select(*REQUEST_COLUMNS).where(
+        REQUEST.c.reference == reference, REQUEST.c.state == State.REVOKED.value
+    )  # fmt: skip
+    row = connection.execute(ended).one_or_none()
+    return request_from(row) if row else None
+
+
+def former_key_of(year: SchoolYear) -> ScalarSelect[str]:
+    """The reference of the request of ``year`` whose key a request of the next one would keep: the latest."""
+    same_person = or_(
+        _FORMER.c.reference == REQUEST.c.renews,
+        _FORMER.c.person == REQUEST.c.person,
+        _FORMER.c.folded_mail == REQUEST.c.folded_mail,
+    )
+    return (
+        select(func.max(_FORMER.c.reference))
+        .where(_FORMER.c.uai == REQUEST.c.uai, _FORMER.c.school_year == str(year), same_person)
+        .where(_FORMER.c.code_issued_at.is_not(None), or_(_FORMER.c.state != State.REVOKED.value, _FORMER_ENDED))
+        .where(~_KEY_REMOVED)
+        .correlate(REQUEST)
+        .scalar_subquery()
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select, tuple_
 
 from notifications.mailer import Mailer
 from notifications.sql import batches
@@ -17,10 +17,11 @@ from states.model import Actor, Policy, Request
 from states.rules.schedule import INVITED_WITHIN
 from states.rules.verification import Standing, oldest_valid_day
 from states.school_calendar import SchoolCalendar, SchoolYear
-from states.vocabulary import RemovalOutcome, State, Trigger
+from states.vocabulary import State, Trigger
 from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, request_from
-from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REQUEST
+from workflow.requests.detail import former_key_of
 from workflow.requests.filters import visible_to
 from workflow.requests.lists import ChefRequest, list_chef_requests
 from workflow.settings.sections import spellings
@@ -207,34 +208,8 @@ class KeyToExtend:
     commune: str
 
 
-_GONE: Final = [outcome.value for outcome in RemovalOutcome if outcome is not RemovalOutcome.KEPT]
-
-_FORMER = REQUEST.alias("former_request")
-
-_FORMER_ENDED: Final = exists().where(EVENT.c.stream == _FORMER.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
-
-_KEY_REMOVED: Final = exists().where(REMOVAL.c.reference == _FORMER.c.reference, REMOVAL.c.outcome.in_(_GONE))
-
-
-def _source(year: SchoolYear) -> ScalarSelect[str]:
-    """The reference of the request of ``year`` whose key a request of the next one would keep: the latest."""
-    same_person = or_(
-        _FORMER.c.reference == REQUEST.c.renews,
-        _FORMER.c.person == REQUEST.c.person,
-        _FORMER.c.folded_mail == REQUEST.c.folded_mail,
-    )
-    return (
-        select(func.max(_FORMER.c.reference))
-        .where(_FORMER.c.uai == REQUEST.c.uai, _FORMER.c.school_year == str(year), same_person)
-        .where(_FORMER.c.code_issued_at.is_not(None), or_(_FORMER.c.state != State.REVOKED.value, _FORMER_ENDED))
-        .where(~_KEY_REMOVED)
-        .correlate(REQUEST)
-        .scalar_subquery()
-    )
-
-
 def _keys_to_extend(year: SchoolYear, policy: Policy, now: datetime) -> Select[Any]:
-    source = _source(year)
+    source = former_key_of(year)
     oldest = oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days)
     return (
         select(*REQUEST_COLUMNS, source.label("source"), ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune)
@@ -253,20 +228,6 @@ def list_keys_to_extend(
     query = _keys_to_extend(year, policy, now).order_by(REQUEST.c.uai, REQUEST.c.reference).limit(limit)
     rows = connection.execute(query)
     return tuple(KeyToExtend(request_from(row), row.source, row.place, row.commune) for row in rows)
-
-
-def ended_key(connection: Connection, request: Request) -> Request | None:
-    """The request of the year before that ended with it, and whose key can still be extended to this one (R40)."""
-    year = SchoolYear(request.school_year.start - 1)
-    source = select(_source(year)).where(REQUEST.c.reference == request.reference)
-    reference = connection.execute(source.select_from(REQUEST)).scalar()
-    if reference is None:
-        return None
-    ended = select(*REQUEST_COLUMNS).where(
-        REQUEST.c.reference == reference, REQUEST.c.state == State.REVOKED.value
-    )  # fmt: skip
-    row = connection.execute(ended).one_or_none()
-    return request_from(row) if row else None
 
 
 MAX_TAKEN_OVER: Final = 200

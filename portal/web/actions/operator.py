@@ -13,7 +13,6 @@ from states import commands as c
 from states import french
 from states.model import Report, Request
 from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS, to_settle
-from states.rules.revocation import key_holders
 from states.rules.verification import drane_standing
 from states.validation import normalise_reference
 from states.vocabulary import (
@@ -31,9 +30,9 @@ from states.vocabulary import (
     Step,
     Trigger,
 )
+from workflow.requests.detail import ended_key
 from workflow.requests.worklist import last_source
 from workflow.settings.model import Settings
-from workflow.year_end.renewals import ended_key
 
 DISCREET: Final = "Sans nom de personne, rien sur la santé."
 """The hint of every free text."""
@@ -123,11 +122,6 @@ def proposed_source(action_context: ActionContext, trigger: Trigger) -> str:
     """The list proposed as the one that was read: the operator's last one."""
     with action_context.app.database.read() as connection:
         return last_source(connection, trigger, action_context.visitor.actor.number) or RECEIVED
-
-
-def keys_in_use(action_context: ActionContext) -> list[Request]:
-    """The person's other live requests that rely on a key (R42)."""
-    return key_holders(action_context.view.others, one_key_a_person=action_context.app.policy.one_key_a_person)
 
 
 def expected_outcome(action_context: ActionContext) -> str:
@@ -224,7 +218,7 @@ def _expiry_field(action_context: ActionContext) -> Field:
 
 def keys_to_extend(action_context: ActionContext) -> list[Request]:
     """The keys that this request may keep: those in use, else that of the year that ended, proposed first (R40)."""
-    if keys := keys_in_use(action_context):
+    if keys := action_context.view.key_holders:
         return keys
     app = action_context.app
     if not app.policy.one_key_a_person:
@@ -280,7 +274,7 @@ def _reissue_fields(action_context: ActionContext) -> Sequence[Field]:
     return [
         Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason)),
         replace(code_field(action_context, "Nouveau code d'initialisation"), focus=False),
-        *([_NEW_KEY] if keys_in_use(action_context) else []),
+        *([_NEW_KEY] if action_context.view.key_holders else []),
     ]  # fmt: skip
 
 
@@ -406,7 +400,7 @@ def _draw_fields(action_context: ActionContext) -> Sequence[Field]:
     )  # fmt: skip
     return [
         *([reason] if has_had_code else [_expiry_field(action_context)]),
-        *([_NEW_KEY] if keys_in_use(action_context) else []),
+        *([_NEW_KEY] if action_context.view.key_holders else []),
     ]
 
 

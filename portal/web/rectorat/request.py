@@ -23,7 +23,7 @@ from portal.exports.spreadsheet_files import Workbook
 from portal.texts import happened
 from portal.web.actions.base import Action, ActionContext, action_pages, load_request
 from portal.web.actions.chef import CHEF_ACTIONS
-from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
+from portal.web.actions.operator import OPERATOR_ACTIONS, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext, is_fresh, operator
 from portal.web.download import ChosenFormat, download_list
@@ -285,7 +285,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "lost_mail": lost,
         "lost_form": blank(()) if can_resend else None,
         "call": call,
-        "holders": {holder.reference for holder in keys_in_use(action_context)},
+        "holders": {holder.reference for holder in view.key_holders},
         "following": following,
         "next_to_check": next_to_check,
         "collaboration": Collaboration.load(action_context),

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from states.model import Removal, Request
-from states.rules.revocation import Action, RemovalTodo, key_holders, removal_kind, removal_todo
+from states.rules.revocation import Action, RemovalTodo, removal_kind, removal_todo
 from states.vocabulary import CheckOutcome, RemovalKind, RemovalOutcome, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted
@@ -149,13 +149,6 @@ def test_confirm__kept_for_a_verified_renewal() -> None:
     accepted(facts, f.command(Trigger.CONFIRM_REMOVAL, outcome=RemovalOutcome.KEPT))
     gone = accepted(facts, f.command(Trigger.CONFIRM_REMOVAL, outcome=RemovalOutcome.REMOVED))
     assert "key_awaited" in [warning.code for warning in gone.warnings]
-
-
-@pytest.mark.rule("R42")
-def test_holders__live_with_a_key() -> None:
-    others = [ELSEWHERE, f.other(State.REQUESTED), f.other(State.REVOKED)]
-    assert key_holders(others, one_key_a_person=True) == [ELSEWHERE]
-    assert key_holders(others, one_key_a_person=False) == []
 
 
 @pytest.mark.rule("R47")
