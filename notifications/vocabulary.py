@@ -215,3 +215,14 @@ class Mail:
     def title(self) -> str:
         """The mail's subject matter, in French, for a list."""
         return self.kind.label
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelayCertificate:
+    """What a connection shows of the relay's certificate.
+
+    ``until`` is when it expires; ``refused`` is OpenSSL's number of why it is not admitted, of which no date is read.
+    """
+
+    until: datetime | None = None
+    refused: int | None = None

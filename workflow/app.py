@@ -333,11 +333,12 @@ class App:
 
         file = None if self.database.is_postgresql else self.database.url.database
         folder = Path(file).parent if file else self.settings.folder
-        hours = self.settings.monitoring.backup_hours
+        hours, days = self.settings.monitoring.backup_hours, self.settings.monitoring.certificate_days
         return HealthMonitor(
             self.database, self.clock, self.policy.calendar, folder, lambda: self.clock_check.since_tick,
             oldest_backup=timedelta(hours=hours) if hours else None,
             webhooks=self.settings.webhooks.endpoints,
+            certificate_notice=timedelta(days=days) if days else None,
         )  # fmt: skip
 
     @cached_property

@@ -24,11 +24,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from notifications.delivery.probe import read_certificate
 from notifications.ports import words_of
+from notifications.vocabulary import RelayCertificate
 from workflow.app import App
 from workflow.database.connection import refuse_other_machine, this_host
 from workflow.health.report import TickFailure
-from workflow.schedule.nodes import refusal
+from workflow.schedule.nodes import record_certificate, refusal
 from workflow.schedule.tick import TickResult
 from workflow.settings.services import WebhookEndpoint
 
@@ -41,6 +43,12 @@ WEBHOOKS_SECONDS: Final = 5
 """How often what is due to another system is looked for."""
 
 WATCH_SECONDS: Final = 10
+
+CERTIFICATE_SECONDS: Final = 3600
+"""How often the relay's certificate is looked at."""
+
+CERTIFICATE_AGAIN_SECONDS: Final = 60
+"""The same while it is not seen or not admitted, so that what was mended is known within two minutes."""
 
 MOST_CALLS: Final = 10_000
 """Calls of the connector in one round, or to one other system, which stops at once when the service does."""
@@ -106,6 +114,33 @@ class Worker:
                 _log.info("calls: %d confirmed, %d wait, %d refused", calls.confirmed, calls.waiting, calls.refused)
         except Exception as error:
             _log.error("calls failed: %s", words_of(error))
+
+    async def watch_certificate(self) -> None:
+        """Look at the relay's certificate from time to time (R115), in the loop: a slow relay delays no tick nor stop.
+
+        Nothing on a machine whose clock is off (R82), nor while a restoration is held (R116).
+        """
+        while True:
+            is_seen = self._may_act and await self._look_at_certificate()
+            await asyncio.sleep(CERTIFICATE_SECONDS if is_seen else CERTIFICATE_AGAIN_SECONDS)
+
+    async def _look_at_certificate(self) -> bool:
+        """Return True once a certificate is admitted, or where none is shown."""
+        settings = self._app.settings.mail
+        certificate = await read_certificate(settings)
+        if certificate is None and settings.relay.security != "none":
+            return False
+
+        def record() -> None:
+            with self._app.database.background(), self._app.database.write() as connection:
+                record_certificate(connection, self._app.machine or this_host(), certificate or RelayCertificate())
+
+        try:
+            await asyncio.to_thread(record)
+        except Exception as error:
+            _log.error("certificate not recorded: %s", words_of(error))
+            return False
+        return certificate is None or certificate.refused is None
 
     def tell(self, endpoint: WebhookEndpoint) -> None:
         """Tell another system what is due (R118), in a turn of its own: a slow one delays nobody but itself.
@@ -200,6 +235,7 @@ class Worker:
             scheduler.add_job(self.call, EveryMinute(), next_run_time=now, **options)
         scheduler.start()
         watching = asyncio.create_task(_each(WATCH_SECONDS, lambda: keep_due(scheduler, datetime.now(UTC))))
+        looking = asyncio.create_task(self.watch_certificate())
         endpoints = self._app.settings.webhooks.endpoints
         # Threads of the endpoints alone: in the loop's own, some slow ones would stop the mails.
         threads = ThreadPoolExecutor(max(1, len(endpoints)), thread_name_prefix="oda-webhook")
@@ -215,6 +251,7 @@ class Worker:
                 await self._app.dispatcher.run(stop)
         finally:
             watching.cancel()
+            looking.cancel()
             self._stopping.set()
             for task in telling:
                 task.cancel()

@@ -1,4 +1,7 @@
-"""``oda mail check``: the relay tried step by step, then with a real mail, to say what to set (R70)."""
+"""The relay, tried step by step, then with a real mail, to say what to set: ``oda mail check`` (R70).
+
+What it shows of its certificate is looked at without a mail, before it expires (R115).
+"""
 
 import base64
 import socket
@@ -6,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Final
 
@@ -36,7 +39,8 @@ from notifications.outbox.retry import (
     relay_fault,
 )
 from notifications.settings import MailSettings, RelaySettings
-from notifications.vocabulary import Audience, Fault, Kind, Mail, Priority, RelayFault, Stage
+from notifications.vocabulary import Audience, Fault, Kind, Mail, Priority, RelayCertificate, RelayFault, Stage
+from states import french
 from states.vocabulary import Labelled
 
 _ASK: Final = "montrer ces mots au responsable du relais"
@@ -82,6 +86,34 @@ class ProbeFailed(Exception):
     def __init__(self, step: ProbeStep, reply: str, remedy: str) -> None:
         self.step, self.reply, self.remedy = step, reply, remedy
         super().__init__(f"{step.label} : {reply}")
+
+
+async def read_certificate(
+    settings: MailSettings, tls_context: ssl.SSLContext | None = None
+) -> RelayCertificate | None:  # fmt: skip
+    """Connect as a mail does, without an account nor a sender, and leave.
+
+    None where nothing is to be seen: a relay that is away, or is spoken to in the clear. ``tls_context`` None trusts
+    the system's authorities.
+    """
+    if settings.relay.security == "none":
+        return None
+    smtp = SmtpClient(settings, tls_context, start_tls=settings.relay.security == "starttls")
+    try:
+        await smtp.connect()
+        return RelayCertificate(until=_shown_until(smtp))
+    except SMTP_ERRORS as error:
+        cause = error.__cause__ or error
+        return RelayCertificate(refused=cause.verify_code) if isinstance(cause, ssl.SSLCertVerificationError) else None
+    finally:
+        await smtp.leave()
+
+
+def _shown_until(smtp: SmtpClient) -> datetime | None:
+    """The instant at which the certificate of this connection expires; None for one that was not verified."""
+    layer = smtp.get_transport_info("ssl_object")
+    shown = layer.getpeercert() if layer else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC) if shown else None
 
 
 class Probe:
@@ -164,7 +196,9 @@ class Probe:
         if layer:
             how = "par STARTTLS" if self._relay.security == "starttls" else "dès l'ouverture"
             self.connection = f"chiffrée {how}, {(layer.version() or 'TLS').replace('TLSv', 'TLS ')}"
-            return StepResult(step=ProbeStep.ENCRYPTION, text=f"connexion {self.connection}")
+            until = _shown_until(smtp)
+            valid = f" ; certificat valable jusqu'au {french.day(until.date())}" if until else ""
+            return StepResult(step=ProbeStep.ENCRYPTION, text=f"connexion {self.connection}{valid}")
         secrets = "les codes passent" if self._relay.username is None else "les codes et le mot de passe passent"
         text = f"EN CLAIR : {secrets} lisibles sur le réseau"
         text += (

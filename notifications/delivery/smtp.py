@@ -78,8 +78,7 @@ def describe_error(error: BaseException, relay: RelaySettings) -> str:
         case SMTPResponseException():
             return format_reply(error.code, error.message)
         case ssl.SSLCertVerificationError():
-            why = _CERTIFICATE.get(error.verify_code, f"défaut n° {error.verify_code} d'OpenSSL")
-            return f"le certificat du relais n'est pas admis : {why}"
+            return f"le certificat du relais n'est pas admis : {describe_refused_certificate(error.verify_code)}"
         case ssl.SSLError():
             return f"le chiffrement ne s'établit pas : {getattr(error, 'reason', None) or 'raison inconnue'}"
         case socket.gaierror():
@@ -95,6 +94,11 @@ def describe_error(error: BaseException, relay: RelaySettings) -> str:
     lacking = next((sentence for word, sentence in _LACKING.items() if word in str(error)), None)
     number = error.errno if isinstance(error, OSError) else None
     return lacking or f"connexion perdue ({errno.errorcode.get(number or 0, type(error).__name__)})"
+
+
+def describe_refused_certificate(number: int) -> str:
+    """Describe in French why a certificate is not admitted, by OpenSSL's number."""
+    return _CERTIFICATE.get(number, f"défaut n° {number} d'OpenSSL")
 
 
 def _has_errno(error: OSError, *numbers: int) -> bool:

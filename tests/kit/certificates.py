@@ -18,6 +18,7 @@ class Certificate:
 
     pem: Path
     key: Path
+    until: datetime
 
     def server(self) -> ssl.SSLContext:
         """The context of a server that shows it."""
@@ -30,11 +31,12 @@ class Certificate:
         return ssl.create_default_context(cafile=str(self.pem))
 
 
-def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False) -> Certificate:
-    """Make a certificate for a name or an address, good from yesterday to tomorrow, or no more since an hour ago."""
+def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False, days: int = 1) -> Certificate:
+    """Make a certificate for a name or an address, good from yesterday and for ``days``, or no more for an hour."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = datetime.now(UTC)
+    now = datetime.now(UTC).replace(microsecond=0)
+    until = now + (timedelta(hours=-1) if expired else timedelta(days=days))
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -42,7 +44,7 @@ def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + (timedelta(hours=-1) if expired else timedelta(days=1)))
+        .not_valid_after(until)
         .add_extension(x509.SubjectAlternativeName([_general(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -52,7 +54,7 @@ def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False)
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     secret.chmod(0o600)
-    return Certificate(pem=pem, key=secret)
+    return Certificate(pem=pem, key=secret, until=until)
 
 
 def contexts(folder: Path, *, host: str = "127.0.0.1", expired: bool = False) -> tuple[ssl.SSLContext, ssl.SSLContext]:

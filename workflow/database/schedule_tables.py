@@ -50,6 +50,8 @@ class NodeRow(SQLModel, table=True):
 
     ``skew_seconds``: how far ahead of the database's its clock is; ``refused_at``: since when it is too far to tick,
     None while it may; ``heard_at``: when it last compared the two, None where the machine's own clock judges (R82).
+    Of the relay's certificate, as it last saw it (R115): ``certificate_until``, when it expires, or
+    ``certificate_refused``, OpenSSL's number of why it is not admitted; both None before it saw one.
     """
 
     __tablename__ = "node"
@@ -59,6 +61,8 @@ class NodeRow(SQLModel, table=True):
     skew_seconds: float = Field(default=0, sa_column_kwargs={"server_default": "0"})
     refused_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True))
     heard_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True))
+    certificate_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True))
+    certificate_refused: int | None = None
 
 
 NODE: Final = table_of(NodeRow)

@@ -21,6 +21,7 @@ from workflow.database.schedule_tables import DeliveryStage, last_backup_at
 from workflow.database.tables import REMOVAL, REQUEST
 from workflow.health.report import HealthMonitor, HealthReport
 from workflow.mail import count_unsent_mails
+from workflow.schedule.nodes import seen_certificate
 from workflow.webhooks.queue import count_deliveries
 from workflow.year_end.service import held_in
 
@@ -81,6 +82,15 @@ class Metrics:
         yield _gauge("oda_last_tick_seconds", "Time since the last tick of any machine.", last_tick)
         if made_at := last_backup_at(connection):
             yield _gauge("oda_last_backup_seconds", "Time since the last good backup.", _age(now, made_at))
+
+        if certificate := seen_certificate(connection, now):
+            is_refused = certificate.refused is not None
+            yield _gauge(
+                "oda_relay_certificate_refused", "1 while the relay's certificate is not admitted.", is_refused
+            )  # fmt: skip
+            if until := certificate.until:
+                left = (until - now).total_seconds()
+                yield _gauge("oda_relay_certificate_seconds", "Time until the relay's certificate expires.", left)
 
     def _of_removals(self, connection: Connection, now: datetime) -> Iterator[Metric]:
         days = timedelta(days=self.policy.timetable.removals_late)

@@ -24,6 +24,7 @@ import httpx2
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from notifications.delivery.smtp import describe_refused_certificate
 from notifications.outbox.admin import ADDRESS_FAULTS
 from notifications.outbox.retry import load_pause
 from notifications.outbox.store import MAILS
@@ -39,7 +40,7 @@ from workflow.database.connection import Database
 from workflow.database.faults import DatabaseFault
 from workflow.database.schedule_tables import is_held, last_backup_at
 from workflow.http_post import describe_error
-from workflow.schedule.nodes import refused_count
+from workflow.schedule.nodes import refused_count, seen_certificate
 from workflow.settings.infrastructure import ALLOW_SUPERVISOR, MonitoringSettings
 from workflow.settings.services import AddressRefused, Resolver, WebhookEndpoint, check_addresses, resolve_host
 from workflow.webhooks.queue import load_states
@@ -62,6 +63,8 @@ MANY_DEAD: Final = 10
 
 WEBHOOK_PATIENCE: Final = timedelta(hours=1)
 """Another system that is being upgraded is back by then; what it is told waits for days."""
+
+CERTIFICATE: Final = "certificat du relais"
 
 LOW_SPACE: Final = 100 * 1024 * 1024
 
@@ -156,10 +159,11 @@ class HealthMonitor:
         self, database: Database, clock: Clock, calendar: SchoolCalendar, folder: Path,
         since_tick: Callable[[], timedelta | None], count: Callable[[], float] = time.monotonic,
         oldest_backup: timedelta | None = None, webhooks: Sequence[WebhookEndpoint] = (),
+        certificate_notice: timedelta | None = None,
     ) -> None:  # fmt: skip
         self._database, self._clock, self._calendar, self._folder = database, clock, calendar, folder
         self._since_tick, self._count, self._oldest_backup = since_tick, count, oldest_backup
-        self._webhooks = webhooks
+        self._webhooks, self._certificate_notice = webhooks, certificate_notice
         self._newest = schema.newest()
         self.ticks = self.tick_failures = 0
         self._tick_failure: TickFailure | None = None
@@ -207,6 +211,7 @@ class HealthMonitor:
         yield self._schedule(connection, now)
         yield from _clocks(connection, now)
         yield from _mails(connection, now)
+        yield from self._certificate(connection, now)
         for held in held_in(connection, self._calendar):
             said = f"{held.school_year} retenue depuis le {french.day(held.held_at.date())}, à confirmer au rectorat"
             yield Finding("year_end", "fin d'année", said, needs_somebody=True)
@@ -244,6 +249,24 @@ class HealthMonitor:
             age = max(now - made_at, timedelta(0))
             is_old = self._oldest_backup is not None and age > self._oldest_backup
             yield Finding("backup", "dernière sauvegarde", f"il y a {_duration(age)}", needs_somebody=is_old)
+
+    def _certificate(self, connection: Connection, now: datetime) -> Iterator[Finding]:
+        """Tell how long the relay's certificate is good for, as the schedule saw it: without it no mail leaves."""
+        certificate = seen_certificate(connection, now)
+        if certificate is None:
+            return
+        if certificate.refused is not None:
+            said = f"il n'est pas admis : {describe_refused_certificate(certificate.refused)}"
+            yield Finding("certificate", CERTIFICATE, said, needs_somebody=True)
+        elif certificate.until:
+            left, day = certificate.until - now, french.day(certificate.until.date())
+            if left <= timedelta(0):
+                yield Finding("certificate", CERTIFICATE, f"il a expiré le {day}", needs_somebody=True)
+            elif self._certificate_notice and left < self._certificate_notice:
+                said = f"il expire le {day}, dans {span(left)}"
+                yield Finding("certificate", CERTIFICATE, said, needs_somebody=True)
+            else:
+                yield Finding("certificate", CERTIFICATE, f"valable jusqu'au {day}")
 
     def _disk(self) -> Iterator[Finding]:
         try:

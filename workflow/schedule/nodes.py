@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, in
 from notifications.mailer import Mailer
 from notifications.ports import crash_point
 from notifications.sql import insert_new
-from notifications.vocabulary import Draft
+from notifications.vocabulary import Draft, RelayCertificate
 from states.decision import Scalar
 from states.french import plural, span
 from states.model import Actor, Policy
@@ -168,6 +168,23 @@ def refusal(skew: timedelta) -> str:
         f"L'horloge de cette machine {gap_words(skew)} sur celle de la base : l'échéancier ne passe pas ici tant"
         f" qu'elles ne s'accordent pas à {limit} près (R82)."
     )
+
+
+def record_certificate(connection: Connection, host: str, certificate: RelayCertificate) -> None:
+    """Record what this machine, which has ticked, has just seen of the relay's certificate (R115)."""
+    values = {"certificate_until": certificate.until, "certificate_refused": certificate.refused}
+    connection.execute(update(NODE).where(NODE.c.host == host).values(values))
+
+
+def seen_certificate(connection: Connection, now: datetime) -> RelayCertificate | None:
+    """Return the relay's certificate as the machines at work saw it last, the worst first; None when none saw any."""
+    is_seen = or_(NODE.c.certificate_until.is_not(None), NODE.c.certificate_refused.is_not(None))
+    rows = [
+        row for row in connection.execute(select(NODE).where(is_seen)) if _node(row, now).state is NodeState.WORKING
+    ]
+    if refused := [row.certificate_refused for row in rows if row.certificate_refused is not None]:
+        return RelayCertificate(refused=refused[0])
+    return RelayCertificate(until=min(row.certificate_until for row in rows)) if rows else None
 
 
 def forget_silent(connection: Connection, now: datetime) -> None:

@@ -184,6 +184,11 @@ class MonitoringSettings(Section):
         description="Heures après lesquelles /sante dit que la dernière sauvegarde faite par « oda backup » est trop"
         " ancienne ; null : jamais (R115).",
     )  # fmt: skip
+    certificate_days: int | None = Field(
+        10, ge=1, le=366,
+        description="Jours avant lesquels /sante dit que le certificat du relais va expirer ; null : seulement quand il"
+        " n'est plus admis (R115).",
+    )  # fmt: skip
 
     metrics: bool = Field(
         False, description="true : les chiffres de la machine à l'adresse /metrics, pour Prometheus (R115)."

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from notifications.delivery.probe import Probe, ProbeFailed, ProbeStep, StepResult
+from notifications.delivery.probe import Probe, ProbeFailed, ProbeStep, StepResult, read_certificate
+from notifications.vocabulary import RelayCertificate
+from states import french
 from tests.kit import certificates
 from tests.kit.smtp import Fault, ScriptedRelay
 from tests.notifications.office import CENTRE, mail_settings
@@ -78,8 +80,41 @@ def test_probe__encrypted(tmp_path: Path, security: str) -> None:
     assert trial.failed is None
     how = "par STARTTLS" if security == "starttls" else "dès l'ouverture"
     assert trial.probe.connection == f"chiffrée {how}, TLS 1.3"
-    assert trial.text(ProbeStep.ENCRYPTION) == f"connexion chiffrée {how}, TLS 1.3"
+    until = french.day(certificate.until.date())
+    said = f"connexion chiffrée {how}, TLS 1.3 ; certificat valable jusqu'au {until}"
+    assert trial.text(ProbeStep.ENCRYPTION) == said
     assert not trial.results[ProbeStep.ENCRYPTION].is_alarming
+
+
+@pytest.mark.rule("R115")
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize(
+    ("how", "refused"), [({"days": 40}, None), ({"expired": True}, 10), ({"host": "autre.fr"}, 64)]
+)
+def test_certificate__is_read_without_a_mail(
+    tmp_path: Path, security: str, how: dict[str, Any], refused: int | None
+) -> None:
+    certificate = certificates.certificate(tmp_path, **how)
+    context = {"tls_context" if security == "tls" else "starttls": certificate.server()}
+    with ScriptedRelay(**context) as relay:  # type: ignore[arg-type]
+        settings = mail_settings(relay.port, relay={"security": security})
+        seen = asyncio.run(read_certificate(settings, certificate.client()))
+        unknown = asyncio.run(read_certificate(settings, ssl.create_default_context()))
+        commands = {entry.command.partition(" ")[0] for entry in relay.transcript}
+    assert seen == RelayCertificate(until=None if refused else certificate.until, refused=refused)
+    assert unknown == RelayCertificate(refused=18)
+    assert commands <= {"CONNECT", "EHLO", "STARTTLS", "QUIT"}
+
+
+@pytest.mark.rule("R115")
+def test_certificate__of_a_relay_that_is_away_or_in_the_clear_is_unknown(relay: ScriptedRelay) -> None:
+    for security in ("tls", "starttls"):
+        assert asyncio.run(read_certificate(mail_settings(relay.port, relay={"security": security}))) is None
+    before = relay.connections
+    assert asyncio.run(read_certificate(mail_settings(relay.port))) is None
+    relay.stop_listening()
+    assert asyncio.run(read_certificate(mail_settings(relay.port, relay={"security": "tls"}))) is None
+    assert relay.connections == before
 
 
 def test_probe__in_the_clear_though_starttls_is_offered(relay: ScriptedRelay) -> None:

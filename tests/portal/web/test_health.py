@@ -13,12 +13,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from notifications.outbox.retry import begin_pause, end_pause
 from notifications.outbox.store import MAILS
-from notifications.vocabulary import Fault, Kind, RelayFault, Stage
+from notifications.vocabulary import Fault, Kind, RelayCertificate, RelayFault, Stage
+from states import french
 from tests.kit.portal import Portal
-from workflow.database.connection import Database
+from workflow.database.connection import Database, this_host
 from workflow.database.faults import DatabaseFault, DatabaseUnreachable
 from workflow.database.schedule_tables import LAST_BACKUP, NODE, RECORD, RESTORATION
 from workflow.engine.clock_check import ClockCheck
+from workflow.schedule.nodes import record_certificate
 from workflow.schedule.tick import StepFailure, TickResult
 from workflow.worker import Worker
 
@@ -284,6 +286,43 @@ def test_health__a_pause_that_outlives_its_mails_calls_nobody(portal: Portal) ->
     with portal.app.database.write() as connection:
         begin_pause(connection, RelayFault.DOWN, "", portal.clock.now())
     portal.clock.advance(minutes=5)
+    portal.app.ticker.tick()
+    assert is_well(portal)
+
+
+@pytest.mark.parametrize(
+    ("until", "notice", "said"),
+    [
+        ({"days": 40}, 10, ""), ({"days": 9}, None, ""),
+        ({"days": 9}, 10, "il expire le 23 septembre 2026, dans 9 jours"),
+        ({"hours": -1}, None, "il a expiré le 14 septembre 2026"),
+    ],
+)  # fmt: skip
+def test_health__the_relay_s_certificate(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, until: dict[str, int], notice: int | None, said: str
+) -> None:
+    monkeypatch.setattr(portal.app.health, "_certificate_notice", notice and timedelta(days=notice))
+    portal.app.ticker.tick()
+    assert line(probe(portal), "certificat du relais") == ""
+    expires = portal.clock.now() + timedelta(**until)
+    with portal.app.database.write() as connection:
+        record_certificate(connection, this_host(), RelayCertificate(until=expires))
+    if said:
+        assert needs_somebody(portal, "certificat du relais") == said
+    else:
+        assert line(probe(portal), "certificat du relais") == f"valable jusqu'au {french.day(expires.date())}"
+        assert is_well(portal)
+
+
+def test_health__a_certificate_that_is_refused_is_the_worst_seen(portal: Portal) -> None:
+    portal.app.ticker.tick()
+    now = portal.clock.now()
+    with portal.app.database.write() as connection:
+        connection.execute(insert(NODE), [{"host": "other", "seen_at": now, "certificate_refused": 20}])
+        record_certificate(connection, this_host(), RelayCertificate(until=now + timedelta(days=40)))
+    said = needs_somebody(portal, "certificat du relais")
+    assert said == "il n'est pas admis : l'autorité qui l'a signé est inconnue de cette machine"
+    portal.clock.advance(minutes=6)  # the other machine is gone
     portal.app.ticker.tick()
     assert is_well(portal)
 

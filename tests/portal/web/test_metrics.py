@@ -1,12 +1,16 @@
 """``/metrics``: the figures of the machine, to whom the settings list (R115)."""
 
+from datetime import timedelta
+
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from notifications.vocabulary import RelayCertificate
 from tests.kit.portal import Portal
-from workflow.database.connection import Database
+from workflow.database.connection import Database, this_host
 from workflow.database.faults import DatabaseUnreachable
+from workflow.schedule.nodes import record_certificate
 from workflow.settings.infrastructure import MonitoringSettings
 from workflow.worker import Worker
 
@@ -44,6 +48,9 @@ def test_metrics__count_what_there_is_and_name_nobody(portal: Portal, monkeypatc
     Worker(portal.app).tick()
     portal.issued()
     portal.declared(2)
+    with portal.app.database.write() as connection:
+        until = portal.clock.now() + timedelta(days=3)
+        record_certificate(connection, this_host(), RelayCertificate(until=until))
     portal.clock.advance(seconds=90)
     answer = from_address(portal, "127.0.0.1").get("/metrics")
     values = {
@@ -58,6 +65,9 @@ def test_metrics__count_what_there_is_and_name_nobody(portal: Portal, monkeypatc
     assert values["oda_last_tick_seconds",] == 90
     assert (values["oda_ticks_total",], values["oda_tick_failures_total",]) == (1, 0)
     assert values["oda_needs_somebody", "schedule"] == 0
+    assert values["oda_needs_somebody", "certificate"] == 1
+    assert values["oda_relay_certificate_refused",] == 0
+    assert values["oda_relay_certificate_seconds",] == timedelta(days=3).total_seconds() - 90
     assert values["oda_relay_paused",] == values["oda_removals_late",] == values["oda_year_ends_held",] == 0
     for word in ("ac-toulouse", "Martin", "Nom", "0310001H", "ODA-"):
         assert word not in answer.text
