@@ -243,7 +243,7 @@ class App:
 
         return Directory(
             self.database, self.hasher, self.clock, self.settings.academie.code, self.policy.mail_domains,
-            self.policy.mailbox_hold, tell,
+            self.policy.mailbox_hold, tell, self.substitutions,
         )  # fmt: skip
 
     @cached_property

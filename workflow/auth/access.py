@@ -20,7 +20,7 @@ from workflow.auth.rate_limit import digest
 from workflow.auth.second_factor import delete_factors
 from workflow.auth.sessions import SessionUser, end_sign_ins_of
 from workflow.auth.sign_in_links import end_links, end_links_of
-from workflow.auth.substitutions import end_substitutions_of
+from workflow.auth.substitutions import Substitutions
 from workflow.auth.tokens import end_tokens_of, revoke_token
 from workflow.database.access_tables import BINDING, FACTOR, LINKS, SESSIONS, TOKENS, SessionEnd
 from workflow.database.connection import Database
@@ -174,14 +174,17 @@ class OpenSessions:
 
 
 def end_access_of_mailboxes(
-    connection: Connection, hasher: JournalHasher, moved: Set[str], closed: Set[str], by: Actor, now: datetime
-) -> None:
+    connection: Connection, hasher: JournalHasher, substitutions: Substitutions | None, moved: Set[str],
+    closed: Set[str], by: Actor, now: datetime,
+) -> None:  # fmt: skip
     """End what the former mailbox of these establishments opened, and the tokens and bindings of the closed ones.
 
     ``moved`` are those whose mailbox in force has become another; each token ended is in the journal, with its reason.
+    ``substitutions``: None in a test of the directory alone.
     """
     end_sign_ins_of(connection, moved, now)
-    end_substitutions_of(connection, hasher, moved | closed, by, now)
+    if substitutions:
+        substitutions.end_of(connection, moved | closed, by, now)
     end_tokens_of(connection, hasher, moved, by, "mailbox_changed", now)
     end_tokens_of(connection, hasher, closed, by, "closed", now)
     end_bindings_of(connection, hasher, moved, by, BindingEnd.MAILBOX_CHANGED, now)

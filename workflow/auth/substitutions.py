@@ -218,6 +218,14 @@ class Substitutions:
             self._tell(connection, substitution, now, why.label)
         return True
 
+    def end_of(self, connection: Connection, uais: Set[str], by: Actor, now: datetime) -> None:
+        """End those of establishments whose mailbox has become another, or that are closed, on either side."""
+        if not uais:
+            return
+        rows = connection.execute(select(SUBSTITUTION).where(_STILL, SUBSTITUTION.c.role == Role.CHEF.value)).all()
+        lost = [_substitution(row) for row in rows if row.giver in uais or row.substitute in uais]
+        self._end_lost(connection, lost, by, now)
+
     def expire(self) -> int:
         """End those whose days are over, or whose persons have lost their roles; forget those of long ago."""
         now, today = self._clock.now(), self._today()
@@ -230,15 +238,18 @@ class Substitutions:
             if over or lost:
                 by = chain.schedule_actor_in(connection)
                 _end(connection, self._hasher, over, SubstitutionEnd.EXPIRED, by, now)
-                numbers = [substitution.number for substitution in lost]
-                _end(connection, self._hasher, numbers, SubstitutionEnd.ROLE_LOST, by, now)
-            for substitution in lost:
-                self._tell(connection, substitution, now, SubstitutionEnd.ROLE_LOST.label)
+                self._end_lost(connection, lost, by, now)
         return len(over) + len(lost)
 
     def may_expire(self) -> ColumnElement[bool]:
         """The condition under which ``expire`` has any to look at."""
         return exists().where(or_(_STILL, _is_forgotten(self._clock.now())))
+
+    def _end_lost(self, connection: Connection, lost: Sequence[Substitution], by: Actor, now: datetime) -> None:
+        numbers = [substitution.number for substitution in lost]
+        _end(connection, self._hasher, numbers, SubstitutionEnd.ROLE_LOST, by, now)
+        for substitution in lost:
+            self._tell(connection, substitution, now, SubstitutionEnd.ROLE_LOST.label)
 
     def _tell(self, connection: Connection, substitution: Substitution, now: datetime, ended: str = "") -> None:
         """Write to both persons and to the operators that it is given, or was ``ended`` before its last day.
@@ -324,17 +335,6 @@ class Substitutions:
                 )
             )
         return {"giver": of, "giver_name": clean(user.name), "substitute": by, "substitute_name": known or ""}
-
-
-def end_substitutions_of(
-    connection: Connection, hasher: JournalHasher, uais: Set[str], by: Actor, now: datetime
-) -> None:  # fmt: skip
-    """End those of establishments whose mailbox has become another, or that are closed, on either side."""
-    if not uais:
-        return
-    rows = connection.execute(select(SUBSTITUTION).where(_STILL, SUBSTITUTION.c.role == Role.CHEF.value)).all()
-    lost = [row.number for row in rows if row.giver in uais or row.substitute in uais]
-    _end(connection, hasher, lost, SubstitutionEnd.ROLE_LOST, by, now)
 
 
 def count_forgotten_substitutions(connection: Connection, at: datetime) -> int:

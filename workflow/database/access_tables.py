@@ -225,7 +225,7 @@ class SubstitutionEnd(Labelled):
     SUBSTITUTE = "substitute", "par la personne qui suppléait"
     OPERATOR = "operator", "par un opérateur"
     EXPIRED = "expired", "à sa date"
-    ROLE_LOST = "role_lost", "avec le rôle de l'une des deux personnes"
+    ROLE_LOST = "role_lost", "avec le rôle, ou la boîte, de l'une des deux personnes"
 
 
 class SubstitutionRow(SQLModel, table=True):

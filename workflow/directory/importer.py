@@ -10,6 +10,7 @@ from notifications.ports import Clock, crash_point
 from states.model import Actor
 from states.vocabulary import State
 from workflow.auth.access import end_access_of_mailboxes
+from workflow.auth.substitutions import Substitutions
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.directory.model import (
@@ -50,6 +51,7 @@ def import_directory(
     academie: int,
     file: DirectorySource,
     actor: Actor,
+    substitutions: Substitutions | None,
     *,
     accept_loss: bool,
 ) -> ImportReport:
@@ -74,7 +76,7 @@ def import_directory(
                 statement = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == bindparam("b_uai"))
                 rows = [{"b_uai": row["uai"]} | {name: row[name] for name in WRITTEN} for row in comparison.updates]
                 connection.execute(statement.values({name: bindparam(name) for name in WRITTEN}), rows)
-            end_access_of_mailboxes(connection, hasher, comparison.moved, comparison.closed, actor, now)
+            end_access_of_mailboxes(connection, hasher, substitutions, comparison.moved, comparison.closed, actor, now)
             chain.record(
                 connection, hasher, "directory_imported", actor, now,
                 {

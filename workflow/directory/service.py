@@ -47,6 +47,7 @@ from workflow.auth.actors import (
     require_operator,
 )
 from workflow.auth.bindings import end_bindings_of_chefs
+from workflow.auth.substitutions import Substitutions
 from workflow.auth.tokens import end_tokens_of
 from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE
@@ -262,7 +263,8 @@ class Directory:
     """One académie's establishments. ``academie_code`` is the settings' own, ``"16"`` for Toulouse.
 
     ``tell`` is called of every mailbox that changes, in the same transaction; ``mailbox_hold``: how long a code waits
-    for a second operator before it leaves for a mailbox that one has set (R14).
+    for a second operator before it leaves for a mailbox that one has set (R14); ``substitutions`` end with the mailbox
+    of either person, and say so (R114).
     """
 
     database: Database
@@ -272,6 +274,7 @@ class Directory:
     domains: MailDomains = field(default_factory=MailDomains)
     mailbox_hold: timedelta = timedelta(hours=24)
     tell: Callable[[Connection, MailboxNews], None] = lambda *_: None  # in a test of the directory alone
+    substitutions: Substitutions | None = None
 
     def import_file(
         self, file: BinaryIO, actor: Actor, *, dry_run: bool = False, accept_loss: bool = False,
@@ -307,7 +310,7 @@ class Directory:
         if dry_run:
             return preview_import(self.database, academie, source)
         return import_directory(
-            self.database, self.hasher, self.clock, academie, source, actor, accept_loss=accept_loss
+            self.database, self.hasher, self.clock, academie, source, actor, self.substitutions, accept_loss=accept_loss
         )
 
     @property
@@ -344,7 +347,7 @@ class Directory:
                 chain.record(connection, self.hasher, MAILBOX_SET, actor, now, data, notes)
             codes_from = held_until(find_set_mailbox(connection, uai), now, self.mailbox_hold)
             if is_done and before != after:  # who entered by the former mailbox enters by this one
-                end_access_of_mailboxes(connection, self.hasher, {uai}, set(), actor, now)
+                end_access_of_mailboxes(connection, self.hasher, self.substitutions, {uai}, set(), actor, now)
                 self.tell(
                     connection,
                     MailboxNews(

@@ -168,7 +168,7 @@ def test_mails__tell_that_a_role_was_lost(portal: Portal) -> None:
     with portal.app.database.write() as connection:
         remember_chef(connection, [CHEF.subject], "Paul Neuf", is_new=True)
     assert portal.app.substitutions.expire() == 1
-    assert {ended for _, ended in mails(portal)} == {"avec le rôle de l'une des deux personnes"}
+    assert {ended for _, ended in mails(portal)} == {"avec le rôle, ou la boîte, de l'une des deux personnes"}
 
 
 @pytest.mark.parametrize("by", ["giver", "substitute", "operator"])
@@ -187,6 +187,7 @@ def test_end__by_either_or_by_an_operator(portal: Portal, by: str) -> None:
 @pytest.mark.parametrize("lost", ["giver-renamed", "substitute-renamed", "giver-closed", "giver-moved", "other-moved"])
 def test_end__with_the_role_of_either(portal: Portal, lost: str) -> None:
     one, staff = given(portal, CHEF), portal.actor(STAFF)
+    mails(portal)
     uai = CHEF.subject if lost.startswith("giver") else OTHER_CHEF.subject
     if lost.endswith("moved"):
         portal.app.directory.set_mailbox(uai, "nouvelle@ac-toulouse.fr", "elle a changé", staff)
@@ -199,6 +200,12 @@ def test_end__with_the_role_of_either(portal: Portal, lost: str) -> None:
     assert not holds(portal, one), "at once, before the schedule has passed"
     portal.app.ticker.tick()
     assert told(portal.app, "substitution_ended") == [("substitution_ended", {"number": 1, "why": "role_lost"})]
+    addresses = {
+        "giver-moved": ["ce.0120001x@ac-toulouse.fr", "nouvelle@ac-toulouse.fr"],
+        "other-moved": ["ce.0310001h@ac-toulouse.fr", "nouvelle@ac-toulouse.fr"],
+    }.get(lost, ["ce.0120001x@ac-toulouse.fr", "ce.0310001h@ac-toulouse.fr"])
+    ended = "avec le rôle, ou la boîte, de l'une des deux personnes"
+    assert mails(portal) == [(address, ended) for address in [*addresses, "oda@ac-toulouse.fr"]]
 
 
 def asked(portal: Portal, reference: str, actor: Actor) -> object:
