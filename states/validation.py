@@ -270,6 +270,18 @@ def chef_key(name: str) -> str:
     return " ".join(sorted([word for word in words if word not in _CIVILITIES] or words))
 
 
+def chef_sort_key(name: str) -> str:
+    """The name of a chef as a list is sorted by it: folded, without civility, the family name first.
+
+    That is what is in capitals, else all that follows the first word: a chef types his name as one text.
+    """
+    words = [word for word in name.split() if fold(word) not in _CIVILITIES]
+    capitals = [word for word in words if word.isupper() and len(fold(word)) > 1]
+    family = capitals if len(capitals) < len(words) and capitals else words[1:]
+    given = [word for word in words if word not in family]
+    return fold(" ".join([*family, *given]))
+
+
 def fold_mail(mail: str) -> str:
     """A mail address as compared: equal for the same person (R17)."""
     return unicodedata.normalize("NFC", mail).strip().casefold()

@@ -16,7 +16,7 @@ from notifications.sql import batches
 from states.model import Actor, Policy, Request
 from states.refusals import Reason
 from states.rules.verification import Standing, check_problems, oldest_valid_day
-from states.validation import fold
+from states.validation import chef_sort_key, fold
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.mapping import live_years, request_from
@@ -55,17 +55,25 @@ class Order(Labelled):
     ESTABLISHMENT_BACKWARDS = "etablissement-z", "Département, puis établissement, du dernier UAI au premier"
     SCHOOL = "ecole", "Nom de l'établissement"
     SCHOOL_BACKWARDS = "ecole-z", "Nom de l'établissement, de Z à A"
+    CHEF = "chef", "Nom du chef d'établissement"
+    CHEF_BACKWARDS = "chef-z", "Nom du chef d'établissement, de Z à A"
     STATE = "etat", "État, puis attente"
 
     @property
     def is_descending(self) -> bool:
         return self in (
             Order.LATEST, Order.REFERENCE, Order.NAME_BACKWARDS, Order.ESTABLISHMENT_BACKWARDS, Order.SCHOOL_BACKWARDS,
+            Order.CHEF_BACKWARDS,
         )  # fmt: skip
 
     @property
     def is_of_schools(self) -> bool:
-        return self in (Order.SCHOOL, Order.SCHOOL_BACKWARDS)
+        return self.is_of_chefs or self in (Order.SCHOOL, Order.SCHOOL_BACKWARDS)
+
+    @property
+    def is_of_chefs(self) -> bool:
+        """True of the schools by their chefs' names, those whose chef is not known after all others."""
+        return self in (Order.CHEF, Order.CHEF_BACKWARDS)
 
 
 class Mark(Labelled):
@@ -148,7 +156,7 @@ class HandledRequest:
     state: str = State.REQUESTED.value
 
 
-PAPER_ORDERS: Final = (Order.ESTABLISHMENT, Order.NAME)
+PAPER_ORDERS: Final = (Order.ESTABLISHMENT, Order.NAME, Order.CHEF)
 """The orders of the lists on paper."""
 
 
@@ -338,8 +346,8 @@ class Keyset:
     def _by_school(
         self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], count: int
     ) -> list[Any]:  # fmt: skip
-        """The rows that follow by the names of their schools, which are folded in no column: they are few, and walked
-        some at a time."""
+        """The rows that follow by the names of their schools, or of their chefs, which are folded in no column: they
+        are few, and walked some at a time."""
         rows: list[Any] = []
         schools, beyond = self._schools_beyond(connection)
         for some in batches(schools, SCHOOLS_AT_ONCE):
@@ -357,8 +365,11 @@ class Keyset:
 
     def _schools_beyond(self, connection: Connection) -> tuple[list[str], list[ColumnElement[bool]]]:
         """The UAI of the schools from the last line's on, in order, and what is true of the requests beyond it."""
-        places = connection.execute(select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)).all()
-        names = {place.uai: (fold(place.nom), fold(place.commune), place.uai) for place in places}
+        columns = (ESTABLISHMENT.c[name] for name in ("uai", "nom", "commune", "chef_name"))
+        names = {
+            place.uai: (*self._chef_of(place), fold(place.nom), fold(place.commune), place.uai)
+            for place in connection.execute(select(*columns))
+        }
         schools = sorted(names, key=names.__getitem__, reverse=self._goes_down)
         last = select(REQUEST.c.uai).where(REQUEST.c.reference == self._reference)
         uai = connection.execute(last).scalar() if self.is_placed else None
@@ -367,6 +378,9 @@ class Keyset:
         column, reference = REQUEST.c.reference, self._reference
         further = column < reference if self._goes_down else column > reference
         return schools[schools.index(uai) :], [or_(REQUEST.c.uai != uai, further)]
+
+    def _chef_of(self, place: Any) -> tuple[Any, ...]:
+        return (not place.chef_name, chef_sort_key(place.chef_name)) if self._order.is_of_chefs else ()
 
     def _remaining(self, states: Sequence[State]) -> list[State]:
         """The states still to be walked, in the order of a request's life or backwards."""

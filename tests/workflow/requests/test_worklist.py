@@ -83,6 +83,7 @@ def test_walk__an_order_and_its_contrary_mirror_each_other(office: Office) -> No
     for order, contrary in (
         (Order.WAITING, Order.LATEST), (Order.NAME, Order.NAME_BACKWARDS),
         (Order.ESTABLISHMENT, Order.ESTABLISHMENT_BACKWARDS), (Order.SCHOOL, Order.SCHOOL_BACKWARDS),
+        (Order.CHEF, Order.CHEF_BACKWARDS),
     ):  # fmt: skip
         assert references_in(office, order) == references_in(office, contrary)[::-1]
 
@@ -119,6 +120,21 @@ def test_walk__schools_are_in_the_order_of_their_names_whatever_their_accents(
             assert [line.line.establishment for line in first.lines] == names[:3]
             rest = page(office, order=order, after=first.after, limit=3)
             assert ([line.line.establishment for line in rest.lines], rest.rank.number) == (names[3:], 3)
+
+
+def test_walk__chefs_are_in_the_order_of_their_family_names(office: Office) -> None:
+    chefs = {"0310000A": "Mme Zoé Arnaud", "0310001A": "ÉLUARD Paul", "0310002A": "Anne de La Tour", "0310003A": ""}
+    with office.database.write() as connection:
+        rows = [{"uai": uai, "nom": uai, "mailbox": f"{uai}@ac-toulouse.fr", "chef_name": chefs[uai]} for uai in chefs]
+        connection.execute(insert(ESTABLISHMENT), [row | {"is_open": True, "is_listed": True} for row in rows])
+    references = [office.request(State.DECLARED, uai) for uai in chefs]
+    with office.database.write() as connection:
+        connection.execute(update(ESTABLISHMENT).values(chef_name=""))
+        for uai, name in chefs.items():
+            connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).values(chef_name=name))
+    expected = [references[number] for number in (0, 2, 1, 3)]
+    assert references_in(office, Order.CHEF) == expected
+    assert references_in(office, Order.CHEF_BACKWARDS) == expected[::-1]
 
 
 def test_walk__a_mark_that_nobody_gave_breaks_nothing(office: Office) -> None:
