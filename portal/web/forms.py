@@ -123,7 +123,7 @@ class Field:
                 reason = bad_mail(self.name, "L'adresse électronique", problem, self.example) if problem else None
             case Shape.TEXT if value and self.is_name:
                 problem = name_problem(clean(value))
-                reason = bad_field(self.name, self.label, problem, "") if problem else None
+                reason = bad_field(self.name, "Ce texte", problem, "") if problem else None
             case _:
                 return ""
         return f"{reason.message}. {reason.remedy}" if reason else ""

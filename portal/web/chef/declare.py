@@ -196,6 +196,12 @@ def _execute(request: Request, context: WebContext, visitor: Visitor, data: Form
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
         form = with_refusal(form, result, visitor, CONFIRMATIONS)
+    elif is_whole:  # the rules already say what is wrong with the RUPN, though a date is missing (R7)
+        declared = filled(with_confirmations(declaration_fields(context), data), data)
+        if declared.is_right:
+            first = declaration(uai, declared.values)
+            alone = execute_steps(context, visitor, [lambda _: first], form, dry_run=True)
+            form = with_refusal(form, alone, visitor, CONFIRMATIONS) if isinstance(alone, Refused) else form
     return _render(request, context, visitor, uai, form, is_whole=is_whole, status=422)
 
 

@@ -269,6 +269,24 @@ def test_declare__a_name_is_proposed_as_an_administration_writes_it(portal: Port
 
 
 @pytest.mark.rule("R7", "R16")
+def test_whole__what_is_wrong_with_the_rupn_is_said_though_a_date_is_missing(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    typed = TYPED | {"mail": "zoe.durand@gmail.com", "signed_on": "", "nom": "Durand"}
+    answer = send(client, form_to(client.get(WHOLE), "/demande-complete"), **typed)
+    assert answer.status_code == 422
+    assert "Donner une date." in answer.text
+    assert "Cette adresse n'est pas de celles de l'académie" in plain(answer.text)
+    again = form_to(answer, "/demande-complete")
+    assert again.options["mail_confirmed"] == ["oui"]
+    assert states(portal) == []
+    assert "C'est fait" in plain(send(client, again, mail_confirmed="oui", signed_on=TYPED["signed_on"]).text)
+    duplicate = TYPED | {"mail": "zoe.durand@gmail.com", "signed_on": ""}
+    answer = send(client, form_to(client.get(WHOLE), "/demande-complete"), **duplicate)
+    assert "ODA-2027-00001" in answer.text
+    assert "Donner une date." in answer.text
+
+
+@pytest.mark.rule("R7", "R16")
 def test_whole__what_is_to_be_confirmed_is_asked_at_once(portal: Portal) -> None:
     """The writing of the name and the address: two questions, one round, and nothing is done meanwhile."""
     client = portal.client(CHEF)
