@@ -30,11 +30,12 @@ WORDS: Final = {
     "contact": "à qui s'adresser (`mail.contact`)",
     "site": "l'adresse du portail (`portal.address`)",
     "publisher": "qui le publie (`portal.publisher`) ; à défaut l'académie",
+    "publication_director": "qui dirige la publication (`portal.publication_director`), ou rien",
     "hosting": "qui l'héberge (`portal.hosting`), ou rien",
     "data_protection": "comment écrire au délégué à la protection des données (`portal.data_protection`), ou rien",
     "durations": "ce qui est gardé et jusqu'à quand, d'après les réglages (`retention`) : des couples de textes",
     "recipients": "qui reçoit quoi, d'après les réglages : des couples de textes",
-    "accessibility": "la déclaration d'accessibilité : `status`, `audited_on` et `percentage`, comme dans les réglages",
+    "accessibility": "la déclaration d'accessibilité : ses quatre réglages (`portal.accessibility`)",
     "expected_days": "le délai de traitement annoncé, en jours (`handling.expected_days`)",
     "link_minutes": "la durée d'un lien de connexion, en minutes (`portal.link_minutes`)",
     "session_hours": "la durée d'une connexion, en heures (`portal.session_hours`)",
@@ -91,6 +92,7 @@ class PublicFacts:
     contact: str
     site: str
     publisher: str
+    publication_director: str | None
     hosting: str | None
     data_protection: str | None
     durations: tuple[tuple[str, str], ...]
@@ -127,7 +129,8 @@ class PublicFacts:
         return cls(
             academie=name, service=settings.mail.signature, contact=settings.mail.contact,
             site=settings.portal.address, publisher=settings.portal.publisher or f"L'{name}",
-            hosting=settings.portal.hosting, data_protection=settings.portal.data_protection,
+            publication_director=settings.portal.publication_director, hosting=settings.portal.hosting,
+            data_protection=settings.portal.data_protection,
             durations=tuple(durations(settings)), recipients=tuple(recipients(settings)),
             accessibility=settings.portal.accessibility, expected_days=settings.handling.expected_days,
             link_minutes=settings.portal.link_minutes, session_hours=settings.portal.session_hours,
@@ -201,14 +204,18 @@ def _render_errors(text: str, environment: Environment, settings: Settings) -> l
 def _examples(settings: Settings) -> tuple[tuple[PublicFacts, str], ...]:
     """The facts of a day without any time-dependent surprise: full, then as bare as settings allow."""
     facts = PublicFacts.of(settings, date(2026, 9, 14))
-    audited = AccessibilitySettings(status="partiellement", audited_on="le 1er octobre 2026", percentage=91)
+    audited = AccessibilitySettings(
+        status="partiellement", declared_on="le 2 octobre 2026", audited_on="le 1er octobre 2026", percentage=91
+    )  # fmt: skip
     full = replace(
-        facts, hosting="Rectorat", data_protection="dpd@exemple.fr", drane_address="https://drane.exemple.fr",
+        facts, publication_director="Le recteur", hosting="Rectorat", data_protection="dpd@exemple.fr", drane_address="https://drane.exemple.fr",
         oda_address="https://oda.exemple.fr",
         accessibility=audited,
     )  # fmt: skip
-    bare = replace(facts, hosting=None, data_protection=None, drane_address=None, oda_address=None,
-                   accessibility=AccessibilitySettings())  # fmt: skip
+    bare = replace(
+        facts, publication_director=None, hosting=None, data_protection=None, drane_address=None, oda_address=None,
+        accessibility=AccessibilitySettings(),
+    )  # fmt: skip
     return (full, "/etablissement"), (bare, "")
 
 

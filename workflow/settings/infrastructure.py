@@ -111,6 +111,9 @@ class AccessibilitySettings(Section):
     status: Literal["non", "partiellement", "totalement"] = Field(
         "non", description="Conformité au RGAA : non, partiellement ou totalement conforme."
     )
+    declared_on: OneLine | None = Field(
+        None, description="Quand la déclaration a été établie, ainsi : le 1er octobre 2026."
+    )
     audited_on: OneLine | None = Field(None, description="Quand et par qui l'audit a été fait ; null sans audit.")
     percentage: Annotated[int, Field(ge=0, le=100)] | None = Field(
         None, description="Part des critères respectés, en %, d'après cet audit ; null sans audit."
@@ -140,6 +143,9 @@ class PortalSettings(Section):
     )
     publisher: OneLine | None = Field(
         None, description="Qui publie le portail (mentions légales) ; null : l'académie, par son nom."
+    )
+    publication_director: OneLine | None = Field(
+        None, description="Qui dirige la publication, par son nom et sa fonction (mentions légales)."
     )
     hosting: OneLine | None = Field(None, description="Qui l'héberge, avec son adresse (mentions légales).")
     data_protection: OneLine | None = Field(None, description="Comment écrire au délégué à la protection des données.")

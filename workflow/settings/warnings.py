@@ -230,9 +230,13 @@ def _of_what_is_required(settings: Settings) -> Iterator[_Problem]:
             )
     facts = {
         "publisher": (portal.publisher, "qui publie le portail"),
+        "publication_director": (portal.publication_director, "qui en dirige la publication"),
         "hosting": (portal.hosting, "qui l'héberge, avec son adresse et son téléphone"),
         "data_protection": (portal.data_protection, "comment écrire au délégué à la protection des données"),
-    }
+        "accessibility.declared_on": (
+            portal.accessibility.declared_on, "quand la déclaration d'accessibilité a été établie",
+        ),
+    }  # fmt: skip
     if missing := [f"portal.{name} ({meaning})" for name, (value, meaning) in facts.items() if value is None]:
         yield _Problem("mentions légales", f"à donner pour les pages que la loi demande : {', '.join(missing)}")
     if settings.security_contact.contact is None:

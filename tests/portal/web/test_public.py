@@ -45,10 +45,12 @@ portal:
   address: https://oda.ac-toulouse.fr
   link_minutes: 45
   publisher: Rectorat de Toulouse
+  publication_director: M. Untel, recteur de l'académie de Toulouse
   hosting: DSI, 75 rue Saint-Roch, Toulouse
   data_protection: dpd@ac-toulouse.fr
   satisfaction: https://jedonnemonavis.numerique.gouv.fr/x
-  accessibility: {status: partiellement, audited_on: le 3 mars 2026 par Untel, percentage: 91}
+  accessibility:
+    {status: partiellement, declared_on: le 4 mars 2026, audited_on: le 3 mars 2026 par Untel, percentage: 91}
 """
 
 
@@ -107,12 +109,14 @@ def test_pages__say_what_the_settings_say(tmp_path: Path) -> None:
         assert "45 minutes" in words_of(client, "/contact")
         legal = words_of(client, "/mentions-legales")
         assert "Rectorat de Toulouse" in legal
+        assert "Direction de la publication : M. Untel, recteur de l'académie de Toulouse." in legal
         assert "DSI, 75 rue Saint-Roch, Toulouse" in legal
         assert "dpd@ac-toulouse.fr" in words_of(client, "/donnees-personnelles")
         assert 'href="https://jedonnemonavis.numerique.gouv.fr/x"' in client.get("/").text
         declared = words_of(client, "/accessibilite")
         assert "partiellement conforme" in declared
         assert "le 3 mars 2026 par Untel. 91 %" in declared
+        assert "Cette déclaration a été établie le 4 mars 2026." in declared
         assert "aucun audit" not in declared
 
 

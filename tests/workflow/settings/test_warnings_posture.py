@@ -13,7 +13,8 @@ from workflow.settings.warnings import Point, check_posture
 
 PORTAL = {
     "address": "https://oda.ac-toulouse.fr", "publisher": "Académie", "hosting": "DSI, 1 rue, 05",
-    "data_protection": "dpd@a.fr",
+    "data_protection": "dpd@a.fr", "publication_director": "Le recteur",
+    "accessibility": "{declared_on: le 1er octobre 2026}",
 }  # fmt: skip
 
 
@@ -62,6 +63,8 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("seal", "aucun sceau du journal", {"seal": ""}),
     ("sign_in.providers", "qu'un mot de passe", {"more": PROVIDER}),
     ("mentions légales", "portal.hosting", {"portal": {"hosting": ""}}),
+    ("mentions légales", "portal.publication_director", {"portal": {"publication_director": ""}}),
+    ("mentions légales", "portal.accessibility.declared_on", {"portal": {"accessibility": ""}}),
     ("mentions légales", "portal.publisher", {"portal": {"publisher": ""}}),
     ("mentions légales", "portal.data_protection", {"portal": {"data_protection": ""}}),
     ("security_contact.contact", "security.txt", {"more": "security_contact: {contact: null}\n"}),
