@@ -331,9 +331,15 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
 
 def trouble_lines(ticked: "TickResult") -> Iterator[str]:
     """The works that a tick could not do, in French, each with what to do (R52)."""
+    from states.french import span
+    from states.rules.schedule import STEADY_START, ClockFault
+
     if ticked.clock_fault:
         yield f"L'horloge n'est pas crue : {ticked.clock_fault.label}. Rien de ce qui ne se défait pas n'est fait."
-        yield "  — Que faire : vérifier la date et la remettre à l'heure ; si elle est juste, « oda clock confirm »."
+        remedy = "vérifier la date et la remettre à l'heure ; si elle est juste, « oda clock confirm »"
+        if ticked.clock_fault is ClockFault.STARTED:
+            remedy = f"rien, tout reprend de soi-même dans {span(STEADY_START)} ; plus tôt par « oda clock confirm »"
+        yield f"  — Que faire : {remedy}."
     yield from ticked.troubles
 
 

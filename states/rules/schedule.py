@@ -35,6 +35,12 @@ A_DAY_BACK: Final = timedelta(days=1)
 STEADY_BACK: Final = timedelta(hours=1)
 """The same after a step back, which makes nothing due."""
 
+SHORT_STOP: Final = timedelta(hours=1)
+"""After a longer one, a machine that has just started may not have been put right yet (R119)."""
+
+STEADY_START: Final = timedelta(minutes=30)
+"""The time that its synchronisation has for that."""
+
 
 class ClockFault(Labelled):
     """The reason why the clock is not believed (R52): a French clause about it."""
@@ -44,6 +50,14 @@ class ClockFault(Labelled):
     ABSENCE = "absence", "le service n'avait donné aucun signe de vie depuis plus de 45 jours"
     AHEAD = "ahead", "l'horloge a avancé d'un coup, plus que le temps écoulé"
     BACK = "back", "l'horloge est revenue en arrière"
+    STARTED = "started", "la machine vient de démarrer, et peut encore être remise à l'heure"
+
+
+def believed_after(fault: ClockFault) -> timedelta | None:
+    """The time for which a clock runs on steadily before it is believed by itself; None: never at such a date."""
+    if fault is ClockFault.TOO_EARLY:
+        return None
+    return {ClockFault.BACK: STEADY_BACK, ClockFault.STARTED: STEADY_START}.get(fault, STEADY)
 
 
 def absurd_clock(now: datetime, heartbeat: datetime | None) -> ClockFault | None:
@@ -54,19 +68,28 @@ def absurd_clock(now: datetime, heartbeat: datetime | None) -> ClockFault | None
 
 
 def check_clock(
-    now: datetime, heartbeat: datetime | None, latest: datetime | None, drift: timedelta | None
+    now: datetime,
+    heartbeat: datetime | None,
+    latest: datetime | None,
+    drift: timedelta | None,
+    *,
+    has_started: bool = False,
 ) -> ClockFault | None:
-    """Decide whether the clock can be believed at ``now`` (R52).
+    """Decide whether the clock can be believed at ``now`` (R52, R119).
 
-    ``heartbeat`` is the last sign of life up to now, ``latest`` the last of all; ``drift`` is the clock's lead over the
-    machine's counter since the last tick that believed it, None in a process that has not ticked yet.
+    ``heartbeat`` is the last sign of life up to now, ``latest`` the last of all, None where there was none; ``drift``
+    is the clock's lead over the machine's counter since the last tick that believed it, None in a process that has not
+    ticked yet. ``has_started``: the machine did since that tick, so that its counter explains nothing.
     """
     if absurd := absurd_clock(now, heartbeat):
         return absurd
     if heartbeat and now - heartbeat > LONGEST_ABSENCE:
         return ClockFault.ABSENCE
     if drift is None:
-        return ClockFault.BACK if latest and latest - now > STEP_BACK else None
+        if latest and latest - now > STEP_BACK:
+            return ClockFault.BACK
+        is_unexplained = has_started and latest and heartbeat and now - heartbeat > SHORT_STOP
+        return ClockFault.STARTED if is_unexplained else None
     if drift > STEP_AHEAD:
         return ClockFault.AHEAD
     return ClockFault.BACK if drift < -STEP_BACK else None

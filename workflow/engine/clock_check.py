@@ -4,7 +4,7 @@ What cannot be undone waits while it is not: a tick under such a clock revokes, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,12 +15,12 @@ from states.rules.schedule import (
     A_DAY_BACK,
     FIRST_DAY,
     LONGEST_ABSENCE,
-    STEADY,
-    STEADY_BACK,
+    SHORT_STOP,
     STEP_AHEAD,
     STEP_BACK,
     ClockFault,
     absurd_clock,
+    believed_after,
     check_clock,
 )
 from workflow.database.clock import HeldClock, held_clock, known_heartbeat, last_heartbeat, record_heartbeat
@@ -43,10 +43,14 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True)
 class CounterTrace:
-    """The last tick that believed the clock, and the last one of all if it did not."""
+    """The last tick that believed the clock, and the last one of all if it did not.
+
+    ``has_started``: the machine has, since the last tick that believed it.
+    """
 
     believed: ClockReading | None = None
     doubted: ClockReading | None = None
+    has_started: bool = False
 
 
 NO_TRACE: Final = CounterTrace()
@@ -56,7 +60,7 @@ NO_TRACE: Final = CounterTrace()
 class ClockVerdict:
     """The bounds of one tick. ``held``: nothing that cannot be undone; ``is_new``: the trouble was not known yet.
 
-    ``agrees_again``: the clock was wrong and has just been put right.
+    ``agrees_again``: the clock was wrong and has just been put right, or may have been before a start.
     """
 
     fault: ClockFault | None = None
@@ -96,7 +100,7 @@ class ClockCheck:
         """Return True when nothing speaks against the clock at this instant; writes nothing."""
         if held_clock(connection) is not None:
             return False
-        return self._fault(connection, now, None, self._trace_in(connection)) is None
+        return self._fault(connection, now, None, self._trace_in(connection, None)) is None
 
     def judge(
         self, database: Database, actor: Actor, now: datetime, tell: Callable[[Connection, ClockFault], None]
@@ -104,26 +108,31 @@ class ClockCheck:
         """Judge the clock for one tick, and keep what was found; ``tell`` alerts of a new trouble, in one transaction.
 
         A clock that agrees again is believed at once; one that runs on steadily is believed after ``STEADY``, for a
-        long stop must end by itself. A step back of less than a day, by which nothing falls due, holds one tick.
+        long stop must end by itself. A step back of less than a day, by which nothing falls due, holds one tick. A
+        machine that has just started is believed once its synchronisation has had the time to put it right (R119).
         """
         reading = ClockReading(now, self._count() if self._count else 0.0)
         self._ticked_at = reading.count if self._count else None
         with database.write() as connection:
             chain.lock(connection)
-            trace = self._trace_in(connection)
-            if trace.doubted and held_clock(connection) is None:
-                trace = NO_TRACE  # a person has confirmed it, or another machine believes it
-            verdict = self._judge(connection, actor, now, trace)
+            held = held_clock(connection)
+            trace = self._trace_in(connection, held)
+            verdict = self._judge(connection, actor, now, held, trace)
             if verdict.is_new and verdict.fault:
                 tell(connection, verdict.fault)
+            if verdict.fault is ClockFault.STARTED:
+                record_heartbeat(connection, self._host, now)  # nothing else of this tick does
             trace = CounterTrace(trace.believed, reading) if verdict.fault else CounterTrace(reading)
             self._keep(connection, trace)
         self._trace = trace
         return verdict
 
-    def _judge(self, connection: Connection, actor: Actor, now: datetime, trace: CounterTrace) -> ClockVerdict:
-        held = held_clock(connection)
+    def _judge(
+        self, connection: Connection, actor: Actor, now: datetime, held: HeldClock | None, trace: CounterTrace
+    ) -> ClockVerdict:
         fault = self._fault(connection, now, held, trace)
+        if held and held.fault is ClockFault.AHEAD and fault is ClockFault.STARTED and now >= held.held_at:
+            fault = held.fault  # a new start makes no jump right
         if fault is None:
             if held is None:
                 return BELIEVED
@@ -142,11 +151,11 @@ class ClockCheck:
             connection.execute(insert(CLOCK_HOLD), [row])
             chain.record(connection, self._hasher, "clock_held", actor, now, {"why": fault.value})
             return ClockVerdict(fault=fault, held=True, is_new=True)
-        steady = STEADY_BACK if fault is ClockFault.BACK else STEADY
-        if fault is not ClockFault.TOO_EARLY and now - held.held_at >= steady:
+        steady = believed_after(fault)
+        if steady and now - held.held_at >= steady:
             self._release(connection, actor, now, held, "steady")
             _forget_future(connection, now, now)
-            return BELIEVED
+            return ClockVerdict(agrees_again=fault is ClockFault.STARTED)
         connection.execute(update(CLOCK_HOLD).values(seen_at=now))
         is_harmless = fault is ClockFault.BACK and held.known_at - now < A_DAY_BACK
         return ClockVerdict(fault=fault, held=not is_harmless)
@@ -155,24 +164,31 @@ class ClockCheck:
         self, connection: Connection, now: datetime, held: HeldClock | None, trace: CounterTrace
     ) -> ClockFault | None:
         latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()
-        return check_clock(now, known_heartbeat(connection, now), latest, self._drift(trace.believed, now))
+        heartbeat, drift = known_heartbeat(connection, now), self._drift(trace.believed, now)
+        return check_clock(now, heartbeat, latest, drift, has_started=trace.has_started)
 
-    def _trace_in(self, connection: Connection) -> CounterTrace:
+    def _trace_in(self, connection: Connection, held: HeldClock | None) -> CounterTrace:
         """The trace of the last tick on this machine, of whatever process, unless the machine started anew since.
 
-        A counter that has gone back is another one: the machine was brought back to what it had been.
+        None of a clock that was doubted and is no more: a person has confirmed it, or another machine believes it.
         """
+        trace = self._kept_trace(connection)
+        return NO_TRACE if trace.doubted and held is None else trace
+
+    def _kept_trace(self, connection: Connection) -> CounterTrace:
+        """A counter that has gone back is another one: the machine was brought back to what it had been."""
         if self._boot is None or self._count is None:
             return self._trace
+        unexplained = self._trace if self._trace.believed else replace(self._trace, has_started=True)
         row = connection.execute(select(MACHINE_COUNTER).where(MACHINE_COUNTER.c.host == self._host)).one_or_none()
         if row is None or row.boot != self._boot:
-            return self._trace
+            return unexplained
         believed, doubted = (
             None if at is None else ClockReading(at, seconds)
             for at, seconds in ((row.believed_at, row.believed_seconds), (row.doubted_at, row.doubted_seconds))
         )
         latest = max(reading.count for reading in (believed, doubted, ClockReading(FIRST_DAY, 0.0)) if reading)
-        return CounterTrace(believed, doubted) if self._count() >= latest else self._trace
+        return CounterTrace(believed, doubted, believed is None) if self._count() >= latest else unexplained
 
     def _keep(self, connection: Connection, trace: CounterTrace) -> None:
         if self._boot is None:
@@ -198,7 +214,8 @@ class ClockCheck:
         """True if the clock jumped again since the last tick that did not believe it."""
         step = self._drift(trace.doubted, now)
         if step is None:
-            return not -STEP_BACK <= now - held.seen_at <= LONGEST_ABSENCE
+            longest = SHORT_STOP if held.fault is ClockFault.STARTED else LONGEST_ABSENCE
+            return not -STEP_BACK <= now - held.seen_at <= longest
         return not -STEP_BACK <= step <= STEP_AHEAD
 
     def _release(self, connection: Connection, actor: Actor, now: datetime, held: HeldClock, how: str) -> None:

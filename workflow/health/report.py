@@ -32,7 +32,7 @@ from notifications.ports import Clock, DatabaseTrouble
 from notifications.vocabulary import Stage
 from states import french
 from states.french import plural, span
-from states.rules.schedule import STEP_BACK
+from states.rules.schedule import STEADY_START, STEP_BACK, ClockFault
 from states.school_calendar import SchoolCalendar
 from workflow.database import schema
 from workflow.database.clock import held_clock, last_heartbeat
@@ -284,7 +284,10 @@ def _clocks(connection: Connection, now: datetime) -> Iterator[Finding]:
     if refused := refused_count(connection, now):
         yield Finding("clocks", "horloges", plural(refused, *_CLOCKS_OFF), needs_somebody=True)
     if held := held_clock(connection):
-        yield Finding("clock", "horloge à vérifier", held.fault.label, needs_somebody=True)
+        if held.fault is ClockFault.STARTED:  # ends by itself, like the rest of a start (R119)
+            yield Finding("clock", "horloge", f"{held.fault.label} : {span(STEADY_START)} d'attente")
+        else:
+            yield Finding("clock", "horloge à vérifier", held.fault.label, needs_somebody=True)
     elif last_heartbeat(connection) - now > STEP_BACK:
         said = "le dernier passage de l'échéancier est daté de l'avenir"
         yield Finding("clock", "horloge à vérifier", said, needs_somebody=True)

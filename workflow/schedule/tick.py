@@ -293,7 +293,9 @@ class Ticker:
         now = self._engine.clock.now()
 
         def alert(connection: Connection, fault: ClockFault) -> None:
-            """Tell the operators by a mail that neither date keeps from leaving."""
+            """Tell the operators by a mail that neither date keeps from leaving; not of what ends by itself at once."""
+            if fault is ClockFault.STARTED:
+                return
             held = held_clock(connection)
             known = held.known_at if held else now
             draft = self._mailer.reports.clock_doubt(self._host, fault, now, known)
@@ -301,8 +303,8 @@ class Ticker:
 
         verdict = self._clock_check.judge(self._engine.database, self._actor, now, alert)
         result.clock_fault = verdict.fault if verdict.held else None
-        if verdict.held and verdict.fault in (ClockFault.TOO_EARLY, ClockFault.BACK):
-            return result  # nothing can be foreseen at such a date
+        if verdict.held and verdict.fault in (ClockFault.TOO_EARLY, ClockFault.BACK, ClockFault.STARTED):
+            return result  # nothing can be foreseen at such a date; an end that waits for a start is held by nobody
         # The rows that a wrong clock has left come first, so that no other step meets them.
         with result.step("les lignes illisibles"):
             result.set_aside += [f"la fin de l'année « {year} »" for year in self._year_ends.set_aside(self._actor)]

@@ -18,6 +18,7 @@ from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, render_year_
 from portal.web.security import Visitor
 from portal.web.worklist.filters import StateChoice, Task, WorklistCriteria
 from states import french
+from states.rules.schedule import believed_after
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from workflow.auth.actors import require_operator
 from workflow.database.clock import held_clock
@@ -249,5 +250,6 @@ def _render_clock(request: Request, context: WebContext, visitor: Visitor, *, is
         held, machines = held_clock(connection), nodes(connection, app.clock.now())
     return context.pages.page(
         request, "rectorat/clock.html", visitor, status=422 if is_wrong else 200, held=held, machines=machines,
-        is_wrong=is_wrong, gap_words=gap_words, NodeState=NodeState,
+        is_wrong=is_wrong, gap_words=gap_words, NodeState=NodeState, span=french.span,
+        believed_after=believed_after(held.fault) if held else None,
     )  # fmt: skip

@@ -66,6 +66,25 @@ def test_tick__a_jump_between_two_processes_is_seen(tick: Run, url: str, tmp_pat
     assert json.loads(tick("--json").stdout)["clock_fault"] is None
 
 
+@pytest.mark.rule("R119")
+def test_tick__says_that_a_machine_that_has_started_waits(
+    tick: Run, url: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_installation(tmp_path, url, clock)
+    count = [100.0]
+    monkeypatch.setattr("workflow.app.count_seconds", lambda: count[0])
+    monkeypatch.setattr("workflow.app.boot_identity", lambda: "before")
+    assert tick().stderr == ""
+    monkeypatch.setattr("workflow.app.boot_identity", lambda: "after")
+    clock.advance(days=2)
+    said = tick().stderr
+    assert "la machine vient de démarrer, et peut encore être remise à l'heure" in said
+    assert "rien, tout reprend de soi-même dans 30 minutes" in said
+    clock.advance(minutes=30)
+    count[0] += 30 * 60
+    assert tick().stderr == ""
+
+
 @pytest.mark.rule("R58")
 def test_tick__says_that_mails_are_put_off(tick: Run, tmp_path: Path, clock: FakeClock) -> None:
     app = year_end_scene.filled_folder(tmp_path, clock)
@@ -85,6 +104,7 @@ def test_tick__says_what_it_did_and_that_mails_wait(
     app.close()
     clock.set(OVER)
     monkeypatch.setattr("aiosmtplib.SMTP.connect", _no_relay)
+    monkeypatch.setattr("workflow.app.boot_identity", lambda: None)  # as those ticks: the months are no start
     done = tick()
     assert done.exit_code == 0
     assert "Fin de l'année 2026-2027 : 4 demandes révoquées." in done.stdout

@@ -18,7 +18,7 @@ from states import french
 from tests.kit.portal import Portal
 from workflow.database.connection import Database, this_host
 from workflow.database.faults import DatabaseFault, DatabaseUnreachable
-from workflow.database.schedule_tables import LAST_BACKUP, NODE, RECORD, RESTORATION
+from workflow.database.schedule_tables import CLOCK_HOLD, LAST_BACKUP, NODE, RECORD, RESTORATION
 from workflow.engine.clock_check import ClockCheck
 from workflow.schedule.nodes import record_certificate
 from workflow.schedule.tick import StepFailure, TickResult
@@ -252,6 +252,19 @@ def test_health__a_clock_that_is_not_believed(portal: Portal) -> None:
     portal.clock.advance(minutes=4)
     portal.app.ticker.tick()
     assert is_well(portal)
+
+
+@pytest.mark.rule("R115", "R119")
+def test_health__says_that_a_machine_has_started_and_calls_nobody(portal: Portal) -> None:
+    portal.app.ticker.tick()
+    portal.clock.advance(days=2)
+    now = portal.clock.now()
+    row = {"id": 1, "fault": "started", "held_at": now, "seen_at": now, "known_at": now - timedelta(days=2)}
+    with portal.app.database.write() as connection:
+        connection.execute(insert(CLOCK_HOLD), [row])
+        connection.execute(update(NODE).values(seen_at=now))
+    assert is_well(portal)
+    assert "la machine vient de démarrer, et peut encore être remise à l'heure" in line(probe(portal), "horloge")
 
 
 # The mails

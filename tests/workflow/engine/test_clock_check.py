@@ -37,7 +37,7 @@ class Machine:
     def __init__(self, system: System) -> None:
         self.system = system
         self.true = system.clock.now()
-        self.restart()
+        self.restart(boot="a")
 
     def restart(self, *, counts: bool = True, boot: str | None = None) -> None:
         """Begin a new process, which remembers nothing but what a process of the same boot has left."""
@@ -247,18 +247,145 @@ def test_cron__three_weeks_ahead_hold_what_a_stop_of_three_weeks_does_not(machin
 @pytest.mark.rule("R52")
 @pytest.mark.parametrize(
     ("boot", "back", "fault"),
-    [("a", 0, ClockFault.AHEAD), ("b", 0, None), (None, 0, None), ("a", 30, None)],
+    [("a", 0, ClockFault.AHEAD), ("b", 0, ClockFault.STARTED), (None, 0, None), ("a", 30, ClockFault.STARTED)],
     ids=["same-boot", "reboot", "no-boot", "other-counter"],
 )
 def test_cron__the_counter_of_another_boot_claims_nothing(
     machine: Machine, boot: str | None, back: int, fault: ClockFault | None
 ) -> None:
-    """Thirty days ahead: a machine that started anew since may well have been off for so long."""
+    """Thirty days ahead: a machine that started anew since may well have been off for so long, and is waited for."""
     machine.passes(days=40)
     machine.tick_once()
     shown = machine.true + timedelta(days=30)
     machine.passes(days=-back)
     assert machine.tick_once(shown, boot).clock_fault is fault
+
+
+@pytest.mark.rule("R50", "R61", "R119")
+@pytest.mark.parametrize("stop", [timedelta(minutes=10), timedelta(days=3)], ids=["short", "long"])
+def test_start__three_weeks_ahead_undo_nothing_before_the_clock_is_put_right(machine: Machine, stop: timedelta) -> None:
+    system = machine.system
+    ending = system.issued()
+    machine.lives_until(datetime(2027, 8, 15, tzinfo=UTC))
+    system.clock.set(machine.true)
+    fresh = system.issued(2)
+    machine.tick_once()
+    before, mails = system.sealed(), len(system.mails("clock_alert"))
+    machine.passes(seconds=stop.total_seconds())
+    for minutes in range(0, 25, 5):
+        result = machine.tick_once(machine.true + timedelta(days=21), "b")
+        assert (result.clock_fault, result.revoked, result.erased) == (ClockFault.STARTED, {}, 0), minutes
+        with system.database.read() as connection:  # as the dispatcher of another process asks
+            assert not machine.check.is_believed(connection, machine.true + timedelta(days=21))
+        machine.passes(minutes=5)
+    result = machine.tick_once(boot="b")
+    if stop > timedelta(hours=1):
+        assert result.clock_fault is ClockFault.STARTED, "whether this one is right, nothing proves yet"
+        machine.passes(minutes=30)
+        result = machine.tick_once(boot="b")
+    assert (result.clock_fault, result.revoked) == (None, {})
+    assert (system.state(ending), system.sealed() & {fresh}) == ("code_issued", before & {fresh})
+    assert {row.held_why for row in rows(system, RECORD)} == {None}
+    assert len(system.mails("clock_alert")) == mails, "nobody is written to of what ends by itself"
+    machine.true = END
+    machine.tick_once(boot="b")
+    assert system.state(ending) == "revoked"
+    assert system.flaws() == []
+
+
+@pytest.mark.rule("R50", "R119")
+def test_start__after_a_year_s_end_revokes_by_itself_after_half_an_hour(machine: Machine) -> None:
+    system = machine.system
+    reference = system.issued()
+    machine.lives_until(END - timedelta(days=2))
+    machine.tick_once()
+    machine.passes(days=20)
+    assert machine.tick_once(boot="b").clock_fault is ClockFault.STARTED
+    machine.passes(minutes=29)
+    assert machine.tick_once(boot="b").clock_fault is ClockFault.STARTED
+    assert rows(system, NODE)[0].seen_at == machine.true, "the machine is alive"
+    machine.passes(minutes=1)
+    assert machine.tick_once(boot="b").revoked == {YEAR: 1}
+    assert system.state(reference) == "revoked"
+    assert kinds(system)[-2:] == ["clock_held", "clock_released"]
+    assert not system.mails("brake_alert")
+
+
+@pytest.mark.rule("R119")
+def test_start__a_step_meanwhile_or_another_start_begins_the_wait_anew(machine: Machine) -> None:
+    machine.tick_once()
+    machine.passes(days=2)
+    ahead = timedelta(days=21)
+    for shown, boot in ((ahead, "b"), (2 * ahead, "b"), (ahead, "b"), (3 * ahead / 2, "c"), (ahead / 2, "c")):
+        assert machine.tick_once(machine.true + shown, boot).clock_fault is ClockFault.STARTED
+        machine.passes(minutes=29)
+        assert machine.tick_once(machine.true + shown, boot).clock_fault is ClockFault.STARTED
+        machine.passes(minutes=2)
+    assert machine.tick_once(machine.true + ahead / 2, "d").clock_fault is None, "a start at once after goes on"
+
+
+@pytest.mark.rule("R119")
+@pytest.mark.parametrize("stop", [timedelta(0), timedelta(minutes=59)])
+def test_start__after_a_short_stop_is_believed(machine: Machine, stop: timedelta) -> None:
+    machine.tick_once()
+    machine.passes(seconds=stop.total_seconds())
+    assert machine.tick_once(boot="b").clock_fault is None
+
+
+@pytest.mark.rule("R119")
+def test_start__the_first_of_all_and_one_that_a_person_confirms_are_believed(machine: Machine) -> None:
+    machine.passes(days=5)
+    assert machine.tick_once().clock_fault is None, "nothing ever ticked here"
+    machine.passes(days=5)
+    assert machine.tick_once(boot="b").clock_fault is ClockFault.STARTED
+    with machine.system.database.write() as connection:
+        assert confirm_clock(connection, KEY, machine.system.actors["opérateur"], None, machine.true)
+    machine.passes(days=1)
+    assert machine.tick_once(boot="b").clock_fault is None
+
+
+@pytest.mark.rule("R52", "R119")
+def test_start__in_the_day_after_a_jump_does_not_shorten_the_wait(machine: Machine) -> None:
+    machine.tick_once()
+    machine.passes(minutes=1)
+    ahead = timedelta(days=21)
+    assert machine.tick_once(machine.true + ahead).clock_fault is ClockFault.AHEAD
+    for _ in range(2):
+        machine.passes(hours=2)
+        assert machine.tick_once(machine.true + ahead, "b").clock_fault is ClockFault.AHEAD
+    machine.passes(hours=2)
+    assert machine.tick_once(boot="c").clock_fault is ClockFault.STARTED, "it has come back"
+
+
+@pytest.mark.rule("R50", "R52", "R61", "R119")
+@pytest.mark.parametrize("seed", range(4))
+def test_day__of_a_machine_that_starts_again_and_again_under_clocks_of_chance(machine: Machine, seed: int) -> None:
+    """The week before a year's end: each start shows another date until it is put right, minutes later."""
+    system, draw = machine.system, random.Random(seed)
+    ending = system.issued(1)
+    machine.lives_until(END - timedelta(days=7))
+    system.clock.set(machine.true)
+    fresh = system.issued(2)
+    machine.tick_once(boot="first")
+    for start in range(20):
+        machine.passes(minutes=draw.choice((1, 20, 90, 400)))
+        boot, shown = f"start {start}", draw.choice((*ABSURD, machine.true + timedelta(days=draw.randrange(1, 44))))
+        for _ in range(draw.randrange(25)):
+            assert machine.tick_once(shown, boot).revoked == {}
+            machine.passes(minutes=1)
+            shown += timedelta(minutes=1)
+        for _ in range(draw.randrange(1, 40)):
+            machine.tick_once(boot=boot)
+            machine.passes(minutes=1)
+        assert (system.state(ending), fresh in system.sealed()) == ("code_issued", True)
+        assert machine.true < END
+    machine.true = END
+    for _ in range(40):
+        machine.tick_once(boot="last")
+        machine.passes(minutes=1)
+    assert [system.state(name) for name in (ending, fresh)] == ["revoked", "code_issued"]
+    assert len(system.mails("year_end_report")) == 1
+    assert system.flaws() == []
 
 
 @pytest.mark.rule("R52")
