@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from notifications.outbox.store import MAILS, SEALS
@@ -47,6 +47,9 @@ _PAUSE: Final = 0.05
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 _IS_KEPT: Final = SEALS.c.ciphertext.is_not(None)
+
+HAS_OVERDUE: Final = exists().where(SEALS.c.sealed_at < bindparam("codes_since"), _IS_KEPT)
+"""The condition under which ``erase_overdue`` finds a code, sealed before ``codes_since``."""
 
 
 class BadSealingKey(ValueError):
@@ -266,11 +269,6 @@ def mails_of_overdue(connection: Connection, before: datetime) -> list[int]:
 def erase_overdue(connection: Connection, before: datetime, now: datetime) -> int:
     """Erase the codes sealed before this instant and cancel their unsent mails (R61, R62); returns how many codes."""
     return _erase(connection, SEALS.c.sealed_at < before, Erasure.OVERDUE, now)
-
-
-def has_overdue(before: datetime) -> ColumnElement[bool]:
-    """The condition under which ``erase_overdue`` finds a code."""
-    return exists().where(SEALS.c.sealed_at < before, _IS_KEPT)
 
 
 def _erase(connection: Connection, condition: ColumnElement[bool], why: Erasure, now: datetime) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
 from notifications import encryption
 from notifications.encryption import Sealer
@@ -42,7 +42,6 @@ class Mailer:
 
     code_statuses = staticmethod(store.code_statuses)
     erase_links = staticmethod(encryption.erase)
-    has_overdue = staticmethod(encryption.has_overdue)
 
     def __init__(
         self,
@@ -63,7 +62,7 @@ class Mailer:
         self.on_dead = on_dead
         self._draw_code = draw_code
         lease = timedelta(seconds=settings.lease_seconds)
-        self._longest_wait = max(RetryRules.of(settings).longest, lease)
+        self.longest_wait = max(RetryRules.of(settings).longest, lease)
         self._planner = Planner(
             self.reports, mail_context, is_daily=settings.operators == "daily", step_receipts=settings.step_receipts
         )
@@ -152,11 +151,7 @@ class Mailer:
 
     def release_future(self, connection: Connection, now: datetime) -> None:
         """Let go what a clock that was ahead put off for longer than any delay: mails, leases, the relay's pause."""
-        queue.release_future(connection, now, self._longest_wait)
-
-    def has_future(self, now: datetime) -> ColumnElement[bool]:
-        """The condition under which ``release_future`` finds anything."""
-        return queue.has_future(now, self._longest_wait)
+        queue.release_future(connection, now, self.longest_wait)
 
 
 def _has(event: RequestEvent, effect: type[SealCode | DrawAndSeal | SendDrawn | EraseCode]) -> bool:

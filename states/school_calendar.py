@@ -173,6 +173,11 @@ class SchoolCalendar:
         """Return True when the year is over at ``now`` (R24)."""
         return now >= self.end_of(year).ends_at
 
+    def last_end(self, now: datetime) -> datetime:
+        """The instant at which a school year ended last, at ``now`` or before."""
+        around = (SchoolYear(self.today(now).year + shift) for shift in (-2, -1, 0))
+        return max(self.end_of(year).ends_at for year in around if self.has_ended(year, now))
+
     def open_years(self, now: datetime) -> tuple[SchoolYear, ...]:
         """The years that accept a declaration, the earliest first, never empty (R20)."""
         today = self.today(now)

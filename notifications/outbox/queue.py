@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     distinct,
@@ -56,6 +56,22 @@ _SUSPECTS: Final = (
 
 _UNREPORTED: Final = text("stage = 'dead' AND reported_at IS NULL AND fault IS NOT NULL")
 """Without parameters, as its index is written: only then do both databases use it. A mail dies of a fault."""
+
+_IS_FUTURE_PAUSE: Final = or_(PAUSE.c.since > bindparam("now"), PAUSE.c.until > bindparam("longest_pause"))
+
+HAS_FUTURE: Final = or_(
+    exists().where(MAILS.c.lease_until > bindparam("longest_wait")),
+    exists().where(MAILS.c.next_attempt_at > bindparam("longest_wait")),
+    exists().where(_IS_FUTURE_PAUSE),
+)
+"""The condition under which ``release_future`` finds anything: beyond the end of a pause, or of a wait, begun now."""
+
+IS_STALE_LINK: Final = and_(
+    MAILS.c.stage.in_((Stage.DEAD.value, Stage.UNCERTAIN.value)),
+    MAILS.c.kind.in_([kind.value for kind in LINK_KINDS]),
+    MAILS.c.not_after <= bindparam("now"),
+)
+"""The condition of the mails that ``discard_stale_links`` gives up."""
 
 ClaimKey = tuple[int, str | None]
 """A mail's number, and the token under which it is claimed."""
@@ -301,23 +317,12 @@ def release_future(connection: Connection, now: datetime, longest: timedelta) ->
     ``longest`` is the longest wait or lease. Returns how many. A pause of the relay that no clock of today made goes
     too: it began later, or lasts longer than any.
     """
-    connection.execute(delete(PAUSE).where(_is_future_pause(now)))
+    connection.execute(delete(PAUSE).where(_IS_FUTURE_PAUSE), {"now": now, "longest_pause": now + LONGEST_PAUSE})
     far = now + longest
     connection.execute(update(MAILS).where(MAILS.c.lease_until > far).values(lease_until=now - GRACE))
     return connection.execute(
         update(MAILS).where(MAILS.c.next_attempt_at > far).values(next_attempt_at=now, lease_token=None)
     ).rowcount
-
-
-def has_future(now: datetime, longest: timedelta) -> ColumnElement[bool]:
-    """The condition under which ``release_future`` finds anything."""
-    far = now + longest
-    mails = (exists().where(MAILS.c.lease_until > far), exists().where(MAILS.c.next_attempt_at > far))
-    return or_(*mails, exists().where(_is_future_pause(now)))
-
-
-def _is_future_pause(now: datetime) -> ColumnElement[bool]:
-    return or_(PAUSE.c.since > now, PAUSE.c.until > now + LONGEST_PAUSE)
 
 
 def unreported(connection: Connection) -> list[Mail]:
@@ -375,10 +380,4 @@ def cancel_late(
 def discard_stale_links(connection: Connection, now: datetime) -> int:
     """Give up the mails of expired sign-in links that died or may have left: nobody need judge them (R72)."""
     values = {"stage": Stage.DISCARDED.value, "next_attempt_at": None}
-    return connection.execute(update(MAILS).where(is_stale_link(now)).values(values)).rowcount
-
-
-def is_stale_link(now: datetime) -> ColumnElement[bool]:
-    """The condition of the mails that ``discard_stale_links`` gives up."""
-    stages, kinds = (Stage.DEAD.value, Stage.UNCERTAIN.value), [kind.value for kind in LINK_KINDS]
-    return and_(MAILS.c.stage.in_(stages), MAILS.c.kind.in_(kinds), MAILS.c.not_after <= now)
+    return connection.execute(update(MAILS).where(IS_STALE_LINK).values(values), {"now": now}).rowcount

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, exists, func, or_, select, update
 
 from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
-from states.school_calendar import SchoolCalendar, SchoolYear
+from states.school_calendar import SchoolCalendar
 from states.validation import fold, fold_mail, has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.actors import People, require_operator
@@ -31,6 +31,18 @@ MOST: Final = 10_000
 """Sessions of a listing without pages."""
 
 _RECTORAT: Final = (Role.OPERATOR.value, Role.READER.value)
+
+HAS_ACCESS_OF_RECTORAT: Final = or_(
+    *(
+        exists().where(end.table.c.role.in_(_RECTORAT), end.is_(None))
+        for end in (SESSIONS.c.ended_at, LINKS.c.used_at, TOKENS.c.revoked_at)
+    ),
+    exists().select_from(FACTOR),
+)
+"""The condition under which ``end_access_of_removed`` has anybody to look up in the settings."""
+
+IS_OF_PAST_YEAR: Final = BINDING.c.bound_at < bindparam("last_end")
+"""The condition of the bindings that ``end_bindings_of_past_years`` ends; ``last_end``: of a school year."""
 
 
 class SessionUnknown(Exception):
@@ -212,13 +224,6 @@ def end_access_of_removed(connection: Connection, hasher: JournalHasher, people:
     return len(sessions) + len(links) + len(tokens) + len(factors)
 
 
-def has_access_of_rectorat() -> ColumnElement[bool]:
-    """The condition under which ``end_access_of_removed`` has anybody to look up in the settings."""
-    ends = (SESSIONS.c.ended_at, LINKS.c.used_at, TOKENS.c.revoked_at)
-    each = (exists().where(end.table.c.role.in_(_RECTORAT), end.is_(None)) for end in ends)
-    return or_(*each, exists().select_from(FACTOR))
-
-
 def _is_theirs(session_user: SessionUser) -> ColumnElement[bool]:
     """Of a mailbox: every session to any of its establishments, whoever of its readers opened it."""
     if session_user.is_establishment:
@@ -247,18 +252,12 @@ def end_bindings_of_past_years(
     connection: Connection, hasher: JournalHasher, calendar: SchoolCalendar, now: datetime
 ) -> int:
     """End the bindings made before the last end of a school year; return how many (R103)."""
-    rows = connection.execute(select(BINDING).where(is_of_past_year(calendar, now)).order_by(BINDING.c.number)).all()
+    past = select(BINDING).where(IS_OF_PAST_YEAR).order_by(BINDING.c.number)
+    rows = connection.execute(past, {"last_end": calendar.last_end(now)}).all()
     if not rows:
         return 0
     by = chain.schedule_actor_in(connection)
     return end_bindings(connection, hasher, rows, by, BindingEnd.YEAR_END, now)
-
-
-def is_of_past_year(calendar: SchoolCalendar, now: datetime) -> ColumnElement[bool]:
-    """The condition of the bindings that ``end_bindings_of_past_years`` ends."""
-    ended = [SchoolYear(calendar.today(now).year + shift) for shift in (-2, -1, 0)]
-    last = max(end for year in ended if (end := calendar.end_of(year).ends_at) <= now)
-    return BINDING.c.bound_at < last
 
 
 def _keys_of_removed(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, or_, select, update
 
 from notifications.ports import Clock, DatabaseTrouble
 from notifications.sql import dialect_insert, insert_new
@@ -133,6 +133,15 @@ _OF_FACTORS: Final = (FACTOR_TRIES, FACTOR_TRIES_A_DAY)
 
 _OTHERS: Final = (COMMANDS_OF_TOKEN, WRONG_CODES_OF_SUBJECT, WRONG_CODES_FROM_STRANGERS, *_OF_FACTORS)
 
+_IS_OVER: Final = TRIES.c.ends_at <= bindparam("now")
+
+_IS_OF_VISITOR: Final = TRIES.c.limit_name.in_([limit.name for limit in _OF_VISITORS])
+
+_VISITORS_COUNTS: Final = select(func.count()).where(_IS_OF_VISITOR)
+
+HAS_OVER: Final = or_(exists().where(_IS_OVER), _VISITORS_COUNTS.scalar_subquery() > bindparam("most_counts"))
+"""The condition under which ``close_windows`` finds anything at ``now``; ``most_counts``: see ``MOST_COUNTS``."""
+
 _MOST: Final = {limit.name: limit.most for limit in (*_OF_VISITORS, *_OF_SUBJECTS, *_OTHERS)}
 
 
@@ -241,10 +250,10 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
     One event for each limit and window, however many tries were refused; the networks they came from are kept apart,
     for a time (R108).
     """
-    over = _is_over(now)
     columns = (TRIES.c.limit_name, TRIES.c.ends_at, TRIES.c.refused, TRIES.c.network, TRIES.c.browser)
     refused: dict[tuple[datetime, str], list[Origin]] = {}
-    for row in connection.execute(delete(TRIES).where(over, TRIES.c.refused > 0).returning(*columns)):
+    over = delete(TRIES).where(_IS_OVER, TRIES.c.refused > 0).returning(*columns)
+    for row in connection.execute(over, {"now": now}):
         refused.setdefault((row.ends_at, row.limit_name), []).append(Origin(row.network, row.browser, row.refused))
     actor = chain.schedule_actor_in(connection) if refused else None
     for (_, name), origins in sorted(refused.items(), key=itemgetter(0)):
@@ -253,28 +262,11 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
         known = [origin for origin in origins if origin.network]
         if actor:
             chain.record(connection, hasher, "door_refused", actor, now, data, origins=known)
-    connection.execute(delete(TRIES).where(over))
-    excess = connection.execute(_visitors_counts()).scalar_one() - MOST_COUNTS
+    connection.execute(delete(TRIES).where(_IS_OVER), {"now": now})
+    excess = connection.execute(_VISITORS_COUNTS).scalar_one() - MOST_COUNTS
     if excess > 0:
-        lowest = select(TRIES.c.key).where(_is_of_visitor()).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
+        lowest = select(TRIES.c.key).where(_IS_OF_VISITOR).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
         connection.execute(delete(TRIES).where(TRIES.c.key.in_(lowest)))
-
-
-def has_over(now: datetime) -> ColumnElement[bool]:
-    """The condition under which ``close_windows`` finds anything."""
-    return or_(exists().where(_is_over(now)), _visitors_counts().scalar_subquery() > MOST_COUNTS)
-
-
-def _is_over(now: datetime) -> ColumnElement[bool]:
-    return TRIES.c.ends_at <= now
-
-
-def _is_of_visitor() -> ColumnElement[bool]:
-    return TRIES.c.limit_name.in_([limit.name for limit in _OF_VISITORS])
-
-
-def _visitors_counts() -> Select[int]:
-    return select(func.count()).where(_is_of_visitor())
 
 
 def most_refused_subjects(connection: Connection, since: datetime) -> int:

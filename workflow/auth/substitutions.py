@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import Place, Substituted, SubstitutedChef
@@ -37,9 +37,10 @@ REMEMBERED: Final = timedelta(days=366)
 
 _STILL: Final = SUBSTITUTION.c.ended_at.is_(None)
 
+_IS_FORGOTTEN: Final = SUBSTITUTION.c.ended_at <= bindparam("remembered_since")
 
-def _is_forgotten(now: datetime) -> ColumnElement[bool]:
-    return SUBSTITUTION.c.ended_at <= now - REMEMBERED
+MAY_EXPIRE: Final = exists().where(or_(_STILL, _IS_FORGOTTEN))
+"""The condition under which ``expire`` has any to look at; ``remembered_since``: see ``REMEMBERED``."""
 
 
 class SubstitutionRefused(Exception):
@@ -230,7 +231,7 @@ class Substitutions:
         """End those whose days are over, or whose persons have lost their roles; forget those of long ago."""
         now, today = self._clock.now(), self._today()
         with self._database.write() as connection:
-            connection.execute(delete(SUBSTITUTION).where(_is_forgotten(now)))
+            connection.execute(delete(SUBSTITUTION).where(_IS_FORGOTTEN), {"remembered_since": now - REMEMBERED})
             rows = connection.execute(select(SUBSTITUTION).where(_STILL)).all()
             over = [row.number for row in rows if row.last_day < today]
             others = [_substitution(row) for row in rows if row.number not in over]
@@ -240,10 +241,6 @@ class Substitutions:
                 _end(connection, self._hasher, over, SubstitutionEnd.EXPIRED, by, now)
                 self._end_lost(connection, lost, by, now)
         return len(over) + len(lost)
-
-    def may_expire(self) -> ColumnElement[bool]:
-        """The condition under which ``expire`` has any to look at."""
-        return exists().where(or_(_STILL, _is_forgotten(self._clock.now())))
 
     def _end_lost(self, connection: Connection, lost: Sequence[Substitution], by: Actor, now: datetime) -> None:
         numbers = [substitution.number for substitution in lost]
@@ -339,8 +336,8 @@ class Substitutions:
 
 def count_forgotten_substitutions(connection: Connection, at: datetime) -> int:
     """Count those that ``expire`` forgets at this instant, having ended long ago (R110)."""
-    old = select(func.count()).select_from(SUBSTITUTION).where(SUBSTITUTION.c.ended_at <= at - REMEMBERED)
-    return int(connection.execute(old).scalar_one())
+    old = select(func.count()).select_from(SUBSTITUTION).where(_IS_FORGOTTEN)
+    return int(connection.execute(old, {"remembered_since": at - REMEMBERED}).scalar_one())
 
 
 def _end(

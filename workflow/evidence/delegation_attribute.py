@@ -16,7 +16,7 @@ from datetime import date
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select
+from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from notifications.ports import Clock
 from notifications.sql import batches, upsert
@@ -47,6 +47,15 @@ _NEXT_VALUE: Final = re.compile(rf"(\s*,\s*|(?<=\|)\s+)(?=[^|,]*\|[^|]*\|{_DAY}\
 _ENDLESS = 9999
 
 _BEFORE_A_CODE = (State.DELEGATED, State.CHARTER_SIGNED, State.REQUESTED)
+
+IS_PAST_CLAIM: Final = or_(
+    CLAIM.c.ends < bindparam("today"),
+    CLAIM.c.said_on < bindparam("oldest_check"),
+    CLAIM.c.reference.not_in(
+        select(REQUEST.c.reference).where(REQUEST.c.state.in_([state.value for state in _BEFORE_A_CODE]))
+    ),
+)
+"""The condition of what ``forget_claims`` deletes; ``oldest_check``: the day of the oldest check that counts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,14 +235,8 @@ def claimed_delegations(
 
 def forget_claims(connection: Connection, policy: Policy, today: date) -> int:
     """Delete what can be confirmed no more: ended, too old, its request past its checks; return how many."""
-    return connection.execute(delete(CLAIM).where(is_past_claim(policy, today))).rowcount
-
-
-def is_past_claim(policy: Policy, today: date) -> ColumnElement[bool]:
-    """The condition of what ``forget_claims`` deletes."""
-    oldest = oldest_valid_day(today, policy.checks_max_age_days)
-    waits = select(REQUEST.c.reference).where(REQUEST.c.state.in_([state.value for state in _BEFORE_A_CODE]))
-    return or_(CLAIM.c.ends < today, CLAIM.c.said_on < oldest, CLAIM.c.reference.not_in(waits))
+    days = {"today": today, "oldest_check": oldest_valid_day(today, policy.checks_max_age_days)}
+    return connection.execute(delete(CLAIM).where(IS_PAST_CLAIM), days).rowcount
 
 
 def _runs_on(begins: date | None, ends: date | None, day: date) -> bool:

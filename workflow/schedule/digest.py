@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, tuple_, union, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, func, or_, select, tuple_, union, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import (
@@ -42,6 +42,11 @@ from workflow.schedule.nodes import PAGE, JobDay, PageOfDrafts, marked_keys
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.year_end.renewals import renewal_progress
 from workflow.year_end.service import held_in
+
+IS_DUE_REPORT: Final = and_(
+    REPORT.c.settlement.is_(None), REPORT.c.due_told_at.is_(None), REPORT.c.effective_on <= bindparam("today")
+)
+"""The condition of the reports that ``tell_due_reports`` tells."""
 
 _MANY_REFUSED: Final = 10
 """Mailboxes or addresses refused a sign-in link in one window, from which the operators are told."""
@@ -170,12 +175,12 @@ def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now
     today = policy.calendar.today(now)
     due = (
         select(REPORT)
-        .where(is_due_report(today))
+        .where(IS_DUE_REPORT)
         .order_by(REPORT.c.effective_on)
         .limit(PAGE)
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(due).all()
+    rows = connection.execute(due, {"today": today}).all()
     if not rows:
         return 0
     keys = [(row.reference, row.number) for row in rows]
@@ -185,11 +190,6 @@ def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now
     drafts = _report_drafts(connection, mailer, policy, announced)
     mailer.enqueue(connection, drafts, now)
     return len(drafts)
-
-
-def is_due_report(today: date) -> ColumnElement[bool]:
-    """The condition of the reports that ``tell_due_reports`` tells."""
-    return and_(REPORT.c.settlement.is_(None), REPORT.c.due_told_at.is_(None), REPORT.c.effective_on <= today)
 
 
 def _late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -> dict[str, Filters]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
 from notifications.ports import crash_point
@@ -39,6 +39,16 @@ SILENT: Final = timedelta(minutes=5)
 
 PAGE: Final = 500
 """Establishments or requests a transaction."""
+
+_IS_LONG_SILENT: Final = and_(
+    func.coalesce(NODE.c.heard_at, NODE.c.seen_at) < bindparam("silent_since"),
+    NODE.c.seen_at < bindparam("silent_since"),
+)
+
+_IS_OF_NOBODY: Final = MACHINE_COUNTER.c.host.not_in(select(NODE.c.host))
+
+HAS_SILENT: Final = or_(exists().where(_IS_LONG_SILENT), exists().where(_IS_OF_NOBODY))
+"""The condition under which ``forget_silent`` finds anything: machines silent since before ``silent_since``."""
 
 PageOfDrafts = Callable[[Connection, str], tuple[Sequence[Draft], str | None]]
 """Return the mails of what follows a place, and the place to go on from, None at the end. It writes nothing."""
@@ -189,21 +199,8 @@ def seen_certificate(connection: Connection, now: datetime) -> RelayCertificate 
 
 def forget_silent(connection: Connection, now: datetime) -> None:
     """Forget the machines silent for a month; the caller has just recorded its own heartbeat (R52)."""
-    connection.execute(delete(NODE).where(_is_long_silent(now)))
+    connection.execute(delete(NODE).where(_IS_LONG_SILENT), {"silent_since": now - FORGOTTEN})
     connection.execute(delete(MACHINE_COUNTER).where(_IS_OF_NOBODY))
-
-
-def has_silent(now: datetime) -> ColumnElement[bool]:
-    """The condition under which ``forget_silent`` finds anything."""
-    return or_(exists().where(_is_long_silent(now)), exists().where(_IS_OF_NOBODY))
-
-
-def _is_long_silent(now: datetime) -> ColumnElement[bool]:
-    latest = func.coalesce(NODE.c.heard_at, NODE.c.seen_at)
-    return and_(latest < now - FORGOTTEN, NODE.c.seen_at < now - FORGOTTEN)
-
-
-_IS_OF_NOBODY: Final = MACHINE_COUNTER.c.host.not_in(select(NODE.c.host))
 
 
 def run_daily_job(database: Database, mailer: Mailer, page: PageOfDrafts, job_day: JobDay, keys: Sequence[str]) -> int:

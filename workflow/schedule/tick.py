@@ -11,32 +11,35 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, case, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, delete, exists, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from notifications.encryption import HAS_OVERDUE
 from notifications.mailer import Mailer
-from notifications.outbox.queue import discard_stale_links, is_stale_link
+from notifications.outbox.queue import HAS_FUTURE, IS_STALE_LINK, discard_stale_links
+from notifications.outbox.retry import LONGEST_PAUSE
 from notifications.ports import crash_point, words_of
 from notifications.vocabulary import Erasure
 from states.commands import Revoke
 from states.model import Actor, Policy
 from states.rules.changes import REVOKE_REASONS
 from states.rules.schedule import BrakeDecision, ClockFault, Hold
+from states.rules.verification import oldest_valid_day
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Change
+from workflow.auth import rate_limit
 from workflow.auth.access import (
+    HAS_ACCESS_OF_RECTORAT,
+    IS_OF_PAST_YEAR,
     end_access_of_removed,
     end_bindings_of_past_years,
-    has_access_of_rectorat,
-    is_of_past_year,
 )
 from workflow.auth.actors import People
-from workflow.auth.rate_limit import close_windows
-from workflow.auth.rate_limit import has_over as has_over_windows
 from workflow.auth.second_factor import ABANDONED_AFTER
 from workflow.auth.sessions import REMEMBERED
 from workflow.auth.sign_in_links import sealed_for
-from workflow.auth.substitutions import Substitutions
+from workflow.auth.substitutions import MAY_EXPIRE, Substitutions
+from workflow.auth.substitutions import REMEMBERED as SUBSTITUTIONS_REMEMBERED
 from workflow.database.access_tables import FACTOR, KEPT_FORMS, LINKS, SESSIONS
 from workflow.database.clock import held_clock
 from workflow.database.connection import this_host
@@ -48,20 +51,21 @@ from workflow.database.tables import IS_LIVE, REPORT, REQUEST
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Done, Engine
-from workflow.evidence.delegation_attribute import forget_claims, is_past_claim
+from workflow.evidence.delegation_attribute import IS_PAST_CLAIM, forget_claims
 from workflow.evidence.list_checks import ListCheckResult, ListChecks
 from workflow.evidence.lists import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing
 from workflow.retention.service import Retention
-from workflow.schedule.digest import digest_key, digest_page, is_due_report, tell_due_reports
+from workflow.schedule.digest import IS_DUE_REPORT, digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import (
+    FORGOTTEN,
+    HAS_SILENT,
     JobDay,
     NodeMonitor,
     PageOfDrafts,
     forget_silent,
-    has_silent,
     marked_keys,
     run_daily_job,
 )
@@ -77,8 +81,7 @@ from workflow.schedule.reminders import (
 )
 from workflow.settings.services import WebhooksSettings
 from workflow.spreadsheets import columns
-from workflow.webhooks.queue import forget_old as forget_old_deliveries
-from workflow.webhooks.queue import has_old as has_old_deliveries
+from workflow.webhooks import queue as deliveries
 from workflow.year_end.service import YearEnds
 
 _log = logging.getLogger("oda")
@@ -97,6 +100,16 @@ _KEPT_FOR: Final[tuple[tuple[Table, ColumnElement[Any], timedelta], ...]] = (
     (idempotency.KEY, idempotency.KEY.c.at, idempotency.KEPT),
 )
 """Rows that need nothing but to be forgotten: since when each counts, and for how long it is kept (R10, R73, R91)."""
+
+_HAS_OLD_ROWS: Final = or_(
+    *(exists().where(since <= bindparam(f"{table.name}_since")) for table, since, _ in _KEPT_FOR)
+)
+"""The condition under which ``delete_old_rows`` finds any."""
+
+_HAS_EXPIRED: Final = or_(
+    exists().where(LINKS.c.expires_at <= bindparam("now")), exists().where(IS_STALE_LINK), rate_limit.HAS_OVER
+)
+"""The condition under which ``cleanup_expired`` finds anything."""
 
 HELD_SENTENCE: Final = (
     "La base a été restaurée : rien ne part et rien n'est fait de soi-même tant qu'un opérateur ne le dit pas"
@@ -259,6 +272,7 @@ class Ticker:
         self._engine = engine
         self._year_ends = year_ends
         self._mailer = mailer
+        self._codes_kept = timedelta(days=mailer.mail_context.code_keep_days)
         self._actor = actor
         self._machines = machines
         self._daily_jobs = DailyJobs(engine, mailer)
@@ -361,7 +375,8 @@ class Ticker:
         cleanings = list(self._cleanings(result))
         try:
             with self._engine.database.read() as connection:
-                due = connection.execute(select(*(cleaning.is_due for cleaning in cleanings))).one()
+                conditions = select(*(cleaning.is_due for cleaning in cleanings))
+                due = connection.execute(conditions, self._parameters(self._engine.clock.now())).one()
         except SQLAlchemyError as error:
             _log.error("what is to clean could not be found (%s)", words_of(error))
             return cleanings
@@ -370,11 +385,10 @@ class Ticker:
     def _cleanings(self, result: TickResult) -> Iterator["Cleaning"]:
         """The small things to erase, cancel or tell at this tick, each a step."""
         engine, mailer, now = self._engine, self._mailer, self._engine.clock.now()
-        policy, hasher = engine.policy, engine.hasher
-        today, kept_since = policy.calendar.today(now), now - timedelta(days=mailer.mail_context.code_keep_days)
+        policy, hasher, today = engine.policy, engine.hasher, engine.policy.calendar.today(now)
 
         def erase_codes(connection: Connection) -> None:
-            result.erased = mailer.erase_overdue(connection, kept_since, now)
+            result.erased = mailer.erase_overdue(connection, now - self._codes_kept, now)
 
         def tidy(connection: Connection) -> None:
             delete_old_rows(connection, now)
@@ -388,32 +402,56 @@ class Ticker:
             return Cleaning(step, is_due, lambda: self._in_transaction(work))
 
         yield cleaning(
-            "les attentes trop longues", mailer.has_future(now),
-            lambda connection: mailer.release_future(connection, now),
+            "les attentes trop longues", HAS_FUTURE, lambda connection: mailer.release_future(connection, now)
         )  # fmt: skip
-        yield cleaning("l'effacement des codes", mailer.has_overdue(kept_since), erase_codes)
-        yield cleaning("le ménage des connexions", or_(_has_old_rows(now), has_silent(now), _has_expired(now)), tidy)
+        yield cleaning("l'effacement des codes", HAS_OVERDUE, erase_codes)
+        yield cleaning("le ménage des connexions", or_(_HAS_OLD_ROWS, HAS_SILENT, _HAS_EXPIRED), tidy)
         if webhooks := self._webhooks:
             yield cleaning(
-                "l'oubli des messages aux autres logiciels", has_old_deliveries(webhooks, now),
-                lambda connection: forget_old_deliveries(connection, webhooks, now),
+                "l'oubli des messages aux autres logiciels", deliveries.HAS_OLD,
+                lambda connection: deliveries.forget_old(connection, webhooks, now),
             )  # fmt: skip
         yield cleaning(
-            "les délégations dites par une identité", exists().where(is_past_claim(policy, today)),
+            "les délégations dites par une identité", exists().where(IS_PAST_CLAIM),
             lambda connection: forget_claims(connection, policy, today),
         )  # fmt: skip
         yield cleaning(
-            "les liaisons de l'an passé", exists().where(is_of_past_year(policy.calendar, now)),
+            "les liaisons de l'an passé", exists().where(IS_OF_PAST_YEAR),
             lambda connection: end_bindings_of_past_years(connection, hasher, policy.calendar, now),
         )  # fmt: skip
         if people := self._people:
             yield cleaning(
-                "les accès à finir", has_access_of_rectorat(),
+                "les accès à finir", HAS_ACCESS_OF_RECTORAT,
                 lambda connection: end_access_of_removed(connection, hasher, people, now),
             )  # fmt: skip
         if self._substitutions:
-            yield Cleaning("les suppléances à finir", self._substitutions.may_expire(), self._substitutions.expire)
-        yield cleaning("les signalements du jour", exists().where(is_due_report(today)), tell_reports)
+            yield Cleaning("les suppléances à finir", MAY_EXPIRE, self._substitutions.expire)
+        yield cleaning("les signalements du jour", exists().where(IS_DUE_REPORT), tell_reports)
+
+    def _parameters(self, now: datetime) -> dict[str, Any]:
+        """The days and instants that the conditions of the cleanings name, at this instant."""
+        policy = self._engine.policy
+        today = policy.calendar.today(now)
+        parameters: dict[str, Any] = {
+            "now": now,
+            "today": today,
+            "longest_wait": now + self._mailer.longest_wait,
+            "longest_pause": now + LONGEST_PAUSE,
+            "codes_since": now - self._codes_kept,
+            **{f"{table.name}_since": now - kept_for for table, _, kept_for in _KEPT_FOR},
+            "silent_since": now - FORGOTTEN,
+            "most_counts": rate_limit.MOST_COUNTS,
+            "oldest_check": oldest_valid_day(today, policy.checks_max_age_days),
+            "last_end": policy.calendar.last_end(now),
+            "remembered_since": now - SUBSTITUTIONS_REMEMBERED,
+        }
+        if webhooks := self._webhooks:
+            parameters |= {
+                "endpoints": [endpoint.name for endpoint in webhooks.endpoints],
+                "waits_since": now - deliveries.TOO_OLD,
+                "ended_since": now - timedelta(days=webhooks.keep_days),
+            }
+        return parameters
 
     def _in_transaction(self, work: Callable[[Connection], object]) -> None:
         with self._engine.database.write() as connection:
@@ -424,7 +462,8 @@ class Ticker:
 class Cleaning:
     """A step that erases, cancels or tells, by its name in French. ``is_due``: the condition under which it does any.
 
-    The condition is read before the step, and without its locks: what comes meanwhile is for the next tick.
+    The condition is built once, for to build one takes as long as to execute it; what it names is given at each tick.
+    It is read before the step, and without its locks: what comes meanwhile is for the next tick.
     """
 
     step: str
@@ -438,11 +477,6 @@ def delete_old_rows(connection: Connection, now: datetime) -> None:
         connection.execute(delete(table).where(since <= now - kept_for))
 
 
-def _has_old_rows(now: datetime) -> ColumnElement[bool]:
-    """The condition under which ``delete_old_rows`` finds any."""
-    return or_(*(exists().where(since <= now - kept_for) for _, since, kept_for in _KEPT_FOR))
-
-
 def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHasher, now: datetime) -> None:
     """Erase expired sign-in links with their unsent mails, and what is known of attempts (R72 to R75)."""
     expired = LINKS.c.expires_at <= now
@@ -451,12 +485,7 @@ def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHashe
         mailer.erase_links(connection, map(sealed_for, digests), Erasure.OVERDUE, now)
         connection.execute(delete(LINKS).where(expired))
     discard_stale_links(connection, now)
-    close_windows(connection, hasher, now)
-
-
-def _has_expired(now: datetime) -> ColumnElement[bool]:
-    """The condition under which ``cleanup_expired`` finds anything."""
-    return or_(exists().where(LINKS.c.expires_at <= now), exists().where(is_stale_link(now)), has_over_windows(now))
+    rate_limit.close_windows(connection, hasher, now)
 
 
 class DailyJobs:

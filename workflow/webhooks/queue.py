@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
 from notifications.outbox.retry import RetryRules
 from notifications.sql import Row, insert_rows, upsert
@@ -63,6 +63,16 @@ RESTS: Final = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5)
 """How long an endpoint that fails is left alone, the last wait repeating itself; then one delivery tries it."""
 
 _WAITS: Final = DELIVERY.c.stage == DeliveryStage.WAITING.value
+
+_IS_ABANDONED: Final = and_(
+    _WAITS, DELIVERY.c.endpoint.not_in(bindparam("endpoints", expanding=True)),
+    DELIVERY.c.started_at < bindparam("waits_since"),
+)  # fmt: skip
+
+_ENDED_LONG_AGO: Final = DELIVERY.c.ended_at < bindparam("ended_since")
+
+HAS_OLD: Final = or_(exists().where(_IS_ABANDONED), exists().where(_ENDED_LONG_AGO))
+"""The condition under which ``forget_old`` finds anything, the ``endpoints`` being those of the settings."""
 
 
 def kind_of(trigger: Trigger) -> str:
@@ -399,22 +409,11 @@ def given_up_numbers(connection: Connection, endpoint: str) -> list[int]:
 def forget_old(connection: Connection, settings: WebhooksSettings, now: datetime) -> None:
     """Delete what ended long ago, and what waits for an endpoint that the settings name no more."""
     ended = {"stage": DeliveryStage.DISCARDED.value, "next_at": None, "leased_until": None, "ended_at": now}
-    connection.execute(update(DELIVERY).where(_is_abandoned(settings, now)).values(ended))
-    connection.execute(delete(DELIVERY).where(_ended_long_ago(settings, now)))
-
-
-def has_old(settings: WebhooksSettings, now: datetime) -> ColumnElement[bool]:
-    """The condition under which ``forget_old`` finds anything."""
-    return or_(exists().where(_is_abandoned(settings, now)), exists().where(_ended_long_ago(settings, now)))
-
-
-def _is_abandoned(settings: WebhooksSettings, now: datetime) -> ColumnElement[bool]:
     names = [endpoint.name for endpoint in settings.endpoints]
-    return and_(_WAITS, DELIVERY.c.endpoint.not_in(names), DELIVERY.c.started_at < now - TOO_OLD)
-
-
-def _ended_long_ago(settings: WebhooksSettings, now: datetime) -> ColumnElement[bool]:
-    return DELIVERY.c.ended_at < now - timedelta(days=settings.keep_days)
+    abandoned = {"endpoints": names, "waits_since": now - TOO_OLD}
+    connection.execute(update(DELIVERY).where(_IS_ABANDONED).values(ended), abandoned)
+    long_ago = {"ended_since": now - timedelta(days=settings.keep_days)}
+    connection.execute(delete(DELIVERY).where(_ENDED_LONG_AGO), long_ago)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -496,7 +496,7 @@ def test_tick__a_step_that_fails_is_told_and_stops_no_other(machine: Machine, mo
         raise ValueError("secret")
 
     monkeypatch.setattr(system.mailer, "erase_overdue", fail, raising=False)
-    monkeypatch.setattr(system.mailer, "has_overdue", lambda _: true(), raising=False)
+    monkeypatch.setattr("workflow.schedule.tick.HAS_OVERDUE", true())
     machine.passes(days=7)
     result = machine.tick()
     assert [(failure.step, failure.error) for failure in result.failures] == [("l'effacement des codes", "ValueError")]

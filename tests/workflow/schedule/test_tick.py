@@ -118,7 +118,7 @@ def test_tick__when_what_is_due_cannot_be_found_does_each_step(
 ) -> None:  # fmt: skip
     report(system, system.issued(), date(2026, 9, 20))
     system.clock.advance(days=10)
-    monkeypatch.setattr("workflow.schedule.tick.is_past_claim", lambda *_: literal_column("nothing").is_(None))
+    monkeypatch.setattr("workflow.schedule.tick.IS_PAST_CLAIM", literal_column("nothing").is_(None))
     result = system.tick()
     assert result.due_reports == 1
     assert result.failures == []
