@@ -43,12 +43,14 @@ class Site:
         self._contexts: list[BrowserContext] = []
 
     def window(
-        self, session_user: SessionUser | None = None, *, size: ViewportSize = TELEPHONE, script: bool = True
-    ) -> BrowserContext:
+        self, session_user: SessionUser | None = None, *, size: ViewportSize = TELEPHONE, script: bool = True,
+        forced_colours: bool = False,
+    ) -> BrowserContext:  # fmt: skip
         """A new browser window, signed in as somebody; ``script`` False: without JavaScript."""
         context = self._browser.new_context(
-            viewport=size, base_url=self.address, java_script_enabled=script, locale="fr-FR"
-        )
+            viewport=size, base_url=self.address, java_script_enabled=script, locale="fr-FR",
+            forced_colors="active" if forced_colours else "none",
+        )  # fmt: skip
         context.set_default_timeout(kit.PATIENCE_MS)
         if session_user:
             secret = self.portal.secret(session_user)

@@ -219,3 +219,27 @@ def test_every_page__is_fit_to_be_shown(site: Site, role: str) -> None:
     walk.go()
     assert len(walk.seen) >= 6, walk.seen
     assert not walk.wrong, "\n".join([f"{len(walk.wrong)} things to mend:", *dict.fromkeys(walk.wrong)])
+
+
+EDGES = """kinds => kinds.map(kind => {
+  const style = getComputedStyle(document.querySelector(`.oda-legend .oda-day--${kind}`));
+  return [style.borderStyle, style.borderWidth, style.outlineStyle].join(" ");
+})"""
+"""How the days of some kinds are framed: what is left of them where the machine has its own colours."""
+
+CURRENT = """() => [...document.querySelectorAll(".oda-parts .fr-tag")].map(tag => {
+  const style = getComputedStyle(tag);
+  return [tag.hasAttribute("aria-current"), [style.outlineStyle, style.fontWeight].join(" ")];
+})"""
+
+
+def test_forced_colours__hide_nothing_that_colour_alone_would_tell(site: Site) -> None:
+    with_requests(site.portal)
+    page = site.window(STAFF, size=DESK, forced_colours=True).new_page()
+    page.goto("/rectorat/calendrier")
+    kinds = page.evaluate(EDGES, ["weekend", "school_holiday", "unknown", "today"])
+    assert len(set(kinds)) == len(kinds), kinds
+    page.goto("/rectorat/retraits")
+    looks = page.evaluate(CURRENT)
+    (current,) = [look for is_current, look in looks if is_current]
+    assert current not in [look for is_current, look in looks if not is_current]
