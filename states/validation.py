@@ -439,6 +439,12 @@ class MailDomains:
             return True
         return any(fnmatchcase(domain, pattern) for pattern in self.patterns) and not self.likely_domain(mail)
 
+    def is_of_establishment(self, mail: str, uai: str) -> bool:
+        """Return True for an address that the académie alone gives, to this establishment: its UAI, in a domain that is
+        written out (anybody may have one like ``ac-*.fr``). What precedes the UAI is free, as in ``ce.`` (R120)."""
+        local = mail.rpartition("@")[0].strip().casefold()
+        return local.endswith(uai.casefold()) and _domain_of(mail) in self._known
+
     def likely_domain(self, mail: str) -> str:
         """The known domain of which this address has nearly the letters; empty when there is none."""
         domain = _domain_of(mail)

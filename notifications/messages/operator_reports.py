@@ -185,6 +185,7 @@ class MailboxNews:
     """The change of an establishment's mailbox by an operator.
 
     ``codes_from``: the instant from which a code may leave for it without a second operator; None when it may at once.
+    ``tells_operators``: False of what comes after many others, which only its former mailbox is told.
     """
 
     place: Place
@@ -194,10 +195,11 @@ class MailboxNews:
     why: str
     at: datetime
     codes_from: datetime | None
+    tells_operators: bool = True
 
     def drafts(self, operators: Iterable[str], timezone: tzinfo) -> list[Draft]:
         """The mails, one to each of the operators' addresses."""
-        told = {fold_mail(address): address for address in operators}
+        told = {fold_mail(address): address for address in operators if self.tells_operators}
         at = french.instant(self.at, timezone)
         codes_from = french.instant(self.codes_from, timezone) if self.codes_from else ""
         to_confirm = MailboxToConfirm(

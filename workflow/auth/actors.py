@@ -366,9 +366,9 @@ def begin_stand_in(
     connection.execute(insert(STAND_IN), [row | {"uai": uai} for uai in uais])
 
 
-def end_set_mailbox(connection: Connection, uai: str, now: datetime) -> None:
-    """The mailbox that an operator had set for an establishment is not in force any more."""
-    of_mailbox = (STAND_IN.c.uai == uai, STAND_IN.c.kind == StandInKind.MAILBOX.value, STAND_IN.c.until.is_(None))
+def end_set_mailboxes(connection: Connection, uais: Sequence[str], now: datetime) -> None:
+    """The mailboxes that operators had set for these establishments are not in force any more."""
+    of_mailbox = (STAND_IN.c.uai.in_(uais), STAND_IN.c.kind == StandInKind.MAILBOX.value, STAND_IN.c.until.is_(None))
     connection.execute(update(STAND_IN).where(*of_mailbox).values(until=now))
 
 

@@ -1,7 +1,8 @@
 """An import of the open directory: read first, then compared and written in one transaction (R66, R67)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
@@ -9,8 +10,6 @@ from sqlalchemy import Connection, bindparam, insert, select, text, update
 from notifications.ports import Clock, crash_point
 from states.model import Actor
 from states.vocabulary import State
-from workflow.auth.access import end_access_of_mailboxes
-from workflow.auth.substitutions import Substitutions
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.directory.model import (
@@ -51,13 +50,14 @@ def import_directory(
     academie: int,
     file: DirectorySource,
     actor: Actor,
-    substitutions: Substitutions | None,
+    follow: "Callable[[Connection, Comparison, datetime], None]",
     *,
     accept_loss: bool,
 ) -> ImportReport:
     """Import, or change nothing. Raises UnusableFile, DirectoryRefused on a massive loss, DatabaseBusy.
 
-    The journal keeps counts and the file's print, no establishment's name and no file's (R64).
+    ``follow`` does what comes of the mailboxes, in the same transaction. The journal keeps counts and the file's print,
+    no establishment's name and no file's (R64).
     """
     reader, digest = _read(academie, file)
     with database.write() as connection:
@@ -76,7 +76,7 @@ def import_directory(
                 statement = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == bindparam("b_uai"))
                 rows = [{"b_uai": row["uai"]} | {name: row[name] for name in WRITTEN} for row in comparison.updates]
                 connection.execute(statement.values({name: bindparam(name) for name in WRITTEN}), rows)
-            end_access_of_mailboxes(connection, hasher, substitutions, comparison.moved, comparison.closed, actor, now)
+            follow(connection, comparison, now)
             chain.record(
                 connection, hasher, "directory_imported", actor, now,
                 {
@@ -95,7 +95,7 @@ class Comparison:
     """The differences between the file and the directory: new, changed, gone, and what would be lost (R66, R67).
 
     ``new_rows`` are whole rows, ``updates`` rows whose ``WRITTEN`` columns change; ``moved`` are the
-    establishments whose mailbox in force becomes another.
+    establishments whose mailbox in force becomes another, each with the former one.
     """
 
     new_rows: list[Row] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Comparison:
     changed: list[EstablishmentChange] = field(default_factory=list)
     gone: list[EstablishmentName] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
-    moved: set[str] = field(default_factory=set)
+    moved: dict[str, str | None] = field(default_factory=dict)
     unchanged: int = 0
     without_mailbox: int = 0
     _base: int = 0
@@ -137,8 +137,8 @@ class Comparison:
         if after["is_listed"]:
             self._departements_there.add(after["departement"])
         self._count_mailbox(after)
-        if _mailbox(before) != _mailbox(after):
-            self.moved.add(after["uai"])
+        if mailbox_in_force(before) != mailbox_in_force(after):
+            self.moved[after["uai"]] = mailbox_in_force(before)
         if before["is_listed"] and before["is_open"]:
             self._base += 1
             if not after["is_listed"]:
@@ -146,7 +146,7 @@ class Comparison:
                 self._departements_gone |= {before["departement"]} - {""}
             elif not after["is_open"]:
                 self._lost["closed"] += 1
-            elif _mailbox(before) and not _mailbox(after):
+            elif mailbox_in_force(before) and not mailbox_in_force(after):
                 self._lost["mailbox"] += 1
 
     def add_new(self, entry: DirectoryEntry) -> None:
@@ -158,7 +158,7 @@ class Comparison:
     def _count_mailbox(self, after: Row) -> None:
         if not after["is_open"]:
             self.closed.add(after["uai"])
-        elif not _mailbox(after):
+        elif not mailbox_in_force(after):
             self.without_mailbox += 1
 
 
@@ -197,8 +197,8 @@ def _row_of(entry: DirectoryEntry) -> Row:
     return {"uai": entry.uai, "is_listed": True} | given
 
 
-def _mailbox(row: Row) -> str | None:
-    """The mailbox in force (R14)."""
+def mailbox_in_force(row: Row) -> str | None:
+    """The mailbox to which mails go: the operator's choice, else the directory's (R14)."""
     mailbox: str | None = row["set_mailbox"] or row["mailbox"]
     return mailbox
 

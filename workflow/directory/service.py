@@ -15,6 +15,7 @@ from notifications.messages.facts import Place
 from notifications.messages.operator_reports import MailboxNews
 from notifications.outbox.admin import stuck_for
 from notifications.ports import Clock
+from notifications.sql import batches
 from states.decision import Scalar
 from states.model import Actor, StandIn
 from states.refusals import Reason, unknown_establishment
@@ -40,7 +41,7 @@ from workflow.auth.access import end_access_of_mailboxes
 from workflow.auth.actors import (
     begin_stand_in,
     confirm_set_mailbox,
-    end_set_mailbox,
+    end_set_mailboxes,
     find_set_mailbox,
     known_chef_name,
     remember_chef,
@@ -51,10 +52,11 @@ from workflow.auth.substitutions import Substitutions
 from workflow.auth.tokens import end_tokens_of
 from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTOR, EVENT, NOTE
+from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE
 from workflow.database.tables import ESTABLISHMENT as E
 from workflow.database.tables import REQUEST as R
-from workflow.directory.importer import import_directory, preview_import
+from workflow.directory.importer import Comparison, import_directory, mailbox_in_force, preview_import
 from workflow.directory.model import MAILBOX_CONFIRMED, MAILBOX_SET, NEW_CHEF, DirectoryRefused, ImportReport
 from workflow.directory.parser import SPECS, DirectoryFile, DirectorySource, DirectoryTable
 from workflow.journal import chain
@@ -62,6 +64,12 @@ from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.mail import mailbox_now
 from workflow.spreadsheets.columns import ColumnChoices, Columns
 from workflow.spreadsheets.reader import Table
+
+MOST_TOLD: Final = 20
+"""Mailboxes of one import of which each operator is told by a mail; each former mailbox is told of its own."""
+
+IMPORTED: Final = "import de l'annuaire"
+"""The reason of a mailbox that an import gives."""
 
 MOST_EXPORTED: Final = 20_000
 """Establishments of a file: more than any académie has."""
@@ -74,6 +82,12 @@ IMPORTING = "importer l'annuaire"
 _OWN_MAILBOX = Reason(
     "own_mailbox", "R14", "Vous avez fixé vous-même cette boîte", "La faire confirmer par un autre opérateur."
 )
+
+
+_OTHER_MAILBOX = Reason(
+    "other_mailbox", "R14", "La boîte a changé depuis que cette page vous a été montrée : rien n'est confirmé",
+    "Vérifier la nouvelle adresse auprès de l'établissement, puis la confirmer.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -310,8 +324,35 @@ class Directory:
         if dry_run:
             return preview_import(self.database, academie, source)
         return import_directory(
-            self.database, self.hasher, self.clock, academie, source, actor, self.substitutions, accept_loss=accept_loss
-        )
+            self.database, self.hasher, self.clock, academie, source, actor,
+            lambda connection, comparison, now: self._follow_mailboxes(connection, comparison, actor, now),
+            accept_loss=accept_loss,
+        )  # fmt: skip
+
+    def _follow_mailboxes(self, connection: Connection, comparison: Comparison, actor: Actor, now: datetime) -> None:
+        """End what former mailboxes opened; a new one that is not evidently its establishment's own counts as set by
+        who imports (R120)."""
+        moved = comparison.moved
+        end_access_of_mailboxes(connection, self.hasher, self.substitutions, set(moved), comparison.closed, actor, now)
+        for uais in batches(moved):
+            end_set_mailboxes(connection, uais, now)
+        rows = [*comparison.new_rows, *(row for row in comparison.updates if row["uai"] in moved)]
+        chosen = [row for row in rows if not self._is_evident(row["uai"], mailbox_in_force(row))]
+        if chosen:
+            begin_stand_in(connection, StandInKind.MAILBOX, [row["uai"] for row in chosen], actor, now)
+        for number, row in enumerate(row for row in chosen if moved.get(row["uai"])):
+            self.tell(
+                connection,
+                MailboxNews(
+                    place=Place(uai=row["uai"], nom=row["nom"], commune=row["commune"]), before=moved[row["uai"]],
+                    after=mailbox_in_force(row), operator=actor.label, why=IMPORTED, at=now,
+                    codes_from=now + self.mailbox_hold, tells_operators=number < MOST_TOLD,
+                ),
+            )  # fmt: skip
+
+    def _is_evident(self, uai: str, mailbox: str | None) -> bool:
+        """True of a mailbox that nobody can have chosen, and of none."""
+        return not mailbox or self.domains.is_of_establishment(mailbox, uai)
 
     @property
     def columns(self) -> ColumnChoices:
@@ -338,9 +379,10 @@ class Directory:
             if is_done:
                 is_this_one = ESTABLISHMENT.c.uai == uai
                 connection.execute(update(ESTABLISHMENT).where(is_this_one).values(set_mailbox=chosen))
-                end_set_mailbox(connection, uai, now)
-                if chosen:
-                    is_known = chosen == row.mailbox
+                end_set_mailboxes(connection, [uai], now)
+                is_evident = self._is_evident(uai, after)
+                if chosen or not is_evident:  # the directory's may be what an import chose (R120)
+                    is_known = chosen == row.mailbox and is_evident
                     begin_stand_in(connection, StandInKind.MAILBOX, [uai], actor, now, is_confirmed=is_known)
                 notes = {"why": why} | ({"address": chosen} if chosen else {})
                 data: dict[str, Scalar] = {"uai": uai, "cleared": chosen is None}
@@ -361,20 +403,23 @@ class Directory:
             codes_from=codes_from,
         )  # fmt: skip
 
-    def confirm_mailbox(self, uai: str, actor: Actor) -> bool:
+    def confirm_mailbox(self, uai: str, actor: Actor, *, seen: str | None = None) -> bool:
         """Confirm the mailbox that another operator has set: codes leave for it at once (R14).
 
-        Returns False when there was nothing to confirm. Raises NotAllowed, and DirectoryRefused for who set it himself.
+        ``seen``: the address that was shown to this operator, who confirms no other. Returns False when there was
+        nothing to confirm. Raises NotAllowed, and DirectoryRefused for who set it himself, or saw another.
         """
         require_operator(actor, "confirmer la boîte d'un établissement")
         uai, now = normalise_uai(uai), self.clock.now()
         with self.database.write() as connection:
-            _locked(connection, uai, [])
+            row = _locked(connection, uai, [])
             set_mailbox = find_set_mailbox(connection, uai)
             if set_mailbox is None or set_mailbox.confirmed_at:
                 return False
             if set_mailbox.operator in actor.numbers:
                 raise DirectoryRefused([_OWN_MAILBOX])
+            if seen is not None and seen != mailbox_of(row):
+                raise DirectoryRefused([_OTHER_MAILBOX])
             confirm_set_mailbox(connection, uai, actor, now)
             chain.record(connection, self.hasher, MAILBOX_CONFIRMED, actor, now, {"uai": uai})
         return True

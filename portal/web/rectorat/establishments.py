@@ -188,11 +188,11 @@ def save_mailbox(request: Request, context: Context, visitor: ProvenOperator, ua
 
 
 @router.post("/{uai}/boite/confirmer")
-def confirm_mailbox(request: Request, context: Context, visitor: ProvenOperator, uai: str, _: Posted) -> Response:
-    """Confirm the mailbox that another operator has set: codes leave for it at once (R14)."""
+def confirm_mailbox(request: Request, context: Context, visitor: ProvenOperator, uai: str, data: Posted) -> Response:
+    """Confirm the mailbox that another operator has set, as the page showed it: codes leave for it at once (R14)."""
     place, _requests = _load_establishment(context, visitor, uai)
     try:
-        is_done = context.app.directory.confirm_mailbox(place.uai, visitor.actor)
+        is_done = context.app.directory.confirm_mailbox(place.uai, visitor.actor, seen=str(data.get("boite") or ""))
     except (DirectoryRefused, ClockRefused) as refused:
         return _render_establishment(request, context, visitor, place.uai, refused.reasons, status=422)
     notice = NOTICES["confirmee" if is_done else "deja"]

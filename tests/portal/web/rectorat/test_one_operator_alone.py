@@ -1,6 +1,8 @@
 """Whatever one operator does, he alone never gets a code that he alone wanted (R6, R14)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,13 @@ from notifications.outbox.store import MAILS
 from notifications.vocabulary import CODE_KINDS, Fault, Kind, Mail, Stage
 from states import commands as c
 from states.model import OnBehalf
-from states.vocabulary import CheckOutcome, ReissueReason, RequestedBy, Role, Scope, Step
+from states.vocabulary import Channel, CheckOutcome, ReissueReason, RequestedBy, Role, Scope, Step
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OTHER_OPERATOR
-from tests.kit.portal import CHEF, STAFF, Portal, open_portal
+from tests.kit.portal import CHEF, DRANE, SCHOOLS, STAFF, Portal, open_portal
+from tests.workflow.directory.files import file_of, uai_of
+from tests.workflow.directory.files import row as school_row
 from workflow.auth.sessions import SessionUser
 from workflow.auth.tokens import TokenRefused
 from workflow.directory.model import DirectoryRefused
@@ -138,6 +142,65 @@ def test_behalf__and_what_follows_it(portal: Portal) -> None:
     assert refused_code(portal, reference, COLLEAGUE) == set()
 
 
+def import_directory(portal: Portal, mailboxes: Mapping[str, str] = {}) -> None:
+    """A directory in which these establishments have these mailboxes, and the others their own."""
+    schools = {uai: school[-1] for uai, school in SCHOOLS.items()} | dict(mailboxes)
+    file = file_of(*(school_row(uai, mail=mail or "") for uai, mail in schools.items()))
+    portal.app.directory.import_file(BytesIO(file), portal.actor(STAFF), accept_loss=True)
+
+
+@pytest.mark.rule("R6", "R14", "R120")
+def test_import__a_mailbox_that_it_chooses_counts_as_set_by_its_author(portal: Portal) -> None:
+    true_one = portal.checked(8)
+    import_directory(portal, {UAI: INSIDER})
+    assert [mail.recipient for mail in mails(portal, Kind.MAILBOX_CHANGED)] == ["ce.0310001h@ac-toulouse.fr"]
+    assert {mail.recipient for mail in mails(portal, Kind.MAILBOX_TO_CONFIRM)} >= {OTHER_OPERATOR}
+    reference = portal.checked(session_user=FALSE_CHEF)
+    assert refused_code(portal, reference) == {"four_eyes", "mailbox_held", "stands_in"}
+    assert refused_code(portal, true_one) == {"mailbox_held", "stands_in"}
+    assert refused_code(portal, true_one, COLLEAGUE) == {"mailbox_held"}
+    import_directory(portal)  # and back again
+    portal.clock.advance(days=31)
+    assert "four_eyes" in refused_code(portal, reference)
+    assert mails(portal, *CODE_KINDS) == []
+
+
+@pytest.mark.rule("R6", "R14", "R120")
+@pytest.mark.parametrize("way", ["set to the same", "set to another, then given back"])
+def test_import__its_mailbox_is_not_made_innocent_by_another_decision(portal: Portal, way: str) -> None:
+    import_directory(portal, {UAI: INSIDER})
+    if way == "set to the same":
+        set_mailbox(portal, INSIDER)
+    else:
+        set_mailbox(portal, "autre@ac-toulouse.fr")
+        set_mailbox(portal, None)
+    reference = portal.checked(session_user=FALSE_CHEF)
+    assert refused_code(portal, reference) == {"four_eyes", "mailbox_held", "stands_in"}
+    portal.clock.advance(days=60)
+    assert {"four_eyes", "stands_in"} <= refused_code(portal, reference)
+    confirm(portal)
+
+
+@pytest.mark.rule("R6", "R120")
+def test_import__an_establishment_that_it_invents_gets_no_code_of_its_author(portal: Portal) -> None:
+    invented = uai_of(11)
+    import_directory(portal, {invented: INSIDER})
+    reference = portal.checked(session_user=replace(FALSE_CHEF, subject=invented))
+    assert refused_code(portal, reference) == {"four_eyes", "mailbox_held", "stands_in"}
+    portal.clock.advance(days=60)
+    assert {"four_eyes", "stands_in"} <= refused_code(portal, reference)
+
+
+@pytest.mark.rule("R120")
+def test_import__the_establishments_own_mailboxes_are_nobodys_choice(portal: Portal) -> None:
+    set_mailbox(portal, "autre@ac-toulouse.fr")
+    set_mailbox(portal, None)
+    portal.clock.advance(days=31)
+    import_directory(portal, {UAI: "0310001H@ac-toulouse.fr"})
+    reference = portal.checked()
+    assert refused_code(portal, reference) == set()
+
+
 @pytest.mark.rule("R14")
 def test_mailbox__the_former_one_and_every_operator_are_told(portal: Portal) -> None:
     set_mailbox(portal)
@@ -167,6 +230,39 @@ def test_mailbox__a_second_operator_lets_the_codes_leave(portal: Portal) -> None
     assert refused_code(portal, reference, COLLEAGUE) == set()
     (mail,) = mails(portal, Kind.CODE_ISSUED)
     assert mail.recipient == INSIDER
+
+
+@pytest.mark.rule("R9", "R14")
+def test_mailbox__changed_behind_the_second_operators_back_is_not_confirmed(portal: Portal) -> None:
+    set_mailbox(portal, "ce.0310001h.bis@ac-toulouse.fr")
+    client = portal.client(COLLEAGUE)
+    form = form_to(client.get(PLACE), "/boite/confirmer")
+    set_mailbox(portal)
+    refused = send(client, form)
+    assert refused.status_code == 422
+    assert "rien n'est confirmé" in refused.text.replace("&#39;", "'")
+    assert INSIDER in refused.text
+    assert refused_code(portal, portal.checked(), COLLEAGUE) == {"mailbox_held"}
+
+
+@pytest.mark.rule("R6", "R14", "R114")
+@pytest.mark.parametrize("who", ["by the substitute", "by the substituted"])
+def test_mailbox__of_an_operator_and_his_substitute_is_one_persons(portal: Portal, who: str) -> None:
+    today = portal.context.pages.today()
+    service = portal.app.substitutions
+    given = service.give(portal.actor(STAFF), STAFF, today, today, to=DRANE.subject)
+    substitute, staff = service.actor(DRANE, given, Channel.WEB), portal.actor(STAFF)
+    author, other = (substitute, staff) if who == "by the substitute" else (staff, substitute)
+    portal.app.directory.set_mailbox(UAI, INSIDER, "l'annuaire est faux", author)
+    for actor in (author, other):
+        with pytest.raises(DirectoryRefused, match="vous-même"):
+            portal.app.directory.confirm_mailbox(UAI, actor)
+    reference = portal.checked(session_user=FALSE_CHEF)
+    portal.clock.advance(hours=12)
+    for actor in (author, other):
+        (result,) = portal.app.engine.execute([c.IssueCode(reference=reference, code=CODE)], actor)
+        assert not isinstance(result, Done)
+        assert {"four_eyes", "stands_in"} <= {reason.code for reason in result.reasons}
 
 
 @pytest.mark.rule("R14")
