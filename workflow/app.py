@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from workflow.figures.ledger import FigureLedger
     from workflow.health.metrics import Metrics
     from workflow.health.report import HealthMonitor, SupervisorCall
-    from workflow.journal.sealing import JournalSealer, StoredSeal
+    from workflow.journal.sealing import JournalSealer
     from workflow.journal.security_log import ExportJournal
     from workflow.mail import MailJournal
     from workflow.removals.connector.service import Connector
@@ -362,19 +362,10 @@ class App:
         """The daily seals of the journal, sent to the mailbox that keeps them, if the settings name one (R109)."""
         from workflow.journal.sealing import JournalSealer
 
-        def mail(connection: "Connection", seal: "StoredSeal") -> None:
-            if (mailbox := self.settings.seal.mail) is None:
-                return
-            content = seal.content
-            draft = self.mailer.reports.journal_seal(
-                mailbox, number=content.number, day=content.day, chains=content.chains, changed=content.changed,
-                lines=seal.signed.sent_form.splitlines(), new_key=content.next_key is not None,
-            )  # fmt: skip
-            self.mailer.enqueue(connection, [draft], content.at)
-
+        mailbox = self.settings.seal.mail
         return JournalSealer(
             self.database, self.hasher, self.clock, self.policy.calendar, Keyring(self.secrets, SIGNING_KEY),
-            self.settings.seal_folder, mail,
+            self.settings.seal_folder, self.mailer if mailbox else None, mailbox,
         )  # fmt: skip
 
     @cached_property

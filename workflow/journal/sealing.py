@@ -7,12 +7,12 @@ events, the heads and the texts of seals, public keys, that is numbers and diges
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, collate, func, insert, literal, select
 
@@ -30,6 +30,9 @@ from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_instan
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SignedSeal, SigningKey, sent_file
 from workflow.journal.verification import STREAMED
 from workflow.settings.secrets import Keyring, SecretError, SecretMissing
+
+if TYPE_CHECKING:
+    from notifications.mailer import Mailer
 
 SEALED: Final = "journal_sealed"
 """The event of a seal: its ``number``, and the ``hash`` of its text."""
@@ -59,19 +62,18 @@ class StoredSeal:
     signed: SignedSeal
 
 
-Announce = Callable[[Connection, StoredSeal], None]
-"""Tells of a new seal inside its transaction, by a mail."""
-
-
 class JournalSealer:
-    """Makes the seals. ``folder`` receives the file of each, None when the settings name none."""
+    """Makes the seals. ``folder`` receives the file of each, None when the settings name none.
+
+    ``mailer`` sends each to the ``mailbox`` that keeps them; None when the settings name none.
+    """
 
     def __init__(
         self, database: Database, hasher: JournalHasher, clock: Clock, calendar: SchoolCalendar, keyring: Keyring,
-        folder: Path | None, announce: Announce = lambda _connection, _seal: None,
+        folder: Path | None, mailer: "Mailer | None" = None, mailbox: str | None = None,
     ) -> None:  # fmt: skip
         self._database, self._hasher, self._clock, self._calendar = database, hasher, clock, calendar
-        self._keyring, self._folder, self._announce = keyring, folder, announce
+        self._keyring, self._folder, self._mailer, self._mailbox = keyring, folder, mailer, mailbox
 
     def seal_day(self) -> StoredSeal | None:
         """Seal the journal unless this day has its seal; return the new one. Raises SigningKeyMissing."""
@@ -198,7 +200,12 @@ class JournalSealer:
         chain.record(
             connection, self._hasher, SEALED, actor, now, {"number": number, "hash": content.hash}
         )  # fmt: skip
-        self._announce(connection, seal)
+        if self._mailer and self._mailbox:
+            draft = self._mailer.reports.journal_seal(
+                self._mailbox, number=number, day=day, chains=content.chains, changed=content.changed,
+                lines=seal.signed.sent_form.splitlines(), new_key=next_key is not None,
+            )  # fmt: skip
+            self._mailer.enqueue(connection, [draft], now)
         chain.commit_to_actors(connection, self._hasher, now)
         return seal
 
