@@ -83,8 +83,11 @@ _TO_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(
 _NEVER_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), ~_WITH_CODE)
 """Those whose code was erased before anybody read it."""
 
+_OF_THOSE_ISSUED: Final = func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value
+"""The state, hidden from its index: beside a few references, SQLite would begin with the keys of all years."""
+
 UNDELIVERABLE: Final = and_(
-    func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
+    _OF_THOSE_ISSUED,
     REQUEST.c.handed_on.is_(None),
     HAS_OWN_CODE,
     NOT_DRAWN,
@@ -245,7 +248,7 @@ def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.not_handed_over:
         yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), HAS_OWN_CODE, NOT_DRAWN)
     if filters.code_unread:
-        yield and_(_is(State.CODE_ISSUED), NOT_DRAWN, REQUEST.c.reference.in_(_TO_READ))
+        yield and_(_OF_THOSE_ISSUED, NOT_DRAWN, REQUEST.c.reference.in_(_TO_READ))
     if filters.code_unread_before:
         yield REQUEST.c.code_unread_since < filters.code_unread_before
     if filters.code_held:
@@ -294,7 +297,7 @@ def _of_other_tables(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield UNDELIVERABLE
     if filters.code_waits_since:
         waits = _WAITING_CODE.where(MAILS.c.created_at < filters.code_waits_since)
-        yield and_(_is(State.CODE_ISSUED), REQUEST.c.reference.in_(waits))
+        yield and_(_OF_THOSE_ISSUED, REQUEST.c.reference.in_(waits))
 
     if filters.assigned_at and filters.assigned_to is not None:
         mine = assigned(filters.assigned_at).where(ASSIGNMENT.c.actor == filters.assigned_to)

@@ -9,7 +9,7 @@ from tests.kit import factories as make
 from tests.workflow.requests.office import OTHER, Office
 from workflow.database.mapping import search_words
 from workflow.database.tables import REQUEST, WORD
-from workflow.requests.filters import SearchResult, count_named, search
+from workflow.requests.filters import Filters, SearchResult, conditions, count_named, search
 
 NADEGE = {"nom": "Lasserre-D'Étienne", "prenom": "Nadège", "mail": "nlasserre@ac-toulouse.fr"}
 
@@ -95,3 +95,26 @@ def test_search__is_served_by_indexes(office: Office) -> None:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
             scans = [row[3] for row in plan if row[3].startswith(f"SCAN {REQUEST.name}")]
             assert not scans, (statement, scans)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(live=True, undeliverable=True), Filters(live=True, code_unread=True),
+        Filters(live=True, code_waits_since=make.NOW), Filters(removal_open=True),
+        Filters(report_due_on=make.NOW.date()),
+    ],
+    ids=lambda filters: ",".join(name for name in Filters.__slots__ if getattr(filters, name)),
+)  # fmt: skip
+def test_conditions__what_another_table_names_is_not_looked_for_among_all_keys(
+    office: Office, filters: Filters
+) -> None:
+    if office.database.is_postgresql:
+        return  # which weighs both ways by its statistics
+    with office.database.read() as connection:
+        wanted = conditions(connection, filters, office.policy.calendar)
+        query = select(REQUEST.c.reference).where(*wanted).compile(connection, compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    ways = [way for way in plan if f" {REQUEST.name} " in way]
+    assert len(ways) == 1
+    assert ways[0].endswith("(reference=?)")
