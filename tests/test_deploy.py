@@ -14,8 +14,8 @@ import yaml
 from notifications.vocabulary import LINK_PATH
 from portal.cli.errors import ExitCode
 from portal.cli.main import TREE
-from portal.server import LARGEST, MOST, OTHER_DESCRIPTORS
-from portal.web.security import PROBES
+from portal.middleware import LARGEST, PROBES
+from portal.server import MOST, OTHER_DESCRIPTORS
 from workflow.identity.provider_sign_in import RETURN_PATH
 from workflow.settings.loader import load_settings
 from workflow.settings.secrets import DATABASE_PASSWORD, environment_name

@@ -17,13 +17,15 @@ from starlette.exceptions import HTTPException
 
 from portal.api.problems import Refusal, current_call, of_form, refusal_responses
 from portal.api.schemas import ReasonOut, ResponseModel
-from portal.server import widen_for_file
+from portal.middleware import widen_for_file
 from states import french
 from states.model import Actor
 from states.vocabulary import Role, Scope
 from workflow.app import App
-from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, FORBIDDEN, Limit, RateLimiter, digest, network_of
+from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, FORBIDDEN, Limit, RateLimiter
+from workflow.journal.chain import network_of
 from workflow.journal.security_log import Export, ExportedList, criteria_codes
+from workflow.settings.secrets import digest
 
 _LONGEST_TOKEN: Final = 200
 

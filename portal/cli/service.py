@@ -168,8 +168,8 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
     limit_memory_pools()
     with opened_app(context) as app:
         from portal.app import create_app
+        from portal.middleware import headers_without_page
         from portal.server import Server
-        from portal.web.security import headers_without_page
         from workflow.worker import ServiceManager, Worker
 
         settings, manager = app.settings.portal, ServiceManager(os.environ)

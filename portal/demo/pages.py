@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 
 from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, NEWCOMER, OPERATOR, READER, SCHOOLS, TWO, BackgroundLoop
 from portal.demo.mail_server import Letter, Mailbox
+from portal.middleware import HEADERS
 from portal.texts import done_lines
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
-from portal.web.security import HEADERS
 from portal.web.sign_in import HOMES, delete_cookies, set_session_cookie
 from states import french
 from states.validation import fold

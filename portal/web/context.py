@@ -17,11 +17,11 @@ from jinja2 import BaseLoader
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from portal.server import bound_to_anyone
+from portal.middleware import bound_to_anyone, gate_identity
 from portal.web.download import ListExport
 from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages
-from portal.web.security import Visitor, comes_from_here, gate_identity, has_csrf, is_told_from_here
+from portal.web.security import Visitor, comes_from_here, has_csrf, is_told_from_here
 from states.vocabulary import Channel, SignInMethod
 from workflow.app import App
 from workflow.auth.actors import NotAllowed

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from notifications.ports import Clock
 from notifications.rendering.papers import Paper, PaperUnmakeable, compile_paper
 from portal.exports.spreadsheet_files import FileFormat, TooManyRows, Workbook
-from portal.server import WITHOUT_BODY
+from portal.middleware import WITHOUT_BODY
 from states.model import Actor
 from workflow.database.connection import Database
 from workflow.journal.security_log import Export, ExportedList, ExportJournal, filter_codes

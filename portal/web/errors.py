@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from notifications.ports import DatabaseTrouble
+from portal.middleware import fixed_headers
 from portal.server import log_incident
 from portal.web.context import (
     READING,
@@ -23,7 +24,7 @@ from portal.web.context import (
     session_user_of,
     visitor_or_none,
 )
-from portal.web.security import door_of, fixed_headers, page_before
+from portal.web.security import door_of, page_before
 from portal.web.step_up import KEPT_FORM, keep_form, lead_to_proof, set_kept_cookie
 from states.refusals import Reason
 from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS

@@ -16,7 +16,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from portal.server import DRAINED, LARGEST, LARGEST_FILE, widen_for_file
+from portal.middleware import LARGEST, LARGEST_FILE, widen_for_file
+from portal.server import DRAINED
 from portal.web.context import AnyVisitor, Context, Forged, Operator, Posted, WebContext, proven_operator
 from portal.web.forms import GIVEN_BACK, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor, comes_from_here, has_csrf

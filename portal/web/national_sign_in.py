@@ -14,9 +14,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from portal.middleware import GateIdentity, claims_of, gate_identity
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import GateIdentity, claims_of, door_of, gate_identity, is_of_rupn, safe_back
+from portal.web.security import door_of, is_of_rupn, safe_back
 from portal.web.sign_in import (
     UAI,
     Mailbox,
@@ -33,7 +34,7 @@ from states.refusals import bad_field
 from states.validation import chef_key, fold_mail, has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import GATE, identity_digest
-from workflow.auth.rate_limit import REFUSED_IDENTITIES, digest
+from workflow.auth.rate_limit import REFUSED_IDENTITIES
 from workflow.auth.sessions import SessionUser
 from workflow.identity.claims import (
     BINDING_LASTS,
@@ -48,6 +49,7 @@ from workflow.identity.claims import (
 from workflow.identity.provider import ProvenIdentity, SignInAttempt
 from workflow.identity.provider_sign_in import ATTEMPT_LASTS, RETURN_PATH, ProviderReturn, ProviderSession
 from workflow.identity.signed_tokens import ProviderFailure, ProviderProblem
+from workflow.settings.secrets import digest
 
 router = APIRouter(include_in_schema=False)
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
+from portal.middleware import browser_name, claims_of, gate_identity
 from portal.web.context import (
     A_YEAR_S,
     AnyVisitor,
@@ -24,29 +25,20 @@ from portal.web.context import (
     WebContext,
 )
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import (
-    Visitor,
-    browser_name,
-    claims_of,
-    comes_from_here,
-    csrf_of,
-    gate_identity,
-    has_csrf,
-    safe_back,
-)
+from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, safe_back
 from portal.web.step_up import KEPT_FORM, Asking, client_address, with_back
 from states.french import listing
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import IdentityToBind
-from workflow.auth.rate_limit import new_secret
 from workflow.auth.sessions import Device, SessionUser
 from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import SessionEnd
 from workflow.database.clock import ClockRefused
 from workflow.identity.claims import read_claims
 from workflow.identity.provider_sign_in import SIGNED_OUT_PATH, ProviderSession
+from workflow.settings.secrets import new_secret
 from workflow.settings.sign_in import SignInSettings
 
 router = APIRouter(include_in_schema=False)

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.types import Message, Receive, Scope, Send
 
-from portal.server import LARGEST_FILE, widen_for_file
+from portal.middleware import LARGEST_FILE, browser_name, widen_for_file
 from portal.web.context import (
     READING,
     AnyVisitor,
@@ -32,23 +32,14 @@ from portal.web.context import (
 )
 from portal.web.file_import import form_with_file, imported_file, uploaded
 from portal.web.forms import FILE_NAME, GIVEN_BACK, Field, Form, Shape, blank, filled
-from portal.web.security import (
-    CSRF_FIELD,
-    Visitor,
-    browser_name,
-    comes_from_here,
-    csrf_of,
-    has_csrf,
-    page_before,
-    safe_back,
-)
+from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, csrf_of, has_csrf, page_before, safe_back
 from states.refusals import Reason
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.kept_forms import LARGEST, KeptForm
-from workflow.auth.rate_limit import new_secret
 from workflow.auth.second_factor import FactorUnknown, TooManyFactorTries, WrongFactor
 from workflow.auth.sessions import REMEMBERED, SessionUser
 from workflow.auth.sign_in_links import LinkRequest
+from workflow.settings.secrets import new_secret
 from workflow.settings.sign_in import ProviderSettings, SignInSettings
 
 router = APIRouter(include_in_schema=False)

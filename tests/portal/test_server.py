@@ -14,8 +14,8 @@ from fastapi import FastAPI, Request
 from starlette.types import Receive, Scope, Send
 
 from portal.cli.service import log_to_stderr
+from portal.middleware import HSTS, headers_without_page
 from portal.server import Server, listen
-from portal.web.security import HSTS, headers_without_page
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
 

@@ -16,7 +16,6 @@ from states.validation import fold, fold_mail, has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.actors import People, require_operator
 from workflow.auth.bindings import BindingEnd, end_bindings, end_bindings_of
-from workflow.auth.rate_limit import digest
 from workflow.auth.second_factor import delete_factors
 from workflow.auth.sessions import SessionUser, end_sign_ins_of
 from workflow.auth.sign_in_links import end_links, end_links_of
@@ -26,6 +25,7 @@ from workflow.database.access_tables import BINDING, FACTOR, LINKS, SESSIONS, TO
 from workflow.database.connection import Database
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
+from workflow.settings.secrets import digest
 
 MOST: Final = 10_000
 """Sessions of a listing without pages."""

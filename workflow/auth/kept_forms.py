@@ -11,10 +11,10 @@ from sqlalchemy import delete, insert, select
 
 from notifications.ports import Clock
 from states.validation import person_key
-from workflow.auth.rate_limit import derived, digest, new_secret
 from workflow.auth.sessions import REMEMBERED, SessionUser, find_user
 from workflow.database.access_tables import KEPT_FORMS
 from workflow.database.connection import Database
+from workflow.settings.secrets import derived, digest, new_secret
 
 LARGEST: Final = 64_000
 """Bytes of a form: three times the longest that a person fills in."""

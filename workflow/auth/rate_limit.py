@@ -1,10 +1,6 @@
-"""Rate limits, counted in the database so that every process counts together (R74); random secrets (R72, R73, R76)."""
+"""Rate limits, counted in the database so that every process counts together (R74)."""
 
-import hashlib
-import hmac
-import ipaddress
 import json
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +16,7 @@ from workflow.database.access_tables import TRIES
 from workflow.database.connection import Database, after_commit
 from workflow.database.journal_tables import EVENT
 from workflow.journal import chain
-from workflow.journal.chain import INSTALLATION, JournalHasher, Origin, current_origin, write_line
+from workflow.journal.chain import INSTALLATION, JournalHasher, Origin, current_origin, network_of, write_line
 
 HALF_HOUR: Final = timedelta(minutes=30)
 
@@ -277,42 +273,3 @@ def most_refused_subjects(connection: Connection, since: datetime) -> int:
     )
     refusals = [json.loads(canonical)["data"] for canonical in connection.execute(query).scalars()]
     return max((data.get("subjects", 0) for data in refusals if data["limit"] in names), default=0)
-
-
-def network_of(client: str) -> str:
-    """Return the network address to count: for IPv6 the whole /64 network, which one subscriber has for itself.
-
-    An IPv4 address that a socket of both kinds writes as IPv6 (``::ffff:192.0.2.1``) is that IPv4 address.
-    """
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return client
-    if isinstance(address, ipaddress.IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
-    return str(address)
-
-
-def shortened(client: str) -> str:
-    """Return the network that a mail may name: 256 addresses, or an IPv6 /48; empty for what is no address (R104)."""
-    try:
-        address = ipaddress.ip_network(network_of(client)).network_address
-    except ValueError:
-        return ""
-    return str(ipaddress.ip_network((address, 48 if address.version == 6 else 24), strict=False))
-
-
-def new_secret() -> str:
-    """Draw 256 random bits, as text fit for an address, a cookie or a header. Only their digest is ever stored."""
-    return secrets.token_urlsafe(32)
-
-
-def digest(secret: str) -> str:
-    """Return the digest that a secret is found by. It needs no salt: nobody guesses 256 bits."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def derived(secret: str, use: str) -> str:
-    """Derive another secret from this one, which does not give it away."""
-    return hmac.new(secret.encode(), use.encode(), hashlib.sha256).hexdigest()

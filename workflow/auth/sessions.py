@@ -19,7 +19,7 @@ from states.validation import fold_mail
 from states.vocabulary import Channel, Role, SignInMethod
 from workflow.auth.actors import NotAllowed, People, find_former_chefs, remember_chef
 from workflow.auth.bindings import remember_role
-from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
+from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter
 from workflow.auth.second_factor import FactorNeed, SecondFactors
 from workflow.auth.sign_in_links import (
     UNKNOWN_BROWSER,
@@ -34,7 +34,8 @@ from workflow.auth.sign_in_links import (
 from workflow.database.access_tables import SESSIONS, SessionEnd
 from workflow.database.connection import Database
 from workflow.journal import chain
-from workflow.journal.chain import JournalHasher
+from workflow.journal.chain import JournalHasher, network_of
+from workflow.settings.secrets import digest, new_secret
 
 SEEN_EVERY: Final = timedelta(minutes=5)
 """The use of a session or a token is written down once in this time, not at each page."""

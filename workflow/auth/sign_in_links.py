@@ -34,18 +34,14 @@ from workflow.auth.rate_limit import (
     WRONG_CODES_OF_SUBJECT,
     Limit,
     RateLimiter,
-    derived,
-    digest,
-    network_of,
-    new_secret,
-    shortened,
 )
 from workflow.database.access_tables import LINKS
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT, REQUEST
-from workflow.journal.chain import JournalHasher
+from workflow.journal.chain import JournalHasher, network_of, shortened
 from workflow.settings.model import Settings
+from workflow.settings.secrets import derived, digest, new_secret
 
 UNKNOWN_BROWSER: Final = "un navigateur inconnu"
 

@@ -13,12 +13,12 @@ from states.model import Actor
 from states.validation import clean, fold_mail, text_problem
 from states.vocabulary import Channel, Role, Scope, StandInKind
 from workflow.auth.actors import NotAllowed, People, begin_stand_in, end_token_stand_ins, require_operator
-from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
 from workflow.database.access_tables import TOKENS
 from workflow.database.connection import Database
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
+from workflow.settings.secrets import digest, new_secret
 
 PREFIX: Final = "oda_"
 """Begins every token, so that people, and programs that look for leaked secrets, recognise one."""

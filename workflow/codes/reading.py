@@ -28,7 +28,6 @@ from states.refusals import Reason
 from states.rules.code import reading_problems
 from states.school_calendar import SchoolYear
 from states.validation import clean_text, text_problem
-from workflow.auth.rate_limit import derived, digest
 from workflow.codes.batches import UnknownBatch
 from workflow.database.file_tables import BATCH
 from workflow.database.journal_tables import ACTOR
@@ -38,6 +37,7 @@ from workflow.engine.loader import Loader
 from workflow.journal import chain
 from workflow.removals.files import encoded
 from workflow.settings.codes import CodeFileSettings
+from workflow.settings.secrets import derived, digest
 
 _SHOWN_AGAIN: Final = timedelta(seconds=60)
 """How long a second click shows what the first one opened: long enough for an answer lost on the way."""

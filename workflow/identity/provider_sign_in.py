@@ -19,13 +19,13 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from notifications.ports import Clock
 from states.vocabulary import Role
-from workflow.auth.rate_limit import FAILED_RETURNS, RateLimiter, network_of, new_secret
+from workflow.auth.rate_limit import FAILED_RETURNS, RateLimiter
 from workflow.database.connection import Database
 from workflow.identity.provider import IdentityProvider, ProvenIdentity, SignInAttempt
 from workflow.identity.signed_tokens import ProviderFailure, ProviderProblem, ProviderTransport
-from workflow.journal.chain import JournalHasher
+from workflow.journal.chain import JournalHasher, network_of
 from workflow.settings.model import Settings
-from workflow.settings.secrets import Secrets
+from workflow.settings.secrets import Secrets, new_secret
 
 AT_ONCE: Final = 6
 """Calls to one provider at the same time: one that does not answer holds no more of the portal's threads."""

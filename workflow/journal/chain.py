@@ -11,6 +11,7 @@ way, and holds codes and numbers: no name, no mail address, no secret.
 
 import hashlib
 import hmac
+import ipaddress
 import json
 import logging
 import logging.handlers
@@ -187,6 +188,30 @@ def coming_from(origin: Origin | None) -> Iterator[None]:
 def current_origin() -> Origin | None:
     """Return where the person of this call is; None for a command, the schedule, an unknown address."""
     return _origin.get()
+
+
+def network_of(client: str) -> str:
+    """Return the network address to count: for IPv6 the whole /64 network, which one subscriber has for itself.
+
+    An IPv4 address that a socket of both kinds writes as IPv6 (``::ffff:192.0.2.1``) is that IPv4 address.
+    """
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
+    return str(address)
+
+
+def shortened(client: str) -> str:
+    """Return the network that a mail may name: 256 addresses, or an IPv6 /48; empty for what is no address (R104)."""
+    try:
+        address = ipaddress.ip_network(network_of(client)).network_address
+    except ValueError:
+        return ""
+    return str(ipaddress.ip_network((address, 48 if address.version == 6 else 24), strict=False))
 
 
 def delete_old_origins(connection: Connection, before: datetime) -> int:

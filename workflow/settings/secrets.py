@@ -1,7 +1,12 @@
-"""The secrets: read from the environment or from private files, never from ``config.yaml``."""
+"""The secrets: those of the installation, read from the environment or from private files, never from ``config.yaml``;
+those drawn at random for a session, a link, a token (R72, R73, R76), of which the digest alone is kept.
+"""
 
 import base64
+import hashlib
+import hmac
 import os
+import secrets
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -128,6 +133,21 @@ def _new_key(name: str) -> str:
     from cryptography.fernet import Fernet
 
     return Fernet.generate_key().decode()
+
+
+def new_secret() -> str:
+    """Draw 256 random bits, as text fit for an address, a cookie or a header. Only their digest is ever stored."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """Return the digest that a secret is found by. It needs no salt: nobody guesses 256 bits."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def derived(secret: str, use: str) -> str:
+    """Derive another secret from this one, which does not give it away."""
+    return hmac.new(secret.encode(), use.encode(), hashlib.sha256).hexdigest()
 
 
 class KeyringFixed(Exception):

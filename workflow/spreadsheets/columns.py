@@ -22,10 +22,10 @@ from notifications.sql import upsert
 from states import french
 from states.model import Actor
 from states.validation import fold
-from workflow.auth.rate_limit import derived, digest, new_secret
 from workflow.database.connection import Database
 from workflow.database.file_tables import COLUMN_CHOICES as C
 from workflow.database.file_tables import STAGED_IMPORTS as S
+from workflow.settings.secrets import derived, digest, new_secret
 from workflow.settings.yaml_reader import quote
 from workflow.spreadsheets.reader import Table, TableRow
 from workflow.spreadsheets.workbook import UnusableFile, unusable

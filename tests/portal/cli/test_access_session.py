@@ -9,9 +9,9 @@ from notifications.ports import SystemClock
 from tests.kit.installation import OPERATOR, READER
 from tests.portal.cli.installation import Installation
 from workflow.app import open_database
-from workflow.auth.rate_limit import digest
 from workflow.database.access_tables import SESSIONS
 from workflow.settings.loader import load_settings
+from workflow.settings.secrets import digest
 
 pytestmark = pytest.mark.rule("R107")
 

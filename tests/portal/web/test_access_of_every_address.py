@@ -17,7 +17,8 @@ from sqlmodel import SQLModel
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from portal.web.security import CSRF_FIELD, HEADERS, csrf_of
+from portal.middleware import HEADERS
+from portal.web.security import CSRF_FIELD, csrf_of
 from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url

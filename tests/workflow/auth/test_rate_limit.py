@@ -15,13 +15,13 @@ from workflow.auth.rate_limit import (
     LINKS_OF_SUBJECT,
     LINKS_OF_SUBJECT_A_DAY,
     most_refused_subjects,
-    network_of,
 )
 from workflow.auth.sessions import LinkDead, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.database.access_tables import LINKS, TRIES
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT
+from workflow.journal.chain import network_of
 
 AWAY = LinkRequest(client="198.51.100.7", browser=BROWSER)
 

@@ -14,12 +14,12 @@ from workflow.auth.rate_limit import (
     WRONG_CODES_OF_CLIENT,
     WRONG_CODES_OF_SUBJECT,
     Limit,
-    digest,
-    shortened,
 )
 from workflow.auth.sessions import AskedElsewhere, LinkDead, SignInResult, TooManyTries, WrongCode
 from workflow.auth.sign_in_links import LinkRequest, code_of
 from workflow.database.access_tables import LINKS, TRIES
+from workflow.journal.chain import shortened
+from workflow.settings.secrets import digest
 
 SCHOOL, OTHER, NOBODYS = "0310001H", "0310002J", "9999999P"
 MINE, HIS = "m" * 43, "h" * 43

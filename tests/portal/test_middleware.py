@@ -9,7 +9,8 @@ import pytest
 from opentelemetry import trace
 from starlette.datastructures import FormData, Headers
 
-from portal.web.security import CSRF_FIELD, HSTS, browser_name, csrf_of, has_csrf
+from portal.middleware import HSTS, browser_name
+from portal.web.security import CSRF_FIELD, csrf_of, has_csrf
 from tests.kit.databases import fresh_url
 from tests.kit.portal import PlainClient, Portal, open_portal
 from workflow.auth.sign_in_links import UNKNOWN_BROWSER

@@ -8,8 +8,8 @@ import pytest
 from fastapi import Request
 from starlette.types import Receive, Scope, Send
 
+from portal.middleware import GateIdentity, TrustedHeaders, gate_identity
 from portal.server import behind_proxies
-from portal.web.security import GateIdentity, TrustedHeaders, gate_identity
 from workflow.settings.sign_in import TrustedHeadersSettings
 
 pytestmark = pytest.mark.rule("R102")

@@ -8,8 +8,8 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from portal import server as connections
-from portal.server import LARGEST, LARGEST_OF_ANYONE, Body
+from portal import middleware
+from portal.middleware import LARGEST, LARGEST_OF_ANYONE, Body
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
 
@@ -62,7 +62,7 @@ def refused(receive: object, *others: Body) -> int:
 
 
 def test_body__that_does_not_come_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "RECEIVED_S", 0)
+    monkeypatch.setattr(middleware, "RECEIVED_S", 0)
     assert refused(_never) == 408
 
 
