@@ -30,7 +30,6 @@ from workflow.auth.kept_forms import KeptForms
 from workflow.auth.rate_limit import Limit, RefusalCounts
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
-from workflow.codes.reading import RecentOpenings
 from workflow.identity.claims import IdentityEntry, PendingBinding, PendingBindings
 from workflow.identity.provider_sign_in import ProviderSignIn
 from workflow.journal.security_log import ExportedList
@@ -69,7 +68,6 @@ class WebContext:
     providers: ProviderSignIn
     identities: IdentityEntry
     pending_bindings: PendingBindings
-    recent_openings: RecentOpenings
     demo: Demo | None = field(default=None)
 
     @classmethod
@@ -89,7 +87,7 @@ class WebContext:
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
             providers=ProviderSignIn(app.database, app.clock, app.hasher, app.settings, app.secrets),
             identities=IdentityEntry(app.database, app.people, sign_in, app.settings, app.claimed_delegations.keep),
-            pending_bindings=PendingBindings(app.clock, app.hasher), recent_openings=RecentOpenings(app.clock),
+            pending_bindings=PendingBindings(app.clock, app.hasher),
         )  # fmt: skip
 
     @property

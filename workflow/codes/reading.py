@@ -5,9 +5,8 @@ byte leaves: a process that stops in between gives it to nobody, and a new one i
 """
 
 import base64
-import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,8 +17,9 @@ from notifications import encryption
 from notifications.encryption import CodeUnreadable
 from notifications.mailer import Mailer
 from notifications.messages.facts import Person, Place
-from notifications.ports import Clock, crash_point
+from notifications.ports import crash_point
 from notifications.rendering.renderer import DrawnCode, Unexportable, codes
+from notifications.sql import upsert
 from states import french
 from states.commands import Code, OpenCode, TakeBackCode
 from states.decision import Case, Refused
@@ -29,7 +29,7 @@ from states.rules.code import reading_problems
 from states.school_calendar import SchoolYear
 from states.validation import clean_text, text_problem
 from workflow.codes.batches import UnknownBatch
-from workflow.database.file_tables import BATCH
+from workflow.database.file_tables import BATCH, STAGED_IMPORTS
 from workflow.database.journal_tables import ACTOR
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Engine
@@ -38,6 +38,9 @@ from workflow.journal import chain
 from workflow.removals.files import encoded
 from workflow.settings.codes import CodeFileSettings
 from workflow.settings.secrets import derived, digest
+from workflow.spreadsheets.columns import KEPT
+
+_SHOWN: Final = "code_shown"
 
 _SHOWN_AGAIN: Final = timedelta(seconds=60)
 """How long a second click shows what the first one opened: long enough for an answer lost on the way."""
@@ -50,63 +53,60 @@ _CODE_UNREADABLE: Final = Reason(
 EVENT: Final = "codes_downloaded"
 
 
-def open_code(engine: Engine, mailer: Mailer, command: OpenCode, actor: Actor) -> Code | Refused:
+def open_code(engine: Engine, mailer: Mailer, command: OpenCode, actor: Actor, session: str = "") -> Code | Refused:
     """Give the code of a request, which is erased, or say why not; of two who ask at once, one has it (R9).
 
-    Raises DatabaseBusy, DatabaseUnreachable, CodeLeaving.
+    ``session``: the secret of a browser's session, whose second click on the same form is given the same code for a
+    minute. Raises DatabaseBusy, DatabaseUnreachable, CodeLeaving.
     """
-    opened = engine.in_transaction(_opening(engine, mailer, command, actor))
+    has_form = bool(session) and command.expected_version is not None
+    form = ShownForm(session, command.reference, command.expected_version or 0) if has_form else None
+    opened = engine.in_transaction(_opening(engine, mailer, command, actor, form))
     crash_point("codes.opened")
     return opened
 
 
-@dataclass(slots=True)
-class _Opening:
-    """One form's opening. ``turn`` is held by who opens it; ``sealed`` is what it gave, None until then."""
+@dataclass(frozen=True, slots=True)
+class ShownForm:
+    """The form by which a session opens a code: the request as its page showed it, by its version (R112).
 
-    begun_at: datetime
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    sealed: bytes | None = None
-
-
-class RecentOpenings:
-    """Gives a second click the code that the first one opened, in the same session, for a minute (R112).
-
-    The browser shows the answer to its last click, and would lose the code that the first one was given. An opening is
-    that of a session's form: the request as its page showed it, by its version. Nothing is written: another process,
-    or this one started anew, says that the code was read.
+    The browser shows the answer to its last click, and would lose the code that the first one was given. So it is kept
+    for a minute, whichever machine answers, sealed by what that session alone has: where files wait that hold codes.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock, self._openings, self._lock = clock, dict[str, _Opening](), threading.Lock()
+    session: str
+    reference: str
+    version: int
 
-    def open_once(
-        self, session: str, reference: str, version: int | None, open_it: Callable[[], Code | Refused]
-    ) -> Code | Refused:
-        """Return what ``open_it`` gives, or has just given to the same form of this session (its secret)."""
-        if version is None:
-            return open_it()
-        form = f"code shown\n{reference}\n{version}"
-        opening = self._opening(digest(f"{session}\n{form}"))
-        cipher = Fernet(base64.urlsafe_b64encode(bytes.fromhex(derived(session, form))))
-        with opening.turn:
-            if opening.sealed is not None:
-                return Code(clear=cipher.decrypt(opening.sealed).decode())
-            opened = open_it()
-            if isinstance(opened, Code):
-                opening.sealed = cipher.encrypt(opened.clear.encode())
-            return opened
+    def keep(self, connection: Connection, code: Code, actor: Actor, now: datetime) -> None:
+        """Keep the code that was just opened."""
+        row = {
+            "digest": self._digest, "kind": _SHOWN, "actor": actor.number, "kept_at": now - KEPT + _SHOWN_AGAIN,
+            "content": self._cipher.encrypt(code.clear.encode()),
+        }  # fmt: skip
+        connection.execute(upsert(connection, STAGED_IMPORTS, row, ["kind", "actor"]))
 
-    def _opening(self, key: str) -> _Opening:
-        """Return that of a form, or a new one; all that are older than a minute are forgotten."""
-        now = self._clock.now()
-        with self._lock:
-            recent = {
-                known: opening for known, opening in self._openings.items()
-                if timedelta(0) <= now - opening.begun_at < _SHOWN_AGAIN
-            }  # fmt: skip
-            self._openings = recent
-            return recent.setdefault(key, _Opening(now))
+    def find(self, connection: Connection, now: datetime) -> Code | None:
+        """The code that this form opened less than a minute ago."""
+        staged = STAGED_IMPORTS.c
+        query = select(staged.content).where(
+            staged.digest == self._digest, staged.kind == _SHOWN, staged.kept_at > now - KEPT,
+            staged.kept_at <= now - KEPT + _SHOWN_AGAIN,
+        )  # fmt: skip
+        content = connection.execute(query).scalar_one_or_none()
+        return None if content is None else Code(clear=self._cipher.decrypt(content).decode())
+
+    @property
+    def _use(self) -> str:
+        return f"code shown\n{self.reference}\n{self.version}"
+
+    @property
+    def _digest(self) -> str:
+        return digest(f"{self.session}\n{self._use}")
+
+    @property
+    def _cipher(self) -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(bytes.fromhex(derived(self.session, self._use))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def take_file(
 
 
 def _opening(
-    engine: Engine, mailer: Mailer, command: OpenCode, actor: Actor
+    engine: Engine, mailer: Mailer, command: OpenCode, actor: Actor, form: ShownForm | None
 ) -> Callable[[Connection, datetime], Code | Refused]:
     def work(connection: Connection, now: datetime) -> Code | Refused:
         try:
@@ -168,8 +168,11 @@ def _opening(
             return Refused((_CODE_UNREADABLE,))
         (result,) = engine.run(connection, [command], actor, now)
         if isinstance(result, Refused):
-            return result
-        return Code(clear=codes[command.reference])
+            return (form.find(connection, now) if form else None) or result
+        code = Code(clear=codes[command.reference])
+        if form:
+            form.keep(connection, code, actor, now)
+        return code
 
     return work
 

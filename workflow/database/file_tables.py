@@ -3,7 +3,8 @@
 So do the EduConnect accounts activated (R100).
 
 A row of a list is never changed: one that reads otherwise in a newer list is another row. Those in force are those that
-the newest import of their kind has seen. No code is here: the codes are sealed (``notifications.outbox.store.Seal``).
+the newest import of their kind has seen. No code is here in clear: those of the requests are sealed
+(``notifications.outbox.store.Seal``).
 """
 
 from datetime import date, datetime
@@ -116,7 +117,8 @@ COLUMN_CHOICES: Final = table_of(ColumnChoice)
 class StagedImport(SQLModel, table=True):
     """The content of a file, until it is confirmed or an hour has passed; at most one an actor and a kind.
 
-    ``content`` is encrypted by a secret that the actor's browser alone has; ``digest`` is that secret's.
+    So waits, for a minute, a code that was shown (R112). ``content`` is encrypted by a secret that the actor's browser
+    alone has; ``digest`` is that secret's.
     """
 
     __tablename__ = "staged_import"

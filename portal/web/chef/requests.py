@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -186,9 +185,7 @@ def show_code(request: Request, context: Context, visitor: ProvenChef, reference
     app, method = context.app, visitor.session_user.method
     version = version_of(data)
     command = OpenCode(reference=reference, expected_version=version, method=method)
-    opened = context.recent_openings.open_once(
-        visitor.secret, reference, version, partial(open_code, app.engine, app.mailer, command, visitor.actor)
-    )
+    opened = open_code(app.engine, app.mailer, command, visitor.actor, visitor.secret)
     if isinstance(opened, Refused):
         return _render_code(request, ActionContext.load(context, visitor, reference), opened)
     return context.pages.page(

@@ -15,10 +15,13 @@ from states import commands as c
 from states.vocabulary import CodeStatus, ReissueReason, SignInMethod
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal, open_portal
+from workflow.app import bootstrap
+from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.journal_tables import EVENT
 from workflow.requests.detail import load_facts
 from workflow.requests.filters import Filters
 from workflow.requests.worklist import Worklist
+from workflow.settings.loader import load_settings
 
 CODE = "Lu12Seul"
 NATIONAL = replace(CHEF, method=SignInMethod.PROVIDER, provider="academie")
@@ -161,6 +164,28 @@ def test_code__a_double_click_is_one_reading_for_a_minute_of_one_session(portal:
         assert len(connection.execute(openings).all()) == 1
     portal.clock.advance(seconds=1)
     assert CODE not in send(chef, forms[0]).text
+
+
+@pytest.mark.rule("R10", "R112")
+def test_code__a_second_click_that_another_machine_answers_shows_the_same_code(portal: Portal, tmp_path: Path) -> None:
+    reference = told(portal)
+    other = Portal(bootstrap(load_settings(tmp_path / "config.yaml"), {}, clock=portal.clock), portal.clock)
+    chef, same_browser = portal.client(NATIONAL), other.client()
+    same_browser.cookies.update(chef.cookies)
+    form = form_to(chef.get(page_of(reference)), page_of(reference))
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(send, (chef, same_browser), (form, form)))
+    assert [(answer.status_code, answer.text.count(CODE)) for answer in answers] == [(200, 1), (200, 1)]
+    with portal.app.database.read() as connection:
+        openings = select(EVENT.c.seq).where(EVENT.c.stream == reference, EVENT.c.kind == "open_code")
+        assert len(connection.execute(openings).all()) == 1
+        assert CODE.encode() not in connection.execute(select(STAGED_IMPORTS.c.content)).scalar_one()
+    portal.clock.advance(seconds=61)
+    assert CODE not in send(same_browser, form).text
+    other.app.ticker.tick()
+    with portal.app.database.read() as connection:
+        assert connection.execute(select(STAGED_IMPORTS)).all() == []
+    other.close()
 
 
 @pytest.mark.rule("R44", "R112")
