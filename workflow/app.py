@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from workflow.requests.collaboration import Assignments, PrivateNotes
     from workflow.retention.service import Retention
     from workflow.schedule.tick import Ticker
-    from workflow.spreadsheets.columns import ColumnChoices, StagedImports
+    from workflow.spreadsheets.columns import ColumnChoices
+    from workflow.spreadsheets.staged_imports import StagedImports
     from workflow.webhooks.sender import WebhookSender
     from workflow.year_end.service import YearEnds
 
@@ -148,7 +149,7 @@ class App:
     @cached_property
     def staged_imports(self) -> "StagedImports":
         """The imports read in files, until they are confirmed (R91)."""
-        from workflow.spreadsheets.columns import StagedImports
+        from workflow.spreadsheets.staged_imports import StagedImports
 
         return StagedImports(self.database, self.clock)
 

@@ -18,7 +18,7 @@ from states.vocabulary import Labelled
 from workflow.database import file_tables
 from workflow.journal import event_kinds
 from workflow.schedule import upcoming
-from workflow.year_end import figures
+from workflow.year_end import preview
 
 _AT, _DAY = "2026-09-14T08:00:00Z", "2026-09-14"
 
@@ -269,7 +269,7 @@ Chaque réponse porte son numéro dans l'en-tête `X-Request-Id` : le donner à 
 PUBLIC_NAMES: Final = {"CodeStatus": "CodeFate"}
 """Our classes whose schema bears another name in the published description."""
 
-_MODULES: Final = (vocabulary, mail_vocabulary, revocation, schedule, upcoming, figures, file_tables, event_kinds)
+_MODULES: Final = (vocabulary, mail_vocabulary, revocation, schedule, upcoming, preview, file_tables, event_kinds)
 """Where the closed lists of the answers are."""
 
 _REFERENCE: Final = "#/components/schemas/"

@@ -22,8 +22,7 @@ from workflow.figures.ledger import CountingUnderWay
 from workflow.figures.tables import tables_of, warnings_of
 from workflow.schedule.upcoming import ScheduledAction, upcoming
 from workflow.settings.sections import spellings
-from workflow.year_end.figures import Anomaly, EstablishmentEnd, YearSummary
-from workflow.year_end.preview import Preview, PreviewCursor
+from workflow.year_end.preview import Anomaly, EstablishmentEnd, Preview, PreviewCursor, YearSummary
 
 router = APIRouter(tags=["fin d'année et calendrier"])
 _FIRST_DAY: Final = date(2000, 1, 1)

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from states.model import Actor
     from states.school_calendar import SchoolYear
     from workflow.app import App
-    from workflow.year_end.figures import YearSummary
-    from workflow.year_end.preview import Preview
+    from workflow.year_end.preview import Preview, YearSummary
     from workflow.year_end.report import YearEndAccount, YearEndProgress
 
 _COLUMNS = {

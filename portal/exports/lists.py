@@ -21,7 +21,7 @@ from workflow.mail import ListedMail
 from workflow.removals.tasks import RemovalLine
 from workflow.requests.worklist import CheckLine, WorkLine
 from workflow.settings.sections import DraneColumn
-from workflow.year_end.figures import EstablishmentEnd
+from workflow.year_end.preview import EstablishmentEnd
 from workflow.year_end.renewals import KeyToExtend, NotRenewed
 
 READ_TOGETHER: Final = 500

@@ -24,8 +24,9 @@ from portal.web.security import Visitor, comes_from_here, has_csrf
 from states.refusals import Reason
 from workflow.database.clock import ClockRefused
 from workflow.settings.yaml_reader import quote
-from workflow.spreadsheets.columns import Choice, Columns, ColumnSpec, StagedFile, letter
+from workflow.spreadsheets.columns import Choice, Columns, ColumnSpec, letter
 from workflow.spreadsheets.reader import Table, read_table
+from workflow.spreadsheets.staged_imports import StagedFile
 from workflow.spreadsheets.workbook import UnusableFile
 
 SHOWN: Final = 200

@@ -38,7 +38,7 @@ from workflow.journal import chain
 from workflow.removals.files import encoded
 from workflow.settings.codes import CodeFileSettings
 from workflow.settings.secrets import derived, digest
-from workflow.spreadsheets.columns import KEPT
+from workflow.spreadsheets.staged_imports import KEPT
 
 _SHOWN: Final = "code_shown"
 

@@ -80,7 +80,7 @@ from workflow.schedule.reminders import (
     reminders_page,
 )
 from workflow.settings.services import WebhooksSettings
-from workflow.spreadsheets import columns
+from workflow.spreadsheets import staged_imports
 from workflow.webhooks import queue as deliveries
 from workflow.year_end.service import YearEnds
 
@@ -96,7 +96,7 @@ _KEPT_FOR: Final[tuple[tuple[Table, ColumnElement[Any], timedelta], ...]] = (
     (SESSIONS, SESSIONS.c.expires_at, REMEMBERED),
     (KEPT_FORMS, KEPT_FORMS.c.kept_at, REMEMBERED),
     (FACTOR, case((FACTOR.c.confirmed_at.is_(None), FACTOR.c.begun_at)), ABANDONED_AFTER),
-    (STAGED_IMPORTS, STAGED_IMPORTS.c.kept_at, columns.KEPT),
+    (STAGED_IMPORTS, STAGED_IMPORTS.c.kept_at, staged_imports.KEPT),
     (idempotency.KEY, idempotency.KEY.c.at, idempotency.KEPT),
 )
 """Rows that need nothing but to be forgotten: since when each counts, and for how long it is kept (R10, R73, R91)."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, case, delete, exists, func, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
@@ -24,6 +24,7 @@ from states.decision import RequestEvent, Scalar
 from states.model import Actor, Policy
 from states.rules.schedule import BrakeDecision, Hold, RecordedEnd, check_brake
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
+from states.vocabulary import RemovalKind
 from workflow.auth.actors import require_operator
 from workflow.database.clock import last_heartbeat, record_heartbeat, require_right_clock
 from workflow.database.mapping import establishment_from, is_readable_year, live_years, school_year
@@ -34,12 +35,16 @@ from workflow.engine.engine import ATTEMPTS, ConcurrentUpdate, Engine, WriteBatc
 from workflow.engine.loader import Loader
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
-from workflow.year_end.figures import COUNTED, COUNTED_AS
 
 BATCH = 1000
 
 _BATCH_SQLITE = 700
 """Requests a transaction; on SQLite fewer, for its writers wait for each other."""
+
+COUNTED: Final = ("establishments", "revoked", "removals", "questions")
+
+COUNTED_AS: Final = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "questions"}
+"""The counts of the report in each département, and the name under which a removal task is counted (R54)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from workflow.codes.batches import (
 )
 from workflow.codes.reading import CodesFileRefused, take_file
 from workflow.requests.worklist import Worklist
-from workflow.spreadsheets.columns import StagedFile
+from workflow.spreadsheets.staged_imports import StagedFile
 from workflow.spreadsheets.workbook import UnusableFile
 
 SHOWN: Final = 50

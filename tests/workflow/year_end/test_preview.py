@@ -24,8 +24,7 @@ from workflow.database.tables import REMOVAL, REQUEST
 from workflow.journal.chain import schedule_actor
 from workflow.journal.verification import Verifier
 from workflow.year_end import service
-from workflow.year_end.figures import Anomaly, EstablishmentEnd, Summary, YearSummary
-from workflow.year_end.preview import Preview, count_live
+from workflow.year_end.preview import Anomaly, EstablishmentEnd, Preview, Summary, YearSummary, count_live
 
 pytestmark = pytest.mark.rule("R53")
 

@@ -11,14 +11,10 @@ from workflow.database.connection import Database
 from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.journal_tables import ACTOR
 from workflow.schedule.tick import delete_old_rows
-from workflow.spreadsheets import columns as staged_imports
-from workflow.spreadsheets.columns import (
-    ColumnChoices,
-    ColumnSpec,
-    StagedFile,
-    StagedImports,
-)
+from workflow.spreadsheets import staged_imports
+from workflow.spreadsheets.columns import ColumnChoices, ColumnSpec
 from workflow.spreadsheets.reader import Table, read_table
+from workflow.spreadsheets.staged_imports import StagedFile, StagedImports
 from workflow.spreadsheets.workbook import UnusableFile
 
 SPECS = (ColumnSpec("uai", "UAI"), ColumnSpec("until", "Fin", required=False))
