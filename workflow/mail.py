@@ -25,7 +25,7 @@ from notifications.outbox.admin import (
     retry,
     stuck_for,
 )
-from notifications.outbox.retry import Pause
+from notifications.outbox.queue import Pause
 from notifications.outbox.store import COLUMNS, MAILS, SEALS, is_about, mail_from
 from notifications.rendering.renderer import Rendered, Unrenderable
 from notifications.vocabulary import CODE_KINDS, CODE_MAILS, LINK_KINDS, Audience, Fault, Kind, Mail, Priority, Stage

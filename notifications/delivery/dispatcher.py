@@ -24,8 +24,8 @@ from notifications.delivery.transactions import (
     OnPause,
 )
 from notifications.mailer import Mailer
-from notifications.outbox.queue import Claim
-from notifications.outbox.retry import Pause, SendOutcome, SendResult, relay_fault
+from notifications.outbox.queue import Claim, Pause
+from notifications.outbox.retry import SendOutcome, SendResult, relay_fault
 from notifications.ports import Clock, Transactions, crash_point, words_of
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage

@@ -16,8 +16,8 @@ from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.operator_reports import is_to_report
 from notifications.outbox import queue
-from notifications.outbox.queue import Claim
-from notifications.outbox.retry import Pause, RetryRules, SendOutcome, SendResult, begin_pause, end_pause, load_pause
+from notifications.outbox.queue import Claim, Pause, begin_pause, end_pause, load_pause
+from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.ports import Clock, Transactions, crash_point
 from notifications.rendering.papers import PaperUnmakeable, compile_paper, from_json, papers_of, to_json
 from notifications.rendering.renderer import Unrenderable

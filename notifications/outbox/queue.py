@@ -2,7 +2,8 @@
 
 A mail that is only *claimed* becomes due again by itself when its sender dies: nobody had begun it. One that was
 *begun* may have left: its lease, run out, makes it uncertain (R56). A refusal that may be the relay's is *disputed*:
-the mail waits, and what happens to the others decides (R70).
+the mail waits, and what happens to the others decides. While the trouble is the relay's, a pause makes all senders
+wait together, on every machine (R70).
 """
 
 import uuid
@@ -29,13 +30,22 @@ from sqlalchemy import (
     update,
 )
 
-from notifications.outbox.retry import LONGEST_PAUSE, RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
+from notifications.outbox.retry import RetryRules, SendOutcome, SendResult, own_fault, suspects_needed
 from notifications.outbox.store import COLUMNS, MAILS, PAUSE, load_mails, mail_from
-from notifications.sql import UtcDateTime, batches, update_rows
-from notifications.vocabulary import CODE_MAILS, LINK_KINDS, Fault, Kind, Mail, Stage
+from notifications.sql import UtcDateTime, batches, insert_new, update_rows
+from notifications.vocabulary import CODE_MAILS, LINK_KINDS, Fault, Kind, Mail, RelayFault, Stage
 
 GRACE: Final = timedelta(seconds=5)
 """The time past its end during which a lease is left alone, so that its sender may still record."""
+
+FIRST_PAUSE: Final = timedelta(seconds=10)
+
+LONGEST_PAUSE: Final = timedelta(minutes=5)
+
+REFUSALS: Final = (RelayFault.LOGIN_REFUSED, RelayFault.SENDER_REFUSED, RelayFault.RELAY_DENIED)
+"""The relay is well and refuses us: only a person can mend it, and asking often may lock the account."""
+
+_PAUSE_COLUMNS: Final = tuple(PAUSE.c[name] for name in ("fault", "reply", "since", "until", "lasts_seconds"))
 
 _NO_LEASE: Final[dict[str, Any]] = {"lease_token": None, "lease_until": None}
 _RESULT_COLUMNS: Final = (
@@ -96,6 +106,26 @@ class RecordResult:
 
     begun: set[ClaimKey]
     ended: dict[ClaimKey, Mail]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pause:
+    """The relay's trouble, its words, since when, and when it is tried again; ``lasts`` from trip to trial."""
+
+    fault: RelayFault
+    reply: str
+    since: datetime
+    until: datetime
+    lasts: timedelta
+
+    def _columns(self) -> dict[str, object]:
+        return {
+            "fault": self.fault.value,
+            "reply": self.reply,
+            "since": self.since,
+            "until": self.until,
+            "lasts_seconds": int(self.lasts.total_seconds()),
+        }
 
 
 def due_count(connection: Connection, now: datetime, limit: int) -> int:
@@ -272,6 +302,44 @@ def blame_relay(connection: Connection, answer: str, now: datetime) -> None:
             relay_blamed=True,
         )
     )
+
+
+def load_pause(connection: Connection, *, lock: bool = False) -> Pause | None:
+    """Read the pause that all senders share; it may be time to try again. None while the relay takes mails."""
+    query = select(*_PAUSE_COLUMNS)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        return None
+    fault, reply, since, until, lasts = row
+    return Pause(fault=RelayFault.of(fault), reply=reply, since=since, until=until, lasts=timedelta(seconds=lasts))
+
+
+def begin_pause(connection: Connection, fault: RelayFault, reply: str, now: datetime) -> tuple[Pause, bool]:
+    """Make all senders wait (R70): 10 s, then twice as long each time up to 5 min; 5 min at once when we are refused.
+
+    A pause that is not over stays as it is: those who notice together count once. The bool is True when the trouble is
+    new (none was known, or another), so that it is reported once. ``reply`` is the server's words, on one line.
+    """
+    lasts = LONGEST_PAUSE if fault in REFUSALS else FIRST_PAUSE
+    first = Pause(fault=fault, reply=reply, since=now, until=now + lasts, lasts=lasts)
+    insert = insert_new(connection, PAUSE).values(id=1, **first._columns()).returning(PAUSE.c.id)
+    while not connection.execute(insert).first():
+        earlier = load_pause(connection, lock=True)
+        if earlier is None:  # lifted meanwhile by another node
+            continue
+        if now < earlier.until:
+            return earlier, False
+        if fault not in REFUSALS and earlier.fault not in REFUSALS:  # else a relay that is down is tried again soon
+            lasts = min(2 * earlier.lasts, LONGEST_PAUSE)
+        following = Pause(fault=fault, reply=reply, since=earlier.since, until=now + lasts, lasts=lasts)
+        connection.execute(update(PAUSE).values(following._columns()))
+        return following, fault is not earlier.fault
+    return first, True
+
+
+def end_pause(connection: Connection) -> bool:
+    """End the pause: the relay takes mails again. Returns True when there was one."""
+    return connection.execute(delete(PAUSE)).rowcount > 0
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:

@@ -1,4 +1,4 @@
-"""The result of one sending, when a mail is tried again, and the relay's pause.
+"""The result of one sending, and when a mail is tried again.
 
 A refusal is judged by the command, the code and the enhanced status code, never by its words, which quote addresses and
 host names and differ from server to server. RFC 3463: X.1.1 to X.1.6 and X.2.x speak of the recipient, X.7.x of a
@@ -6,22 +6,16 @@ policy, X.3.x and X.4.x of the system and the network. Postfix says at RCPT what
 or the sender (``smtpd_delay_reject``), Exchange after the message that the sender may not. A refusal that does not name
 the recipient or the message is therefore *disputed*: of this mail alone, or of all. What happens to other mails decides
 (R58, R70).
-
-The relay's pause is kept in the database, so that all senders, on every machine, wait together (R70).
 """
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import Final
 from zlib import crc32
 
-from sqlalchemy import Connection, delete, select, update
-
-from notifications.outbox.store import PAUSE
 from notifications.settings import MailSettings
-from notifications.sql import insert_new
 from notifications.vocabulary import Fault, RelayFault
 from states.validation import is_invisible
 
@@ -48,15 +42,6 @@ _DROPPED: Final = "dropped"
 
 _OF_SENDER: Final = ("1.7", "1.8", "2.252", "7.60")
 """Enhanced codes against the sender's address; the last two are Exchange's, « may not send as »."""
-
-FIRST_PAUSE: Final = timedelta(seconds=10)
-
-LONGEST_PAUSE: Final = timedelta(minutes=5)
-
-REFUSALS: Final = (RelayFault.LOGIN_REFUSED, RelayFault.SENDER_REFUSED, RelayFault.RELAY_DENIED)
-"""The relay is well and refuses us: only a person can mend it, and asking often may lock the account."""
-
-_COLUMNS: Final = tuple(PAUSE.c[name] for name in ("fault", "reply", "since", "until", "lasts_seconds"))
 
 
 class Command(StrEnum):
@@ -133,26 +118,6 @@ class RetryRules:
 
 _NO_STATUS: Final = {551: Blame.RECIPIENT, 552: Blame.MESSAGE, 556: Blame.RECIPIENT}
 """The meaning of a code that comes without an enhanced one; 552 at RCPT is a full mailbox."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pause:
-    """The relay's trouble, its words, since when, and when it is tried again; ``lasts`` from trip to trial."""
-
-    fault: RelayFault
-    reply: str
-    since: datetime
-    until: datetime
-    lasts: timedelta
-
-    def _columns(self) -> dict[str, object]:
-        return {
-            "fault": self.fault.value,
-            "reply": self.reply,
-            "since": self.since,
-            "until": self.until,
-            "lasts_seconds": int(self.lasts.total_seconds()),
-        }
 
 
 def blame(command: Command, code: int, text: str) -> Blame:
@@ -238,41 +203,3 @@ def _status_of(text: str) -> tuple[int, int] | None:
     """Read the enhanced status code that begins a reply's text, without its class: (7, 1) for ``5.7.1``."""
     match = _STATUS.match(text)
     return (int(match[1]), int(match[2])) if match else None
-
-
-def load_pause(connection: Connection, *, lock: bool = False) -> Pause | None:
-    """Read the pause that all senders share; it may be time to try again. None while the relay takes mails."""
-    query = select(*_COLUMNS)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
-        return None
-    fault, reply, since, until, lasts = row
-    return Pause(fault=RelayFault.of(fault), reply=reply, since=since, until=until, lasts=timedelta(seconds=lasts))
-
-
-def begin_pause(connection: Connection, fault: RelayFault, reply: str, now: datetime) -> tuple[Pause, bool]:
-    """Make all senders wait (R70): 10 s, then twice as long each time up to 5 min; 5 min at once when we are refused.
-
-    A pause that is not over stays as it is: those who notice together count once. The bool is True when the trouble is
-    new (none was known, or another), so that it is reported once. ``reply`` is the server's words, on one line.
-    """
-    lasts = LONGEST_PAUSE if fault in REFUSALS else FIRST_PAUSE
-    first = Pause(fault=fault, reply=reply, since=now, until=now + lasts, lasts=lasts)
-    insert = insert_new(connection, PAUSE).values(id=1, **first._columns()).returning(PAUSE.c.id)
-    while not connection.execute(insert).first():
-        earlier = load_pause(connection, lock=True)
-        if earlier is None:  # lifted meanwhile by another node
-            continue
-        if now < earlier.until:
-            return earlier, False
-        if fault not in REFUSALS and earlier.fault not in REFUSALS:  # else a relay that is down is tried again soon
-            lasts = min(2 * earlier.lasts, LONGEST_PAUSE)
-        following = Pause(fault=fault, reply=reply, since=earlier.since, until=now + lasts, lasts=lasts)
-        connection.execute(update(PAUSE).values(following._columns()))
-        return following, fault is not earlier.fault
-    return first, True
-
-
-def end_pause(connection: Connection) -> bool:
-    """End the pause: the relay takes mails again. Returns True when there was one."""
-    return connection.execute(delete(PAUSE)).rowcount > 0

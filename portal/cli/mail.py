@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from notifications.delivery.probe import StepResult
     from notifications.outbox.admin import OutboxPage
-    from notifications.outbox.retry import Pause
+    from notifications.outbox.queue import Pause
     from notifications.rendering.renderer import Rendered
     from notifications.vocabulary import Mail
     from states.model import Actor
@@ -111,7 +111,7 @@ def list_mails(
     filtered = bool(stages or kind or uai or reference)
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox.admin import list_outbox
-        from notifications.outbox.retry import load_pause
+        from notifications.outbox.queue import load_pause
         from workflow.database.schedule_tables import restoration_held
         from workflow.mail import MailFilters, walk_mails
 
@@ -365,7 +365,7 @@ async def _check_steps(app: "App", asked_by: str, recipient: str | None) -> None
     import os
 
     from notifications.delivery.probe import Probe, ProbeFailed, trial_mail
-    from notifications.outbox.retry import end_pause
+    from notifications.outbox.queue import end_pause
     from notifications.rendering.renderer import Unrenderable
     from workflow.settings.secrets import SMTP_PASSWORD, Secrets
 

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
-from notifications.outbox import queue, retry
+from notifications.outbox import queue
 from notifications.ports import SystemClock
 from tests.kit.forked_process import forked, preload
 from tests.kit.killed_process import kill_at
@@ -65,7 +65,7 @@ def _hasten() -> None:
     """Shorten, in this process, what a person would wait for."""
     worker.TICK_SECONDS = TICK_SECONDS
     queue.GRACE = GRACE  # type: ignore[misc]
-    retry.FIRST_PAUSE, retry.LONGEST_PAUSE = FIRST_PAUSE, LONGEST_PAUSE  # type: ignore[misc]
+    queue.FIRST_PAUSE, queue.LONGEST_PAUSE = FIRST_PAUSE, LONGEST_PAUSE  # type: ignore[misc]
 
 
 def _skew(by: timedelta) -> None:

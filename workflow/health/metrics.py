@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
-from notifications.outbox.retry import load_pause
+from notifications.outbox.queue import load_pause
 from notifications.outbox.store import MAILS
 from notifications.ports import Clock
 from states.model import Policy

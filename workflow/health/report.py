@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifications.delivery.smtp import describe_refused_certificate
 from notifications.outbox.admin import ADDRESS_FAULTS
-from notifications.outbox.retry import load_pause
+from notifications.outbox.queue import load_pause
 from notifications.outbox.store import MAILS
 from notifications.ports import Clock, DatabaseTrouble
 from notifications.vocabulary import Stage

@@ -16,8 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifications.encryption import HAS_OVERDUE
 from notifications.mailer import Mailer
-from notifications.outbox.queue import HAS_FUTURE, IS_STALE_LINK, discard_stale_links
-from notifications.outbox.retry import LONGEST_PAUSE
+from notifications.outbox.queue import HAS_FUTURE, IS_STALE_LINK, LONGEST_PAUSE, discard_stale_links
 from notifications.ports import crash_point, words_of
 from notifications.vocabulary import Erasure
 from states.commands import Revoke

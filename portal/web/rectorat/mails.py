@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from notifications.outbox.admin import MailRefusal, UnknownMail
-from notifications.outbox.retry import load_pause
+from notifications.outbox.queue import load_pause
 from notifications.vocabulary import Fault, Kind, Stage
 from portal.exports.lists import READ_TOGETHER, mails_workbook
 from portal.web.context import Context, Operator, Posted, ProvenOperator, Rectorat, Typed, WebContext

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from notifications.delivery import dispatcher as delivery
-from notifications.outbox.retry import Pause
+from notifications.outbox.queue import Pause
 from notifications.vocabulary import Stage
 from tests.notifications.office import Office, draft
 

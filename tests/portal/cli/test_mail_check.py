@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from notifications.outbox.retry import begin_pause, load_pause
+from notifications.outbox.queue import begin_pause, load_pause
 from notifications.outbox.store import MAILS
 from notifications.vocabulary import RelayFault, Stage
 from states.vocabulary import State

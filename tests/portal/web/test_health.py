@@ -11,7 +11,7 @@ from httpx2 import Response
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from notifications.outbox.retry import begin_pause, end_pause
+from notifications.outbox.queue import begin_pause, end_pause
 from notifications.outbox.store import MAILS
 from notifications.vocabulary import Fault, Kind, RelayCertificate, RelayFault, Stage
 from states import french

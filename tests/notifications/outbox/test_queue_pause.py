@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from notifications.outbox.retry import FIRST_PAUSE, REFUSALS, Pause, begin_pause, end_pause, load_pause
+from notifications.outbox.queue import FIRST_PAUSE, REFUSALS, Pause, begin_pause, end_pause, load_pause
 from notifications.vocabulary import RelayFault
 from tests.kit.factories import NOW
 from workflow.database.connection import Database
