@@ -17,7 +17,7 @@ from portal.api.requests import Limit, next_page
 from portal.api.schemas import UAI, Day, ReasonOut, RequestModel, ResponseModel, Text, Uai
 from states.vocabulary import State
 from workflow.database.file_tables import ListKind
-from workflow.directory.model import DirectoryRefused
+from workflow.directory.importer import DirectoryRefused
 from workflow.directory.service import (
     EstablishmentFilters,
     EstablishmentLine,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -30,7 +31,10 @@ from portal.cli.output import (
 )
 from portal.texts import DIRECTORY_COLUMNS
 from states.french import instant, plural
-from workflow.directory.model import ImportReport, Remark
+
+if TYPE_CHECKING:
+    from workflow.directory.importer import ImportReport
+    from workflow.directory.parser import Remark
 
 LIST = {
     "uai": "UAI", "nom": "Nom", "commune": "Commune", "departement": "Dép.", "mailbox": "Boîte", "is_open": "Ouvert",
@@ -220,7 +224,7 @@ def establishments(
 ) -> None:
     with opened(context) as (app, actor), file.open("rb") as source:
         from portal.cli.errors import refused
-        from workflow.directory.model import massive_loss
+        from workflow.directory.importer import massive_loss
 
         imported = app.directory.import_file(
             source, actor, dry_run=dry_run, accept_loss=accept_loss, file_is_complete=file_is_complete, choice=columns
@@ -236,7 +240,7 @@ def establishments(
         raise refused([massive_loss(imported.loss)], "Cet import serait refusé.")
 
 
-def _report_lines(imported: ImportReport) -> Iterator[str]:
+def _report_lines(imported: "ImportReport") -> Iterator[str]:
     """Yield the report of an import in French, line by line."""
     counts = ", ".join(
         (
@@ -273,7 +277,7 @@ def _report_lines(imported: ImportReport) -> Iterator[str]:
     yield from _section("Demandes en cours d'établissements fermés, à traiter", live)
 
 
-def _remarks(remarks: Iterable[Remark]) -> list[str]:
+def _remarks(remarks: "Iterable[Remark]") -> list[str]:
     return [f"ligne {remark.line}  {remark.uai} : {remark.message}" for remark in remarks]
 
 

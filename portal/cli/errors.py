@@ -212,7 +212,7 @@ def _unusable_file(error: Exception) -> CliFailure:
 
 
 @failure_for(
-    "workflow.directory.model.DirectoryRefused",
+    "workflow.directory.importer.DirectoryRefused",
     "workflow.evidence.lists.ListRefused",
     "workflow.database.clock.ClockRefused",
 )

@@ -25,7 +25,6 @@ from states.validation import (
     uai_problem,
     without_invisible,
 )
-from workflow.directory.model import Remark
 from workflow.settings.sections import normalise_departement
 from workflow.settings.yaml_reader import quote
 from workflow.spreadsheets.columns import TITLES_WITHIN, Columns, ColumnSpec, recognise
@@ -255,6 +254,15 @@ class DirectoryFile:
         if not is_ended and not self.is_complete:
             message = "la dernière ligne n'a pas de fin, le fichier est peut-être coupé"
             raise _unusable(message, number, _ADVICE_WHOLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A warning on a row or the refusal of it, in French; ``line`` counts from 1, ``uai`` is as read."""
+
+    line: int
+    uai: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

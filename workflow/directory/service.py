@@ -56,14 +56,29 @@ from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE
 from workflow.database.tables import ESTABLISHMENT as E
 from workflow.database.tables import REQUEST as R
-from workflow.directory.importer import Comparison, import_directory, mailbox_in_force, preview_import
-from workflow.directory.model import MAILBOX_CONFIRMED, MAILBOX_SET, NEW_CHEF, DirectoryRefused, ImportReport
+from workflow.directory.importer import (
+    Comparison,
+    DirectoryRefused,
+    ImportReport,
+    import_directory,
+    mailbox_in_force,
+    preview_import,
+)
 from workflow.directory.parser import SPECS, DirectoryFile, DirectorySource, DirectoryTable
 from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.mail import mailbox_now
 from workflow.spreadsheets.columns import ColumnChoices, Columns
 from workflow.spreadsheets.reader import Table
+
+MAILBOX_SET: Final = "mailbox_set"
+"""Kind of the journal's event by which an operator chooses a mailbox (R14)."""
+
+MAILBOX_CONFIRMED: Final = "mailbox_confirmed"
+"""Kind of the journal's event by which a second operator confirms it (R14)."""
+
+NEW_CHEF: Final = "new_chef"
+"""Kind of the journal's event by which an operator says who is chef from now on (R37)."""
 
 MOST_TOLD: Final = 20
 """Mailboxes of one import of which each operator is told by a mail; each former mailbox is told of its own."""

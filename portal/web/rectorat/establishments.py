@@ -33,8 +33,8 @@ from states.decision import Refused
 from states.french import plural
 from states.refusals import Reason
 from workflow.database.clock import ClockRefused
-from workflow.directory.model import DirectoryRefused, ImportReport, Remark, massive_loss
-from workflow.directory.parser import SPECS
+from workflow.directory.importer import DirectoryRefused, ImportReport, massive_loss
+from workflow.directory.parser import SPECS, Remark
 from workflow.directory.service import (
     DIRECTORY,
     MOST_EXPORTED,

@@ -18,7 +18,7 @@ from tests.workflow.directory.files import file_of
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.tables import ESTABLISHMENT
-from workflow.directory.model import ImportReport
+from workflow.directory.importer import ImportReport
 from workflow.directory.service import Directory, MailboxChange
 from workflow.engine.engine import Done, Engine
 from workflow.journal import chain

@@ -7,7 +7,7 @@ from tests.kit import factories
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
 from workflow.auth.actors import NotAllowed
-from workflow.directory.model import ColumnChange, EstablishmentName
+from workflow.directory.importer import ColumnChange, EstablishmentName
 
 FIRST = "0310001H"
 

@@ -2,7 +2,7 @@ import pytest
 
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import row, rows, uai_of
-from workflow.directory.model import DirectoryRefused, Loss
+from workflow.directory.importer import DirectoryRefused, Loss
 
 
 @pytest.mark.rule("R67")

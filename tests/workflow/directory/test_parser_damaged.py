@@ -5,7 +5,7 @@ import pytest
 from tests.kit.damaged_files import damaged
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import row, rows, text_of, uai_of
-from workflow.directory.model import DirectoryRefused
+from workflow.directory.importer import DirectoryRefused
 from workflow.spreadsheets.workbook import UnusableFile
 
 GOOD = [

@@ -8,7 +8,7 @@ from tests.kit import factories
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import row
 from workflow.auth.actors import NotAllowed
-from workflow.directory.model import DirectoryRefused
+from workflow.directory.importer import DirectoryRefused
 from workflow.directory.service import MailboxChange
 
 UAI = "0310001H"

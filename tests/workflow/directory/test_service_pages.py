@@ -4,7 +4,7 @@ from states.vocabulary import State
 from tests.kit.factories import chef, operator, reader
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import row, uai_of
-from workflow.directory.model import DirectoryRefused
+from workflow.directory.importer import DirectoryRefused
 from workflow.directory.service import EstablishmentFilters
 
 FIRST = "0310001H"

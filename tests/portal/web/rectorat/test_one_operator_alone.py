@@ -20,7 +20,7 @@ from tests.workflow.directory.files import file_of, uai_of
 from tests.workflow.directory.files import row as school_row
 from workflow.auth.sessions import SessionUser
 from workflow.auth.tokens import TokenRefused
-from workflow.directory.model import DirectoryRefused
+from workflow.directory.importer import DirectoryRefused
 from workflow.engine.engine import Done
 from workflow.mail import CodeWithheld, MailFilters, list_mails
 
