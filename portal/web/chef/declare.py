@@ -240,9 +240,7 @@ def show_remaining(request: Request, context: Context, visitor: Chef, reference:
 def execute_remaining(request: Request, context: Context, visitor: Chef, reference: str, data: Typed) -> Response:
     """Execute the steps that are left, or none of them (R7)."""
     action_context = ActionContext.load(context, visitor, reference)
-    steps = _remaining(action_context)
-    if not steps:  # somebody did it, or this form was sent twice
-        return RedirectResponse(action_context.address, status_code=303)
+    steps = _remaining(action_context) or _steps_sent(data)  # somebody ended it, or this form is sent twice (R9, R10)
     form = filled(_remaining_fields(action_context, steps), data)
     if form.is_right:
         rupn = action_context.view.request
@@ -261,6 +259,12 @@ def _remaining(action_context: ActionContext) -> tuple[Trigger, ...]:
     return steps if steps and action_context.is_open(steps[0]) else ()
 
 
+def _steps_sent(data: FormData) -> tuple[Trigger, ...]:
+    """The steps that the page of this form asked for, by the dates that it bears."""
+    asked = {Trigger.DELEGATE: "made_on" in data, Trigger.SIGN_CHARTER: "signed_on" in data, Trigger.SUBMIT: True}
+    return tuple(trigger for trigger, is_asked in asked.items() if is_asked)
+
+
 def _remaining_fields(action_context: ActionContext, steps: Sequence[Trigger]) -> list[Field]:
     delegation = delegation_fields(action_context) if Trigger.DELEGATE in steps else ()
     charter = charter_fields(action_context) if Trigger.SIGN_CHARTER in steps else ()
@@ -272,7 +276,7 @@ def _render_remaining(
 ) -> Response:
     return action_context.web.pages.page(
         request, "chef/finish.html", action_context.visitor, status=status, form=form, view=action_context.view,
-        action_context=action_context, steps=steps,
+        action_context=action_context, steps=steps, can_act=bool(_remaining(action_context)),
     )  # fmt: skip
 
 
@@ -315,8 +319,6 @@ def show_renewal(request: Request, context: Context, visitor: Chef, reference: s
 def execute_renewal(request: Request, context: Context, visitor: Chef, reference: str, data: Typed) -> Response:
     """Renew, attest and submit, or none of it (R7)."""
     action_context = ActionContext.load(context, visitor, reference)
-    if not action_context.is_open(Trigger.RENEW):
-        return RedirectResponse(action_context.address, status_code=303)
     form = filled(with_confirmations(_renewal_fields(action_context), data), data)
     if form.is_right:
         former = action_context.view.request
@@ -347,6 +349,7 @@ def _render_renewal(request: Request, action_context: ActionContext, form: Form,
     return action_context.web.pages.page(
         request, "chef/renew.html", action_context.visitor, status=status, form=form, view=view,
         action_context=action_context, why=_why(action_context), years=view.renewal_years,
+        can_act=action_context.is_open(Trigger.RENEW),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from states import commands as c
-from states.vocabulary import Step
+from states.vocabulary import Step, WithdrawReason
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, PARIS, STAFF, TWO_SCHOOLS, Portal
 from workflow.requests.lists import list_chef_requests
@@ -202,6 +202,40 @@ def test_finishing__a_request_that_changed_meanwhile_says_by_whom(portal: Portal
     assert answer.status_code == 422
     assert ", par Claire Martin, chef d'établissement" in plain(answer.text)
     assert states(portal) == ["declared"]
+
+
+@pytest.mark.rule("R9")
+@pytest.mark.parametrize("done", ["sent", "given up"])
+def test_finishing__what_somebody_ended_meanwhile_says_by_whom(portal: Portal, done: str) -> None:
+    reference = portal.declared()
+    mine, theirs = portal.client(CHEF), portal.client(CHEF)
+    form, other = (form_to(client.get(f"{PLACE}{reference}/terminer"), "/terminer") for client in (mine, theirs))
+    typed = {"made_on": "2026-09-10", "why_reason": "several_sites", "signed_on": "2026-09-11"}
+    if done == "sent":
+        assert "C'est fait" in plain(send(theirs, other, **typed).text)
+    else:
+        portal.do(c.Withdraw(reference=reference, reason=WithdrawReason.NOT_NEEDED), CHEF)
+    answer = send(mine, form, **typed)
+    assert answer.status_code == 422
+    assert "Rien n'a été enregistré" in plain(answer.text)
+    assert ", par Claire Martin, chef d'établissement" in plain(answer.text)
+    assert "Voir où en est la demande" in answer.text
+    assert "/terminer" not in answer.text
+
+
+@pytest.mark.rule("R9", "R10", "R33")
+def test_renewal__made_in_another_tab_is_said(portal: Portal) -> None:
+    (reference,) = portal.ended_last_year(1)
+    mine, theirs = portal.client(CHEF), portal.client(CHEF)
+    form, other = (form_to(client.get(f"{PLACE}{reference}/renouveler"), "/renouveler") for client in (mine, theirs))
+    typed = {"made_on": "2026-09-10", "signed_on": "2026-09-11"}
+    made = send(theirs, other, **typed)
+    assert "C'est fait" in plain(made.text)
+    assert send(theirs, other, **typed).url.path == made.url.path
+    answer = send(mine, form, **typed)
+    assert answer.status_code == 422
+    assert "Rien n'a été enregistré" in plain(answer.text)
+    assert made.url.path.rsplit("/", 1)[1] in answer.text
 
 
 @pytest.mark.rule("R3")
