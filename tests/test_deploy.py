@@ -14,7 +14,7 @@ import yaml
 from notifications.vocabulary import LINK_PATH
 from portal.cli.errors import ExitCode
 from portal.cli.main import TREE
-from portal.middleware import LARGEST, PROBES
+from portal.middleware import LARGEST_FILE, PROBES
 from portal.server import MOST, OTHER_DESCRIPTORS
 from workflow.identity.provider_sign_in import RETURN_PATH
 from workflow.settings.loader import load_settings
@@ -95,9 +95,10 @@ def test_backup_timer__runs_each_night_a_unit_as_closed_as_the_service(unit: con
 
 def test_proxies__bound_a_request_in_size_and_in_time() -> None:
     nginx, apache = text_of("nginx.conf"), text_of("apache.conf")
-    for line in ("client_max_body_size", "client_header_timeout", "client_body_timeout"):
+    for line in ("client_header_timeout", "client_body_timeout"):
         assert line in nginx
-    assert int(re.findall(r"LimitRequestBody (\d+)", apache)[0]) >= LARGEST
+    assert int(re.findall(r"client_max_body_size (\d+)m;", nginx)[0]) * 2**20 >= LARGEST_FILE
+    assert int(re.findall(r"LimitRequestBody (\d+)", apache)[0]) >= LARGEST_FILE
     assert "RequestReadTimeout header=" in apache
     assert re.search(r"^# a2enmod .*\breqtimeout\b", apache, re.MULTILINE)
 

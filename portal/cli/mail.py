@@ -335,7 +335,7 @@ def _rectorat_only(actor: "Actor") -> None:
 @mail.command(
     "check",
     help="Essaie le relais de messagerie pas à pas, puis lui confie un courriel d'essai ; dit ce qui ne va pas et quoi"
-    " régler. Si le relais répond bien, les courriels retenus repartent (R70).",
+    " régler. Si le relais répond bien, les courriels retenus repartent (R70), sauf ceux d'une base restaurée (R116).",
 )
 @click.option("--to", "address", metavar="ADRESSE", help="À qui va le courriel d'essai ; à défaut, à qui le demande.")
 @click.option("--no-mail", is_flag=True, help="N'envoie pas de courriel.")
@@ -360,15 +360,22 @@ def check_relay(context: CliContext, /, address: str | None, no_mail: bool) -> N
 async def _check_steps(app: "App", asked_by: str, recipient: str | None) -> None:
     """Show each step as it is done. Raises CliFailure at the first that fails.
 
-    When the relay works, held mails leave at once: the senders of every machine see that the pause is over.
+    When the relay works, held mails leave at once: the senders of every machine see that the pause is over. On a
+    restored base the trial alone leaves, and that is said (R116).
     """
     import os
 
     from notifications.delivery.probe import Probe, ProbeFailed, trial_mail
     from notifications.outbox.queue import end_pause
     from notifications.rendering.renderer import Unrenderable
+    from workflow.database.schedule_tables import is_held
     from workflow.settings.secrets import SMTP_PASSWORD, Secrets
 
+    with app.database.read() as connection:
+        waits_for_release = is_held(connection)
+    if waits_for_release:
+        alone = "le courriel d'essai part seul, les autres" if recipient else "les courriels"
+        say([f"La base a été restaurée : {alone} attendent « oda restore release »."])
     password = Secrets(app.settings.secrets_directory, os.environ).find(SMTP_PASSWORD)
     probe = Probe(app.settings.mail, password.get_secret_value() if password else None)
     try:
@@ -387,7 +394,7 @@ async def _check_steps(app: "App", asked_by: str, recipient: str | None) -> None
         if probe.is_well:
             with app.database.write() as connection:
                 was_paused = end_pause(connection)
-            if was_paused:
+            if was_paused and not waits_for_release:
                 click.echo("Les courriels étaient retenus : ils repartent dès maintenant.")
     click.echo("Le relais prend les courriels." if recipient else "Le relais répond bien ; aucun courriel envoyé.")
 

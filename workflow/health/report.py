@@ -49,8 +49,8 @@ from workflow.year_end.service import held_in
 KEPT: Final = timedelta(seconds=5)
 """The time for which a report serves every other visitor."""
 
-LATE: Final = timedelta(minutes=2)
-"""The schedule runs every minute: after this long without it, somebody is needed."""
+LATE: Final = timedelta(seconds=110)
+"""The schedule runs every minute: after this long without it somebody is needed, told within two minutes (R115)."""
 
 RELAY_PATIENCE: Final = timedelta(minutes=1)
 """A relay that restarts is back by then."""

@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from notifications.outbox.queue import begin_pause, load_pause
 from notifications.outbox.store import MAILS
@@ -16,6 +16,7 @@ from tests.kit import factories as make
 from tests.kit.installation import OPERATOR
 from tests.kit.smtp import ScriptedRelay
 from tests.portal.cli.desk import AS_CHEF, AS_READER, Desk, open_desk
+from workflow.database.schedule_tables import RESTORATION
 
 WORDS = "553 5.7.1 Sender address rejected"
 
@@ -188,3 +189,19 @@ def test_list__shows_the_servers_words_when_any(desk: Desk) -> None:
     assert f"{words[:59]}…" in output
     assert words not in output
     assert words in desk.oda("mail", "list", "--json").stdout
+
+
+@pytest.mark.rule("R116")
+def test_check__on_a_restored_base_says_that_the_trial_alone_leaves(desk: Desk, relay: ScriptedRelay) -> None:
+    pause(desk)
+    now = desk.clock.now()
+    with desk.app.database.write() as connection:
+        connection.execute(insert(RESTORATION), [{"id": 1, "backup_at": now, "restored_at": now}])
+    done = desk.oda("mail", "check")
+    assert done.exit_code == 0
+    assert "le courriel d'essai part seul, les autres attendent « oda restore release »" in done.stderr
+    assert "repartent" not in done.stdout
+    assert len(relay.received) == 1
+    silent = desk.oda("mail", "check", "--no-mail")
+    assert "les courriels attendent" in silent.stderr
+    assert len(relay.received) == 1
