@@ -1,8 +1,10 @@
 """Known vulnerabilities of what the lock names: a finding fails; what could not be verified is said aloud.
 
-Where it must be verified (``ODA_AUDIT=required``), it fails once it has not been for seven days. ``ODA_AUDIT_OSV``
-names an export of the OSV data, which a server without the network is given as a file, to read instead of asking the
-index: it must be verified then too, and an export older than seven days verifies nothing (docs/adr/0033).
+A checkout where nothing could be verified for seven days fails; a new one has no memory, and has them before it. Where
+this very lock must be verified (``ODA_AUDIT=required``), it fails at once unless it was within seven days.
+``ODA_AUDIT_OSV`` names an export of the OSV data, which a server without the network is given as a file, to read
+instead of asking the index: it must be verified then too, and an export older than seven days verifies nothing
+(docs/adr/0033).
 """
 
 import hashlib
@@ -68,9 +70,11 @@ def main(environment: Mapping[str, str], lock: Path, stamp: Path, now: datetime)
     last = verified_at(stamp, lock)
     print(f"NON VÉRIFIÉ : {audit.unverified}")
     print(f"Dernière vérification entière de ce verrou : {last.date().isoformat() if last else 'aucune, ici'}")
-    if not export and environment.get("ODA_AUDIT") != "required":
-        return 0
+    since = unverified_since(stamp, now)
     if last and timedelta() <= now - last <= FRESH:
+        return 0
+    if not export and environment.get("ODA_AUDIT") != "required" and now - since <= FRESH:
+        print(f"Échouera ici à partir du {(since + FRESH).date().isoformat()}, si rien n'est vérifié d'ici là.")
         return 0
     print(f"Que faire : donner un export de moins de {FRESH.days} jours, ODA_AUDIT_OSV=all.zip ({EXPORT})")
     return 1
@@ -95,6 +99,17 @@ def verified_at(stamp: Path, lock: Path) -> datetime | None:
         return datetime.fromisoformat(kept["verified_at"]) if kept["lock"] == _digest(lock) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def unverified_since(stamp: Path, now: datetime) -> datetime:
+    """When a lock was last verified here, else when this was first tried in vain, which is kept; now at the latest."""
+    try:
+        kept = json.loads(stamp.read_text(encoding="utf-8"))
+        return min(datetime.fromisoformat(kept.get("verified_at") or kept["unverified_since"]), now)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(json.dumps({"unverified_since": now.isoformat()}), encoding="utf-8")
+        return now
 
 
 def _digest(lock: Path) -> str:

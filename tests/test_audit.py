@@ -144,6 +144,24 @@ def test_index__that_does_not_answer_fails_only_where_it_must_be_verified(
     assert run(lock, required=True, days=8) == 1
 
 
+def test_index__that_does_not_answer_for_seven_days_fails_wherever_it_is_asked(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Counted from the first time, whatever the lock has become; a new checkout has seven days before it."""
+    answer(monkeypatch, SKIPPED)
+    assert run(lock) == 0
+    assert "Échouera ici à partir du 2026-12-07" in capsys.readouterr().out
+    lock.write_text(LOCK.replace("3.1.6", "3.1.7"), encoding="utf-8")
+    assert (run(lock, days=7), run(lock, days=8)) == (0, 1)
+    answer(monkeypatch, VERIFIED)
+    assert run(lock, days=8) == 0
+    answer(monkeypatch, SKIPPED)
+    lock.write_text(LOCK, encoding="utf-8")
+    assert (run(lock, days=15), run(lock, days=16)) == (0, 1)
+    lock.with_name("audit.json").write_text("[]")
+    assert run(lock, days=16) == 0
+
+
 def test_index__a_vulnerability_fails_everywhere(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, VULNERABLE)
     assert run(lock) == run(lock, required=True) == 1
