@@ -17,7 +17,8 @@ from portal.demo.mail_server import Letter, Mailbox
 from portal.middleware import HEADERS
 from portal.texts import done_lines
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
-from portal.web.sign_in import HOMES, delete_cookies, set_session_cookie
+from portal.web.sign_in import HOMES
+from portal.web.sign_in_browser import delete_cookies, set_session_cookie
 from states import french
 from states.validation import fold
 from states.vocabulary import Role

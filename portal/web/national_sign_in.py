@@ -17,18 +17,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from portal.middleware import GateIdentity, claims_of, gate_identity
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import door_of, is_of_rupn, safe_back
-from portal.web.sign_in import (
-    UAI,
-    Mailbox,
-    PostedBySigned,
-    after_sign_in,
-    device_of,
-    forget_pending_binding,
-    keep_device,
-    set_session_cookie,
-)
-from portal.web.step_up import Asking, Client, with_back
+from portal.web.security import door_of, is_of_rupn, safe_back, with_back
+from portal.web.sign_in import UAI, Mailbox, PostedBySigned, after_sign_in, forget_pending_binding
+from portal.web.sign_in_browser import Asking, Client, device_of, keep_device, set_session_cookie
 from states import french
 from states.refusals import bad_field
 from states.validation import chef_key, fold_mail, has_uai_form, normalise_uai

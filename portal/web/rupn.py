@@ -20,7 +20,7 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor, is_of_rupn, safe_back
 from portal.web.sign_in import gate_user
-from portal.web.step_up import Asking
+from portal.web.sign_in_browser import Asking
 from states.commands import ReportChange
 from states.decision import Refused
 from states.french import day

@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from portal.web.context import AnyVisitor, Context, Posted, ProvenVisitor, SignedIn, SignInNeeded, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import Visitor, csrf_of, safe_back
-from portal.web.sign_in import PostedBySigned, set_session_cookie
-from portal.web.step_up import DIGITS, TOO_MANY, WRONG, with_back
+from portal.web.security import Visitor, csrf_of, safe_back, with_back
+from portal.web.sign_in import PostedBySigned
+from portal.web.sign_in_browser import set_session_cookie
+from portal.web.step_up import DIGITS, TOO_MANY, WRONG
 from states.model import Actor
 from states.refusals import Reason
 from workflow.auth.actors import NotAllowed

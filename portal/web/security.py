@@ -5,7 +5,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request
 from starlette.datastructures import FormData
@@ -151,6 +151,11 @@ def safe_back(path: object) -> str:
     if not isinstance(path, str) or len(path) > LONGEST_ADDRESS or "\\" in path or not _OURS.fullmatch(path):
         return ""
     return "" if path.startswith(_NOT_AGAIN) else path
+
+
+def with_back(path: str, back: str) -> str:
+    """The address of a page of signing in, which remembers where to return."""
+    return f"{path}?suite={quote(back, safe='/')}" if back else path
 
 
 def door_of(path: str) -> str:

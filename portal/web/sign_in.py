@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from portal.middleware import browser_name, claims_of, gate_identity
+from portal.middleware import claims_of, gate_identity
 from portal.web.context import (
     A_YEAR_S,
     AnyVisitor,
@@ -25,20 +25,20 @@ from portal.web.context import (
     WebContext,
 )
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, safe_back
-from portal.web.step_up import KEPT_FORM, Asking, client_address, with_back
+from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, safe_back, with_back
+from portal.web.sign_in_browser import Asking, delete_cookies, set_session_cookie
+from portal.web.step_up import KEPT_FORM
 from states.french import listing
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import IdentityToBind
-from workflow.auth.sessions import Device, SessionUser
+from workflow.auth.sessions import SessionUser
 from workflow.auth.tokens import TokenRefused
 from workflow.database.access_tables import SessionEnd
 from workflow.database.clock import ClockRefused
 from workflow.identity.claims import read_claims
 from workflow.identity.provider_sign_in import SIGNED_OUT_PATH, ProviderSession
-from workflow.settings.secrets import new_secret
 from workflow.settings.sign_in import SignInSettings
 
 router = APIRouter(include_in_schema=False)
@@ -59,33 +59,8 @@ ADDRESS: Final = Field(
     hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
 )  # fmt: skip
 
-_LONGEST_TOKEN: Final = 64
-
 _SUCCESSION: Final = "succession"
 """The field by which a chef whose name is another than the last one's says whether he succeeds him."""
-
-
-def set_session_cookie(response: Response, context: WebContext, secret: str) -> None:
-    """The browser keeps the session until it is closed; the session itself ends sooner or later (R73)."""
-    context.set_cookie(response, context.cookie, secret)
-
-
-def device_of(request: Request, context: WebContext) -> Device:
-    """The browser of this request; one without its own cookie is given the secret of one."""
-    token = request.cookies.get(context.device_cookie, "")[:_LONGEST_TOKEN] or new_secret()
-    return Device(browser=browser_name(request.headers), client=client_address(request), token=token)
-
-
-def keep_device(response: Response, context: WebContext, session_user: SessionUser, device: Device) -> None:
-    """Have the browser of the rectorat remember by what it is known again; no other keeps anything (R107)."""
-    if session_user.is_of_rectorat:
-        context.set_cookie(response, context.device_cookie, device.token, A_YEAR_S)
-
-
-def delete_cookies(response: Response, context: WebContext) -> None:
-    """Forget the session, the establishment in view and the links that were asked for here."""
-    for name in (context.cookie, context.uai_cookie, context.asking_cookie, context.provider_cookie):
-        context.delete_cookie(response, name)
 
 
 def mailbox(signed: SignedIn) -> tuple[SessionUser, str]:

@@ -11,9 +11,9 @@ from notifications.vocabulary import LINK_PATH
 from portal.web.context import Context, Forged, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
 from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import Visitor, is_own_origin
-from portal.web.sign_in import after_sign_in, device_of, keep_device, set_session_cookie
-from portal.web.step_up import SENT_PATH, BrowserSecret, Client, with_back
+from portal.web.security import Visitor, is_own_origin, with_back
+from portal.web.sign_in import after_sign_in
+from portal.web.sign_in_browser import SENT_PATH, BrowserSecret, Client, device_of, keep_device, set_session_cookie
 from states.validation import has_uai_form, usual_uai
 from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
 from workflow.auth.sessions import AskedElsewhere, Device, LinkDead, SessionUser, SignInResult, TooManyTries, WrongCode

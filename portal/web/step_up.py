@@ -2,15 +2,14 @@
 
 The page asks for a fresh proof before what gives or takes away much: the time runs from the last proof, and what is
 done meanwhile does not prolong it. A form sent too late, or after the end of its session, is kept, then shown again,
-filled, to the same person. A link that is asked for is bound to the browser that asks, by a cookie (R104).
+filled, to the same person.
 """
 
-import re
 from dataclasses import dataclass
-from typing import Annotated, Final, Self
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Final, Self
+from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.types import Message, Receive, Scope, Send
 
-from portal.middleware import LARGEST_FILE, browser_name, widen_for_file
+from portal.middleware import LARGEST_FILE, widen_for_file
 from portal.web.context import (
     READING,
     AnyVisitor,
@@ -32,21 +31,26 @@ from portal.web.context import (
 )
 from portal.web.file_import import form_with_file, imported_file, uploaded
 from portal.web.forms import FILE_NAME, GIVEN_BACK, Field, Form, Shape, blank, filled
-from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, csrf_of, has_csrf, page_before, safe_back
+from portal.web.security import (
+    CSRF_FIELD,
+    Visitor,
+    comes_from_here,
+    csrf_of,
+    has_csrf,
+    page_before,
+    safe_back,
+    with_back,
+)
+from portal.web.sign_in_browser import Asking
 from states.refusals import Reason
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.kept_forms import LARGEST, KeptForm
 from workflow.auth.second_factor import FactorUnknown, TooManyFactorTries, WrongFactor
 from workflow.auth.sessions import REMEMBERED, SessionUser
-from workflow.auth.sign_in_links import LinkRequest
-from workflow.settings.secrets import new_secret
 from workflow.settings.sign_in import ProviderSettings, SignInSettings
 
 router = APIRouter(include_in_schema=False)
 
-SENT_PATH: Final = "/connexion/envoye"
-
-_SECRET: Final = re.compile(r"[\w-]{43}")
 
 KEPT_FORM: Final = "/reprendre-la-saisie"
 
@@ -82,63 +86,6 @@ TOO_MANY: Final = Reason(
     "too_many_factors", "R106", "Trop de codes faux ont été tapés",
     "Attendre une demi-heure, puis recommencer ; un administrateur peut aussi retirer le second facteur.",
 )  # fmt: skip
-
-
-def with_back(path: str, back: str) -> str:
-    """The address of a page of signing in, which remembers where to return."""
-    return f"{path}?suite={quote(back, safe='/')}" if back else path
-
-
-def client_address(request: Request) -> str:
-    """The network address of the browser; behind a proxy, the one that it gives when the settings trust it."""
-    return request.client.host if request.client else ""
-
-
-Client = Annotated[str, Depends(client_address)]
-
-
-def browser_secret(request: Request, context: Context) -> str:
-    """The secret of a browser that asked for a link; empty for one that never did, or no longer."""
-    secret = request.cookies.get(context.asking_cookie, "")
-    return secret if _SECRET.fullmatch(secret) else ""
-
-
-BrowserSecret = Annotated[str, Depends(browser_secret)]
-
-
-@dataclass(frozen=True, slots=True)
-class AskingBrowser:
-    """A browser that asks for a link, whether or not there is somebody to send it to: all that it gets is the same."""
-
-    context: WebContext
-    client: str
-    browser_name: str
-    former: str
-
-    def of(
-        self, *, back: str = "", session: str = "", is_proof: bool = False, identity: str = "", provider: str = ""
-    ) -> LinkRequest:  # fmt: skip
-        """Its request for a link. Links asked for one after the other are of one browser: each opens in it."""
-        return LinkRequest(
-            client=self.client, back=back, session=session, browser=self.former or new_secret(),
-            browser_name=self.browser_name, is_proof=is_proof, identity=identity, provider=provider,
-        )  # fmt: skip
-
-    def sent(self, link_request: LinkRequest, **query: str) -> Response:
-        """Lead to the page of the next steps, which asks for the six digits; the cookie lives as long as the link."""
-        context = self.context
-        response = RedirectResponse(f"{SENT_PATH}?{urlencode(query)}", status_code=303)
-        seconds = context.settings.link_minutes * 60
-        context.set_cookie(response, context.asking_cookie, link_request.browser, seconds)
-        return response
-
-
-def asking_browser(request: Request, context: Context, client: Client, former: BrowserSecret) -> AskingBrowser:
-    """The browser of a form that asks for a link."""
-    return AskingBrowser(context, client, browser_name(request.headers), former)
-
-
-Asking = Annotated[AskingBrowser, Depends(asking_browser)]
 
 
 async def keep_form(request: Request, context: WebContext) -> str | None:
