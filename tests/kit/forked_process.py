@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 PRELOADED = ["tests.kit.forked_process", "tests.kit.system", "portal.cli.main", "pytest", "sqlite3", "psycopg", "typst",
-             "aiosmtplib", "workflow.removals.connector.service", "tests.kit.compiled_wordings"]  # fmt: skip
+             "aiosmtplib", "workflow.removals.connector.service", "workflow.database.postgresql", "encodings.idna",
+             "concurrent.futures.thread", "tests.kit.sender_process", "tests.kit.opened_once"]  # fmt: skip
 
 
 def preload(*modules: str) -> None:
