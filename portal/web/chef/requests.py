@@ -1,10 +1,11 @@
 """The requests of an establishment: their list, one of them whole, its papers, its code (R112), each of its actions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -137,28 +138,33 @@ def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:
     return bool(view.request.is_live and is_new and before and before != now)
 
 
-@router.get("/demandes/{reference}/charte.pdf")
-def show_charter(context: Context, visitor: Chef, reference: str) -> Response:
-    """The charter of a request, ready to sign (R27)."""
-    return pdf(context, make_charter(context.app, load_request(context, visitor, reference)))
+def paper_pages(admitted: Callable[..., Visitor]) -> APIRouter:
+    """The papers of a request, for those whom this dependency lets in."""
+    papers = APIRouter()
+    Admitted = Annotated[Visitor, Depends(admitted)]  # noqa: N806 - a type
 
+    @papers.get("/{reference}/charte.pdf")
+    def show_charter(context: Context, visitor: Admitted, reference: str) -> Response:
+        """The charter, ready to sign (R27)."""
+        return pdf(context, make_charter(context.app, load_request(context, visitor, reference)))
 
-@router.get("/demandes/{reference}/bordereau.pdf")
-def show_slip(context: Context, visitor: Chef, reference: str) -> Response:
-    """The slip that the RUPN signs when the code is handed over (R31); 404 while there is none."""
-    view = load_request(context, visitor, reference)
-    with context.app.database.read() as connection:
-        try:
-            paper = make_slip(context.app, connection, view)
-        except NoSlip:
-            raise HTTPException(404) from None
-    return pdf(context, paper)
+    @papers.get("/{reference}/bordereau.pdf")
+    def show_slip(context: Context, visitor: Admitted, reference: str) -> Response:
+        """The slip that the RUPN signs when the code is handed over (R31); 404 while there is none."""
+        view = load_request(context, visitor, reference)
+        with context.app.database.read() as connection:
+            try:
+                paper = make_slip(context.app, connection, view)
+            except NoSlip:
+                raise HTTPException(404) from None
+        return pdf(context, paper)
 
+    @papers.get("/{reference}/fiche.pdf")
+    def show_first_connection(context: Context, visitor: Admitted, reference: str) -> Response:
+        """The sheet that tells the RUPN how to connect (R69)."""
+        return pdf(context, make_first_connection(context.app, load_request(context, visitor, reference)))
 
-@router.get("/demandes/{reference}/fiche.pdf")
-def show_first_connection(context: Context, visitor: Chef, reference: str) -> Response:
-    """The sheet that tells the RUPN how to connect (R69)."""
-    return pdf(context, make_first_connection(context.app, load_request(context, visitor, reference)))
+    return papers
 
 
 def pdf(context: WebContext, paper: Paper) -> Response:
@@ -206,4 +212,5 @@ def _render_code(request: Request, action_context: ActionContext, refusal: Refus
     )  # fmt: skip
 
 
-router.include_router(action_pages(CHEF_ACTIONS, chef), prefix="/demandes")
+for pages in (paper_pages(chef), action_pages(CHEF_ACTIONS, chef)):  # an action takes any address
+    router.include_router(pages, prefix="/demandes")

@@ -12,20 +12,18 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
-from starlette.exceptions import HTTPException
 
 from notifications.outbox.admin import list_outbox
 from notifications.sql import batches
 from notifications.vocabulary import CODE_KINDS, Mail, Stage
-from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
 from portal.exports.lists import READ_TOGETHER, search_workbook
 from portal.exports.spreadsheet_files import Workbook
 from portal.texts import happened
-from portal.web.actions.base import Action, ActionContext, action_pages, load_request
+from portal.web.actions.base import Action, ActionContext, action_pages
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, proposed_source, ready_reasons
-from portal.web.chef.requests import pdf
-from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext, is_fresh, operator
+from portal.web.chef.requests import paper_pages
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext, is_fresh, operator, rectorat
 from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, filled
 from portal.web.rectorat.checks import row_value
@@ -176,30 +174,6 @@ def erase_note(
     return RedirectResponse(f"{action_context.address_of()}#notes", status_code=303)
 
 
-@router.get("/{reference}/charte.pdf")
-def download_charter(context: Context, visitor: Rectorat, reference: str) -> Response:
-    """The charter, ready to sign (R27, R69)."""
-    return pdf(context, make_charter(context.app, load_request(context, visitor, reference)))
-
-
-@router.get("/{reference}/bordereau.pdf")
-def download_slip(context: Context, visitor: Rectorat, reference: str) -> Response:
-    """The slip that goes with a code (R31, R69); 404 where there is no code to hand over."""
-    view = load_request(context, visitor, reference)
-    with context.app.database.read() as connection:
-        try:
-            paper = make_slip(context.app, connection, view)
-        except NoSlip:
-            raise HTTPException(404) from None
-    return pdf(context, paper)
-
-
-@router.get("/{reference}/fiche.pdf")
-def download_first_connection(context: Context, visitor: Rectorat, reference: str) -> Response:
-    """The sheet that tells the RUPN how to connect (R69)."""
-    return pdf(context, make_first_connection(context.app, load_request(context, visitor, reference)))
-
-
 @router.get("/{reference}")
 def show_one_request(request: Request, context: Context, visitor: Rectorat, reference: str) -> Response:
     """Show all that is known of a request; a reader is shown no form (R2)."""
@@ -222,6 +196,7 @@ def proposed_values(request: Request, context: WebContext) -> dict[str, str]:
     return values
 
 
+router.include_router(paper_pages(rectorat))
 router.include_router(action_pages(ACTIONS, operator, origin_of=origin_of, proposed=proposed_values))
 
 
