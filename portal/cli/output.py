@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from portal.exports.spreadsheet_files import Workbook
     from states.model import Actor
     from workflow.app import App
-    from workflow.spreadsheets.columns import Columns, ColumnSpec
-    from workflow.spreadsheets.reader import Table
 
 _PROGRESS_AFTER_S = 1.0
 _WIDEST, _NARROWEST = 100, 30
@@ -502,24 +500,6 @@ def complete_option(command: Command) -> Command:
         help="Le fichier est entier, bien qu'il ait l'air coupé : sa dernière ligne n'a pas de fin, ou des lignes n'ont"
         " pas toutes leurs cellules (elles sont refusées une à une).",
     )(command)  # fmt: skip
-
-
-def read_file(
-    app: "App", kind: str, specs: "Sequence[ColumnSpec]", file: Path, columns: Mapping[str, str], *,
-    is_complete: bool,
-) -> "tuple[Table, Columns]":  # fmt: skip
-    """The table of a file, and where its columns are. Raises UnusableFile.
-
-    A choice by hand is to be kept once the import is done (``app.column_choices.keep``).
-    """
-    from workflow.spreadsheets.reader import read_table
-
-    with file.open("rb") as source:
-        table = read_table(source, most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
-    table.refuse_if_cut(is_complete=is_complete)
-    found = app.column_choices.recognise(kind, table, specs, named=columns)
-    found.refuse_if_incomplete(advice="renommer ces titres, ou désigner les colonnes (--column UAI=B)")
-    return table, found
 
 
 def _parse_columns(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:

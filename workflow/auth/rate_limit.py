@@ -1,6 +1,5 @@
 """Rate limits, counted in the database so that every process counts together (R74)."""
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,9 +13,8 @@ from notifications.sql import dialect_insert, insert_new
 from states.decision import Scalar
 from workflow.database.access_tables import TRIES
 from workflow.database.connection import Database, after_commit
-from workflow.database.journal_tables import EVENT
 from workflow.journal import chain
-from workflow.journal.chain import INSTALLATION, JournalHasher, Origin, current_origin, network_of, write_line
+from workflow.journal.chain import JournalHasher, Origin, current_origin, network_of, write_line
 
 HALF_HOUR: Final = timedelta(minutes=30)
 
@@ -121,7 +119,7 @@ _OF_CLIENTS: Final = (
 _OF_VISITORS: Final = (*_OF_CLIENTS, WRONG_CODES_OF_BROWSER)
 """Those of which anybody may make as many as they like: they have a ceiling."""
 
-_OF_SUBJECTS: Final = (
+OF_SUBJECTS: Final = (
     LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, LINKS_FROM_STRANGERS, LINKS_FROM_STRANGERS_A_DAY
 )  # fmt: skip
 
@@ -138,7 +136,7 @@ _VISITORS_COUNTS: Final = select(func.count()).where(_IS_OF_VISITOR)
 HAS_OVER: Final = or_(exists().where(_IS_OVER), _VISITORS_COUNTS.scalar_subquery() > bindparam("most_counts"))
 """The condition under which ``close_windows`` finds anything at ``now``; ``most_counts``: see ``MOST_COUNTS``."""
 
-_MOST: Final = {limit.name: limit.most for limit in (*_OF_VISITORS, *_OF_SUBJECTS, *_OTHERS)}
+_MOST: Final = {limit.name: limit.most for limit in (*_OF_VISITORS, *OF_SUBJECTS, *_OTHERS)}
 
 
 class RateLimiter:
@@ -263,13 +261,3 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
     if excess > 0:
         lowest = select(TRIES.c.key).where(_IS_OF_VISITOR).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
         connection.execute(delete(TRIES).where(TRIES.c.key.in_(lowest)))
-
-
-def most_refused_subjects(connection: Connection, since: datetime) -> int:
-    """Return how many mailboxes, or mailboxes from one network, were refused a link in one window, at the most."""
-    names = [limit.name for limit in _OF_SUBJECTS]
-    query = select(EVENT.c.canonical).where(
-        EVENT.c.at > since, EVENT.c.stream == INSTALLATION, EVENT.c.kind == "door_refused"
-    )
-    refusals = [json.loads(canonical)["data"] for canonical in connection.execute(query).scalars()]
-    return max((data.get("subjects", 0) for data in refusals if data["limit"] in names), default=0)

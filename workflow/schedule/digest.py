@@ -5,7 +5,7 @@ What is late is what the worklist shows as such: its filters are the only defini
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -28,7 +28,7 @@ from notifications.vocabulary import Audience, Draft, Kind
 from states.model import Policy
 from states.school_calendar import months_before
 from states.vocabulary import Change, State, Trigger
-from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS, REFUSED_CALLS, most_refused_subjects
+from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS, OF_SUBJECTS, REFUSED_CALLS
 from workflow.database.journal_tables import EVENT
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
 from workflow.database.schedule_tables import NODE, OCCURRENCE
@@ -150,7 +150,8 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     )
     last_hour = _last_digest_hour(job_day)
     kept_since = calendar.midnight(months_before(job_day.day, mailer.mail_context.request_keep_months))
-    refused = most_refused_subjects(connection, last_hour)
+    refusals = refusals_since(connection, last_hour)
+    refused = most_refused_subjects(refusals)
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
     if since:
         groups["new_removals"] = _group(connection, job_day, REMOVAL, opened, *_new_removals(since))
@@ -161,10 +162,22 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
         refused_sign_ins=refused if refused >= _MANY_REFUSED else 0,
-        waves=_security_waves(connection, last_hour), renewals=progress.sentence if progress else "",
+        waves=_security_waves(connection, refusals, last_hour), renewals=progress.sentence if progress else "",
         without_mailbox=_asked_without_mailbox(connection, last_hour),
         unerased=count_awaited(connection, kept_since) if is_monday else 0,
     )  # fmt: skip
+
+
+def refusals_since(connection: Connection, since: datetime) -> list[Mapping[str, Any]]:
+    """Return what the journal says of the tries refused since then: an entry a limit and a window (R75)."""
+    query = select(EVENT.c.canonical).where(*_recent(since), EVENT.c.kind == "door_refused")
+    return [json.loads(canonical)["data"] for canonical in connection.execute(query).scalars()]
+
+
+def most_refused_subjects(refusals: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many mailboxes, or mailboxes from one network, were refused a link in one window, at the most."""
+    names = [limit.name for limit in OF_SUBJECTS]
+    return max((refusal.get("subjects", 0) for refusal in refusals if refusal["limit"] in names), default=0)
 
 
 def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now: datetime) -> int:
@@ -298,21 +311,24 @@ def _report_drafts(connection: Connection, mailer: Mailer, policy: Policy, repor
     return drafts
 
 
-def _security_waves(connection: Connection, since: datetime) -> SecurityWaves:
+def _security_waves(
+    connection: Connection, refusals: Sequence[Mapping[str, Any]], since: datetime
+) -> SecurityWaves:  # fmt: skip
     """Return what passed its threshold since then; the others stay at 0."""
-    recent = (EVENT.c.stream == INSTALLATION, EVENT.c.at > since)
     refused: Counter[str] = Counter()
-    refusals = select(EVENT.c.canonical).where(*recent, EVENT.c.kind == "door_refused")
-    for canonical in connection.execute(refusals).scalars():
-        data = json.loads(canonical)["data"]
-        refused[data["limit"]] += data["refused"]
-    exports = select(func.count()).where(*recent, EVENT.c.kind == "exported").group_by(EVENT.c.actor)
+    for refusal in refusals:
+        refused[refusal["limit"]] += refusal["refused"]
+    exports = select(func.count()).where(*_recent(since), EVENT.c.kind == "exported").group_by(EVENT.c.actor)
     most = max(connection.execute(exports).scalars(), default=0)
     return SecurityWaves(
         tokens=_many(refused[FAILED_TOKENS.name], _MANY_TOKENS), forged=_many(refused[FORGED_FORMS.name], _MANY_FORGED),
         forbidden=_many(refused[FORBIDDEN.name], _MANY_FORBIDDEN), exports=_many(most, _MANY_EXPORTS),
         calls=_many(refused[REFUSED_CALLS.name], _MANY_CALLS),
     )  # fmt: skip
+
+
+def _recent(since: datetime) -> tuple[ColumnElement[bool], ...]:
+    return EVENT.c.stream == INSTALLATION, EVENT.c.at > since
 
 
 def _many(count: int, threshold: int) -> int:

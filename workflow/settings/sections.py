@@ -20,7 +20,7 @@ from notifications.settings import (
     refusal,
     refusals,
 )
-from states.validation import MailDomains, code_of_departement, fold, fold_mail
+from states.validation import MailDomains, code_of_departement, fold_mail
 
 _DRANE_COLUMNS = (
     ("Mouvement", "movement"), ("UAI", "uai"), ("Établissement", "establishment"), ("Commune", "commune"),
@@ -261,10 +261,6 @@ class DelegceSettings(Section):
         description="Autres noms de ce module dans la liste des délégations, dont l'applicationname de l'attribut"
         " FrEduResDel (R94).",
     )
-
-    def is_application(self, name: str) -> bool:
-        """True if a list of delegations means the delegated module by this name, whatever its case and accents."""
-        return fold(name) in {fold(known) for known in (self.module, *self.applications)}
 
 
 class TemplatesSettings(Section):

@@ -14,7 +14,6 @@ from workflow.auth.rate_limit import (
     LINKS_OF_CLIENT,
     LINKS_OF_SUBJECT,
     LINKS_OF_SUBJECT_A_DAY,
-    most_refused_subjects,
 )
 from workflow.auth.sessions import LinkDead, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
@@ -22,6 +21,7 @@ from workflow.database.access_tables import LINKS, TRIES
 from workflow.database.journal_tables import EVENT
 from workflow.database.tables import ESTABLISHMENT
 from workflow.journal.chain import network_of
+from workflow.schedule.digest import most_refused_subjects, refusals_since
 
 AWAY = LinkRequest(client="198.51.100.7", browser=BROWSER)
 
@@ -172,7 +172,7 @@ def test_wave__is_the_most_subjects_refused_in_one_window(portal: Portal) -> Non
     portal.app.ticker.tick()
     now = portal.clock.now()
     with portal.app.database.read() as connection:
-        waves = [most_refused_subjects(connection, now - rate_limit.HALF_HOUR * n) for n in (0, 1, 2)]
+        waves = [most_refused_subjects(refusals_since(connection, now - rate_limit.HALF_HOUR * n)) for n in (0, 1, 2)]
     assert waves == [0, 1, 2]
 
 

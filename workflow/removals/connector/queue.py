@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zlib import crc32
 
-from sqlalchemy import Connection, delete, exists, func, literal, select, update
+from sqlalchemy import Connection, delete, exists, literal, select, update
 
 from notifications.mailer import Mailer
 from notifications.outbox.retry import RetryRules
@@ -318,18 +318,6 @@ def list_calls(connection: Connection, *, stage: CallStage | None = None, limit:
     if stage:
         query = query.where(CALL.c.stage == stage.value)
     return [_view(row) for row in connection.execute(query)]
-
-
-def count_calls(connection: Connection) -> dict[CallStage, int]:
-    """Count the calls of open tasks by stage, and those done; zero included."""
-    counts = (
-        select(CALL.c.stage, func.count())
-        .join(REMOVAL, REMOVAL.c.reference == CALL.c.reference)
-        .where(REMOVAL.c.closed_at.is_(None) | (CALL.c.stage == CallStage.DONE.value))
-        .group_by(CALL.c.stage)
-    )
-    numbers = {CallStage.of(stage): count for stage, count in connection.execute(counts)}
-    return {stage: numbers.get(stage, 0) for stage in CallStage}
 
 
 def _query() -> Any:
