@@ -46,18 +46,23 @@ def make_installation(folder: Path, database_url: str, clock: Clock | None = Non
 
     The académie is Toulouse (16). No system account is an operator: pass ``--as operator:op@ac-toulouse.fr``.
     """
-    config = folder / "config.yaml"
-    config.write_text(CONFIG.format(url=_without_password(database_url)), encoding="utf-8")
-    generate(folder / "secrets")
-    key = Secrets(folder / "secrets").read("journal-key").get_secret_value()
-    file = Path(database_url.removeprefix("sqlite:///"))
-    if database_url.startswith("sqlite:///") and not file.exists():
-        shutil.copyfile(sqlite_template(), file)
     database = Database(database_url)
     try:
-        install(database, JournalHasher(key.encode()), clock or SystemClock())
+        return make_installation_in(database, folder, clock)
     finally:
         database.dispose()
+
+
+def make_installation_in(database: Database, folder: Path, clock: Clock | None = None) -> Path:
+    """The same in a database that is already open, and stays so."""
+    config, url = folder / "config.yaml", database.url.render_as_string(hide_password=False)
+    config.write_text(CONFIG.format(url=_without_password(url)), encoding="utf-8")
+    generate(folder / "secrets")
+    key = Secrets(folder / "secrets").read("journal-key").get_secret_value()
+    file = database.url.database
+    if file and not database.is_postgresql and not Path(file).exists():
+        shutil.copyfile(sqlite_template(), file)
+    install(database, JournalHasher(key.encode()), clock or SystemClock())
     return config
 
 

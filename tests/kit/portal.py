@@ -1,20 +1,15 @@
 """A whole portal for tests: an installation with a few schools, a clock, and people already signed in."""
 
-import atexit
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.testclient import TestClient
-from httpx2 import Response
 from sqlalchemy import insert, update
 
-from notifications.rendering.markup import NBSP
 from portal.app import assembled
 from portal.web.context import WebContext
 from states import commands as c
@@ -23,10 +18,12 @@ from states.model import Actor
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
-from tests.kit.installation import OPERATOR, READER, make_installation
+from tests.kit.installation import OPERATOR, READER, make_installation_in
+from tests.kit.plain_client import PlainClient
 from workflow.app import App, bootstrap
 from workflow.auth.sessions import SessionUser
 from workflow.database.access_tables import SESSIONS
+from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
 from workflow.settings.loader import load_settings
@@ -47,37 +44,6 @@ STAFF = SessionUser(role=Role.OPERATOR, subject=OPERATOR)
 RUPN = SessionUser(role=Role.RUPN, subject="rupn2@ac-toulouse.fr")
 """Whom the second request is about."""
 DRANE = SessionUser(role=Role.READER, subject=READER)
-
-
-class _Plain(Response):
-    """An answer whose ``text`` has ordinary spaces; ``content`` is what was sent."""
-
-    @property
-    def text(self) -> str:
-        return super().text.replace(NBSP, " ")
-
-
-@cache
-def _event_loop() -> BlockingPortal:
-    """The loop in which every client's requests run: one made for each request, with its threads, costs as much as a
-    small page."""
-    running = ExitStack()
-    atexit.register(running.close)
-    return running.enter_context(start_blocking_portal())
-
-
-class PlainClient(TestClient):
-    """A browser without JavaScript. Its pages are read with ordinary spaces: where a line may break is told by the
-    tests of the typography, and would only make every other sentence hard to compare."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.portal = _event_loop()
-
-    def send(self, *args: Any, **named: Any) -> Response:
-        answer = super().send(*args, **named)
-        answer.__class__ = _Plain
-        return answer
 
 
 class Portal:
@@ -178,21 +144,24 @@ def open_portal(
 ) -> Iterator[Portal]:
     """A portal on a fresh database; ``settings`` is added to ``config.yaml``; codes wait for
     ``hold_seconds``, unless it says so itself."""
-    clock = FakeClock(now)
-    config = make_installation(folder, url, clock)
+    database = Database(url)
+    try:
+        yield _portal_in(database, folder, FakeClock(now), settings, hold_seconds)
+    finally:
+        database.dispose()
+
+
+def _portal_in(database: Database, folder: Path, clock: FakeClock, settings: str, hold_seconds: int) -> Portal:
+    config = make_installation_in(database, folder, clock)
     hold = "" if "\ncode:" in f"\n{settings}" else f"code:\n  hold_seconds: {hold_seconds}\n"
     text = config.read_text(encoding="utf-8").replace("code:\n  hold_seconds: 0\n", hold)
     config.write_text(text + settings, encoding="utf-8")
-    app = bootstrap(load_settings(config), {}, clock=clock)
+    app = bootstrap(load_settings(config), {}, clock=clock, database=database)
     names = ("nom", "kind", "commune", "departement", "mailbox")
     rows = [
         {"uai": uai, "is_open": True, "is_listed": True} | dict(zip(names, school, strict=True))
         for uai, school in SCHOOLS.items()
     ]
-    with app.database.write() as connection:
+    with database.write() as connection:
         connection.execute(insert(ESTABLISHMENT), rows)
-    portal = Portal(app, clock)
-    try:
-        yield portal
-    finally:
-        portal.close()
+    return Portal(app, clock)

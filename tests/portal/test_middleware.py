@@ -12,7 +12,8 @@ from starlette.datastructures import FormData, Headers
 from portal.middleware import HSTS, browser_name
 from portal.web.security import CSRF_FIELD, csrf_of, has_csrf
 from tests.kit.databases import fresh_url
-from tests.kit.portal import PlainClient, Portal, open_portal
+from tests.kit.plain_client import PlainClient
+from tests.kit.portal import Portal, open_portal
 from workflow.auth.sign_in_links import UNKNOWN_BROWSER
 
 ADDRESS = "https://oda.ac-toulouse.fr"

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from portal.demo.runtime import RunningDemo, open_demo
 from tests.kit.demo_season import demo_address, season_cache
-from tests.kit.portal import PlainClient
+from tests.kit.plain_client import PlainClient
 
 
 @pytest.fixture(scope="package")

@@ -14,7 +14,7 @@ from portal.demo.runtime import RunningDemo
 from states.validation import uai_problem
 from states.vocabulary import State
 from tests.kit.demo_season import demo_address
-from tests.kit.portal import PlainClient
+from tests.kit.plain_client import PlainClient
 from workflow.database.tables import REQUEST
 from workflow.journal.verification import Verifier
 

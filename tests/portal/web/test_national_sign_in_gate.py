@@ -18,7 +18,8 @@ from states.vocabulary import SignInMethod
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
-from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, PlainClient, Portal, open_portal
+from tests.kit.plain_client import PlainClient
+from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.kit.sign_in import link_mails, secrets_of, told
 from workflow.database.access_tables import BINDING, SESSIONS
 
