@@ -180,7 +180,7 @@ class Change(Labelled):
     KEY_LOST = "key_lost", "code ou code PIN perdu"
     LISTING_LOST = "listing_lost", "ne figure plus dans la liste des RUPN"
     DELEGATION_ENDED = "delegation_ended", "n'a plus de délégation en cours"
-    NOT_RUPN = "not_rupn", "dit ne plus être le RUPN"
+    NOT_RUPN = "not_rupn", "le RUPN dit ne plus l'être"
 
 
 EVIDENCE_CHANGES = (Change.LISTING_LOST, Change.DELEGATION_ENDED)
