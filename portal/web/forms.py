@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
-from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import FormData
+from starlette.datastructures import URL, FormData
 
 from states.french import parse_day
 from states.refusals import Reason, bad_field, bad_mail, date_out_of_bounds
@@ -25,6 +25,12 @@ LONGEST_FILTER: Final = 200
 
 REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 """A request's reference, as our own pages send it back."""
+
+CURSORS: Final = ("suite", "apres", "avant", "page")
+"""The parameters by which an address says where the page of a list begins."""
+
+MOST_PASSED: Final = 40
+"""Cursors of an address: those of older pages are let go."""
 
 L = TypeVar("L", bound=Labelled)
 
@@ -259,6 +265,45 @@ def address(path: str, **filters: str | list[str] | None) -> str:
     """The address of a list with its filters, without the empty ones."""
     pairs = {name: value for name, value in filters.items() if value}
     return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
+
+
+@dataclass(frozen=True, slots=True)
+class PagesAround:
+    """The pages of a list around the one that an address shows, as addresses; None where there is none.
+
+    A list is walked from a cursor to the next, and the address bears those of the pages that were passed, the last of
+    which begins this one: so the page before is known. ``number`` is this page's; None after ``MOST_PASSED``.
+    """
+
+    first: str | None
+    before: str | None
+    after: str | None
+    number: int | None
+
+    @classmethod
+    def of(cls, url: URL, more: str | None) -> Self:
+        """``more``: the address of the page that follows, with its cursor alone."""
+        pairs = parse_qsl(url.query)
+        passed = [value for name, value in pairs if name in CURSORS]
+        filters = [pair for pair in pairs if pair[0] not in CURSORS]
+        cursor = next((name for name, _ in pairs if name in CURSORS), CURSORS[0])
+
+        def at(cursors: Sequence[str]) -> str:
+            query = urlencode([*filters, *((cursor, value) for value in cursors)])
+            return f"{url.path}?{query}" if query else url.path
+
+        after = None
+        if more:
+            path, _, query = more.partition("?")
+            following = parse_qsl(query)
+            name = next(name for name, _ in following if name in CURSORS)
+            others = [pair for pair in following if pair[0] != name]
+            cursors = [*passed, *(value for other, value in following if other == name)][-MOST_PASSED:]
+            after = f"{path}?{urlencode([*others, *((name, value) for value in cursors)])}"
+        return cls(
+            first=at(()) if len(passed) > 1 else None, before=at(passed[:-1]) if passed else None, after=after,
+            number=len(passed) + 1 if len(passed) < MOST_PASSED else None,
+        )  # fmt: skip
 
 
 def list_problem(error: ValueError, cursor: str) -> str:

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ from notifications.rendering.environment import PAGES, Contents, TemplateProblem
 from notifications.rendering.markup import BOUND, NBSP
 from notifications.rendering.renderer import TEMPLATE_ERRORS, why
 from portal.web.environment import environment_of
+from portal.web.forms import PagesAround
 from portal.web.public_texts import PublicFacts, read_pieces
 from portal.web.security import Visitor
 from workflow.settings.model import Settings
@@ -114,6 +116,7 @@ class Pages:
         fixed = {
             "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._app.clock.now(),
             "theme": theme_of(request), "demo": context.demo, "done": context.success_messages.read(request, visitor),
+            "around": partial(PagesAround.of, request.url),
         }  # fmt: skip
         response = HTMLResponse(self.render(template, **fixed | scope), status_code=status)
         context.success_messages.forget(request, response)

@@ -61,7 +61,7 @@ def show_bindings(
     more = address(BINDINGS_PATH, suite=str(bindings[PAGE_SIZE - 1].number)) if len(bindings) > PAGE_SIZE else None
     return context.pages.page(
         request, "rectorat/bindings.html", visitor, bindings=bindings[:PAGE_SIZE], more=more,
-        first=BINDINGS_PATH if suite else None, last_day=context.app.bindings.last_day,
+        last_day=context.app.bindings.last_day,
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def show_sessions(
     sessions = context.app.open_sessions.all(visitor.actor, filters, limit=PAGE_SIZE + 1, after=suite)
     return context.pages.page(
         request, "rectorat/sessions.html", visitor, sessions=sessions[:PAGE_SIZE], query=query,
-        own=visitor.session_user.number, first=query.address() if suite else None,
+        own=visitor.session_user.number,
         more=query.address(sessions[PAGE_SIZE - 1].number) if len(sessions) > PAGE_SIZE else None,
     )  # fmt: skip
 
@@ -172,7 +172,7 @@ def show_security_log(
         seal=seal, seal_age=seal.age(app.policy.calendar.today(app.clock.now())) if seal else 0,
         seal_leaves=app.settings.seal.mail or app.settings.seal.folder,
         months=app.settings.retention.addresses, export=query.address(path=f"{SECURITY_LOG_PATH}/export"),
-        first=query.address() if suite else None, more=query.address(page.before) if page.before else None,
+        more=query.address(page.before) if page.before else None,
         groups=(EventGroup.SIGN_IN, EventGroup.REFUSAL, EventGroup.EXPORT, EventGroup.MAILBOX, EventGroup.TOKEN),
         by_group=lambda group: address(SECURITY_LOG_PATH, sujet=group.value),
     )  # fmt: skip
@@ -226,7 +226,7 @@ def show_webhooks(
         request, "rectorat/webhooks.html", visitor, status=422 if problem else 200, endpoints=endpoints,
         deliveries=deliveries[:SHOWN], problem=problem, query=query, stage_options=options_of(DeliveryStage),
         webhook_options=[(endpoint.name, endpoint.name) for endpoint in settings.endpoints],
-        keep_days=settings.keep_days, first=query.address() if suite else None, more=more,
+        keep_days=settings.keep_days, more=more,
         kept=query.address(suite or None).removeprefix(WEBHOOKS_PATH),
     )  # fmt: skip
 

@@ -75,7 +75,7 @@ def show_batches(request: Request, context: Context, visitor: Rectorat, avant: s
     more = f"{CODES_PATH}?avant={batches[SHOWN - 1].number}" if len(batches) > SHOWN else ""
     return context.pages.page(
         request, "rectorat/codes.html", visitor, batches=batches[:SHOWN], more=more, state_of=batch_state,
-        first=CODES_PATH if before else "", draws=context.app.policy.draws_codes,
+        draws=context.app.policy.draws_codes,
     )  # fmt: skip
 
 

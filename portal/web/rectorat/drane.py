@@ -133,7 +133,6 @@ def show_drane(
         total=total, counts=counts, years=list(reversed(known)), all_ticked=bool(coches),
         tick_all=address(DRANE_PATH, vue=vue, suite=suite, coches="oui"),
         can_prepare=visitor.is_operator and any(line.prepared_in is None for line in page),
-        first=address(DRANE_PATH, vue=vue) if suite else None,
         more=address(DRANE_PATH, vue=vue, suite=page[-1].request.reference) if more else None,
         DraneStanding=DraneStanding, movements=DRANE_MOVEMENTS,
     )  # fmt: skip
@@ -297,7 +296,7 @@ def show_list(
     more = address(path, mots=mots, suite=place_of_entry(entries[PAGE_SIZE - 1])) if len(entries) > PAGE_SIZE else None
     return context.pages.page(
         request, "rectorat/lists_rows.html", visitor, kind=kind, in_force=imports[0] if imports else None,
-        entries=entries[:PAGE_SIZE], words=mots, first=address(path, mots=mots) if suite else None, more=more,
+        entries=entries[:PAGE_SIZE], words=mots, more=more,
         ListKind=ListKind, export=address(f"{path}/export", mots=mots),
     )  # fmt: skip
 

@@ -126,7 +126,7 @@ def show_establishments(
         problem = str(error)
     return context.pages.page(
         request, "rectorat/establishments.html", visitor, status=422 if problem else 200, lines=lines[:PAGE_SIZE],
-        problem=problem, query=query, first=query.address() if suite else None,
+        problem=problem, query=query,
         export=query.address(path=f"{ESTABLISHMENTS_PATH}/export"),
         more=query.address(lines[PAGE_SIZE - 1].uai) if len(lines) > PAGE_SIZE else None,
     )  # fmt: skip

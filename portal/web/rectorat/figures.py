@@ -344,7 +344,6 @@ def show_establishments(
         departements=[(code, departement_name(code)) for code in context.app.settings.academie.departements],
         measures=[(word, measure.label) for word, measure in MEASURES.items()],
         without_key=sum(not line.has_key for line in lines), export=address(f"{place}/export", **vars(query)),
-        first=address(place, **vars(query)) if page > 1 else None,
         more=address(place, **vars(query), page=str(page + 1)) if page * PAGE_SIZE < len(lines) else None,
     )  # fmt: skip
 

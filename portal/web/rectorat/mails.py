@@ -107,7 +107,7 @@ def show_mails(
         restoration=restoration, query=query, stages=Stage, stage_options=options_of(Stage),
         kind_options=options_of(Kind), fault_options=options_of(Fault), dead=dead,
         retry_together=query.address(path=f"{MAILS_PATH}/renvoyer"), export=query.address(path=f"{MAILS_PATH}/export"),
-        first=query.address() if suite else None, more=query.address(page.after) if page.after else None,
+        more=query.address(page.after) if page.after else None,
     )  # fmt: skip
 
 

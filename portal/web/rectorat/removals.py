@@ -172,7 +172,7 @@ def show_removals(
         counts=counts, years=[(str(year), str(year)) for year in years], query=query, calls=calls,
         kind=PARTS.get(query.vue), RemovalKind=RemovalKind, all_ticked=bool(coches),
         tick_all=query.address(suite=suite, coches="oui"),
-        first=query.address() if suite else None, more=query.address(suite=page.after) if page.after else None,
+        more=query.address(suite=page.after) if page.after else None,
     )  # fmt: skip
 
 

@@ -196,7 +196,6 @@ def show_preview(
         status=422 if problem else 200, day=day, query=query,
         file=replace(query, jour=day.isoformat()).address(path=f"{PREVIEW_PATH}/export"), summary=summary,
         page=page, problem=problem,
-        first=query.address() if suite else None,
         more=query.address(f"{page.after[0]}:{page.after[1]}") if page.after else None,
     )  # fmt: skip
 
@@ -326,7 +325,6 @@ def show_not_renewed(
         status=422 if problem else 200, year=school_year, end=context.app.policy.calendar.end_of(school_year),
         page=page, problem=problem, counts=counts, total=sum(counts.values()), had_key=had_key, query=query,
         list_path=list_path, file=query.address(f"{list_path}/export"),
-        first=query.address(list_path) if suite else None,
         more=query.address(list_path, page.after) if page.after else None,
     )  # fmt: skip
 

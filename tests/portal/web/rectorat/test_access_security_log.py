@@ -1,8 +1,10 @@
-"""/rectorat/journal-de-securite: what came in, was refused, was taken away; addresses apart from the chain (R108)."""
+"""/rectorat/journal-de-securite: what came in, was refused, was taken away; addresses apart
+from the chain (R108)."""
 
 import json
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -109,7 +111,7 @@ def test_page__goes_on_page_after_page_by_few_queries(portal: Portal) -> None:
         seen += [int(part.split("<")[0]) for part in page.split("· n° ")[1:]]
         if "Page suivante" not in page:
             break
-        address = f"{SECURITY_LOG_PATH}?{page.split('Page suivante')[0].rsplit('?', 1)[1].split(chr(34))[0]}"
+        address = f"{SECURITY_LOG_PATH}?{unescape(page.split('Page suivante')[0].rsplit('?', 1)[1].split(chr(34))[0])}"
     event.remove(portal.app.database.engine, "before_cursor_execute", note)
     assert len(seen) == len(set(seen)) >= 120
     assert seen == sorted(seen, reverse=True)

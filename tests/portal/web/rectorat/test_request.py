@@ -71,7 +71,7 @@ def test_page__tells_the_history_with_who_and_how(portal: Portal) -> None:
     portal.do(report, CHEF)
     page = plain(portal.client(DRANE).get(PLACE + reference).text)
     assert "<strong>Changement signalé</strong>, le 14 septembre 2026 à 10 h 00" in page
-    assert "Par Claire Martin, chef d'établissement (0310001H) (portail)." in page.replace("&#39;", "'")
+    assert "Par Claire Martin, chef d'établissement (0310001H) – portail." in page.replace("&#39;", "'")
     assert "Précision : « au gymnase »." in page
     assert "code ou code PIN perdu, à partir du 14 septembre 2026" in page
 

@@ -205,12 +205,15 @@ def test_headings__sort_both_ways_and_say_so(portal: Portal, client: TestClient)
     html = client.get("/rectorat").text
     assert html.count("aria-sort") == 1
     name = re.search(
-        r'<th scope="col"><a class="oda-sort" href="([^"]+)"><span class="fr-sr-only">Trier par : </span>RUPN', html
+        r'<th scope="col" abbr="RUPN"><a class="oda-sort" href="([^"]+)"><span class="fr-sr-only">Trier par : </span>RUPN',
+        html,
     )
     assert name
     sorted_by_name = client.get(name[1].replace("&amp;", "&")).text
     assert listed(sorted_by_name) == made
-    back = re.search(r'<th scope="col" aria-sort="ascending"><a class="oda-sort" href="([^"]+)"', sorted_by_name)
+    back = re.search(
+        r'<th scope="col" abbr="RUPN" aria-sort="ascending"><a class="oda-sort" href="([^"]+)"', sorted_by_name
+    )
     assert back
     backwards = client.get(back[1].replace("&amp;", "&")).text
     assert (listed(backwards), 'aria-sort="descending"' in backwards) == (made[::-1], True)
