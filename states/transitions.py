@@ -261,14 +261,11 @@ def definition_fingerprint(table: Sequence[Transition] = TABLE) -> str:
     """A few characters that differ as soon as the process is not the same (R117).
 
     They cover what a reader of the table sees: the states, and of each trigger its arrows, its roles, the names of its
-    rules and whether it outlives the school year. What a rule itself says is the tests' affair, and the changelog's.
+    rules and whether it outlives the school year; the order of rows, arrows and roles does not count. What a rule itself
+    says is the tests' affair, and the changelog's.
     """
-    return hashlib.sha256(_definition_text(table).encode()).hexdigest()[:FINGERPRINT_LENGTH]
-
-
-def _definition_text(table: Sequence[Transition] = TABLE) -> str:
-    """The text of the fingerprint, a line a state and a trigger: the order of rows, arrows and roles does not count."""
-    return "\n".join([f"states {' '.join(state.value for state in State)}", *sorted(map(_definition_line, table))])
+    lines = [f"states {' '.join(state.value for state in State)}", *sorted(map(_definition_line, table))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:FINGERPRINT_LENGTH]
 
 
 def _definition_line(transition: Transition) -> str:

@@ -11,7 +11,6 @@ from states import french, refusals
 from states.commands import Code, ConfirmExpiry, DrawCode, IssueCode, OpenCode, ReissueCode, TakeBackCode
 from states.decision import (
     Case,
-    CloseReport,
     DrawAndSeal,
     Effect,
     EraseCode,
@@ -112,7 +111,8 @@ def check_reissue(case: Case[ReissueCode]) -> Iterator[Reason]:
 
 def apply_reissue(case: Case[ReissueCode]) -> Outcome:
     """Replace the code, and settle the reports to which a new one is the answer (R44)."""
-    command, closed = case.command, _answered_by_code(case)
+    command = case.command
+    closed = answers(case, Settlement.REISSUED, (*NEW_CODE_CHANGES, Change.KEY_COMPROMISED))
     data: dict[str, Scalar] = {"reason": command.reason.value, "new_key_confirmed": command.new_key_confirmed}
     return Outcome(
         request=case.request.with_(
@@ -360,10 +360,6 @@ def _without_drawn_code(request: Request) -> Request:
         return request
     request = request.with_(drawn_at=None, drawn_in=None)
     return request if request.has_key else request.with_(expires_on=None, expiry_seen_for=None)
-
-
-def _answered_by_code(case: Case[ReissueCode]) -> list[CloseReport]:
-    return answers(case, Settlement.REISSUED, (*NEW_CODE_CHANGES, Change.KEY_COMPROMISED))
 
 
 def _compromise_problems(case: Case[Any], reason: ReissueReason | None) -> Iterator[Reason]:

@@ -104,7 +104,7 @@ def request_from(row: Any) -> Request:
     year, state, behalf, *checks = row[_SPECIAL]
     values["school_year"] = school_year(year)
     values["state"] = State.of(state)
-    values["acted_on_behalf"] = _numbers(behalf)
+    values["acted_on_behalf"] = frozenset(map(int, behalf.split()))
     values["listing"] = Check(CheckOutcome.of(checks[0]), *checks[1:6]) if checks[0] else None
     values["delegation"] = Check(CheckOutcome.of(checks[6]), *checks[7:12]) if checks[6] else None
     request = object.__new__(Request)
@@ -130,10 +130,6 @@ def removal_from(row: Any) -> Removal:
 
 
 @lru_cache(maxsize=1024)
-def _numbers(text: str) -> frozenset[int]:
-    return frozenset(int(part) for part in text.split())
-
-
 def _check_columns(name: str) -> Callable[[Any], dict[str, Any]]:
     def columns(check: Check | None) -> dict[str, Any]:
         return {

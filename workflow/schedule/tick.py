@@ -398,7 +398,11 @@ class Ticker:
             result.due_reports = tell_due_reports(connection, mailer, policy, now)
 
         def cleaning(step: str, is_due: ColumnElement[bool], work: Callable[[Connection], object]) -> Cleaning:
-            return Cleaning(step, is_due, lambda: self._in_transaction(work))
+            def in_transaction() -> None:
+                with engine.database.write() as connection:
+                    work(connection)
+
+            return Cleaning(step, is_due, in_transaction)
 
         yield cleaning(
             "les attentes trop longues", HAS_FUTURE, lambda connection: mailer.release_future(connection, now)
@@ -451,10 +455,6 @@ class Ticker:
                 "ended_since": now - timedelta(days=webhooks.keep_days),
             }
         return parameters
-
-    def _in_transaction(self, work: Callable[[Connection], object]) -> None:
-        with self._engine.database.write() as connection:
-            work(connection)
 
 
 @dataclass(frozen=True, slots=True)
