@@ -261,8 +261,8 @@ def definition_fingerprint(table: Sequence[Transition] = TABLE) -> str:
     """A few characters that differ as soon as the process is not the same (R117).
 
     They cover what a reader of the table sees: the states, and of each trigger its arrows, its roles, the names of its
-    rules and whether it outlives the school year; the order of rows, arrows and roles does not count. What a rule itself
-    says is the tests' affair, and the changelog's.
+    rules and whether it outlives the school year; the order of rows does not count. What a rule itself says is the
+    tests' affair, and the changelog's.
     """
     lines = [f"states {' '.join(state.value for state in State)}", *sorted(map(_definition_line, table))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:FINGERPRINT_LENGTH]

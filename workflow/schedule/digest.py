@@ -38,8 +38,7 @@ from workflow.journal.chain import INSTALLATION
 from workflow.requests.filters import CODE_LATE, COUNTED, Filters
 from workflow.requests.worklist import Order, Worklist
 from workflow.retention.erasure import count_awaited
-from workflow.schedule.nodes import PAGE, JobDay, PageOfDrafts, marked_keys
-from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
+from workflow.schedule.reminders import PAGE, WAITS_FOR_ESTABLISHMENT, JobDay, PageOfDrafts, marked_keys
 from workflow.year_end.renewals import renewal_progress
 from workflow.year_end.service import held_in
 

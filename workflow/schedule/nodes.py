@@ -1,30 +1,20 @@
-"""The machines that share one database, and the daily job that any of them may do (R50, R78 to R82).
+"""The machines that share one database: when each was last heard of, whether its clock lets it act (R50, R82, R115)."""
 
-Of each machine is known when it was last heard of, and whether its clock lets it act. A job is done page after page,
-each its own short transaction, so that a kill loses nothing; done whole, it is marked by its key, which makes it happen
-once.
-"""
-
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
-from notifications.ports import crash_point
-from notifications.sql import insert_new
-from notifications.vocabulary import Draft, RelayCertificate
+from notifications.vocabulary import RelayCertificate
 from states.decision import Scalar
 from states.french import plural, span
-from states.model import Actor, Policy
-from states.school_calendar import SchoolYear
+from states.model import Actor
 from states.vocabulary import Labelled
 from workflow.database.clock import DatabaseClock
-from workflow.database.connection import Database
 from workflow.database.journal_tables import INSTALLED
-from workflow.database.schedule_tables import MACHINE_COUNTER, NODE, OCCURRENCE
+from workflow.database.schedule_tables import MACHINE_COUNTER, NODE
 from workflow.engine.engine import Engine
 from workflow.journal import chain
 
@@ -37,9 +27,6 @@ FORGOTTEN: Final = timedelta(days=30)
 SILENT: Final = timedelta(minutes=5)
 """A machine writes its heartbeat every minute: without one for so long, it is taken to be stopped."""
 
-PAGE: Final = 500
-"""Establishments or requests a transaction."""
-
 _IS_LONG_SILENT: Final = and_(
     func.coalesce(NODE.c.heard_at, NODE.c.seen_at) < bindparam("silent_since"),
     NODE.c.seen_at < bindparam("silent_since"),
@@ -49,9 +36,6 @@ _IS_OF_NOBODY: Final = MACHINE_COUNTER.c.host.not_in(select(NODE.c.host))
 
 HAS_SILENT: Final = or_(exists().where(_IS_LONG_SILENT), exists().where(_IS_OF_NOBODY))
 """The condition under which ``forget_silent`` finds anything: machines silent since before ``silent_since``."""
-
-PageOfDrafts = Callable[[Connection, str], tuple[Sequence[Draft], str | None]]
-"""Return the mails of what follows a place, and the place to go on from, None at the end. It writes nothing."""
 
 
 class NodeState(Labelled):
@@ -74,35 +58,6 @@ class Node:
     skew: timedelta | None
     refused_at: datetime | None
     state: NodeState
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobDay:
-    """The instant of a job, aware UTC, and the policy in force then."""
-
-    now: datetime
-    policy: Policy
-
-    @property
-    def day(self) -> date:
-        """The académie's day."""
-        return self.policy.calendar.today(self.now)
-
-    @property
-    def has_begun(self) -> bool:
-        """True from the hour at which the day's mails leave."""
-        return self.now.astimezone(self.policy.calendar.timezone).hour >= self.policy.timetable.hour
-
-    @property
-    def over_at(self) -> datetime:
-        """24:00 of the day, aware UTC."""
-        return self.policy.calendar.midnight(self.day + timedelta(days=1))
-
-    @property
-    def running_years(self) -> tuple[SchoolYear, ...]:
-        """The years not ended that may have requests, found without asking the database."""
-        years = (SchoolYear(self.day.year + shift) for shift in (-2, -1, 0, 1))
-        return tuple(year for year in years if not self.policy.calendar.has_ended(year, self.now))
 
 
 class NodeMonitor:
@@ -201,29 +156,3 @@ def forget_silent(connection: Connection, now: datetime) -> None:
     """Forget the machines silent for a month; the caller has just recorded its own heartbeat (R52)."""
     connection.execute(delete(NODE).where(_IS_LONG_SILENT), {"silent_since": now - FORGOTTEN})
     connection.execute(delete(MACHINE_COUNTER).where(_IS_OF_NOBODY))
-
-
-def run_daily_job(database: Database, mailer: Mailer, page: PageOfDrafts, job_day: JobDay, keys: Sequence[str]) -> int:
-    """Write the mails of every page, then mark ``keys``; return how many mails are new.
-
-    Stopped anywhere and begun again, or run by two nodes at once, it writes each mail once: by its dedupe key.
-    """
-    count, after = 0, ""
-    while True:
-        with database.write() as connection:
-            drafts, following = page(connection, after)
-            count += mailer.enqueue(connection, drafts, job_day.now)
-            if following is None and keys:
-                # One that another node has marked stays as it is.
-                rows = [{"key": key, "at": job_day.now, "requests": count} for key in keys]
-                connection.execute(insert_new(connection, OCCURRENCE), rows)
-            crash_point("duties.before_commit")
-        crash_point("duties.after_page")
-        if following is None:
-            return count
-        after = following
-
-
-def marked_keys(connection: Connection, keys: Iterable[str]) -> set[str]:
-    """Return those of these keys whose job was done whole."""
-    return set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(list(keys)))).scalars())

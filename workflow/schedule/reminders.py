@@ -3,9 +3,12 @@
 A reminder is of a step that does not move, or of a code not handed over. One mail a day reminds an establishment of all
 that waits there. How many were made of each request is counted from the mails and the requests that they name, so that
 no action has anything to keep right (docs/adr/0019).
+
+They leave from an hour of the day on, as the digest does, by a job that any machine may do: page after page, each its
+own short transaction, so that a kill loses nothing; done whole, it is marked by its key, which makes it happen once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -13,6 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select, union, union_all
 
+from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import (
     Ended,
@@ -26,8 +30,10 @@ from notifications.messages.facts import (
     YearEndNotice,
 )
 from notifications.outbox.store import MAIL_REQUESTS, MAILS
+from notifications.ports import crash_point
+from notifications.sql import insert_new
 from notifications.vocabulary import CODE_MAILS, Audience, Draft, Kind, Stage
-from states.model import Establishment, Request, Timetable
+from states.model import Establishment, Policy, Request, Timetable
 from states.rules.schedule import (
     INVITED_AFTER,
     NO_REMINDER,
@@ -42,10 +48,17 @@ from states.rules.schedule import (
 )
 from states.school_calendar import DayKind, SchoolYear, YearEnd
 from states.vocabulary import Settlement, State
+from workflow.database.connection import Database
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, mailbox_of, request_from
+from workflow.database.schedule_tables import OCCURRENCE
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
-from workflow.schedule.nodes import PAGE, JobDay, PageOfDrafts
 from workflow.year_end.renewals import renewed, renewed_among, with_key
+
+PAGE: Final = 500
+"""Establishments or requests a transaction."""
+
+PageOfDrafts = Callable[[Connection, str], tuple[Sequence[Draft], str | None]]
+"""Return the mails of what follows a place, and the place to go on from, None at the end. It writes nothing."""
 
 WAITS_FOR_ESTABLISHMENT: Final = (State.DECLARED, State.DELEGATED, State.CHARTER_SIGNED)
 """The states in which a request waits for its establishment."""
@@ -65,6 +78,61 @@ ARRIVED: Final = exists().where(
 _PLACE: Final = (
     ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.mailbox, ESTABLISHMENT.c.set_mailbox
 )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobDay:
+    """The instant of a job, aware UTC, and the policy in force then."""
+
+    now: datetime
+    policy: Policy
+
+    @property
+    def day(self) -> date:
+        """The académie's day."""
+        return self.policy.calendar.today(self.now)
+
+    @property
+    def has_begun(self) -> bool:
+        """True from the hour at which the day's mails leave."""
+        return self.now.astimezone(self.policy.calendar.timezone).hour >= self.policy.timetable.hour
+
+    @property
+    def over_at(self) -> datetime:
+        """24:00 of the day, aware UTC."""
+        return self.policy.calendar.midnight(self.day + timedelta(days=1))
+
+    @property
+    def running_years(self) -> tuple[SchoolYear, ...]:
+        """The years not ended that may have requests, found without asking the database."""
+        years = (SchoolYear(self.day.year + shift) for shift in (-2, -1, 0, 1))
+        return tuple(year for year in years if not self.policy.calendar.has_ended(year, self.now))
+
+
+def run_daily_job(database: Database, mailer: Mailer, page: PageOfDrafts, job_day: JobDay, keys: Sequence[str]) -> int:
+    """Write the mails of every page, then mark ``keys``; return how many mails are new.
+
+    Stopped anywhere and begun again, or run by two nodes at once, it writes each mail once: by its dedupe key.
+    """
+    count, after = 0, ""
+    while True:
+        with database.write() as connection:
+            drafts, following = page(connection, after)
+            count += mailer.enqueue(connection, drafts, job_day.now)
+            if following is None and keys:
+                # One that another node has marked stays as it is.
+                rows = [{"key": key, "at": job_day.now, "requests": count} for key in keys]
+                connection.execute(insert_new(connection, OCCURRENCE), rows)
+            crash_point("duties.before_commit")
+        crash_point("duties.after_page")
+        if following is None:
+            return count
+        after = following
+
+
+def marked_keys(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Return those of these keys whose job was done whole."""
+    return set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(list(keys)))).scalars())
 
 
 @dataclass(frozen=True, kw_only=True)

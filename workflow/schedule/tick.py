@@ -58,25 +58,20 @@ from workflow.journal.chain import JournalHasher
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing
 from workflow.retention.service import Retention
 from workflow.schedule.digest import IS_DUE_REPORT, digest_key, digest_page, tell_due_reports
-from workflow.schedule.nodes import (
-    FORGOTTEN,
-    HAS_SILENT,
-    JobDay,
-    NodeMonitor,
-    PageOfDrafts,
-    forget_silent,
-    marked_keys,
-    run_daily_job,
-)
+from workflow.schedule.nodes import FORGOTTEN, HAS_SILENT, NodeMonitor, forget_silent
 from workflow.schedule.reminders import (
+    JobDay,
+    PageOfDrafts,
     due_invitation,
     due_notices,
     invitation_page,
+    marked_keys,
     notice_key,
     notice_keys,
     notice_page,
     reminders_key,
     reminders_page,
+    run_daily_job,
 )
 from workflow.settings.services import WebhooksSettings
 from workflow.spreadsheets import staged_imports

@@ -22,13 +22,14 @@ from states.school_calendar import DayKind, SchoolYear, YearEnd
 from states.vocabulary import Labelled
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
 from workflow.schedule.digest import count_news, next_digest
-from workflow.schedule.nodes import JobDay, marked_keys
 from workflow.schedule.reminders import (
     REMINDER_KINDS,
     DueInvitation,
+    JobDay,
     ReminderKind,
     due_invitation,
     invited_requests,
+    marked_keys,
     notice_key,
     sent_reminders,
     waiting_requests,

@@ -29,7 +29,7 @@ from workflow.journal import chain
 from workflow.requests.filters import search
 from workflow.retention.erasure import ERASED_NAME, Counts
 from workflow.schedule.digest import late_digest
-from workflow.schedule.nodes import JobDay
+from workflow.schedule.reminders import JobDay
 
 
 @pytest.fixture

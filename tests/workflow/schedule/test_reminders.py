@@ -21,7 +21,7 @@ from tests.workflow.schedule.scene import (
     settle,
 )
 from workflow.schedule import reminders
-from workflow.schedule.nodes import PAGE
+from workflow.schedule.reminders import PAGE
 
 BORN = date(2026, 9, 7)
 STALLED, HANDOVER = "stalled_reminder", "handover_reminder"
