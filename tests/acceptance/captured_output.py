@@ -46,6 +46,9 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
     ear = Ear()
     names = {*LOUD, *logging.root.manager.loggerDict}
     levels = {name: logging.getLogger(name).level for name in names}
+    others = {handler: handler.level for handler in logging.root.handlers}
+    for handler in others:  # pytest's, which word anew for a report each of the thousands of lines that the ear keeps
+        handler.setLevel(logging.CRITICAL + 1)
     logging.root.addHandler(ear)
     event.listen(Engine, "before_cursor_execute", ear.before_cursor_execute)
     for name in names:
@@ -57,6 +60,8 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
         logging.root.removeHandler(ear)
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+        for handler, level in others.items():
+            handler.setLevel(level)
 
 
 def _run_slowly(loop: asyncio.BaseEventLoop) -> None:
