@@ -191,15 +191,15 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp -r /etc/apt/sources.list* /etc/apt/apt.conf.d "$root/etc/apt/"
 cp /etc/ssl/certs/ca-certificates.crt "$root/run/page/authorities.pem"
 printf '#!/bin/sh\\nexit 101\\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
-printf '127.0.0.1 localhost %s %s\\n' oda.ac-toulouse.fr smtp.ac-toulouse.fr >"$root/etc/hosts"
+echo '127.0.0.1 localhost oda.ac-toulouse.fr' >"$root/etc/hosts"
 exec chroot "$root" env -i HOME=/root DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 PIP_CERT=/run/page/authorities.pem \\
     PIP_DEFAULT_TIMEOUT=180 PATH="/run/page/bin:/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin" sh -eux /run/page/page.sh
 """
 
-CERTIFICATES = {"/etc/ssl/oda.pem": "/run/page/oda/cert.pem", "/etc/ssl/oda.key": "/run/page/oda/key.pem"}
+CERTIFICATES = {"/etc/ssl/oda.pem": "/run/page/cert.pem", "/etc/ssl/oda.key": "/run/page/key.pem"}
 TYPED = {
     "address: http://localhost:8000": "address: https://oda.ac-toulouse.fr",
-    "host: localhost ": "host: smtp.ac-toulouse.fr ",
+    "host: localhost ": "host: oda.ac-toulouse.fr ",
     "port: 25 ": "port: 587 ",
     "security: none ": "security: starttls ",
     "publisher: null": "publisher: Rectorat",
@@ -218,8 +218,8 @@ case "$*" in *postgresql*) exec systemctl start postgresql ;; esac
 """
 
 RELAY = """\
-setsid /opt/oda/bin/python -m aiosmtpd -n -l 127.0.0.1:587 --tlscert /run/page/relay/cert.pem \\
-    --tlskey /run/page/relay/key.pem -c aiosmtpd.handlers.Sink >/run/relay.log 2>&1 &
+setsid /opt/oda/bin/python -m aiosmtpd -n -l 127.0.0.1:587 --tlscert /run/page/cert.pem \\
+    --tlskey /run/page/key.pem -c aiosmtpd.handlers.Sink >/run/relay.log 2>&1 &
 """
 
 LATER = "99.0.0"
@@ -254,6 +254,8 @@ def debian_page() -> str:
         if "mail check" in block:
             lines += [RELAY, "systemctl restart oda"]
         lines.append(block)
+    seen = "curl https://oda.ac-toulouse.fr/sante | grep 'certificat du relais : valable'"
+    lines.append(f"until {seen}; do sleep 1; done")
     lines += blocks(GUIDE, "Sauvegarder")
     lines.append(f"{oda} --as chef:0319101Z {declare} --prenom Claire --mail claire.martin@ac-toulouse.fr")
     upgrade, _of_old, back, _sqlite, postgresql = [
@@ -282,15 +284,11 @@ def test_page__in_a_bare_debian_then_upgraded_and_back(tmp_path: Path) -> None:
         (folder / "bin" / name).write_text(f"#!/bin/sh\nset -eu\n{text}", encoding="utf-8")
         (folder / "bin" / name).chmod(0o755)
     (folder / "systemctl.py").write_text(SYSTEMCTL, encoding="utf-8")
-    for name, host in {"oda": "oda.ac-toulouse.fr", "relay": "smtp.ac-toulouse.fr"}.items():
-        (folder / name).mkdir()
-        certificate(folder / name, host=host, days=40)
+    certificate(folder, host="oda.ac-toulouse.fr", days=40)
     files_of_a_version(folder / "version", VERSION)
     files_of_a_version(folder / "later", LATER)
     (folder / "version" / "annuaire.csv").write_bytes(directory().getvalue())
-    known = (
-        "cat /run/page/authorities.pem /run/page/*/cert.pem >/run/page/all.pem\nexport SSL_CERT_FILE=/run/page/all.pem"
-    )
+    known = "cat /run/page/authorities.pem /run/page/cert.pem >/run/all.pem\nexport SSL_CERT_FILE=/run/all.pem"
     (folder / "page.sh").write_text(f"{known}\n{debian_page()}", encoding="utf-8")
     done = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", DEBIAN, "sh", tmp_path],
@@ -298,7 +296,6 @@ def test_page__in_a_bare_debian_then_upgraded_and_back(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     assert "Le relais prend les courriels." in done.stdout
-    assert "certificat du relais : valable jusqu'au" in done.stdout
     assert "base restaurée :" in done.stdout
     listed = done.stdout.rpartition("Référence ")[2]
     assert "ODA-2027-00001" in listed
