@@ -27,6 +27,7 @@ from states.rules.authorization import code_problems, stand_in_problems
 from states.rules.changes import answered, answers, awaits_new_code
 from states.rules.revocation import ended_with_its_year
 from states.rules.verification import check_problems
+from states.validation import is_storable
 from states.vocabulary import (
     NEW_CODE_CHANGES,
     Change,
@@ -38,6 +39,15 @@ from states.vocabulary import (
     State,
     Trigger,
 )
+
+
+def typed_code(text: str) -> str:
+    """A code as it was typed or pasted, less the spaces that came with it, for the rules to judge (R41).
+
+    One that is too long stays too long; what no database stores becomes a sign that no code's form allows.
+    """
+    code = "".join(text.split())[: LONGEST_CODE + 1]
+    return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
 
 
 def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:

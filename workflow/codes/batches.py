@@ -21,10 +21,11 @@ from notifications.ports import crash_point
 from states import french
 from states.commands import Code, Command, DrawCode, IssueCode, ReissueCode, TakeBackCode
 from states.decision import Refused
-from states.model import LONGEST_CODE, Actor, Policy, Request
+from states.model import Actor, Policy, Request
 from states.refusals import Reason
+from states.rules.code import typed_code
 from states.transitions import decide
-from states.validation import is_storable, normalise_reference
+from states.validation import normalise_reference
 from states.vocabulary import ReissueReason, State
 from workflow.database.file_tables import BATCH, BATCH_REQUEST
 from workflow.database.journal_tables import ACTOR
@@ -410,7 +411,8 @@ def read_codes(table: Table) -> list[TypedCode]:
             )
         rows, places = columns.rows, dict(columns.places)
     codes = [
-        TypedCode(row.line, _reference(row.cell(places["reference"])), _code(row.cell(places["code"]))) for row in rows
+        TypedCode(row.line, _reference(row.cell(places["reference"])), typed_code(row.cell(places["code"])))
+        for row in rows
     ]
     if not codes:
         raise unusable("le fichier n'a aucune ligne sous ses titres", advice="donner une ligne par demande")
@@ -423,11 +425,6 @@ def _reference(cell: str) -> str:
     """A cell as a reference, if it has its form: a code put in the wrong column is not to be shown."""
     reference = normalise_reference(cell)
     return reference if _REFERENCE.fullmatch(reference) else ""
-
-
-def _code(cell: str) -> str:
-    code = "".join(cell.split())[: LONGEST_CODE + 1]
-    return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
 
 
 def check_codes(engine: Engine, mailer: Mailer, codes: Sequence[TypedCode], actor: Actor) -> list[CheckedCode]:

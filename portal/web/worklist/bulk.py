@@ -16,14 +16,14 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
 from portal.web.context import Context, Posted, ProvenOperator, Typed, WebContext, operator
-from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled, without_spaces
+from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.filters import MOST, ListPosition, references_among
 from portal.web.worklist.page import BATCH, BULK, DRAW, ISSUE, BulkAction, render_worklist
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
-from states.validation import is_storable
+from states.rules.code import typed_code
 from states.vocabulary import CodeStatus
 from workflow.codes.batches import MOST_DRAWN, Drawing, UnknownBatch, batch_state, draw_codes, load_batch
 from workflow.engine.engine import Done, Result, execute_in_batches
@@ -37,11 +37,6 @@ router = APIRouter(prefix=BATCH, include_in_schema=False)
 
 LONGEST_WAY_BACK: Final = 8000
 """Characters of the list's address that a form carries: its filters, and as many ticks as there can be."""
-
-LONGEST_CODE: Final = 64
-
-LONGEST_TYPED: Final = 200
-"""Of a code, the spaces that came with it included."""
 
 SURE: Final = "sure"
 """The field that confirms an action that cannot be taken back."""
@@ -190,7 +185,7 @@ def issue_codes(request: Request, context: Context, visitor: ProvenOperator, dat
     """
     versions, position = _sent(data)
     lines = _load_lines(context, visitor, versions)
-    texts = {reference: _typed_code(data, reference) for reference in versions}
+    texts = {reference: typed_code(str(data.get(f"code-{reference}") or "")) for reference in versions}
     codes = {reference: code for reference, code in texts.items() if code}
     if not codes:
         form = blank(()).refused([_NO_CODE])
@@ -263,12 +258,6 @@ def _load_lines(context: WebContext, visitor: Visitor, versions: Mapping[str, in
     app = context.app
     with app.database.read() as connection:
         return Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(versions))
-
-
-def _typed_code(data: FormData, reference: str) -> str:
-    """The code typed for a request; what no database stores is a sign that no code's form allows (R41)."""
-    code = without_spaces(str(data.get(f"code-{reference}") or "")[:LONGEST_TYPED])[:LONGEST_CODE]
-    return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
 
 
 def _sent(data: FormData) -> tuple[dict[str, int], ListPosition]:

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import select
 
-from tests.kit.portal import OTHER_CHEF, STAFF, Portal
+from tests.kit.portal import OTHER_CHEF, STAFF, Portal, open_portal
 from workflow.database.tables import REQUEST
 
 CODE = "Zx98Yw7"
@@ -131,6 +132,16 @@ def test_codes__the_same_code_twice_is_a_slip(portal: Portal, client: TestClient
     data = hidden | {f"code-{one}": CODE, f"code-{two}": CODE, f"code-{three}": f"{CODE}3"}
     assert "1 faite, 2 refusées" in sent(client, "emettre", data).text
     assert [state_of(portal, r) for r in (one, two, three)] == ["requested", "requested", "code_issued"]
+
+
+@pytest.mark.rule("R41")
+def test_codes__one_too_long_is_refused_and_not_cut(database_url: str, tmp_path: Path) -> None:
+    settings = "code: {format: '^[A-Za-z0-9]{4,64}$', hold_seconds: 0}\n"
+    with open_portal(tmp_path, database_url, settings=settings) as portal:
+        client, reference = portal.client(STAFF), portal.checked(1)
+        data = prepared(client, "emettre", reference) | {f"code-{reference}": "A" * 65}
+        assert sent(client, "emettre", data).status_code == 200
+        assert state_of(portal, reference) == "requested"
 
 
 def test_codes__none_typed_says_so(portal: Portal, client: TestClient) -> None:
