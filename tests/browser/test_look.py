@@ -250,3 +250,22 @@ def test_forced_colours__hide_nothing_that_colour_alone_would_tell(site: Site) -
     looks = page.evaluate(CURRENT)
     (current,) = [look for is_current, look in looks if is_current]
     assert current not in [look for is_current, look in looks if not is_current]
+
+
+INVISIBLE = """kinds => kinds.filter(kind => {
+  const day = document.querySelector(`.oda-year .oda-day--${kind}:not(.oda-day--today)`);
+  const [inks, grounds] = [day, day.closest("body")].map(part => getComputedStyle(part));
+  const light = (colour) => (colour.match(/[0-9.]+/g) || []).slice(0, 3).reduce((sum, one) => sum + Number(one), 0);
+  const own = getComputedStyle(day).backgroundColor;
+  const ground = own === "rgba(0, 0, 0, 0)" ? grounds.backgroundColor : own;
+  return Math.abs(light(inks.color) - light(ground)) < 300;
+})"""
+"""The kinds of days whose number has nearly the light of its ground."""
+
+
+def test_dark__the_numbers_of_all_days_are_seen(site: Site) -> None:
+    context = site.window(STAFF, size=DESK)
+    page = context.new_page()
+    page.emulate_media(color_scheme="dark")
+    page.goto("/rectorat/calendrier")
+    assert page.evaluate(INVISIBLE, ["school", "weekend", "school_holiday", "public_holiday"]) == []

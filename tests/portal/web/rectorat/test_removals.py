@@ -53,7 +53,7 @@ def test_list__says_what_is_to_be_done_today_and_keeps_the_questions_apart(porta
     questions = client.get(f"{PLACE}?vue=questions").text
     assert question in questions
     assert "Regarder si une clé a été activée ; si oui : retirer les droits de la clé." in questions
-    assert "14 septembre 2026" in first
+    assert "14/09/2026" in first
 
 
 @pytest.mark.rule("R48")
