@@ -1,12 +1,12 @@
 """Fixtures for all rooms: every test that takes ``database`` runs on SQLite and on PostgreSQL."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.kit.bytecode import keep_bytecode
+from tests.kit.bytecode import keep_bytecode, rewrite_share
 from tests.kit.compiled_once import share_compilation
 from tests.kit.databases import BACKENDS, fresh_database, fresh_url
 from tests.kit.folders import work_in_memory
@@ -15,12 +15,23 @@ from tests.kit.process_guard import start_guard
 from workflow.database.connection import Database
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Have what this process starts ended with it, however it ends; have what it compiles kept."""
     keep_bytecode()
+    rewrite_share(config)
     work_in_memory()
     start_guard()
     share_compilation()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without a search for garbage: nearly all that is made meanwhile stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
