@@ -281,17 +281,22 @@ def is_over(limits: Limits) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-def has_anything(connection: Connection, limits: Limits, members: Collection[str]) -> bool:
-    """Return True when a schedule of these limits would erase anything; ``members`` as for ``forgettable_actors``."""
-    old = (
-        is_over(limits), is_old_mail(limits), _is_old_text(limits.requests), is_spent_token(limits.requests),
-        is_old_origin(limits.addresses),
-    )  # fmt: skip
-    return (
-        any(connection.execute(select(*(exists().where(condition) for condition in old))).one())
-        or bool(nameless_chefs(connection, false()))
-        or bool(forgettable_actors(connection, limits, false(), members))
-    )
+def due_kinds(connection: Connection, limits: Limits, members: Collection[str]) -> frozenset[str]:
+    """Return the kinds of which a schedule of these limits would erase any, by their names in ``Counts``.
+
+    ``members`` as for ``forgettable_actors``.
+    """
+    old = {
+        "requests": is_over(limits), "mails": is_old_mail(limits), "texts": _is_old_text(limits.requests),
+        "tokens": is_spent_token(limits.requests), "addresses": is_old_origin(limits.addresses),
+    }  # fmt: skip
+    are_due = connection.execute(select(*(exists().where(condition) for condition in old.values()))).one()
+    due = {kind for kind, is_due in zip(old, are_due, strict=True) if is_due}
+    if nameless_chefs(connection, false()):
+        due.add("chefs")
+    if forgettable_actors(connection, limits, false(), members):
+        due.add("actors")
+    return frozenset(due)
 
 
 def is_awaited(before: datetime) -> ColumnElement[bool]:

@@ -167,8 +167,8 @@ class Retention:
         with self.database.read() as connection:
             if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
                 return total
-            is_any = erasure.has_anything(connection, limits, self._members())
-        for step in self._steps(limits, now) if is_any or self._to_erase_again() else ():
+            due = erasure.due_kinds(connection, limits, self._members())
+        for step in self._steps(limits, now, due):
             counts, is_done = self._in_batches(step, "personal_data_erased", actor, now)
             total += counts
             is_whole &= is_done
@@ -295,25 +295,37 @@ class Retention:
     def _limits(self, now: datetime) -> Limits:
         return Limits.on(self.calendar.today(now), self.settings, self.calendar)
 
-    def _steps(self, limits: Limits, now: datetime) -> Iterator[Step]:
-        yield lambda connection: erasure.erase_requests(connection, erasure.is_over(limits), now)
-        for mail, until in self._to_erase_again():
-            yield partial(self._erase_person, mail=mail, now=now, until=until)
-        yield lambda connection: _some(mails=erasure.erase_mails(connection, erasure.is_old_mail(limits), now))
-        yield lambda connection: _some(texts=erasure.erase_installation_texts(connection, limits.requests))
-        members = self._members()
+    def _steps(self, limits: Limits, now: datetime, due: Set[str]) -> Iterator[Step]:
+        """Yield the steps of the kinds that are due; all of them when requests go, whose end lets the rest go too."""
+        again, members = self._to_erase_again(), self._members()
+        if again or "requests" in due:
+            due = Counts().by_kind.keys()
 
         def forget_actors(connection: Connection) -> Counts | None:
             chain.lock(connection)  # two machines forget nobody twice
             numbers = erasure.forgettable_actors(connection, limits, false(), members)
             return _some(actors=erasure.forget_actors(connection, numbers))
 
-        yield forget_actors
-        yield lambda connection: _some(
-            chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection, false()))
-        )
-        yield lambda connection: _some(tokens=erasure.erase_tokens(connection, erasure.is_spent_token(limits.requests)))
-        yield lambda connection: _some(addresses=delete_old_origins(connection, limits.addresses))
+        if "requests" in due:
+            yield lambda connection: erasure.erase_requests(connection, erasure.is_over(limits), now)
+        for mail, until in again:
+            yield partial(self._erase_person, mail=mail, now=now, until=until)
+        if "mails" in due:
+            yield lambda connection: _some(mails=erasure.erase_mails(connection, erasure.is_old_mail(limits), now))
+        if "texts" in due:
+            yield lambda connection: _some(texts=erasure.erase_installation_texts(connection, limits.requests))
+        if "actors" in due:
+            yield forget_actors
+        if due & {"actors", "chefs"}:
+            yield lambda connection: _some(
+                chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection, false()))
+            )
+        if "tokens" in due:
+            yield lambda connection: _some(
+                tokens=erasure.erase_tokens(connection, erasure.is_spent_token(limits.requests))
+            )
+        if "addresses" in due:
+            yield lambda connection: _some(addresses=delete_old_origins(connection, limits.addresses))
 
     def _to_erase_again(self) -> list[tuple[str, datetime]]:
         """The addresses here whose erasure was decided, each with the end of the day of that decision."""

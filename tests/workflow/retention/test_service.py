@@ -139,8 +139,9 @@ def test_erased__nothing_more_is_done_of_it_and_a_removal_that_is_awaited_stays(
 
 
 @pytest.mark.rule("R110")
-@pytest.mark.parametrize("point", ["retention.before_commit", "retention.after_commit"])
-def test_killed_anywhere__goes_on_where_it_was(portal: Portal, point: str) -> None:
+@pytest.mark.parametrize(("point", "times"), [("retention.before_commit", 4), ("retention.after_commit", 2)])
+def test_killed_anywhere__goes_on_where_it_was(portal: Portal, point: str, times: int) -> None:
+    """A batch that is undone is begun again each time; one that is done is not: what is left of the day is two."""
     scene.end(portal, scene.live(portal))
     scene.send_mails(portal)
     portal.clock.advance(days=400)
@@ -162,7 +163,7 @@ def test_killed_anywhere__goes_on_where_it_was(portal: Portal, point: str) -> No
             continue
         finally:
             set_crash_hook(None)
-    assert kills == 4
+    assert kills == times
     assert portal.app.retention.preview().counts.data == {}
     assert told(portal) == expected.data
     assert scene.flaws(portal) == []
