@@ -115,7 +115,7 @@ class RandomLoad:
 
     def _pass(self) -> None:
         """Some time for all, then a leap of the clock."""
-        time.sleep(self.draw.uniform(0.02, 0.2))
+        time.sleep(self.draw.uniform(0.01, 0.1))
         leap = self.draw.choice([1, 5, 15, 25, 45, 70, 320])
         self.post.clock.advance(seconds=leap)
 
