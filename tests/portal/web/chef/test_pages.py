@@ -10,6 +10,7 @@ from sqlalchemy import update
 from notifications.delivery.transactions import MailStore
 from notifications.outbox.store import MAILS
 from notifications.rendering.markup import MASK
+from notifications.vocabulary import Fault, Kind, Stage
 from states import commands as c
 from states.vocabulary import Role, Step
 from tests.kit.html_forms import form_to, forms_of, send, unmasked
@@ -219,3 +220,21 @@ def test_home__an_address_of_a_mail_puts_its_establishment_in_view(portal: Porta
     for address in ("/etablissement?uai=0310002J", "/etablissement", "/etablissement?uai=0120001X"):
         lead = client.get(address).text.partition("</h1>")[2].partition("</p>")[0]
         assert "Lycée Pierre-de-Fermat" in lead, address
+
+
+@pytest.mark.rule("R58")
+def test_badge__of_a_code_says_no_more_than_is_true(portal: Portal) -> None:
+    reference, client = portal.issued(), portal.client(CHEF)
+    places = (f"/etablissement/demandes/{reference}", "/etablissement/demandes")
+    for stage, label in (
+        (Stage.PENDING, "code émis, pas encore parti"), (Stage.DEAD, "code non arrivé"), (Stage.SENT, "code transmis"),
+    ):  # fmt: skip
+        with portal.app.database.write() as connection:
+            values = {
+                "stage": stage.value,
+                "next_attempt_at": None if stage is not Stage.PENDING else portal.clock.now(),
+            }
+            values |= {"fault": Fault.RECIPIENT_REFUSED.value} if stage is Stage.DEAD else {"fault": None}
+            connection.execute(MAILS.update().where(MAILS.c.kind == Kind.CODE_ISSUED.value).values(values))
+        for place in places:
+            assert label in client.get(place).text, (stage, place)
