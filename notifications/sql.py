@@ -74,17 +74,21 @@ def insert_new(connection: Connection, table: Table) -> Any:
 
     On PostgreSQL it waits for whoever else is writing the same key.
     """
-    return dialect_insert(connection, table).on_conflict_do_nothing()
+    return dialect_insert(connection.dialect.name, table).on_conflict_do_nothing()
 
 
 def upsert(connection: Connection, table: Table, row: Row, keys: Sequence[str]) -> Any:
     """Build an INSERT of one row that replaces the one stored under the same ``keys``, perhaps at the same instant."""
-    return dialect_insert(connection, table).values(row).on_conflict_do_update(index_elements=list(keys), set_=row)
+    return (
+        dialect_insert(connection.dialect.name, table)
+        .values(row)
+        .on_conflict_do_update(index_elements=list(keys), set_=row)
+    )
 
 
-def dialect_insert(connection: Connection, table: Table) -> Any:
-    """Build an INSERT that can say what it does about a row that is there already."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+def dialect_insert(dialect: str, table: Table) -> Any:
+    """Build an INSERT, for the database of this name, that can say what it does about a row that is there already."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -48,10 +48,11 @@ from portal.web.security import plain_address
 from workflow.app import App
 
 ROUTERS: Final = (
-    public.router, chef.router, health.router, national_sign_in.router, rectorat.router, rupn.router,
-    second_factor.router, account.router, sign_in.router, sign_in_links.router, step_up.router,
+    public.router, health.router, sign_in.router, sign_in_links.router, chef.router, national_sign_in.router,
+    rectorat.router, rupn.router, second_factor.router, account.router, step_up.router,
     account.substitutions_router, worklist.router,
 )  # fmt: skip
+"""What anybody may ask for comes first: the routes are looked at one after the other."""
 
 API_ROUTERS: Final = (
     auth.router, requests.router, actions.router, requests.papers_router, requests.notes_router, establishments.router,

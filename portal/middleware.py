@@ -2,13 +2,15 @@
 
 They set the headers of answers, answer under the portal's own name alone, say where a request comes from, and take the
 headers of the académie's gate from everybody, to read them from the gate alone (R102). A body is bounded as a whole, in
-size and in time, whatever it announces, before it is read (R87).
+size and in time, whatever it announces, before it is read; who waits for a turn holds nothing meanwhile (R87).
 """
 
 import asyncio
 import hmac
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
@@ -201,6 +203,52 @@ class Body:
             raise HTTPException(413)
         if size > LARGEST_OF_ANYONE and sum(body.received for body in self._others) > LARGEST_TOGETHER:
             raise HTTPException(503)
+
+
+class Turns:
+    """Lets a few through at once; of those who wait, each network has one in turn, however many another sends (R87).
+
+    Nobody who waits holds a thread, nor a connection of the database.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def turn(self, network: str) -> AsyncIterator[None]:
+        """Hold one of the places while the body runs."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(network)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, network: str) -> None:
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(network, deque()).append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """Give the place to the next network's first, which then stands last; to nobody when nobody waits."""
+        while self._waiting:
+            network = next(iter(self._waiting))
+            queue = self._waiting.pop(network)
+            place = queue.popleft()
+            if queue:
+                self._waiting[network] = queue
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free += 1
 
 
 def bound_to_anyone(scope: Scope) -> None:

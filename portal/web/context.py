@@ -17,7 +17,7 @@ from jinja2 import BaseLoader
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from portal.middleware import bound_to_anyone, gate_identity
+from portal.middleware import Turns, bound_to_anyone, gate_identity
 from portal.web.download import ListExport
 from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages
@@ -41,6 +41,13 @@ A_YEAR_S: Final = 365 * 24 * 3600
 
 KEPT_SECONDS: Final = 600
 """The time in which the page that says what was done is to be opened: warnings may have to be read before it."""
+
+LINKS_AT_ONCE: Final = 2
+"""Links that are asked for at once: one is written while the next is made ready. A crowd of them leaves the threads,
+the database's connections and its writer's lock to whoever does anything else."""
+
+LINKS_AT_ONCE_BY_NETWORK: Final = 4
+"""The same on PostgreSQL, which answers over a network and has several writers."""
 
 _OF_ROLES: Final = ("/etablissement", "/rectorat", "/reprendre-la-saisie")
 """The pages on which one acts in a role; those of one's own account are always one's own."""
@@ -68,6 +75,7 @@ class WebContext:
     providers: ProviderSignIn
     identities: IdentityEntry
     pending_bindings: PendingBindings
+    asking_turns: Turns
     demo: Demo | None = field(default=None)
 
     @classmethod
@@ -88,6 +96,7 @@ class WebContext:
             providers=ProviderSignIn(app.database, app.clock, app.hasher, app.settings, app.secrets),
             identities=IdentityEntry(app.database, app.people, sign_in, app.settings, app.claimed_delegations.keep),
             pending_bindings=PendingBindings(app.clock, app.hasher),
+            asking_turns=Turns(LINKS_AT_ONCE_BY_NETWORK if app.database.is_postgresql else LINKS_AT_ONCE),
         )  # fmt: skip
 
     @property
@@ -355,7 +364,7 @@ def _substitute(request: Request, context: WebContext, session_user: SessionUser
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]
 
 
-def any_visitor(request: Request, signed: SignedIn, visitor: MaybeVisitor) -> Visitor:
+async def any_visitor(request: Request, signed: SignedIn, visitor: MaybeVisitor) -> Visitor:
     """The visitor, in any role. Raises SignInNeeded, PresentationNeeded, FactorNeeded."""
     if visitor is not None:
         return visitor
@@ -371,28 +380,28 @@ def any_visitor(request: Request, signed: SignedIn, visitor: MaybeVisitor) -> Vi
 AnyVisitor = Annotated[Visitor, Depends(any_visitor)]
 
 
-def chef(visitor: AnyVisitor) -> Visitor:
+async def chef(visitor: AnyVisitor) -> Visitor:
     """A chef or a deputy. Raises Forbidden."""
     if not visitor.is_chef:
         raise Forbidden
     return visitor
 
 
-def rectorat(visitor: AnyVisitor) -> Visitor:
+async def rectorat(visitor: AnyVisitor) -> Visitor:
     """An operator, or a reader who sees and changes nothing. Raises Forbidden."""
     if not visitor.is_rectorat:
         raise Forbidden
     return visitor
 
 
-def operator(visitor: AnyVisitor) -> Visitor:
+async def operator(visitor: AnyVisitor) -> Visitor:
     """An operator. Raises Forbidden."""
     if not visitor.is_operator:
         raise Forbidden
     return visitor
 
 
-def rupn(visitor: AnyVisitor) -> Visitor:
+async def rupn(visitor: AnyVisitor) -> Visitor:
     """A RUPN, who sees what is his own (R113). Raises Forbidden."""
     if not visitor.is_rupn:
         raise Forbidden
@@ -463,7 +472,7 @@ async def typed(request: Request, context: Context, visitor: AnyVisitor) -> Form
 Typed = Annotated[FormData, Depends(typed)]
 
 
-def posted(form: Typed) -> FormData:
+async def posted(form: Typed) -> FormData:
     """The fields of a button, in which nothing is typed. Raises Forged, for one of a former session too."""
     if GIVEN_BACK in form:
         raise Forged

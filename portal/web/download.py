@@ -113,7 +113,7 @@ def paper_download(export: ListExport, clock: Clock, make: Callable[[], Paper], 
     return export.recorded(download, "pdf", page=page)
 
 
-def format_of(chosen: Annotated[str, Query(alias="format", max_length=10)] = "") -> FileFormat:
+async def format_of(chosen: Annotated[str, Query(alias="format", max_length=10)] = "") -> FileFormat:
     """The format of an address; CSV when it says none that is known."""
     return next((member for member in FileFormat if member == chosen), FileFormat.CSV)
 

@@ -63,7 +63,7 @@ _SUCCESSION: Final = "succession"
 """The field by which a chef whose name is another than the last one's says whether he succeeds him."""
 
 
-def mailbox(signed: SignedIn) -> tuple[SessionUser, str]:
+async def mailbox(signed: SignedIn) -> tuple[SessionUser, str]:
     """The user signed in by the link of a mailbox, and the session's secret. Raises SignInNeeded."""
     if signed is None or not signed[0].is_establishment:
         raise SignInNeeded

@@ -5,17 +5,20 @@ makes it known to a person of the rectorat in a third (R107).
 """
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.requests import ClientDisconnect
 
 from portal.middleware import browser_name
 from portal.web.context import A_YEAR_S, Context, WebContext
 from workflow.auth.sessions import Device, SessionUser
 from workflow.auth.sign_in_links import LinkRequest
+from workflow.journal.chain import network_of
 from workflow.settings.secrets import new_secret
 
 SENT_PATH: Final = "/connexion/envoye"
@@ -30,10 +33,15 @@ def client_address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-Client = Annotated[str, Depends(client_address)]
+async def client_of(request: Request) -> str:
+    """The same; async, so that no thread is taken for it."""
+    return client_address(request)
 
 
-def browser_secret(request: Request, context: Context) -> str:
+Client = Annotated[str, Depends(client_of)]
+
+
+async def browser_secret(request: Request, context: Context) -> str:
     """The secret of a browser that asked for a link; empty for one that never did, or no longer."""
     secret = request.cookies.get(context.asking_cookie, "")
     return secret if _SECRET.fullmatch(secret) else ""
@@ -69,12 +77,20 @@ class AskingBrowser:
         return response
 
 
-def asking_browser(request: Request, context: Context, client: Client, former: BrowserSecret) -> AskingBrowser:
-    """The browser of a form that asks for a link."""
-    return AskingBrowser(context, client, browser_name(request.headers), former)
+async def asking_browser(
+    request: Request, context: Context, client: Client, former: BrowserSecret
+) -> AsyncIterator[AskingBrowser]:  # fmt: skip
+    """The browser of a form that asks for a link, once its turn has come: whoever opens one waits for no crowd.
+
+    Raises ClientDisconnect when it has left meanwhile.
+    """
+    async with context.asking_turns.turn(network_of(client)):
+        if await request.is_disconnected():
+            raise ClientDisconnect
+        yield AskingBrowser(context, client, browser_name(request.headers), former)
 
 
-Asking = Annotated[AskingBrowser, Depends(asking_browser)]
+Asking = Annotated[AskingBrowser, Depends(asking_browser, scope="function")]
 
 
 def set_session_cookie(response: Response, context: WebContext, secret: str) -> None:

@@ -89,7 +89,7 @@ def _render_sent(
     )  # fmt: skip
 
 
-def from_the_page(request: Request, context: Context) -> None:
+async def from_the_page(request: Request, context: Context) -> None:
     """Raises Forged unless the button of the link's own page was pressed.
 
     That page sends no referrer; a browser then gives ``null`` for its origin, which is accepted.

@@ -9,7 +9,16 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from portal.server import DRAIN_S, DRAINED, HEAD_S, READ_S, ClientConnection, LongestSilentFirst, enforce_deadlines
+from portal.middleware import Turns
+from portal.server import (
+    DRAIN_S,
+    DRAINED,
+    HEAD_S,
+    READ_S,
+    ClientConnection,
+    LongestSilentFirst,
+    enforce_deadlines,
+)
 
 HEADERS = {"X-Content-Type-Options": "nosniff"}
 
@@ -159,3 +168,30 @@ def test_connection__what_strangers_send_makes_no_english(opened: Opened, caplog
     _, wire = opened(b"\x16\x03\x01\x02\r\n\r\n")
     assert "Cette requête n'est pas du HTTP.".encode() in wire.sent
     assert b"x-content-type-options: nosniff" in wire.sent.lower()
+
+
+@pytest.mark.rule("R87")
+def test_turns__each_network_has_one_in_turn(loop: Loop) -> None:
+    order: list[str] = []
+
+    async def crowd() -> None:
+        turns, may_end = Turns(2), asyncio.Event()
+
+        async def ask(network: str) -> None:
+            async with turns.turn(network):
+                order.append(network)
+                await may_end.wait()
+
+        async with asyncio.TaskGroup() as group:
+            crowd = [group.create_task(ask("crowd")) for _ in range(6)]
+            await asyncio.sleep(0)
+            group.create_task(ask("person"))
+            await asyncio.sleep(0)
+            assert order == ["crowd", "crowd"], "two at once"
+            crowd[3].cancel()  # it has left
+            may_end.set()
+        async with turns.turn("later"), turns.turn("later"):
+            order.append("later")  # every place was given back
+
+    loop.run_until_complete(crowd())
+    assert order == ["crowd", "crowd", "crowd", "person", "crowd", "crowd", "later"]

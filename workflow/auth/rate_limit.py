@@ -3,10 +3,11 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, case, delete, exists, func, or_, select, update
 
 from notifications.ports import Clock, DatabaseTrouble
 from notifications.sql import dialect_insert, insert_new
@@ -151,26 +152,16 @@ class RateLimiter:
     def hit(self, connection: Connection, limit: Limit, subject: str, now: datetime, number: int = 1) -> bool:
         """Count tries and return True when they are allowed. Refused ones are counted apart, in the same row."""
         origin = current_origin()
-        refusal = {
-            "network": subject if limit in _OF_CLIENTS else "", "browser": origin.browser if origin else "",
-        }  # fmt: skip
+        network, browser = subject if limit in _OF_CLIENTS else "", origin.browser if origin else ""
         bearable = 0 if limit.are_failures else limit.most
         is_refused = number > bearable
-        row = {
-            "key": self._key(limit.name, subject), "ends_at": limit.ends_at(now), "limit_name": limit.name,
-            "tries": number, "refused": number if is_refused else 0,
-            **(refusal if is_refused else dict.fromkeys(refusal, "")),
+        values = {
+            "new_key": self._key(limit.name, subject), "new_end": limit.ends_at(now), "new_limit": limit.name,
+            "number": number, "refused_at_first": number if is_refused else 0, "bearable": bearable,
+            "refused_network": network, "network_at_first": network if is_refused else "",
+            "refused_browser": browser, "browser_at_first": browser if is_refused else "",
         }  # fmt: skip
-        tries = TRIES.c.tries + number
-        again: dict[str, Any] = {"tries": tries, "refused": TRIES.c.refused + case((tries > bearable, number), else_=0)}
-        again |= {name: case((tries > bearable, value), else_=TRIES.c[name]) for name, value in refusal.items()}
-        counted = (
-            dialect_insert(connection, TRIES)
-            .values(**row)
-            .on_conflict_do_update(index_elements=["key", "ends_at"], set_=again)
-            .returning(TRIES.c.tries)
-        )
-        counted_tries = int(connection.execute(counted).scalar_one())
+        counted_tries = int(connection.execute(_counting(connection.dialect.name), values).scalar_one())
         if limit.are_failures and counted_tries == number:  # the first of this network: the journal tells it later
             after_commit(connection, lambda: write_line("try_refused", "refused", now, limit=limit.name))
         return counted_tries <= limit.most
@@ -224,6 +215,31 @@ class RateLimiter:
 
     def _key(self, name: str, subject: str) -> str:
         return self._hasher.digest(f"{name}\n{subject}")
+
+
+@cache
+def _counting(dialect: str) -> Any:
+    """The statement that counts tries, made once for each database: a page asks for up to five."""
+    tries = TRIES.c.tries + bindparam("number", type_=Integer)
+    is_refused = tries > bindparam("bearable", type_=Integer)
+    return (
+        dialect_insert(dialect, TRIES)
+        .values(
+            key=bindparam("new_key"), ends_at=bindparam("new_end"), limit_name=bindparam("new_limit"),
+            tries=bindparam("number"), refused=bindparam("refused_at_first"), network=bindparam("network_at_first"),
+            browser=bindparam("browser_at_first"),
+        )
+        .on_conflict_do_update(
+            index_elements=["key", "ends_at"],
+            set_={
+                "tries": tries,
+                "refused": TRIES.c.refused + case((is_refused, bindparam("number", type_=Integer)), else_=0),
+                "network": case((is_refused, bindparam("refused_network", type_=Text)), else_=TRIES.c.network),
+                "browser": case((is_refused, bindparam("refused_browser", type_=Text)), else_=TRIES.c.browser),
+            },
+        )
+        .returning(TRIES.c.tries)
+    )  # fmt: skip
 
 
 class RefusalCounts:

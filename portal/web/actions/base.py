@@ -1,6 +1,6 @@
 """One action on a request as a page: its form is shown, then executed by the engine, for both sides."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Final
@@ -167,7 +167,8 @@ def version_of(data: FormData) -> int | None:
 
 
 def action_pages(
-    actions: Actions, admitted: Callable[..., Visitor], *, origin_of: Callable[[Request], str] = lambda _: "",
+    actions: Actions, admitted: Callable[..., Awaitable[Visitor]], *,
+    origin_of: Callable[[Request], str] = lambda _: "",
     proposed: Callable[[Request, WebContext], Mapping[str, str]] = lambda *_: {},
 ) -> APIRouter:  # fmt: skip
     """The two routes of the actions of one side: each is shown, then executed.

@@ -1,6 +1,6 @@
 """The requests of an establishment: their list, one of them whole, its papers, its code (R112), each of its actions."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
@@ -138,7 +138,7 @@ def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:
     return bool(view.request.is_live and is_new and before and before != now)
 
 
-def paper_pages(admitted: Callable[..., Visitor]) -> APIRouter:
+def paper_pages(admitted: Callable[..., Awaitable[Visitor]]) -> APIRouter:
     """The papers of a request, for those whom this dependency lets in."""
     papers = APIRouter()
     Admitted = Annotated[Visitor, Depends(admitted)]  # noqa: N806 - a type

@@ -1,8 +1,12 @@
 """The pages of a link, where it was asked and elsewhere, as a browser without JavaScript sees them (R104)."""
 
+import asyncio
 import re
+import threading
 from pathlib import Path
+from typing import Any, cast
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -13,7 +17,7 @@ from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, Portal, open_portal
 from tests.kit.sign_in import secrets_of
-from workflow.auth.sign_in_links import code_of
+from workflow.auth.sign_in_links import LinkRequest, Links, code_of
 from workflow.database.access_tables import LINKS, SESSIONS, TRIES
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -131,3 +135,32 @@ def test_mail__says_when_and_from_where_it_was_asked(portal: Portal) -> None:
 def _mails(portal: Portal) -> list[str]:
     with portal.app.database.read() as connection:
         return [str(row) for row in connection.exec_driver_sql("SELECT context FROM outgoing_mail").scalars()]
+
+
+@pytest.mark.rule("R74", "R87")
+def test_crowd__that_asks_for_links_leaves_the_threads_to_the_others(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many requests as there are threads, on a database that is slow to write."""
+    may_end, asked = threading.Event(), []
+
+    def slow(_self: Links, typed: str, _request: LinkRequest) -> None:
+        asked.append(typed)
+        may_end.wait(30)
+
+    monkeypatch.setattr(Links, "send_to_establishment", slow)
+
+    async def crowd() -> None:
+        transport = httpx2.ASGITransport(cast(Any, portal.asgi))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            asking = [asyncio.create_task(client.post("/connexion", data={"uai": "0310001H"})) for _ in range(60)]
+            try:
+                async with asyncio.timeout(20):
+                    for _ in range(30):  # the crowd comes in meanwhile
+                        assert (await client.get("/connexion")).status_code == 200
+            finally:
+                may_end.set()
+            assert {answer.status_code for answer in await asyncio.gather(*asking)} == {303}
+
+    asyncio.run(crowd())
+    assert len(asked) == 60
