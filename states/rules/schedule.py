@@ -77,9 +77,9 @@ def check_clock(
 ) -> ClockFault | None:
     """Decide whether the clock can be believed at ``now`` (R52, R119).
 
-    ``heartbeat`` is the last sign of life up to now, ``latest`` the last of all, None where there was none; ``drift``
-    is the clock's lead over the machine's counter since the last tick that believed it, None in a process that has not
-    ticked yet. ``has_started``: the machine did since that tick, so that its counter explains nothing.
+    ``heartbeat`` is the last sign of life up to now, ``latest`` the last of all; ``drift`` is the clock's lead over the
+    machine's counter since the last tick that believed it, None in a process that has not ticked yet. ``has_started``:
+    the machine did since the last sign of life, so that its counter explains nothing.
     """
     if absurd := absurd_clock(now, heartbeat):
         return absurd
@@ -88,7 +88,7 @@ def check_clock(
     if drift is None:
         if latest and latest - now > STEP_BACK:
             return ClockFault.BACK
-        is_unexplained = has_started and latest and heartbeat and now - heartbeat > SHORT_STOP
+        is_unexplained = has_started and heartbeat and now - heartbeat > SHORT_STOP
         return ClockFault.STARTED if is_unexplained else None
     if drift > STEP_AHEAD:
         return ClockFault.AHEAD

@@ -34,9 +34,12 @@ def server() -> Iterator[PrivateServer]:
         yield server
 
 
-def quiet_end(server: PrivateServer, folder: Path) -> dict[str, list[object]]:
+@pytest.fixture(scope="module")
+def expected(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
     """What one machine leaves that nothing befalls."""
-    alone = Installation(folder, server.make_database("oda_quiet"), REQUESTS, batch=SIZE)
+    alone = Installation(
+        tmp_path_factory.mktemp("quiet") / "installation", server.make_database("oda_quiet"), REQUESTS, batch=SIZE
+    )
     with alone.node("seul") as process:
         alone.waits(Installation.is_over, LONG)
         assert stopped(process) == 0
@@ -47,9 +50,8 @@ def quiet_end(server: PrivateServer, folder: Path) -> dict[str, list[object]]:
 
 @pytest.mark.rule("R50", "R54", "R82")
 def test_end__one_machine_killed_and_the_database_restarted_is_as_without(
-    server: PrivateServer, tmp_path: Path
+    server: PrivateServer, expected: dict[str, list[object]], tmp_path: Path
 ) -> None:
-    expected = quiet_end(server, tmp_path / "quiet")
     assert len(expected["requests"]) == REQUESTS
     two = Installation(tmp_path / "two", server.make_database("oda_stormy"), REQUESTS, batch=SIZE)
     begun = time.monotonic()
@@ -97,5 +99,26 @@ def test_end__two_machines_share_it_and_its_progress_counts_both(server: Private
         assert (stopped(one), stopped(other)) == (0, 0)
     with both.database.read() as connection:
         assert revoked_so_far(connection, end) == REQUESTS
+    assert both.flaws() == []
+    both.close()
+
+
+@pytest.mark.rule("R50", "R54", "R82")
+def test_end__two_machines_in_the_middle_of_a_batch_have_each_their_own(
+    server: PrivateServer, expected: dict[str, list[object]], tmp_path: Path
+) -> None:
+    """Neither waits for the other, nor meets what it wrote: whoever has an establishment's row has its requests."""
+    both = Installation(tmp_path / "both", server.make_database("oda_frozen"), REQUESTS, batch=SIZE)
+    with (
+        both.node("un", "sweep.before_commit", 1, signal.SIGSTOP) as one,
+        both.node("deux", "sweep.before_commit", 1, signal.SIGSTOP) as other,
+    ):
+        both.waits(lambda _: is_frozen(one) and is_frozen(other), LONG)
+        send_signal(one, signal.SIGCONT)
+        send_signal(other, signal.SIGCONT)
+        both.waits(Installation.is_over, LONG)
+        assert (stopped(one), stopped(other)) == (0, 0)
+    assert both.end_state() == expected
+    assert [name for name in ("un", "deux") if "failed" in both.log(name)] == []
     assert both.flaws() == []
     both.close()

@@ -25,6 +25,7 @@ from states.rules.schedule import (
 )
 from workflow.database.clock import HeldClock, held_clock, known_heartbeat, last_heartbeat, record_heartbeat
 from workflow.database.connection import Database, this_host
+from workflow.database.journal_tables import INSTALLED
 from workflow.database.schedule_tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
@@ -165,7 +166,8 @@ class ClockCheck:
     ) -> ClockFault | None:
         latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()
         heartbeat, drift = known_heartbeat(connection, now), self._drift(trace.believed, now)
-        return check_clock(now, heartbeat, latest, drift, has_started=trace.has_started)
+        has_started = trace.has_started and (held is not None or _has_ticked(connection))
+        return check_clock(now, heartbeat, latest, drift, has_started=has_started)
 
     def _trace_in(self, connection: Connection, held: HeldClock | None) -> CounterTrace:
         """The trace of the last tick on this machine, of whatever process, unless the machine started anew since.
@@ -222,6 +224,12 @@ class ClockCheck:
         connection.execute(delete(CLOCK_HOLD))
         data = {"why": held.fault.value, "how": how}
         chain.record(connection, self._hasher, "clock_released", actor, now, data)
+
+
+def _has_ticked(connection: Connection) -> bool:
+    """Return True once any machine has; one that could not yet bears the installation's birth."""
+    ticked = select(NODE.c.host).where(NODE.c.seen_at > select(INSTALLED.c.created_at).scalar_subquery())
+    return connection.execute(ticked).first() is not None
 
 
 def confirm_clock(
