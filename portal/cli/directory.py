@@ -261,6 +261,12 @@ def _report_lines(imported: "ImportReport") -> Iterator[str]:
     )
     if imported.without_mailbox:
         yield f"{plural(imported.without_mailbox, 'établissement ouvert', 'établissements ouverts')} sans boîte."
+    if imported.chosen_mailboxes:
+        chosen = plural(imported.chosen_mailboxes, "boîte nouvelle ne porte", "boîtes nouvelles ne portent")
+        yield (
+            f"{chosen} pas l'UAI de l'établissement dans le domaine de l'académie : ce choix est compté comme celui de"
+            " qui importe, et aucun code n'y part avant l'accord d'un autre opérateur, ou un délai (R120)."
+        )
     yield from _section("Nouveaux", [f"{e.uai}  {e.nom}" for e in imported.new])
     changed_lines = []
     for establishment in imported.changed:

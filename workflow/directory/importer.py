@@ -37,6 +37,9 @@ MASSIVE_COUNT = 5
 
 Row = dict[str, Any]
 
+MailboxJudge = Callable[[str, str | None], bool]
+"""Says of an establishment's UAI and mailbox whether nobody can have chosen it."""
+
 
 @dataclass(frozen=True, slots=True)
 class EstablishmentName:
@@ -110,7 +113,8 @@ class ImportReport:
     """The result of an import: its changes, made or only foreseen (``is_dry_run``), and its remarks.
 
     Counts are rows for ``rows``, ``outside_academie``, ``outside_scope``, ``repeated`` and ``differing``, else
-    establishments. ``digest`` is the file's SHA-256.
+    establishments. ``chosen_mailboxes``: those whose mailbox counts as set by who imports (R120). ``digest`` is the
+    file's SHA-256.
     """
 
     digest: str
@@ -129,6 +133,7 @@ class ImportReport:
     differing: int
     stranded: tuple[StrandedRequest, ...]
     loss: Loss
+    chosen_mailboxes: int = 0
 
     @property
     def changes_something(self) -> bool:
@@ -143,12 +148,12 @@ class DirectoryRefused(Exception):
         self.reasons = tuple(reasons)
 
 
-def preview_import(database: Database, academie: int, file: DirectorySource) -> ImportReport:
+def preview_import(database: Database, academie: int, file: DirectorySource, is_evident: MailboxJudge) -> ImportReport:
     """Report the changes that the import would make; writes nothing. Raises UnusableFile."""
     reader, digest = _read(academie, file)
     with database.read() as connection:
         comparison = compare(_directory_rows(connection, lock=False), reader)
-        return _report(connection, reader, comparison, digest, is_dry_run=True)
+        return _report(connection, reader, comparison, digest, is_evident, is_dry_run=True)
 
 
 def import_directory(
@@ -158,14 +163,16 @@ def import_directory(
     academie: int,
     file: DirectorySource,
     actor: Actor,
+    is_evident: MailboxJudge,
     follow: "Callable[[Connection, Comparison, datetime], None]",
     *,
     accept_loss: bool,
 ) -> ImportReport:
     """Import, or change nothing. Raises UnusableFile, DirectoryRefused on a massive loss, DatabaseBusy.
 
-    ``follow`` does what comes of the mailboxes, in the same transaction. The journal keeps counts and the file's print,
-    no establishment's name and no file's (R64).
+    ``is_evident``: whether nobody can have chosen this mailbox of this UAI (R120). ``follow`` does what comes of the
+    mailboxes, in the same transaction. The journal keeps counts and the file's print, no establishment's name and no
+    file's (R64).
     """
     reader, digest = _read(academie, file)
     with database.write() as connection:
@@ -175,7 +182,7 @@ def import_directory(
         comparison = compare(_directory_rows(connection, lock=True), reader)
         if comparison.loss.is_massive and not accept_loss:
             raise DirectoryRefused([massive_loss(comparison.loss)])
-        report = _report(connection, reader, comparison, digest, is_dry_run=False)
+        report = _report(connection, reader, comparison, digest, is_evident, is_dry_run=False)
         if report.changes_something:
             now = clock.now()
             if comparison.new_rows:
@@ -227,6 +234,11 @@ class Comparison:
     @property
     def new(self) -> tuple[EstablishmentName, ...]:
         return tuple(EstablishmentName(row["uai"], row["nom"]) for row in self.new_rows)
+
+    def chosen(self, is_evident: MailboxJudge) -> list[Row]:
+        """The new or moved establishments whose mailbox somebody can have chosen (R120)."""
+        rows = [*self.new_rows, *(row for row in self.updates if row["uai"] in self.moved)]
+        return [row for row in rows if not is_evident(row["uai"], mailbox_in_force(row))]
 
     def match(self, before: Row, entry: DirectoryEntry | None, is_spared: bool) -> None:
         """Compare an establishment with its entry; None when the file does not name it, or not readably."""
@@ -324,14 +336,16 @@ def mailbox_in_force(row: Row) -> str | None:
 
 
 def _report(
-    connection: Connection, reader: DirectoryReader, comparison: Comparison, digest: str, *, is_dry_run: bool
-) -> ImportReport:
+    connection: Connection, reader: DirectoryReader, comparison: Comparison, digest: str, is_evident: MailboxJudge, *,
+    is_dry_run: bool,
+) -> ImportReport:  # fmt: skip
     return ImportReport(
         digest=digest, is_dry_run=is_dry_run, new=comparison.new, changed=tuple(comparison.changed),
         gone=tuple(comparison.gone), unchanged=comparison.unchanged, without_mailbox=comparison.without_mailbox,
         refused=tuple(reader.refused), warnings=tuple(reader.warnings), rows=reader.rows,
         outside_academie=reader.outside_academie, outside_scope=reader.outside_scope, repeated=reader.repeated,
         differing=reader.differing, stranded=_stranded_requests(connection, comparison.closed), loss=comparison.loss,
+        chosen_mailboxes=len(comparison.chosen(is_evident)),
     )  # fmt: skip
 
 

@@ -337,9 +337,9 @@ class Directory:
     def _import(self, source: DirectorySource, actor: Actor, *, dry_run: bool, accept_loss: bool) -> ImportReport:
         academie = int(self.academie_code)
         if dry_run:
-            return preview_import(self.database, academie, source)
+            return preview_import(self.database, academie, source, self._is_evident)
         return import_directory(
-            self.database, self.hasher, self.clock, academie, source, actor,
+            self.database, self.hasher, self.clock, academie, source, actor, self._is_evident,
             lambda connection, comparison, now: self._follow_mailboxes(connection, comparison, actor, now),
             accept_loss=accept_loss,
         )  # fmt: skip
@@ -351,9 +351,7 @@ class Directory:
         end_access_of_mailboxes(connection, self.hasher, self.substitutions, set(moved), comparison.closed, actor, now)
         for uais in batches(moved):
             end_set_mailboxes(connection, uais, now)
-        rows = [*comparison.new_rows, *(row for row in comparison.updates if row["uai"] in moved)]
-        chosen = [row for row in rows if not self._is_evident(row["uai"], mailbox_in_force(row))]
-        if chosen:
+        if chosen := comparison.chosen(self._is_evident):
             begin_stand_in(connection, StandInKind.MAILBOX, [row["uai"] for row in chosen], actor, now)
         for number, row in enumerate(row for row in chosen if moved.get(row["uai"])):
             self.tell(

@@ -340,6 +340,12 @@ def _summary(report: ImportReport) -> Iterable[str]:
     if report.without_mailbox:
         without = plural(report.without_mailbox, "établissement ouvert serait", "établissements ouverts seraient")
         yield f"{without} sans boîte : personne ne pourrait s'y connecter."
+    if report.chosen_mailboxes:
+        chosen = plural(report.chosen_mailboxes, "boîte nouvelle ne porte", "boîtes nouvelles ne portent")
+        yield (
+            f"{chosen} pas l'UAI de l'établissement dans le domaine de l'académie : ce choix serait compté comme le"
+            " vôtre, et aucun code n'y partirait avant l'accord d'un autre opérateur, ou un délai (R120)."
+        )
 
 
 def _loss_field(report: ImportReport) -> Field:

@@ -152,6 +152,9 @@ def import_directory(portal: Portal, mailboxes: Mapping[str, str] = {}) -> None:
 @pytest.mark.rule("R6", "R14", "R120")
 def test_import__a_mailbox_that_it_chooses_counts_as_set_by_its_author(portal: Portal) -> None:
     true_one = portal.checked(8)
+    file = BytesIO(file_of(*(school_row(uai, mail=INSIDER) for uai in (UAI, *list(SCHOOLS)[1:]))))
+    foreseen = portal.app.directory.import_file(file, portal.actor(STAFF), dry_run=True)
+    assert foreseen.chosen_mailboxes == len(SCHOOLS)
     import_directory(portal, {UAI: INSIDER})
     assert [mail.recipient for mail in mails(portal, Kind.MAILBOX_CHANGED)] == ["ce.0310001h@ac-toulouse.fr"]
     assert {mail.recipient for mail in mails(portal, Kind.MAILBOX_TO_CONFIRM)} >= {OTHER_OPERATOR}
