@@ -27,15 +27,18 @@ _HEADERS = re.compile(
 )
 """A block of headers of which one is a mail's."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
-_MARKS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08", b"PK\x03\x04", b"%PDF-",
-          SQLITE, b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # fmt: skip
+_MARKS = {
+    b"\x78\x01": b"\x01", b"\x78\x5e": b"\x5e", b"\x78\x9c": b"\x9c", b"\x78\xda": b"\xda", b"\x1f\x8b\x08": b"\x1f",
+    b"PK\x03\x04": b"\x03", b"%PDF-": b"%", SQLITE: b"\0", b"\x37\x7f\x06\x82": b"\x7f", b"\x37\x7f\x06\x83": b"\x7f",
+}  # fmt: skip
+"""Each with the byte of it that a text has least often: one byte is looked for twenty times as fast as two."""
 _HEADER_MARKS = (b"mime-version:", b"content-type:", b"content-transfer-encoding:", b"message-id:")
 """What every box has about it: most bytes have none, which is seen at once."""
 
 
 def boxes(text: bytes) -> Iterator[Box]:
     """What each box found in these bytes holds, with the box's kind."""
-    if any(mark in text for mark in _MARKS):
+    if any(rare in text and mark in text for mark, rare in _MARKS.items()):
         yield from _compressed(text)
         yield from _members(text)
         yield from _pdfs(text)
