@@ -45,7 +45,12 @@ _ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 Reference = Annotated[str, Field(pattern=REFERENCE, examples=["ODA-2027-00001"])]
 Uai = Annotated[str, Field(pattern=UAI, examples=["0310001H"])]
-Count = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
+Count = Annotated[
+    StrictInt,
+    Field(ge=1, le=2**31 - 1),
+    # 195.0 is an integer of JSON, as the description says.
+    BeforeValidator(lambda sent: int(sent) if isinstance(sent, float) and sent.is_integer() else sent),
+]
 
 _OF_VIEW = (
     "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "code_held_until", "reports", "removal",

@@ -16,7 +16,7 @@ def steps(chef: Program, staff: Program) -> str:
     assert born.status_code == 201
     assert born.headers["Location"] == f"/api/v1/requests/{reference}"
     place = f"/requests/{reference}"
-    chef.do(f"{place}/delegate", {"why": "accueil", "made_on": "2026-09-14", "expected_version": 1})
+    chef.do(f"{place}/delegate", {"why": "accueil", "made_on": "2026-09-14", "expected_version": 1.0})
     chef.do(f"{place}/sign-charter", {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True})
     chef.do(f"{place}/submit", {name: DECLARATION[name] for name in ("nom", "prenom", "mail")})
     for check in ("check-listing", "check-delegation"):
