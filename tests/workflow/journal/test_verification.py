@@ -18,7 +18,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_database
 from workflow.database.connection import Database
 from workflow.database.journal_tables import ACTOR, EVENT, INSTALLED, NOTE
-from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.database.tables import COUNTER, ESTABLISHMENT, REQUEST
 from workflow.engine.engine import Done, Engine
 from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_text, hash_of
@@ -305,6 +305,34 @@ def test_all_requests_removed__named(forger: Connection) -> None:
         delete_request(forger, reference)
     [flaw] = flaws(forger)
     assert (flaw.stream, ENDED in flaw.message) == (LONG, True)
+
+
+@pytest.mark.rule("R65", "R116")
+@pytest.mark.parametrize(
+    ("removed", "given_after", "named"),
+    [
+        ((), 0, []),
+        ((ENDED,), 0, [ENDED]),
+        ((SHORT, ENDED), 0, [SHORT]),
+        ((LONG,), 0, [LONG]),
+        ((), 1, ["ODA-2027-01004"]),
+        ((ENDED,), 2, [ENDED, "ODA-2027-01004"]),
+    ],
+    ids=["nothing", "just-before", "two-before", "first", "just-after", "both-sides"],
+)
+def test_request_removed_beside_the_references_of_a_restoration__named(
+    forger: Connection, removed: Sequence[str], given_after: int, named: list[str]
+) -> None:
+    """A restored base leaves out a thousand numbers (see ``oda restore``): they hide nothing that stood beside them."""
+    schedule, now = chain.schedule_actor_in(forger), make.NOW + timedelta(days=1)
+    skipped: dict[str, Scalar] = {"events": 9, "backup_at": "", "skipped": "ODA-2027-00004 ODA-2027-01003"}
+    chain.record(forger, NOTARY, "restored", schedule, now, skipped)
+    forger.execute(update(COUNTER).values(last=1003 + given_after))
+    for reference in removed:
+        delete_request(forger, reference)
+    found = flaws(forger)
+    assert [flaw.stream for flaw in found] == named
+    assert all("numérotée et n'existe plus" in flaw.message for flaw in found)
 
 
 @pytest.mark.rule("R65")
