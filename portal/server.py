@@ -15,7 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType, MappingProxyType
 from typing import Any, Final, cast
@@ -205,16 +205,20 @@ class ClientConnection(H11Protocol):
         """Say nothing: anybody may ask for a WebSocket, and gets the page instead."""
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, in French."""
+        """Answer what is not HTTP, in French; whatever was making an answer is told that nobody waits for it."""
         del msg
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         text = "Cette requête n'est pas du HTTP.".encode()
         ours = {**self._headers, "content-type": "text/plain; charset=utf-8", "connection": "close"}
         headers = [(name.encode(), value.encode()) for name, value in ours.items()]
-        for event in (
-            h11.Response(status_code=400, headers=headers, reason=STATUS_PHRASES[400]), h11.Data(data=text),
-            h11.EndOfMessage(),
-        ):  # fmt: skip
-            self.transport.write(self.conn.send(event) or b"")
+        with suppress(h11.LocalProtocolError):  # one has begun, or is to be without a body (HEAD)
+            for event in (
+                h11.Response(status_code=400, headers=headers, reason=STATUS_PHRASES[400]), h11.Data(data=text),
+                h11.EndOfMessage(),
+            ):  # fmt: skip
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
 

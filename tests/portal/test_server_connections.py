@@ -170,6 +170,28 @@ def test_connection__what_strangers_send_makes_no_english(opened: Opened, caplog
     assert b"x-content-type-options: nosniff" in wire.sent.lower()
 
 
+CHUNKED = b"PUT / HTTP/1.1\r\nHost: oda\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.rule("R87")
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ((CHUNKED + b"zz\r\n",), b" 400 "),
+        ((CHUNKED, b"zz\r\n"), b" 200 "),
+        ((CHUNKED.replace(b"PUT", b"HEAD") + b"zz\r\n",), b" 400 "),
+    ],
+    ids=["before", "after", "without-body"],
+)
+def test_connection__a_body_that_is_no_http_has_one_answer_and_is_no_incident(
+    opened: Opened, caplog: pytest.LogCaptureFixture, sent: tuple[bytes, ...], status: bytes
+) -> None:
+    """It comes with the head, which the application is about to answer, or after the whole answer."""
+    _, wire = opened(*sent)
+    assert (wire.sent.count(b"HTTP/1.1 "), status in wire.sent[:20], wire.is_cut) == (1, True, True)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.rule("R87")
 def test_turns__each_network_has_one_in_turn(loop: Loop) -> None:
     order: list[str] = []
