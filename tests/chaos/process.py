@@ -16,7 +16,7 @@ from typing import Final
 
 from notifications.outbox import queue
 from notifications.ports import SystemClock
-from tests.kit.forked_process import forked, preload
+from tests.kit.forked_process import forked
 from tests.kit.killed_process import kill_at
 from tests.kit.worker_process import shift
 from workflow import worker
@@ -41,7 +41,6 @@ class Life:
 
 def begin(life: Life) -> BaseProcess:
     """A process at work."""
-    preload("portal.app", "portal.server", "portal.cli.service", "workflow.worker")
     return forked(_live, life)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from notifications.outbox.store import MAILS, enqueue
 from notifications.vocabulary import Audience, Draft
-from tests.kit.forked_process import forked, preload, writing_to
+from tests.kit.forked_process import forked, writing_to
 from tests.kit.killed_process import run_oda
 from tests.kit.ports import free_port
 from tests.kit.postgresql_server import PrivateServer, private_server
@@ -100,7 +100,6 @@ def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer,
     words = ["--config", str(here.config), "serve", "--port", str(port)]
     log = tmp_path / "serve.log"
     page = f"http://127.0.0.1:{port}/connexion/lien/{'a' * 43}"
-    preload("portal.app", "portal.server", "portal.cli.service", "workflow.worker")
     with closing(here):
         process = forked(writing_to, log, run_oda, words)
         try:

@@ -9,14 +9,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-PRELOADED = ["tests.kit.forked_process", "tests.kit.system", "portal.cli.main", "pytest", "sqlite3", "psycopg", "typst",
-             "aiosmtplib", "workflow.removals.connector.service", "workflow.database.postgresql", "encodings.idna",
-             "concurrent.futures.thread", "tests.kit.sender_process", "tests.kit.opened_once"]  # fmt: skip
-
-
-def preload(*modules: str) -> None:
-    """Have these imported too, unless a process was forked already: it then imports them itself."""
-    PRELOADED.extend(module for module in modules if module not in PRELOADED)
+PRELOADED = [
+    "tests.kit.forked_process", "tests.kit.system", "tests.kit.sender_process", "pytest", "sqlite3", "psycopg", "typst",
+    "aiosmtplib", "encodings.idna", "concurrent.futures.thread", "portal.cli.main", "portal.cli.service", "portal.app",
+    "portal.server", "workflow.worker", "workflow.removals.connector.service", "workflow.database.postgresql",
+    "tests.kit.opened_once",
+]  # fmt: skip
+"""All that any of them needs: the first one to be forked decides of what the others find."""
 
 
 @cache

@@ -4,6 +4,7 @@ The wordings of the mails are compiled, the settings' models are made, and what 
 it is imported; without this each process to be killed does so anew, which is most of its life.
 """
 
+import gc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,3 +20,6 @@ for name in own_wordings().names():
 with TemporaryDirectory(prefix="oda-opened-") as folder:
     config = make_installation(Path(folder), f"sqlite:///{folder}/oda.sqlite")
     bootstrap(load_settings(config), {}).close()
+
+gc.collect()
+gc.freeze()  # a search for garbage would have each process copy all of it

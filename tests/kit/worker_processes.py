@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from bench.population import AFTER_END, NOTARY, populate, year_ends
 from notifications.outbox.store import MAILS
-from tests.kit.forked_process import forked, preload, writing_to
+from tests.kit.forked_process import forked, writing_to
 from tests.kit.installation import CONFIG
 from tests.kit.worker_process import Machine, run
 from workflow.database.connection import Database
@@ -63,7 +63,6 @@ class Installation:
         self, name: str, point: str = "", nth: int = 1, by: signal.Signals = signal.SIGKILL
     ) -> Iterator[BaseProcess]:
         """A machine at work; killed at the end if it has not ended."""
-        preload("workflow.worker")
         machine = Machine(
             config=self.config, name=name, shift=self.shift, batch=self._batch, point=point, nth=nth, by=by
         )
