@@ -160,6 +160,7 @@ class TemplateLoader:
         own = PackageLoader("notifications", "templates")
         self._loader = loader or (ChoiceLoader([_Texts(folder, self._contents.texts), own]) if folder else own)
         self._trees: dict[str, nodes.Template | None] = {}
+        self._uses: dict[str, frozenset[str]] = {}
 
     def __reduce__(self) -> "tuple[type[TemplateLoader], tuple[Path | None, None, Contents]]":
         """Send a child process the texts that were read, and not the folder, which may change."""
@@ -216,15 +217,17 @@ class TemplateLoader:
         return self._trees[name]
 
     def uses(self, name: str) -> frozenset[str]:
-        """The templates that one extends, includes or imports by name, at any depth, and itself."""
-        used: set[str] = set()
-        following = [name]
-        while following:
-            name = following.pop()
-            if name not in used and (tree := self.tree(name)):
-                following += filter(None, meta.find_referenced_templates(tree))
-            used.add(name)
-        return frozenset(used)
+        """The templates that one extends, includes or imports by name, at any depth, and itself; looked for once."""
+        if name not in self._uses:
+            used: set[str] = set()
+            following = [name]
+            while following:
+                each = following.pop()
+                if each not in used and (tree := self.tree(each)):
+                    following += filter(None, meta.find_referenced_templates(tree))
+                used.add(each)
+            self._uses[name] = frozenset(used)
+        return self._uses[name]
 
 
 @cache

@@ -53,6 +53,7 @@ class Portal:
         self.app, self.clock = app, clock
         self.context = WebContext.of(app)
         self.asgi = assembled(self.context)
+        self._actors: dict[SessionUser, Actor] = {}
 
     def secret(self, session_user: SessionUser) -> str:
         """The cookie of a session of this person."""
@@ -76,7 +77,8 @@ class Portal:
 
     def do(self, command: Command, session_user: SessionUser) -> Done:
         """Act without a page; what is refused fails the test."""
-        (result,) = self.app.engine.execute([command], self.actor(session_user))
+        actor = self._actors.get(session_user) or self._actors.setdefault(session_user, self.actor(session_user))
+        (result,) = self.app.engine.execute([command], actor)
         assert isinstance(result, Done), result
         return result
 

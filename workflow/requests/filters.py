@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -72,6 +73,15 @@ HAS_OWN_CODE: Final = and_(REQUEST.c.extends.is_(None), REQUEST.c.key_elsewhere.
 
 NOT_DRAWN: Final = REQUEST.c.drawn_at.is_(None)
 """No drawn code waits to be said on the ODA server (R97)."""
+
+_TO_REMOVE = select(REMOVAL.c.reference).where(REMOVAL.c.closed_at.is_(None))
+"""The requests whose removal nobody confirmed yet."""
+
+_REPORTED = select(REPORT.c.reference).where(REPORT.c.settlement.is_(None))
+"""The requests of which a report is open (R32)."""
+
+_OF_CLOSED = REQUEST.c.uai.in_(select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.is_open.is_(False)))
+"""The establishment is not open any more (R95)."""
 
 _UNREAD = REQUEST.alias("unread_request")
 
@@ -263,6 +273,7 @@ def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield and_(_is(State.REQUESTED), _checked(filters.checks, filters.oldest_check))
 
 
+@cache
 def _is(state: State) -> ColumnElement[bool]:
     """Written out, never bound: a partial index serves only a condition that it can recognise."""
     return REQUEST.c.state == literal_column(f"'{state.value}'")
@@ -284,15 +295,13 @@ def _checked(checks: Checks, oldest: date | None) -> ColumnElement[bool]:
 def _of_other_tables(filters: Filters) -> Iterator[ColumnElement[bool]]:
     """Conditions on other tables, found from their few open rows."""
     if filters.removal_open:
-        yield REQUEST.c.reference.in_(select(REMOVAL.c.reference).where(REMOVAL.c.closed_at.is_(None)))
-    reports = select(REPORT.c.reference).where(REPORT.c.settlement.is_(None))
+        yield REQUEST.c.reference.in_(_TO_REMOVE)
     if filters.report_open:
-        yield REQUEST.c.reference.in_(reports)
+        yield REQUEST.c.reference.in_(_REPORTED)
     if filters.report_due_on:
-        yield REQUEST.c.reference.in_(reports.where(REPORT.c.effective_on <= filters.report_due_on))
+        yield REQUEST.c.reference.in_(_REPORTED.where(REPORT.c.effective_on <= filters.report_due_on))
     if filters.establishment_closed:
-        closed = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.is_open.is_(False))
-        yield and_(IS_LIVE, REQUEST.c.uai.in_(closed))
+        yield and_(IS_LIVE, _OF_CLOSED)
     if filters.undeliverable:
         yield UNDELIVERABLE
     if filters.code_waits_since:
