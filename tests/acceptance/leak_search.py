@@ -41,6 +41,7 @@ class LeakSearch:
         self.database = desk.app.database
         self.begun = time.time()
         self.written: list[str | bytes] = []
+        self.shown: dict[int, tuple[object, ...]] = {}
 
     def oda(self, *words: str, typed: str | None = None, code: int | None = 0, who: str = AS_OPERATOR) -> Result:
         """Run a command, its output kept with the traceback of whatever it raised."""
@@ -78,13 +79,21 @@ class LeakSearch:
             return str(connection.execute(query).one().ciphertext)
 
     def look(self) -> None:
-        """Ask the command line all it tells, then search everywhere for every code: there must be none."""
+        """Ask the command line all it tells, then search everywhere for every code: there must be none.
+
+        ``mail show`` says what a mail's row says, under the settings, and reads nothing else: one that is as it was at
+        the last look is not shown anew.
+        """
         self.oda("mail", "list", "--json")
         self.oda("request", "list", "--all", "--json")
         self.oda("journal", "verify")
-        for mail in self._column("SELECT id FROM outgoing_mail ORDER BY id"):
-            self.oda("mail", "show", mail)
-            self.oda("mail", "show", mail, "--json")
+        with self.database.read() as connection:
+            rows = connection.execute(text("SELECT * FROM outgoing_mail ORDER BY id")).all()
+        mails = {row.id: (*row, self.desk.config.read_text()) for row in rows}
+        for number in (number for number, row in mails.items() if self.shown.get(number) != row):
+            self.oda("mail", "show", str(number))
+            self.oda("mail", "show", str(number), "--json")
+        self.shown = mails
         for reference in self._references():
             self.oda("request", "show", reference)
             self.oda("request", "show", reference, "--json")
