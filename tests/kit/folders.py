@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.kit.process_guard import remove_at_end
+from tests.kit.process_guard import remove_at_end, start_guard
 
 MEMORY = Path("/dev/shm")
 ENOUGH = 4 * 1024**3
@@ -17,10 +17,12 @@ ENOUGH = 4 * 1024**3
 def lasting_folder(prefix: str, *, swift: bool = False) -> Path:
     """A new temporary folder, removed when this process ends; for a test, a swift one is in memory if there is enough.
 
-    PostgreSQL clones a database of 500 files for a test, which on a disk takes as long as the test. What is measured in
-    ``bench/`` stays on the disk, where an installation has it.
+    A guard sees to it however the process ends, and ends its servers: of a measure as of a test. PostgreSQL clones
+    a database of 500 files for a test, which on a disk takes as long as the test. What is measured in ``bench/`` stays
+    on the disk, where an installation has it.
     """
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if swift and _roomy() else None))
+    start_guard()
     remove_at_end(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

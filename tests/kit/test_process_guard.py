@@ -111,3 +111,23 @@ def test_killed_worker__leaves_what_it_started_to_its_guard(tmp_path: Path) -> N
         assert wait_until(lambda: not Path(started["folder"]).exists())
         process.wait(timeout=180)
         assert wait_until(lambda: not bearers(mark)), bearers(mark)
+
+
+MEASURE = """
+import time
+from tests.kit.postgresql_server import private_server
+with private_server() as server:
+    print(server.folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_interrupted_measure__leaves_no_server_and_no_folder() -> None:
+    environ = {name: value for name, value in os.environ.items() if name != MARK}
+    command = [sys.executable, "-W", "ignore", "-c", MEASURE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stdout
+        folder = Path(process.stdout.readline().strip())
+        assert (folder / "postmaster.pid").exists()
+        process.terminate()
+    assert wait_until(lambda: not folder.exists())
