@@ -25,6 +25,9 @@ _IGNORABLE: Final = re.compile(
 _LETTERS_OF_A_STYLE: Final = ("<font>", "<wide>", "<narrow>", "<circle>", "<square>")
 """Compatibility decompositions of letters that only look otherwise: 𝐌, Ｍ."""
 
+_LONGEST_LOCAL_PART: Final = 64
+"""Characters of an address before its « @ » (RFC 5321, 4.5.3.1.1): a relay need take no more."""
+
 _HARMLESS: Final = frozenset({"BN", "L", "R", "AL"})
 """Bidirectional classes of the format characters that turn nothing round."""
 
@@ -335,6 +338,8 @@ def _mail_slip(text: str) -> str | None:
         return "contient une virgule : écrire un point à la place"
     if "@" not in text:
         return "n'a pas de « @ »"
+    if len(text.rpartition("@")[0]) > _LONGEST_LOCAL_PART:
+        return f"a plus de {_LONGEST_LOCAL_PART} caractères avant « @ »"
     if "." not in text.rpartition("@")[2]:
         return "n'a pas de point après « @ »"
     return None
@@ -394,7 +399,9 @@ def proposed_name(typed: str) -> str:
     letters stay the same, so that it is the same person (R17).
     """
     words = list(_WORDS.finditer(typed))
-    return "".join(_pieces(typed, words))
+    proposed = "".join(_pieces(typed, words))
+    is_no_worse = name_flaw(proposed) is None or name_flaw(typed) is not None  # µ has its capital in another script
+    return proposed if is_no_worse else typed
 
 
 def _pieces(typed: str, words: list[re.Match[str]]) -> Iterator[str]:

@@ -192,6 +192,12 @@ def test_mail__what_no_relay_takes_is_refused_with_its_sign(mail: str, sign: str
     assert mail_problem(mail) == f"contient « {sign} » : une adresse électronique s'écrit sans accent ni autre signe"
 
 
+@pytest.mark.rule("R13", "R16")
+def test_mail__no_longer_before_its_sign_than_a_relay_takes() -> None:
+    assert mail_problem("a" * 64 + "@x.fr") is None
+    assert mail_problem("a" * 65 + "@x.fr") == "a plus de 64 caractères avant « @ »"
+
+
 def test_mail__empty() -> None:
     assert mail_problem("") == "est vide"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.validation import fold, proposed_name
+from states.validation import fold, name_flaw, proposed_name
 
 
 @pytest.mark.rule("R16")
@@ -37,12 +37,14 @@ def test_proposed_name__as_an_administration_writes_it(typed: str, proposed: str
     assert proposed_name(typed) == proposed
 
 
-@pytest.mark.parametrize("typed", ["Martin", "LeBlanc", "McDonald", "de La Tour", "De Smet", "İNCE", "مريم", "Ng"])
+@pytest.mark.parametrize(
+    "typed", ["Martin", "LeBlanc", "McDonald", "de La Tour", "De Smet", "İNCE", "مريم", "Ng", "µµ", "ↃↃ"]
+)
 def test_proposed_name__what_was_written_with_care_stays(typed: str) -> None:
     assert proposed_name(typed) == typed
 
 
-_LETTERS = "aàbçdeéfghiïjklmnoôpqrstuùvwxyzßæœñ ABCÇDEÉFGHIJKLMNOÔPQRSTUÜVWXYZŒÆÑ-'’.łđіјжЖΣσςαΑ"
+_LETTERS = "aàbçdeéfghiïjklmnoôpqrstuùvwxyzßæœñ ABCÇDEÉFGHIJKLMNOÔPQRSTUÜVWXYZŒÆÑ-'’.łđіјжЖΣσςαΑµↃↄ"
 
 
 @given(st.text(st.sampled_from(_LETTERS), max_size=40))
@@ -50,3 +52,4 @@ def test_proposed_name__the_same_person_and_said_once(typed: str) -> None:
     proposed = proposed_name(typed)
     assert fold(proposed) == fold(typed)
     assert proposed_name(proposed) == proposed
+    assert name_flaw(proposed) is None or name_flaw(typed) is not None
