@@ -232,10 +232,10 @@ def _bare(character: str) -> str:
 
 
 def is_wrongly_decoded(text: str) -> bool:
-    """Return True for UTF-8 that was read as windows-1252 or Latin-1: « Ã© » for « é »."""
+    """Return True for UTF-8 that was read as windows-1252, Latin-1 or a console's: « Ã© », « ├® » for « é »."""
     if text.isascii():
         return False
-    for encoding in ("windows-1252", "latin-1"):
+    for encoding in ("windows-1252", "latin-1", "cp850", "cp437"):
         try:
             text.encode(encoding).decode("utf-8")
         except UnicodeError:

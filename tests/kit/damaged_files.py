@@ -34,6 +34,10 @@ def _decoded_wrongly(chance: random.Random, text: str) -> bytes:
     return text.encode().decode(chance.choice(("latin-1", "windows-1252", "cp850")), "replace").encode()
 
 
+def _decoded_wrongly_without_titles(chance: random.Random, text: str) -> bytes:
+    return _drop_first_lines(chance, _decoded_wrongly(chance, text).decode())
+
+
 def _lines_moved(chance: random.Random, text: str) -> bytes:
     lines = text.splitlines(keepends=True)
     chance.shuffle(lines)
@@ -72,7 +76,7 @@ def _line_ends_of_another_age(chance: random.Random, text: str) -> bytes:
 
 DAMAGES: tuple[Damage, ...] = (
     _cut_end, _cut_start, _drop_first_lines, _other_encoding, _decoded_wrongly, _lines_moved, _columns_moved,
-    _column_twice, _line_added_above, _cell_lost, _line_ends_of_another_age,
+    _column_twice, _line_added_above, _cell_lost, _line_ends_of_another_age, _decoded_wrongly_without_titles,
 )  # fmt: skip
 
 

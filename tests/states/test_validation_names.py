@@ -8,6 +8,7 @@ from states.validation import (
     clean_text,
     fold,
     fold_mail,
+    is_wrongly_decoded,
     mail_problem,
     name_problem,
     person_key,
@@ -222,3 +223,16 @@ def test_text__refused(text: str, problem: str) -> None:
 
 def test_text__may_be_empty_when_optional() -> None:
     assert text_problem("  ", required=False) is None
+
+
+@pytest.mark.parametrize("read_as", ["windows-1252", "latin-1", "cp850", "cp437"])
+@pytest.mark.parametrize("text", ["gardée", "Élève à Ô", "l’école ; où"])
+@pytest.mark.rule("R67", "R83")
+def test_decoding__utf_8_read_as_something_else_is_seen(text: str, read_as: str) -> None:
+    assert is_wrongly_decoded(text.encode().decode(read_as, "replace" if read_as == "windows-1252" else "strict"))
+
+
+@pytest.mark.parametrize("text", ["Élève à Ô", "l’école d’Évry", "ÊTRE FORCÉ", "Lycée « À venir »", "ŒUVRE", "ascii"])
+@pytest.mark.rule("R67", "R83")
+def test_decoding__french_as_it_is_written_is_right(text: str) -> None:
+    assert not is_wrongly_decoded(text)
