@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+from tests.kit.folders import lasting_folder
 
 PRELOADED = [
     "tests.kit.forked_process", "tests.kit.system", "tests.kit.sender_process", "pytest", "sqlite3", "psycopg", "typst",
@@ -27,9 +30,20 @@ def _fork_server() -> ForkServerContext:
 
 def forked(target: Callable[..., Any], *arguments: object) -> BaseProcess:
     """A process at work on a function of a module, which it imports by name; ended with this one at the latest."""
-    process = _fork_server().Process(target=target, args=arguments, daemon=True)
+    process = _fork_server().Process(target=_run, args=(_own_folder(), target, *arguments), daemon=True)
     process.start()
     return process
+
+
+@cache
+def _own_folder() -> Path:
+    """The place of what a killed process leaves: it has no time to remove its temporary folders."""
+    return lasting_folder("oda-forked-")
+
+
+def _run(folder: Path, target: Callable[..., Any], *arguments: object) -> None:
+    tempfile.tempdir = str(folder)
+    target(*arguments)
 
 
 def exit_code_of(target: Callable[..., Any], *arguments: object, seconds: float = 60) -> int:
