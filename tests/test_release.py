@@ -35,6 +35,7 @@ def load_release() -> ModuleType:
 os.environ.setdefault("UV", str(next((ROOT / ".tools").glob("uv-*/bin/uv"), "uv")))
 release: Any = load_release()
 VERSION: str = release.version_of(ROOT)
+DATED = f"## {VERSION} — 30 novembre 2026"
 WHEEL = f"oda_delegations-{VERSION}-py3-none-any.whl"
 
 
@@ -56,7 +57,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy2(ROOT / name, root / name)
     changelog = root / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
-    changelog.write_text(text.replace("## À paraître\n", f"## {VERSION} — 30 novembre 2026\n", 1), encoding="utf-8")
+    dated, times = re.subn(rf"^## (À paraître|{re.escape(VERSION)} — .*)$", DATED, text, count=1, flags=re.MULTILINE)
+    assert times == 1
+    changelog.write_text(dated, encoding="utf-8")
     git(root, "init", "--quiet")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "The version", "--date", "2026-11-30T12:00:00Z")
@@ -164,10 +167,9 @@ def test_release__refuses_a_version_that_is_tagged(damaged: Path) -> None:
 
 
 def test_release__says_which_heading_of_the_changelog_to_rename(damaged: Path) -> None:
-    heading = f"## {VERSION} — 30 novembre 2026"
-    edit(damaged, "CHANGELOG.md", heading, "## À paraître")
+    edit(damaged, "CHANGELOG.md", DATED, "## À paraître")
     assert f"y renommer « ## À paraître » en « ## {VERSION} — " in reasons(damaged)
-    edit(damaged, "CHANGELOG.md", "## À paraître", f"## À paraître\n\n- Encore une ligne.\n\n{heading}")
+    edit(damaged, "CHANGELOG.md", "## À paraître", f"## À paraître\n\n- Encore une ligne.\n\n{DATED}")
     assert "des lignes sous « ## À paraître »" in reasons(damaged)
     edit(damaged, "CHANGELOG.md", "- Encore une ligne.\n\n", "")
     assert "CHANGELOG" not in reasons(damaged)
