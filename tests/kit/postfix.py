@@ -2,17 +2,20 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.kit.debian import PATH, Unable, find
 from tests.kit.ports import free_port
+from tests.kit.process_guard import PROC
 
 HOST = "127.0.0.1"
 STARTS_IN_S = 30
@@ -105,11 +108,18 @@ class Postfix:
         self._listening()
 
     def stop(self) -> None:
-        """Stop; what is queued stays queued."""
+        """Stop, and wait until none of its processes is left; what is queued stays queued.
+
+        One that its master was just making holds the master's lock for a moment, and the next master would not start.
+        """
         master, self._master = self._master, None
-        if master and master.poll() is None:
-            master.terminate()
-            master.wait(10)
+        if master is None:
+            return
+        master.terminate()
+        master.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(master.pid, signal.SIGKILL)
+        wait_until(lambda: not _is_at_work(master.pid))
 
     def log(self) -> str:
         """What it has written so far."""
@@ -175,6 +185,17 @@ class Postfix:
         ended = self._master.poll() if self._master else None
         state = "ne répond pas" if ended is None else f"a pris fin ({ended})"
         raise Unable(f"Postfix {state}, port {self.port} : {self.log()[-800:] or 'rien dans son journal'}")
+
+
+def _is_at_work(leader: int) -> bool:
+    """Return True while a process of this group runs; one that has ended and that nobody has heard of holds nothing."""
+    for entry in PROC.iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit():
+                state, _parent, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+                if int(group) == leader and state not in "ZX":
+                    return True
+    return False
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
