@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from notifications.ports import Clock
 from notifications.sql import batches
@@ -52,7 +52,10 @@ _OF_REQUESTS: Final = (
     .scalar_subquery()
 )
 
-_KNOWN: Final = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.chef_name, _OF_REQUESTS.label("of_requests")).where(
+KNOWN_CHEF: Final = func.coalesce(func.nullif(ESTABLISHMENT.c.chef_name, ""), _OF_REQUESTS, "")
+"""The last chef known of an establishment: who signed in, else who made its newest request; empty for nobody (R37)."""
+
+_KNOWN: Final = select(ESTABLISHMENT.c.uai, KNOWN_CHEF.label("chef")).where(
     ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True))
 )
 
@@ -323,7 +326,7 @@ def known_chefs(connection: Connection, uais: Sequence[str]) -> dict[str, KnownC
     all_keys: dict[str, set[str]] = {uai: set() for uai in uais}
     for batch in batches(uais):
         for row in connection.execute(_KNOWN, {"uais": batch}):
-            last[row.uai] = chef_key(row.chef_name or row.of_requests or "")
+            last[row.uai] = chef_key(row.chef)
         for uai, name in connection.execute(_NAMED, {"uais": batch}):
             all_keys[uai].add(chef_key(name))
     return {uai: KnownChefs(last[uai], frozenset(all_keys[uai] - {last[uai]})) for uai in uais}
@@ -333,12 +336,12 @@ def known_chef_name(connection: Connection, uai: str) -> str | None:
     """Return the last chef known of an open establishment; None for none, or one of which nobody is known."""
     query = _KNOWN.where(ESTABLISHMENT.c.is_open)
     row = connection.execute(query, {"uais": [uai]}).one_or_none()
-    return (row.chef_name or row.of_requests or None) if row else None
+    return (row.chef or None) if row else None
 
 
 def find_former_chefs(connection: Connection, uais: Sequence[str], name: str) -> tuple[str, ...]:
     """The last chefs known of these establishments who are not the one of this name, however it is written."""
-    names = [row.chef_name or row.of_requests or "" for row in connection.execute(_KNOWN, {"uais": list(uais)})]
+    names = [row.chef for row in connection.execute(_KNOWN, {"uais": list(uais)})]
     others = {chef_key(known): known for known in names if known and chef_key(known) != chef_key(name)}
     return tuple(sorted(others.values()))
 
@@ -347,7 +350,7 @@ def remember_chef(connection: Connection, uais: Sequence[str], name: str, *, is_
     """Keep this chef as the last one known: the first of all, or who says to be the new one."""
     of_session = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(list(uais)))
     rows = connection.execute(_KNOWN, {"uais": list(uais)}).all()
-    unknown = [row.uai for row in rows if not (row.chef_name or row.of_requests)]
+    unknown = [row.uai for row in rows if not row.chef]
     chosen = list(uais) if is_new else unknown
     if chosen:
         connection.execute(of_session.where(ESTABLISHMENT.c.uai.in_(chosen)).values(chef_name=name))

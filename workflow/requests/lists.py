@@ -33,6 +33,7 @@ REQUEST_QUERY: Final = select(
     ESTABLISHMENT.c.nom.label("establishment"),
     ESTABLISHMENT.c.commune,
     ESTABLISHMENT.c.departement,
+    ESTABLISHMENT.c.chef_name.label("current_chef"),
 ).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
 """A request with its establishment, for ``lines_of``."""
 
@@ -42,7 +43,10 @@ MOST: Final = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestLine:
-    """One line. ``since``: the instant at which the request came to its state; ``changed_at``: its last event."""
+    """One line. ``since``: the instant at which the request came to its state; ``changed_at``: its last event.
+
+    ``chef_name`` declared the request; ``current_chef`` is the establishment's, as far as is known (R37).
+    """
 
     reference: str
     state: State
@@ -63,6 +67,7 @@ class RequestLine:
     removal_open: bool
     report_open: bool
     chef_name: str = ""
+    current_chef: str = ""
     drane_declared_on: date | None = None
     delegated_on: date | None = None
     question_open: bool = False
@@ -185,7 +190,8 @@ def lines_of(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, 
             since=row.since, changed_at=row.changed_at, version=r.version,
             code_fate=statuses[r.reference], expires_on=r.expires_on, handed_on=r.handed_on,
             removal_open=r.reference in removals, report_open=r.reference in reports,
-            chef_name=r.chef_name, drane_declared_on=r.drane_declared_on, delegated_on=r.delegated_on,
+            chef_name=r.chef_name, current_chef=row.current_chef, drane_declared_on=r.drane_declared_on,
+            delegated_on=r.delegated_on,
             question_open=r.question_is_open, question_answered=r.question_answered_at is not None,
             drawn_in=r.drawn_in,
         )

@@ -18,6 +18,7 @@ from states.refusals import Reason
 from states.rules.verification import Standing, check_problems, oldest_valid_day
 from states.validation import chef_sort_key, fold
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
+from workflow.auth.actors import KNOWN_CHEF
 from workflow.database.journal_tables import EVENT, NOTE
 from workflow.database.mapping import live_years, request_from
 from workflow.database.tables import ESTABLISHMENT, REQUEST
@@ -365,7 +366,8 @@ class Keyset:
 
     def _schools_beyond(self, connection: Connection) -> tuple[list[str], list[ColumnElement[bool]]]:
         """The UAI of the schools from the last line's on, in order, and what is true of the requests beyond it."""
-        columns = (ESTABLISHMENT.c[name] for name in ("uai", "nom", "commune", "chef_name"))
+        chef = (KNOWN_CHEF.label("chef"),) if self._order.is_of_chefs else ()
+        columns = (*(ESTABLISHMENT.c[name] for name in ("uai", "nom", "commune")), *chef)
         names = {
             place.uai: (*self._chef_of(place), fold(place.nom), fold(place.commune), place.uai)
             for place in connection.execute(select(*columns))
@@ -380,7 +382,7 @@ class Keyset:
         return schools[schools.index(uai) :], [or_(REQUEST.c.uai != uai, further)]
 
     def _chef_of(self, place: Any) -> tuple[Any, ...]:
-        return (not place.chef_name, chef_sort_key(place.chef_name)) if self._order.is_of_chefs else ()
+        return (not place.chef, chef_sort_key(place.chef)) if self._order.is_of_chefs else ()
 
     def _remaining(self, states: Sequence[State]) -> list[State]:
         """The states still to be walked, in the order of a request's life or backwards."""

@@ -326,6 +326,9 @@ COLUMNS: Final = (
     SortColumn("À noter"),
 )
 
+_HEADED: Final = {order for column in COLUMNS for order in (column.forwards, column.backwards)}
+"""The orders that a column's arrow shows; any other is said in words."""
+
 
 @dataclass(frozen=True)
 class WorklistPage:
@@ -401,13 +404,14 @@ def render_worklist(
     request: Request, context: WebContext, visitor: Visitor, position: ListPosition, problem: str = ""
 ) -> HTMLResponse:
     """The list at this position; ``problem``: why what was asked for could not be prepared (R7)."""
-    criteria = position.criteria
+    criteria, label = position.criteria, position.criteria.order.label
     worklist = WorklistPage.load(context.app, visitor.actor, position)
     return context.pages.page(
         request, "worklist/page.html", visitor, status=422 if problem else 200, position=position, criteria=criteria,
         worklist=worklist, tags=list(criteria.tags()), actions=bulk_actions(context.app.policy), issue=ISSUE,
         problem=problem, draw_codes=DRAW, draw=_draw_button(context.app, worklist, criteria),
         columns=COLUMNS, is_default=criteria == USUAL, live=StateChoice.LIVE,
+        unheaded_order="" if criteria.order in _HEADED else label[:1].lower() + label[1:],
         elsewhere=position.elsewhere(worklist.references), packed=packed,
         export=replace(position, after="", before="", ticked=()).address(EXPORT),
     )  # fmt: skip

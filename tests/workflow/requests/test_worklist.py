@@ -135,6 +135,9 @@ def test_walk__chefs_are_in_the_order_of_their_family_names(office: Office) -> N
     expected = [references[number] for number in (0, 2, 1, 3)]
     assert references_in(office, Order.CHEF) == expected
     assert references_in(office, Order.CHEF_BACKWARDS) == expected[::-1]
+    with office.database.write() as connection:  # nobody has signed in there: who made the request is its chef (R37)
+        connection.execute(update(REQUEST).where(REQUEST.c.uai == "0310003A").values(chef_name="Basile Blanc"))
+    assert references_in(office, Order.CHEF) == [references[number] for number in (0, 3, 2, 1)]
 
 
 def test_walk__a_mark_that_nobody_gave_breaks_nothing(office: Office) -> None:

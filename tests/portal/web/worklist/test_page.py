@@ -217,6 +217,19 @@ def test_headings__sort_both_ways_and_say_so(portal: Portal, client: TestClient)
     assert references(client, "/rectorat?etat=demandee&tri=recentes")[-1] == made[0]
 
 
+def test_list__an_order_that_no_heading_shows_is_said_in_words(portal: Portal, client: TestClient) -> None:
+    portal.submitted(1)
+    chef = re.compile(rf'<span class="oda-whole">{CHEF.subject}</span>, ([^<]*)</p>')
+    by_waiting, by_chefs = (unescape(client.get(f"/rectorat{query}").text) for query in ("", "?tri=chef"))
+    captions = [html.partition("<caption>")[2].partition("</caption>")[0] for html in (by_waiting, by_chefs)]
+    assert ["Tri : nom du chef d'établissement" in caption for caption in captions] == [False, True]
+    assert "aria-sort" not in by_chefs
+    assert chef.findall(by_chefs) == [CHEF.name]
+    with portal.app.database.write() as connection:
+        connection.execute(update(ESTABLISHMENT).values(chef_name="Paul Éluard"))
+    assert chef.findall(client.get("/rectorat?tri=chef").text) == ["Paul Éluard"]
+
+
 @pytest.mark.rule("R87", "R89")
 def test_export__is_the_list_of_the_filter_without_formulas(
     portal: Portal, client: TestClient, monkeypatch: pytest.MonkeyPatch
