@@ -158,7 +158,8 @@ def name_flaw(name: str) -> str | None:
         return "contient un accent qui n'est sur aucune lettre"
     if re.search(r"\.[^\s.'’-]", name):
         return "a un point collé au mot qui suit : mettre une espace après le point"
-    if len(_scripts(name)) > 1:
+    scripts = {unicodedata.name(c, "").partition(" ")[0] for c in name if unicodedata.category(c)[0] in "LM"}
+    if len({"EAST ASIAN" if script in _EAST_ASIAN else script for script in scripts - _OF_NO_SCRIPT}) > 1:
         return "mêle des lettres de plusieurs alphabets : tout taper dans le même"
     return None
 
@@ -179,11 +180,6 @@ def _has_stray_marks(name: str) -> bool:
             return True
         after_letter = is_mark or character.isalpha()
     return False
-
-
-def _scripts(name: str) -> set[str]:
-    words = {unicodedata.name(c, "").partition(" ")[0] for c in name if unicodedata.category(c)[0] in "LM"}
-    return {"EAST ASIAN" if word in _EAST_ASIAN else word for word in words - _OF_NO_SCRIPT}
 
 
 @lru_cache(maxsize=65536)

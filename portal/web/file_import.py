@@ -264,7 +264,9 @@ def import_pages(page: FileImport) -> APIRouter:
         secret, staged = _staged(page, context, visitor, data)
         if staged is None:
             return _render_form(page, request, context, visitor, blank(page.fields(context)), problem=GONE)
-        staged = staged.with_choice(_choice(page.specs_of(staged.table), data))
+        chosen = {spec.key: str(data.get(_field_name(spec)) or "") for spec in page.specs_of(staged.table)}
+        places = {key: int(text) if text.isascii() and text.isdecimal() else None for key, text in chosen.items()}
+        staged = staged.with_choice(places)
         try:
             columns = _columns(page, context, staged.table, staged.choice)
         except UnusableFile as unusable:
@@ -309,12 +311,6 @@ def _staged(
 ) -> tuple[str, StagedFile | None]:  # fmt: skip
     secret = str(data.get("attente") or "")
     return secret, context.app.staged_imports.find(page.kind, visitor.actor, secret)
-
-
-def _choice(specs: Sequence[ColumnSpec], data: FormData) -> Choice:
-    """The columns chosen in the form; what is no place of a column is none."""
-    chosen = {spec.key: str(data.get(_field_name(spec)) or "") for spec in specs}
-    return {key: int(text) if text.isascii() and text.isdecimal() else None for key, text in chosen.items()}
 
 
 def _confirm(

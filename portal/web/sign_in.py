@@ -229,7 +229,8 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
     response = RedirectResponse(back or "/etablissement", status_code=303)
     set_session_cookie(response, context, new_secret)
     forget_pending_binding(response, context)
-    _remember_on_device(response, context, identified)
+    person = json.dumps([identified.subject, identified.role.value, identified.name])  # on this device alone (R73)
+    context.set_cookie(response, context.name_cookie, urlsafe_b64encode(person.encode()).decode(), A_YEAR_S)
     return response
 
 
@@ -267,12 +268,6 @@ def _succession_field(former: Sequence[str]) -> Field:
         ),
         hint="Un nouveau chef refait les délégations à son nom dans DelegCE ; le rectorat les vérifie de nouveau.",
     )  # fmt: skip
-
-
-def _remember_on_device(response: Response, context: WebContext, user: SessionUser) -> None:
-    """Keep the name on this device alone, to be proposed at the next sign-in (R73)."""
-    text = urlsafe_b64encode(json.dumps([user.subject, user.role.value, user.name]).encode()).decode()
-    context.set_cookie(response, context.name_cookie, text, A_YEAR_S)
 
 
 def last_of_device(request: Request, context: WebContext, user: SessionUser) -> SessionUser:

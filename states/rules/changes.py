@@ -154,8 +154,10 @@ def check_settle(case: Case[SettleChange]) -> Iterator[Reason]:
     report = _report_to_settle(case)
     if isinstance(report, Reason):
         yield report
-    elif report not in to_settle(request, case.facts.reports) or _is_repeated(command, report):
-        yield refusals.report_settled(report.number)
+    else:
+        is_repeated = (report.settlement, report.revoke_on) == (command.settlement, command.revoke_on)
+        if report not in to_settle(request, case.facts.reports) or (report.is_dated and is_repeated):
+            yield refusals.report_settled(report.number)
     if command.settlement is Settlement.REVOKED and request.is_live:
         yield refusals.settled_as_revoked()
     if command.settlement is Settlement.REISSUED and isinstance(report, Report):
@@ -163,10 +165,6 @@ def check_settle(case: Case[SettleChange]) -> Iterator[Reason]:
         if request.is_extension or not since:
             yield refusals.settled_as_reissued()
     yield from _dated_problems(case, report)
-
-
-def _is_repeated(command: SettleChange, report: Report) -> bool:
-    return report.is_dated and (report.settlement, report.revoke_on) == (command.settlement, command.revoke_on)
 
 
 def _dated_problems(case: Case[SettleChange], report: Report | Reason) -> Iterator[Reason]:

@@ -71,14 +71,11 @@ def digest_of_parts(parts: Iterable[object]) -> str:
     return ".".join(hashlib.sha256(str(part).encode()).hexdigest()[:16] for part in parts)
 
 
-def _former_digest(parts: Iterable[object]) -> str:
-    """The digest of a check that an earlier version recorded: of all the parts at once."""
-    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:32]
-
-
 def _changed_since(check: Check, parts: dict[str, object]) -> list[str] | None:
     """The changes since a check: empty when that cannot be told, None when nothing has."""
-    if check.digest in (digest_of_parts(parts.values()), _former_digest(parts.values())):
+    together = "\x1f".join(map(str, parts.values()))  # an earlier version made one digest of all the parts at once
+    former = hashlib.sha256(together.encode()).hexdigest()[:32]
+    if check.digest in (digest_of_parts(parts.values()), former):
         return None
     seen = check.digest.split(".")
     if len(seen) != len(parts):
@@ -238,13 +235,14 @@ def drane_standing(request: Request) -> DraneStanding:
 def check_send_to_drane(case: Case[SendToDrane]) -> Iterator[Reason]:
     command, request = case.command, case.request
     what, opening = _what(case), case.policy.calendar.accepts_from(request.school_year)
+    is_new = (command.seen or drane_digest(request)) != request.drane_seen
     if what not in DRANE_MOVEMENTS:
         yield refusals.nothing_for_drane(request)
     elif command.seen and not _DIGEST.fullmatch(command.seen):
         yield refusals.bad_field("seen", "L'empreinte", "n'est pas celle d'une ligne de la liste", "R96")
     elif what is DraneStanding.TO_REMOVE and request.is_live:
         yield refusals.not_to_remove_from_drane()
-    elif not _says_something_new(case, what):
+    elif not (request.drane_seen if what is DraneStanding.TO_REMOVE else is_new):
         yield refusals.nothing_for_drane(request)
     day = command.sent_on or case.today
     yield from day_problems("sent_on", "La transmission à la DRANE", "R96", day, after=opening, before=case.today)
@@ -252,12 +250,6 @@ def check_send_to_drane(case: Case[SendToDrane]) -> Iterator[Reason]:
 
 def _what(case: Case[SendToDrane]) -> DraneStanding:
     return case.command.what or drane_standing(case.request)
-
-
-def _says_something_new(case: Case[SendToDrane], what: DraneStanding) -> bool:
-    if what is DraneStanding.TO_REMOVE:
-        return bool(case.request.drane_seen)
-    return (case.command.seen or drane_digest(case.request)) != case.request.drane_seen
 
 
 def apply_send_to_drane(case: Case[SendToDrane]) -> Outcome:

@@ -190,11 +190,6 @@ def count_unneeded_rows(connection: Connection, before: datetime) -> int:
     return int(connection.execute(query.where(_is_unneeded(before))).scalar_one())
 
 
-def _erase_batch(connection: Connection, before: datetime) -> int:
-    ids = select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
-    return connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
-
-
 def _is_unneeded(before: datetime) -> ColumnElement[bool]:
     of_person = or_(
         R.c.person == E.c.person, R.c.folded_mail == E.c.folded_mail, R.c.listing_entry == E.c.id,
@@ -358,10 +353,10 @@ class Lists:
             is_done, has_old = connection.execute(select(marked, old)).one()
         if is_done:
             return 0
-        erased = 0
+        erased, ids = 0, select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
         for _ in range(MOST_BATCHES):
             with self.database.write() as connection:
-                count = _erase_batch(connection, before) if has_old else 0
+                count = connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount if has_old else 0
                 if count:
                     chain.record(connection, self.hasher, "list_rows_erased", actor, now, {"rows": count})
                 else:  # another machine may say it at the same instant

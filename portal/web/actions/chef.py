@@ -281,18 +281,13 @@ def proposals(view: RequestView, charter_version: str) -> Proposals:
         return Proposals()
     is_delegation_kept = step is Step.DECLARATION
     is_charter_kept = is_delegation_kept or step is Step.DELEGATION
-    is_same = request.charter_version == charter_version and not _renamed_since_signed(view)
+    signed = max((event.seq for event in view.history if event.trigger is Trigger.SIGN_CHARTER), default=0)
+    amendments = [event for event in view.history if event.trigger is Trigger.AMEND and event.seq > signed]
+    is_renamed = any(event.data.get("name_changed") for event in amendments)
+    is_same = request.charter_version == charter_version and not is_renamed
     return Proposals(
         made_on=request.delegated_on if is_delegation_kept else None,
         signed_on=request.charter_signed_on if is_charter_kept and is_same else None,
-    )
-
-
-def _renamed_since_signed(view: RequestView) -> bool:
-    signed = max((event.seq for event in view.history if event.trigger is Trigger.SIGN_CHARTER), default=0)
-    return any(
-        event.seq > signed and event.trigger is Trigger.AMEND and event.data.get("name_changed")
-        for event in view.history
     )
 
 

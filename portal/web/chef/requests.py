@@ -87,25 +87,20 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
         mails = list_received_mails(connection, visitor.actor, view.request.uai, reference=reference).mails
     task = task_of(situation, on_its_page=True)
     state = view.request.state
+    may_report = any(action.trigger is Trigger.REPORT_CHANGE for action in view.actions)
+    key_slugs = (NEW_CODE, RETURN_KEY) if may_report and has_key_in_use(view) else ()  # what a chef then comes for
     waits_for_chef = view.next_step is not None and view.next_step.who is Role.CHEF  # not once the year is over
     return context.pages.page(
         request, "chef/request.html", visitor, view=view, situation=situation, task=task, mails=mails,
         place=f"/etablissement/demandes/{reference}", may_act=may_act(context, visitor),
         waiting=waiting_sentence(situation, context.app.settings.handling.expected_days, context.pages.today()),
-        others=_other_actions(view, situation), key_pages=_key_pages(view),
+        others=_other_actions(view, situation), key_pages=[(slug, CHEF_ACTIONS[slug].title) for slug in key_slugs],
         can_finish=task is not None and len(REMAINING.get(state, ())) > 1,
         has_charter=state in REMAINING and waits_for_chef, history=[_history_line(event) for event in view.history],
         has_sheet=state in (State.REQUESTED, State.CODE_ISSUED),
         has_slip=state is State.CODE_ISSUED and view.code_fate is not CodeStatus.EXTENDED,
         began=view.history[0] if _has_new_chef(view, visitor) else None, stage_sentence=stage_sentence,
     )  # fmt: skip
-
-
-def _key_pages(view: RequestView) -> list[tuple[str, str]]:
-    """The pages that a chef comes for once there is a key, as (end of the address, label)."""
-    is_open = any(action.trigger is Trigger.REPORT_CHANGE for action in view.actions)
-    slugs = (NEW_CODE, RETURN_KEY) if is_open and has_key_in_use(view) else ()
-    return [(slug, CHEF_ACTIONS[slug].title) for slug in slugs]
 
 
 def _other_actions(view: RequestView, situation: Situation) -> list[tuple[str, str]]:

@@ -36,7 +36,6 @@ from workflow.requests.detail import CheckView
 from workflow.requests.worklist import (
     PAPER_ORDERS,
     CheckLine,
-    CheckPage,
     ChecksToMake,
     Order,
     kinds_and_departements,
@@ -393,19 +392,15 @@ def _render(
         matches = comparison.matches(requests)
         claimed = claimed_delegations(connection, requests, app.policy, context.pages.today())
         _, departements = kinds_and_departements(connection)
+    confident = (  # what one button ticks
+        matches[line.request.reference][column.kind].is_confident and not column.view_of(line).is_valid
+        for line in page.lines for column in COLUMNS
+    )  # fmt: skip
     return context.pages.page(
         request, "rectorat/checks.html", visitor, status=status, view=view, page=page, form=form,
         answers=answers or {}, report=report, columns=COLUMNS, departements=departements, sizes=SIZES,
         orders=PAPER_ORDERS, following=view.address(after=page.after) if page.after else None, issue=ISSUE,
         export=view.address(f"{CHECKS_PATH}/export"), matches=matches, lists=comparison.lists,
-        confident=_count_confident(page, matches), row_value=row_value, claimed=claimed, CLAIMED=CLAIMED,
+        confident=sum(confident), row_value=row_value, claimed=claimed, CLAIMED=CLAIMED,
         proposals=PROPOSALS, enough=CONFIDENT,
-    )  # fmt: skip
-
-
-def _count_confident(page: CheckPage, matches: Mapping[str, Matches]) -> int:
-    """The proposals of the page that one button ticks."""
-    return sum(
-        matches[line.request.reference][column.kind].is_confident and not column.view_of(line).is_valid
-        for line in page.lines for column in COLUMNS
     )  # fmt: skip

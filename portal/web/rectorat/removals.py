@@ -427,14 +427,6 @@ def read_file(request: Request, context: Context, visitor: ProvenOperator, uploa
     return _render_understood(request, context, visitor, rows)
 
 
-def _show_again(request: Request, context: WebContext, visitor: Visitor, upload: Upload) -> Response:
-    """Show anew what was about to be confirmed when the session ended: it is judged again, and nothing is done."""
-    try:
-        return _render_understood(request, context, visitor, load_lines(upload.text("lignes")))
-    except (ValueError, RecursionError):
-        return _render_file_form(request, context, visitor, blank(_READING))
-
-
 def _render_understood(request: Request, context: WebContext, visitor: Visitor, rows: Sequence[FileRow]) -> Response:
     with context.app.database.read() as connection:
         understood = check_rows(connection, rows, visitor.actor, context.app.engine, context.app.mailer)
@@ -451,7 +443,10 @@ def confirm_lines(request: Request, context: Context, visitor: ProvenOperator, u
     """Confirm them, each refused or done by itself; a form sent twice has the same results (R10)."""
     form, app = filled((), upload.fields), context.app
     if upload.is_given_back:
-        return _show_again(request, context, visitor, upload)
+        try:  # the session ended meanwhile: the lines are shown and judged again, and nothing is done
+            return _render_understood(request, context, visitor, load_lines(upload.text("lignes")))
+        except (ValueError, RecursionError):
+            return _render_file_form(request, context, visitor, blank(_READING))
     try:
         lines = load_lines(upload.text("lignes"))
     except (ValueError, RecursionError):

@@ -3,7 +3,7 @@
 /rectorat/recherche: requests and establishments of every state and year, by whatever one has at hand (R89).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Self
@@ -235,7 +235,9 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
     can_tick_expiry = view.expiry_differs and action_context.is_open(Trigger.CONFIRM_EXPIRY)
     with web.app.database.read() as connection:
         mails = list_outbox(connection, reference=reference, limit=LAST_MAILS).mails
-        lost = _lost_mail(view, mails)
+        is_taken_back = view.history[-1].trigger is Trigger.TAKE_BACK_CODE
+        is_lost = view.code_fate is CodeStatus.UNDELIVERABLE and not is_taken_back  # the last mail of its code (R58)
+        lost = next((mail for mail in mails if mail.kind in CODE_KINDS), None) if is_lost else None
         can_resend = bool(lost and show_mail(connection, lost.id, web.app.mailer.settings.operators_mailbox).can_retry)
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
@@ -265,13 +267,6 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "next_to_check": next_to_check,
         "collaboration": Collaboration.load(action_context),
     }
-
-
-def _lost_mail(view: RequestView, mails: Sequence[Mail]) -> Mail | None:
-    """The last mail of a code that did not arrive (R58); none for one that was taken back."""
-    if view.code_fate is not CodeStatus.UNDELIVERABLE or view.history[-1].trigger is Trigger.TAKE_BACK_CODE:
-        return None
-    return next((mail for mail in mails if mail.kind in CODE_KINDS), None)
 
 
 def history_details(event: EventView) -> list[tuple[str, str]]:

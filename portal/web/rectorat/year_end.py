@@ -1,7 +1,7 @@
 """/rectorat/fin-d-annee: ends to come, held by the brake, running, past; keys to extend (R40, R50 to R54, R81)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Final
@@ -43,7 +43,6 @@ from workflow.journal.security_log import ExportedList
 from workflow.settings.sections import spellings
 from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
 from workflow.year_end.renewals import (
-    KeyToExtend,
     NotRenewedPage,
     all_not_renewed,
     count_had_key,
@@ -424,18 +423,13 @@ def _render_keys(
         keys = list_keys_to_extend(connection, year, app.policy, app.clock.now(), MOST_KEYS + 1)
     refused = [extension for extension in done if isinstance(extension.result, Refused)]
     nothing_ticked = results is not None and not done
+    # Each box says the renewal as it was shown (R9), and the request whose key it would keep.
+    values = {key.request.reference: f"{key.request.reference}:{key.request.version}:{key.source}" for key in keys}
     return render_year_end(
         request, context, visitor, "rectorat/keys_to_extend.html", years=load_years(context), form=form, year=year,
-        status=422 if nothing_ticked else 200, keys=keys[:MOST_KEYS], values=_key_values(keys[:MOST_KEYS]),
+        status=422 if nothing_ticked else 200, keys=keys[:MOST_KEYS], values=values,
         has_more=len(keys) > MOST_KEYS, end=app.policy.calendar.end_of(year),
         last_day=app.policy.calendar.end_of(year.next).last_day,
         extended=[extension for extension in done if extension not in refused], refused=refused,
         nothing_ticked=nothing_ticked, ticked=TICKED,
     )  # fmt: skip
-
-
-def _key_values(keys: Iterable[KeyToExtend]) -> Mapping[str, str]:
-    """The value of each box: the renewal as it was shown (R9), and the request whose key it would keep."""
-    return {
-        key.request.reference: f"{key.request.reference}:{key.request.version}:{key.source}" for key in keys
-    }  # fmt: skip

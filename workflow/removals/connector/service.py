@@ -120,7 +120,14 @@ class Connector:
         Raises DatabaseBusy, DatabaseUnreachable.
         """
         done = RoundResult()
-        if not self._engine.in_transaction(self._take_in):
+
+        def take_in_unless_held(connection: Connection, now: datetime) -> bool:
+            if is_held(connection):
+                return False
+            take_in(connection, self._settings.kinds, now)
+            return True
+
+        if not self._engine.in_transaction(take_in_unless_held):
             return done
         while done.total < most and not must_stop() and not self._circuit.is_open(self._engine.clock.now()):
             claimed = self._engine.in_transaction(
@@ -136,13 +143,6 @@ class Connector:
             self._recorder = Recorder(self._engine, self._mailer, self._settings, actor)
             self._ask(claimed, done)
         return done
-
-    def _take_in(self, connection: Connection, now: datetime) -> bool:
-        """Make a row of each removal to ask for; False while a restoration is held."""
-        if is_held(connection):
-            return False
-        take_in(connection, self._settings.kinds, now)
-        return True
 
     def _ask(self, claimed: Sequence[ClaimedCall], done: RoundResult) -> None:
         ready = self._questions(claimed, done)
