@@ -102,9 +102,9 @@ def by_outbox(database: Database, port: int, mails: int, connections: int) -> fl
     if sent != mails:
         raise SystemExit(f"{sent} courriels partis au lieu de {mails}")
     with database.read() as connection:
-        left = list_outbox(connection, stages=[stage for stage in Stage if stage is not Stage.SENT], limit=1).mails
-    if left:
-        raise SystemExit(f"un courriel est resté « {left[0].stage.label} »")
+        unsent = list_outbox(connection, stages=[stage for stage in Stage if stage is not Stage.SENT], limit=1).mails
+    if unsent:
+        raise SystemExit(f"un courriel est resté « {unsent[0].stage.label} »")
     return seconds
 
 
@@ -119,10 +119,10 @@ def measure(backend: str, mails: int, connections: int) -> tuple[float, float, f
               f" messages déjà prêts {mails / ready:.0f}/s")  # fmt: skip
         few = max(mails // 20, 20)
         with relay(latency=0.005) as port:
-            one = few / by_outbox(database, port, few, 1)
+            alone = few / by_outbox(database, port, few, 1)
             many = 16 * few / by_outbox(database, port, 16 * few, 16)
-        print(f"  relais à 5 ms : {one:.0f}/s sur 1 connexion, {many:.0f}/s sur 16")
-    return plain / ours, ready / ours, many / one
+        print(f"  relais à 5 ms : {alone:.0f}/s sur 1 connexion, {many:.0f}/s sur 16")
+    return plain / ours, ready / ours, many / alone
 
 
 def main() -> None:
@@ -131,11 +131,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--database", choices=[*BACKENDS, "both"], default="both")
-    asked = parser.parse_args()
-    for backend in BACKENDS if asked.database == "both" else [asked.database]:
-        print(f"{backend} : {asked.mails} courriels, médiane de {asked.rounds}")
-        found = [measure(backend, asked.mails, asked.connections) for _ in range(asked.rounds)]
-        composing, ready, sixteen = (median(column) for column in zip(*found, strict=True))
+    options = parser.parse_args()
+    for backend in BACKENDS if options.database == "both" else [options.database]:
+        print(f"{backend} : {options.mails} courriels, médiane de {options.rounds}")
+        measures = [measure(backend, options.mails, options.connections) for _ in range(options.rounds)]
+        composing, ready, sixteen = (median(column) for column in zip(*measures, strict=True))
         print(f"  à côté de smtplib qui compose : {composing:.2f} ; de messages déjà prêts : {ready:.2f} ;"
               f" 16 connexions à côté d'une : {sixteen:.1f}")  # fmt: skip
 

@@ -43,7 +43,7 @@ class NodeRun:
     revoked: int
 
 
-def _node(url: str, barrier: Barrier, told: Any) -> None:
+def _node(url: str, barrier: Barrier, results: Any) -> None:
     database = Database(url)
     room = mailer()
     engine = Engine(database, FakeClock(AFTER_END), NOTARY, POLICY, room)
@@ -51,7 +51,7 @@ def _node(url: str, barrier: Barrier, told: Any) -> None:
     barrier.wait(READY_SECONDS)
     start = time.monotonic()
     revoked = ends.run(POLICY.calendar.end_of(YEAR), schedule)
-    told.put(NodeRun(start=start, end=time.monotonic(), revoked=revoked))
+    results.put(NodeRun(start=start, end=time.monotonic(), revoked=revoked))
     database.dispose()
 
 
@@ -68,25 +68,25 @@ def populated(requests: int, folder: Path) -> Iterator[str]:
 
 def sweep(url: str, nodes: int) -> list[NodeRun]:
     """The sweep by that many processes, which start together. Raises SystemExit if one of them failed."""
-    barrier, told = _SPAWN.Barrier(nodes), _SPAWN.Queue()
-    processes = [_SPAWN.Process(target=_node, args=(url, barrier, told)) for _ in range(nodes)]
+    barrier, results = _SPAWN.Barrier(nodes), _SPAWN.Queue()
+    processes = [_SPAWN.Process(target=_node, args=(url, barrier, results)) for _ in range(nodes)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     if any(process.exitcode for process in processes):
         raise SystemExit("un nœud s'est arrêté sur une erreur")
-    return [told.get() for _ in processes]
+    return [results.get() for _ in processes]
 
 
 def check_revoked(url: str, requests: int, runs: list[NodeRun]) -> None:
     """Raises SystemExit unless every request was revoked, by one node each."""
     database = Database(url)
     with database.read() as connection:
-        left = connection.execute(select(func.count()).select_from(REQUEST).where(IS_LIVE)).scalar_one()
+        remaining = connection.execute(select(func.count()).select_from(REQUEST).where(IS_LIVE)).scalar_one()
     database.dispose()
-    if left or sum(run.revoked for run in runs) != requests:
-        raise SystemExit(f"{[run.revoked for run in runs]} révoquées sur {requests}, {left} restent")
+    if remaining or sum(run.revoked for run in runs) != requests:
+        raise SystemExit(f"{[run.revoked for run in runs]} révoquées sur {requests}, {remaining} restent")
 
 
 def seconds(requests: int, nodes: int) -> tuple[float, list[NodeRun]]:
@@ -107,20 +107,20 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5, help="pairs of runs, in turn; the median ratio is printed")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     ratios = []
-    for number in range(asked.rounds):
-        order = (1, asked.nodes) if number % 2 == 0 else (asked.nodes, 1)
-        found = {nodes: seconds(asked.requests, nodes) for nodes in order}
-        (one, _), (many, runs) = found[1], found[asked.nodes]
-        ratios.append(one / many)
+    for number in range(options.rounds):
+        order = (1, options.nodes) if number % 2 == 0 else (options.nodes, 1)
+        measures = {nodes: seconds(options.requests, nodes) for nodes in order}
+        (alone, _), (many, runs) = measures[1], measures[options.nodes]
+        ratios.append(alone / many)
         print(
-            f"  1 nœud {asked.requests / one:6.0f}/s, {asked.nodes} nœuds {asked.requests / many:6.0f}/s"
-            f" ({' + '.join(str(run.revoked) for run in runs)}) : {one / many:.2f} ; {load()}"
+            f"  1 nœud {options.requests / alone:6.0f}/s, {options.nodes} nœuds {options.requests / many:6.0f}/s"
+            f" ({' + '.join(str(run.revoked) for run in runs)}) : {alone / many:.2f} ; {load()}"
         )
     print(
-        f"postgresql {asked.requests:>7} demandes : {asked.nodes} nœuds vont {median(ratios):.2f} fois plus vite qu'un"
-        f" (médiane de {asked.rounds}, de {min(ratios):.2f} à {max(ratios):.2f})"
+        f"postgresql {options.requests:>7} demandes : {options.nodes} nœuds vont {median(ratios):.2f} fois plus vite"
+        f" qu'un (médiane de {options.rounds}, de {min(ratios):.2f} à {max(ratios):.2f})"
     )
 
 

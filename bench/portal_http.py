@@ -119,14 +119,14 @@ def prepare(portal: Portal, requests: int) -> tuple[str, list[str]]:
 def hot_row(port: int, secret: str, reference: str) -> Counter[int]:
     """The statuses that eight clients get, each correcting the same request again and again."""
 
-    def one(number: int) -> list[int]:
+    def statuses_of(number: int) -> list[int]:
         client, path = Client(port, secret), f"/api/v1/requests/{reference}/amend"
         bodies = ({"mail": f"rupn.{number}.{turn}@ac-toulouse.fr"} for turn in range(EACH))
         versions = ({} if turn % 5 else {"expected_version": 2} for turn in range(EACH))
-        return [client.ask("POST", path, body | more) for body, more in zip(bodies, versions, strict=True)]
+        return [client.ask("POST", path, body | version) for body, version in zip(bodies, versions, strict=True)]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return Counter(status for statuses in pool.map(one, range(CLIENTS)) for status in statuses)
+        return Counter(status for statuses in pool.map(statuses_of, range(CLIENTS)) for status in statuses)
 
 
 def measure(backend: str, requests: int) -> float:
@@ -144,9 +144,9 @@ def measure(backend: str, requests: int) -> float:
                 bare_rate, done = side_by_side(hello, act, part)
                 ratios.append(done / bare_rate)
                 print(f"  hello {bare_rate:.0f}/s, transition {done:.0f}/s: {ratios[-1]:.3f} of it")
-            told = hot_row(port, secret, references[-1])
-            print(f"  hot row, {CLIENTS} clients: {dict(sorted(told.items()))}")
-            if set(told) - {200, 409}:
+            ratio = hot_row(port, secret, references[-1])
+            print(f"  hot row, {CLIENTS} clients: {dict(sorted(ratio.items()))}")
+            if set(ratio) - {200, 409}:
                 raise SystemExit("an answer of the hot row is an error")
     return median(ratios)
 

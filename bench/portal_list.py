@@ -44,22 +44,22 @@ def browsing(backend: str, requests: int) -> Iterator[TestClient]:
             yield portal.client(STAFF)
 
 
-def side_by_side(one: tuple[TestClient, str], other: tuple[TestClient, str], rounds: int) -> tuple[float, float]:
+def side_by_side(first: tuple[TestClient, str], second: tuple[TestClient, str], rounds: int) -> tuple[float, float]:
     """The median time of two pages, asked for in turn so that both meet the same machine."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds + 1):
-        for (client, address), taken in zip((one, other), times, strict=True):
+        for (client, address), durations in zip((first, second), times, strict=True):
             start = time.perf_counter()
             answer = client.get(address)
-            taken.append(time.perf_counter() - start)
+            durations.append(time.perf_counter() - start)
             if answer.status_code != 200:
                 raise SystemExit(f"{address} : {answer.status_code}")
     return median(times[0][1:]), median(times[1][1:])
 
 
-def same_length(one: TestClient, other: TestClient, address: str) -> None:
+def same_length(first: TestClient, second: TestClient, address: str) -> None:
     """Only full pages are compared: more lines take more time, on the screen where they are seen."""
-    lines = [client.get(address).text.count("<tr") for client in (one, other)]
+    lines = [client.get(address).text.count("<tr") for client in (first, second)]
     if lines[0] != lines[1]:
         raise SystemExit(f"{address} : {lines[0]} et {lines[1]} lignes")
 
@@ -68,8 +68,8 @@ def deep(client: TestClient, address: str, pages: int) -> str:
     """The address of a page far on, by the links that the pages give."""
     for _ in range(pages):
         html = client.get(address).text
-        _, found, rest = html.partition("fr-pagination__link--next")
-        if not found:
+        _, link, rest = html.partition("fr-pagination__link--next")
+        if not link:
             raise SystemExit(f"{address} : il n'y a pas de page suivante")
         further = urlencode({"portee": "cochees", "aller": rest.partition('value="')[2].partition('"')[0]})
         base = address.partition("&apres")[0].partition("#")[0]

@@ -73,12 +73,13 @@ def main() -> None:
     print(f"fin de {YEAR}, le {POLICY.calendar.end_of(YEAR).ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
     for backend in BACKENDS if options.database == "both" else [options.database]:
         rounds = [measure(backend, options.requests) for _ in range(options.rounds)]
-        middle = sorted(rounds, key=lambda one: one.ratio)[len(rounds) // 2]
-        ratios = ", ".join(f"{one.ratio:.2f}" for one in rounds)
+        middle = sorted(rounds, key=lambda measure: measure.ratio)[len(rounds) // 2]
+        ratios = ", ".join(f"{measure.ratio:.2f}" for measure in rounds)
         print(
             f"{backend:<10} {options.requests:>7} demandes : {middle.seconds / options.requests * 1e6:6.1f} µs chacune,"
             f" plancher {middle.floor / options.requests * 1e6:6.1f} µs, rapport médian {middle.ratio:.2f} ({ratios}) ;"
-            f" mémoire +{max(one.memory for one in rounds):.0f} Mo, pic {rounds[0].peak:.0f} Mo ; {middle.durability}"
+            f" mémoire +{max(measure.memory for measure in rounds):.0f} Mo, pic {rounds[0].peak:.0f} Mo ;"
+            f" {middle.durability}"
         )
 
 

@@ -106,8 +106,8 @@ def _columns(request: Request) -> dict[str, Any]:
              "delegation_source", "delegation_checked_on", "delegation_seen", "handed_on", "expires_on",
              "expiry_seen_for")  # fmt: skip
     columns = changed_columns(None, request)
-    kept = {name: columns[name] for name in names}
-    return kept | {"checks": standing(request).value, "checked_on": earlier_check_day(request)}
+    state_columns = {name: columns[name] for name in names}
+    return state_columns | {"checks": standing(request).value, "checked_on": earlier_check_day(request)}
 
 
 def _stamp(event: dict[str, Any], at: datetime) -> dict[str, Any]:

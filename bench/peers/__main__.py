@@ -37,10 +37,10 @@ SETTINGS = (
 
 def best(interpreter: Path, peer: Peer, requests: int) -> Setting:
     """The setting that does most rows a second, each tried once; all are printed."""
-    found = {setting: requests / seconds(interpreter, peer, setting, requests) for setting in SETTINGS}
-    chosen = max(found, key=lambda setting: found[setting])
+    rates = {setting: requests / seconds(interpreter, peer, setting, requests) for setting in SETTINGS}
+    chosen = max(rates, key=lambda setting: rates[setting])
     print(f"{peer.label}, essais sur {requests} lignes : "
-          + ", ".join(f"{setting} {speed:.0f}/s" for setting, speed in found.items())
+          + ", ".join(f"{setting} {speed:.0f}/s" for setting, speed in rates.items())
           + f" ; retenu : {chosen}", flush=True)  # fmt: skip
     return chosen
 
@@ -61,9 +61,9 @@ def compare(interpreter: Path, theirs: dict[str, tuple[Peer, Setting]], requests
             ratios.setdefault((mine, other), []).append(took[other] / took[mine])
         print("  " + ", ".join(f"{label} {requests / took[label]:.0f}/s" for label in turns) + f" ; {nodes.load()}",
               flush=True)  # fmt: skip
-    for (mine, other), found in ratios.items():
-        shown = ", ".join(f"{ratio:.1f}" for ratio in found)
-        print(f"{requests} lignes, {mine} à côté de {other} : {median(found):.1f} fois plus vite ({shown})")
+    for (mine, other), values in ratios.items():
+        text = ", ".join(f"{ratio:.1f}" for ratio in values)
+        print(f"{requests} lignes, {mine} à côté de {other} : {median(values):.1f} fois plus vite ({text})")
 
 
 def _ours(requests: int, count: int) -> float:
@@ -75,16 +75,16 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--tries", type=int, default=2000, help="rows on which each setting of the peers is tried")
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
         interpreter = python()
     except NotInstalled as refusal:
         raise SystemExit(str(refusal)) from None
     theirs = {f"{QUEUE.label} ({AS_IT_COMES})": (QUEUE, AS_IT_COMES)}
     for peer in (QUEUE, DURABLE):
-        chosen = best(interpreter, peer, asked.tries)
+        chosen = best(interpreter, peer, options.tries)
         theirs[f"{peer.label} ({chosen})"] = (peer, chosen)
-    compare(interpreter, theirs, asked.requests, asked.rounds)
+    compare(interpreter, theirs, options.requests, options.rounds)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from dbos import DBOS, DBOSClient, SQLAlchemyDatasource
 from sqlalchemy import create_engine
 
 from bench.peers.effect import READ, REFERENCES, writes
-from bench.peers.protocol import Asked, asked, say, told
+from bench.peers.protocol import Order, next_word, read_order, say
 
 POLLING_SECONDS = 0.02
 NAME, QUEUE, WORKFLOW, VERSION = "oda-bench", "rows", "revoke", "1"
 
 
-def launch(options: Asked) -> None:
+def launch(options: Order) -> None:
     """The application, its queue and its workflow, ready to work."""
     pool = min(options.concurrency + 10, 60)
     DBOS(config={
@@ -43,7 +43,7 @@ def launch(options: Asked) -> None:
     )
 
 
-def submit(options: Asked) -> None:
+def submit(options: Order) -> None:
     """Every row due, enqueued in one transaction."""
     engine = create_engine(options.url)
     client = DBOSClient(system_database_url=options.url)
@@ -56,10 +56,10 @@ def submit(options: Asked) -> None:
 
 
 def main() -> None:
-    options = asked()
+    options = read_order()
     launch(options)
     say("ready")
-    while word := told():
+    while word := next_word():
         if word == "submit":
             submit(options)
             say("submitted")

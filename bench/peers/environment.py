@@ -17,7 +17,7 @@ class NotInstalled(Exception):
 def pinned(name: str) -> str:
     """A peer with its version, as our folder pins it."""
     wanted: list[str] = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-    return next(one for one in wanted if one.startswith(f"{name}==")).replace("==", " ")
+    return next(requirement for requirement in wanted if requirement.startswith(f"{name}==")).replace("==", " ")
 
 
 def python() -> Path:
@@ -40,7 +40,7 @@ def _uv() -> Path:
     """The uv of ./run, which names itself to what it runs; else the one that ./run installed."""
     if named := os.environ.get("UV"):
         return Path(named)
-    found = sorted((ROOT / ".tools").glob("uv-*/bin/uv"))
-    if not found:
+    programs = sorted((ROOT / ".tools").glob("uv-*/bin/uv"))
+    if not programs:
         raise NotInstalled("uv n'est pas là : lancer cette mesure par « ./run bench peers », qui l'installe.")
-    return found[-1]
+    return programs[-1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Order:
     """The database's address, in PostgreSQL's form, how many rows one process works at once, and its number."""
 
     url: str
@@ -18,19 +18,19 @@ class Asked:
     number: int
 
 
-def asked() -> Asked:
+def read_order() -> Order:
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--number", type=int, required=True)
-    found = parser.parse_args()
-    return Asked(url=found.url, concurrency=found.concurrency, number=found.number)
+    options = parser.parse_args()
+    return Order(url=options.url, concurrency=options.concurrency, number=options.number)
 
 
 def say(word: str) -> None:
     print(word, flush=True)
 
 
-def told() -> str:
+def next_word() -> str:
     """The next word of the measure; empty once it is gone."""
     return sys.stdin.readline().strip()

@@ -57,8 +57,8 @@ def _processes(python: Path, peer: Peer, setting: Setting, url: str) -> Iterator
 
 def _hear(process: "subprocess.Popen[str]", word: str) -> None:
     assert process.stdout
-    if (heard := process.stdout.readline().strip()) != word:
-        raise SystemExit(f"un pair s'est arrêté : il a dit « {heard} » au lieu de « {word} »")
+    if (line := process.stdout.readline().strip()) != word:
+        raise SystemExit(f"un pair s'est arrêté : il a dit « {line} » au lieu de « {word} »")
 
 
 def _tell(process: "subprocess.Popen[str]", word: str) -> None:

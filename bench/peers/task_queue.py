@@ -10,7 +10,7 @@ from procrastinate import App, PsycopgConnector
 from psycopg_pool import AsyncConnectionPool
 
 from bench.peers.effect import READ, REFERENCES, writes
-from bench.peers.protocol import Asked, asked, say, told
+from bench.peers.protocol import Order, next_word, read_order, say
 
 
 def application(pool: AsyncConnectionPool) -> App:
@@ -34,7 +34,7 @@ async def submit(app: App, pool: AsyncConnectionPool) -> None:
     await app.tasks["revoke"].batch_defer_async(*({"reference": reference} for reference in references))
 
 
-async def serve(options: Asked) -> None:
+async def serve(options: Order) -> None:
     size = options.concurrency + 2
     async with AsyncConnectionPool(
         options.url, min_size=size, max_size=size, kwargs={"autocommit": True}, open=False
@@ -44,7 +44,7 @@ async def serve(options: Asked) -> None:
             if options.number == 0:
                 await app.schema_manager.apply_schema_async()
             say("ready")
-            while word := await asyncio.to_thread(told):
+            while word := await asyncio.to_thread(next_word):
                 if word == "submit":
                     await submit(app, pool)
                     say("submitted")
@@ -57,4 +57,4 @@ async def serve(options: Asked) -> None:
 if __name__ == "__main__":
     from bench.peers import task_queue  # procrastinate warns of an application made in the main module
 
-    asyncio.run(task_queue.serve(asked()))
+    asyncio.run(task_queue.serve(read_order()))

@@ -46,7 +46,7 @@ def axe(page: Page) -> list[str]:
 def _worded(violation: dict[str, Any]) -> str:
     nodes = violation["nodes"]
     where = "; ".join(" ".join(map(str, node["target"])) for node in nodes[:3])
-    more = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
+    rest = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
     return (
-        f"{violation['id']} ({violation['impact']}): {violation['help']} — {where}{more}\n    {nodes[0]['html'][:200]}"
+        f"{violation['id']} ({violation['impact']}): {violation['help']} — {where}{rest}\n    {nodes[0]['html'][:200]}"
     )

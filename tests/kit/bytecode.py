@@ -42,10 +42,10 @@ def rewrite_share(config: pytest.Config) -> None:
     state = config.stash[assertstate_key]
     for path in sorted(set(_test_modules(config)))[first::step]:
         folder = get_cache_dir(path)
-        kept = folder / f"{path.stem}{PYC_TAIL}"
-        if _read_pyc(path, kept) is None and try_makedirs(folder):
+        cached = folder / f"{path.stem}{PYC_TAIL}"
+        if _read_pyc(path, cached) is None and try_makedirs(folder):
             source, code = _rewrite_test(path, config)
-            _write_pyc(state, code, source, kept)
+            _write_pyc(state, code, source, cached)
 
 
 def _test_modules(config: pytest.Config) -> Iterator[Path]:

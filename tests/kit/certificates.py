@@ -37,7 +37,7 @@ def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False,
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC).replace(microsecond=0)
     until = now + (timedelta(hours=-1) if expired else timedelta(days=days))
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -49,7 +49,7 @@ def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False,
         .sign(key, hashes.SHA256())
     )
     pem, secret = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pem.write_bytes(builder.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
@@ -59,8 +59,8 @@ def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False,
 
 def contexts(folder: Path, *, host: str = "127.0.0.1", expired: bool = False) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The server's context and a client's that trusts it."""
-    made = certificate(folder, host=host, expired=expired)
-    return made.server(), made.client()
+    pair = certificate(folder, host=host, expired=expired)
+    return pair.server(), pair.client()
 
 
 def _general(host: str) -> x509.GeneralName:

@@ -125,8 +125,8 @@ def _share_servers() -> None:
         if server not in known:
             before = dict(vars(self))
             ask_anew(self, connection)
-            told = {name: value for name, value in vars(self).items() if before.get(name, before) != value}
-            known[server] = {name: value for name, value in told.items() if isinstance(value, PLAIN)}
+            changed = {name: value for name, value in vars(self).items() if before.get(name, before) != value}
+            known[server] = {name: value for name, value in changed.items() if isinstance(value, PLAIN)}
         vars(self).update(known[server])
 
     PGDialect_psycopg.initialize = ask_once  # type: ignore[method-assign]

@@ -25,7 +25,7 @@ class Unable(Exception):
 
 def find(*names: str) -> str | None:
     """The first of these programs that the machine has; None when it has none."""
-    return next((found for name in names if (found := shutil.which(name, path=PATH))), None)
+    return next((path for name in names if (path := shutil.which(name, path=PATH))), None)
 
 
 def without(why: str) -> NoReturn:
@@ -58,10 +58,10 @@ def missing() -> list[str]:
     """The packages that this machine lacks."""
     from tests.kit import browser, pgbouncer, postfix
 
-    found = {
+    paths = {
         "postfix": postfix.program(), "pgbouncer": pgbouncer.program(), "chromium-headless-shell": browser.executable(),
     }  # fmt: skip
-    return [package for package, program in found.items() if program is None]
+    return [package for package, program in paths.items() if program is None]
 
 
 if __name__ == "__main__":

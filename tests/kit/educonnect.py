@@ -63,9 +63,9 @@ def accounts() -> dict[str, Accounts]:
     """The numbers of each département. Raises LookupError when there are none."""
     for college in _searched(0, 10, 40_000, ACADEMIE.colleges):
         for lycee in _searched(1, 10, 40_000, ACADEMIE.lycees):
-            found = {name: _of(name, *(ENROLMENTS | {"Haute-Garonne": (college, lycee)})[name]) for name in REPORT}
-            if _is_academie(found):
-                return found
+            by_name = {name: _of(name, *(ENROLMENTS | {"Haute-Garonne": (college, lycee)})[name]) for name in REPORT}
+            if _is_academie(by_name):
+                return by_name
     raise LookupError("no enrolments give the report")
 
 
@@ -98,12 +98,15 @@ def _of(name: str, college: int, lycee: int) -> Accounts:
     raise LookupError(name)
 
 
-def _is_academie(found: dict[str, Accounts]) -> bool:
-    pupils = sum(one.pupil[0] for one in found.values())
+def _is_academie(by_name: dict[str, Accounts]) -> bool:
+    pupils = sum(numbers.pupil[0] for numbers in by_name.values())
     return (
-        rounded(sum(one.pupil[1] for one in found.values()), pupils) == ACADEMIE.pupils
-        and rounded(sum(one.first for one in found.values()), pupils) == ACADEMIE.first
-        and rounded(sum(one.parent[1] for one in found.values()), sum(one.parent[0] for one in found.values()))
+        rounded(sum(numbers.pupil[1] for numbers in by_name.values()), pupils) == ACADEMIE.pupils
+        and rounded(sum(numbers.first for numbers in by_name.values()), pupils) == ACADEMIE.first
+        and rounded(
+            sum(numbers.parent[1] for numbers in by_name.values()),
+            sum(numbers.parent[0] for numbers in by_name.values()),
+        )
         == ACADEMIE.parents
     )
 
@@ -118,8 +121,8 @@ TITLES = (
 def report_csv() -> str:
     """The two tables as somebody types them: one row a département and a day."""
     rows: list[tuple[str, ...]] = [TITLES]
-    for name, one in accounts().items():
-        rows.append((FIRST, name, "", "", "", "", str(one.pupil[0]), str(one.first), "", ""))
-        pairs = (*one.college, *one.lycee, *one.pupil, *one.parent)
+    for name, numbers in accounts().items():
+        rows.append((FIRST, name, "", "", "", "", str(numbers.pupil[0]), str(numbers.first), "", ""))
+        pairs = (*numbers.college, *numbers.lycee, *numbers.pupil, *numbers.parent)
         rows.append((LAST, name, *map(str, pairs)))
     return "".join(";".join(row) + "\r\n" for row in rows)

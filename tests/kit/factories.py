@@ -129,19 +129,19 @@ def checked(request: Request, *, on: date = date(2026, 10, 5), **outcomes: Check
 def request(state: State = State.DECLARED, **changes: Any) -> Request:
     """A request as it is in that state, every step before it done; a revoked one had its code."""
     done = _LIFE.index(state)
-    found = Request(
+    built = Request(
         reference=REFERENCE, uai=UAI, school_year=YEAR, state=state, version=done + 1, nom=NOM, prenom=PRENOM,
         mail=MAIL, drane_declared_on=date(2026, 9, 10), chef_name=CHEF_NAME,
     )  # fmt: skip
     if done >= _LIFE.index(State.DELEGATED):
-        found = found.with_(delegation_why="aide aux parents", delegated_on=date(2026, 9, 15))
+        built = built.with_(delegation_why="aide aux parents", delegated_on=date(2026, 9, 15))
     if done >= _LIFE.index(State.CHARTER_SIGNED):
-        found = found.with_(charter_signed_on=date(2026, 9, 20), charter_version="2026-1")
+        built = built.with_(charter_signed_on=date(2026, 9, 20), charter_version="2026-1")
     if done >= _LIFE.index(State.CODE_ISSUED):
-        found = checked(found).with_(
+        built = checked(built).with_(
             code_issued_at=ISSUED_AT, expires_on=LAST_DAY, expiry_seen_for=LAST_DAY, issued_by=10
         )
-    return found.with_(**changes)
+    return built.with_(**changes)
 
 
 def evidence(**changes: Any) -> Evidence:
@@ -241,8 +241,8 @@ def facts_for(trigger: Trigger) -> Facts:
         return facts(State.REVOKED, removal=Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED))
     if trigger is Trigger.ANSWER_QUESTION:
         return facts(request(State.REQUESTED).with_(question_asked_at=NOW - timedelta(days=1)))
-    found = facts(_STARTS.get(trigger, State.CODE_ISSUED))
-    return replace(found, reports=(report(),)) if trigger is Trigger.SETTLE_CHANGE else found
+    known_facts = facts(_STARTS.get(trigger, State.CODE_ISSUED))
+    return replace(known_facts, reports=(report(),)) if trigger is Trigger.SETTLE_CHANGE else known_facts
 
 
 def actor_for(trigger: Trigger) -> Actor:

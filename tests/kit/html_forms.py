@@ -27,28 +27,28 @@ class _Reader(HTMLParser):
         self._in_header = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "header":
             self._in_header = True
         elif tag == "form" and not self._in_header:
-            self._open = HtmlForm(given.get("action", ""), given.get("method", "get").lower())
+            self._open = HtmlForm(attributes.get("action", ""), attributes.get("method", "get").lower())
             self.forms.append(self._open)
         elif self._open is not None:
-            self._field(self._open, tag, given)
+            self._field(self._open, tag, attributes)
 
-    def _field(self, form: HtmlForm, tag: str, given: dict[str, str]) -> None:
-        name, value = given.get("name", ""), given.get("value", "")
+    def _field(self, form: HtmlForm, tag: str, attributes: dict[str, str]) -> None:
+        name, value = attributes.get("name", ""), attributes.get("value", "")
         if tag == "textarea":
             self._area, form.fields[name] = name, ""
         elif tag == "select":
             self._select = name
         elif tag == "option":
             form.options.setdefault(self._select, []).append(value)
-            if "selected" in given:
+            if "selected" in attributes:
                 form.fields[self._select] = value
-        elif tag == "input" and given.get("type") in ("radio", "checkbox"):
+        elif tag == "input" and attributes.get("type") in ("radio", "checkbox"):
             form.options.setdefault(name, []).append(value)
-            if "checked" in given:
+            if "checked" in attributes:
                 form.fields[name] = value
         elif tag == "input":
             form.fields[name] = value

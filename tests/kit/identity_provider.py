@@ -58,7 +58,7 @@ class StrictProvider:
     published: list[Claims] = field(default_factory=lambda: [KEY.as_dict(private=False), RSA.as_dict(private=False)])
     answers: dict[str, httpx2.Response | Callable[[], httpx2.Response]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    asked: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    authorizations: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """What each code stands for: the parameters of its authorization request."""
 
     @property
@@ -67,17 +67,17 @@ class StrictProvider:
 
     def authorize(self, url: str, **error: str) -> str:
         """A person is identified at this address: where the provider sends them back, with a code or an error."""
-        parts, asked = urlsplit(url), dict(parse_qsl(urlsplit(url).query))
+        parts, query = urlsplit(url), dict(parse_qsl(urlsplit(url).query))
         assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{ISSUER}/authorize"
-        assert asked["response_type"] == "code"
-        assert asked["client_id"] == CLIENT_ID
-        assert "openid" in asked["scope"].split()
-        assert asked["code_challenge_method"] == "S256"
-        assert min(len(asked["state"]), len(asked["nonce"]), len(asked["code_challenge"])) >= 43
-        code = f"code-{len(self.asked) + 1}"
-        self.asked[code] = asked
-        given = error or {"code": code}
-        return f"{asked['redirect_uri']}?{urlencode({**given, 'state': asked['state'], 'iss': ISSUER})}"
+        assert query["response_type"] == "code"
+        assert query["client_id"] == CLIENT_ID
+        assert "openid" in query["scope"].split()
+        assert query["code_challenge_method"] == "S256"
+        assert min(len(query["state"]), len(query["nonce"]), len(query["code_challenge"])) >= 43
+        code = f"code-{len(self.authorizations) + 1}"
+        self.authorizations[code] = query
+        answer_parameters = error or {"code": code}
+        return f"{query['redirect_uri']}?{urlencode({**answer_parameters, 'state': query['state'], 'iss': ISSUER})}"
 
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path.removeprefix("/oidc")
@@ -93,33 +93,33 @@ class StrictProvider:
 
     def _configuration(self, _: httpx2.Request) -> httpx2.Response:
         method = "client_secret_post" if self.posts_secret else "client_secret_basic"
-        said = {
+        claims = {
             "issuer": ISSUER, "authorization_endpoint": f"{ISSUER}/authorize", "token_endpoint": f"{ISSUER}/token",
             "jwks_uri": f"{ISSUER}/keys", "userinfo_endpoint": f"{ISSUER}/userinfo",
             "end_session_endpoint": f"{ISSUER}/logout", "token_endpoint_auth_methods_supported": [method],
             "code_challenge_methods_supported": ["S256"], "authorization_response_iss_parameter_supported": True,
         }  # fmt: skip
-        return httpx2.Response(200, json=said | self.metadata)
+        return httpx2.Response(200, json=claims | self.metadata)
 
     def _keys(self, _: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, json={"keys": self.published})
 
     def _token(self, request: httpx2.Request) -> httpx2.Response:
         form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
-        asked = self.asked.pop(form.get("code", ""), None)
-        if asked is None:
+        query = self.authorizations.pop(form.get("code", ""), None)
+        if query is None:
             return httpx2.Response(400, json={"error": "invalid_grant"})
         if self._client_of(request, form) != (CLIENT_ID, SECRET):
             return httpx2.Response(401, json={"error": "invalid_client"})
         challenge = urlsafe_b64encode(sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
-        if challenge != asked["code_challenge"] or form["redirect_uri"] != asked["redirect_uri"]:
+        if challenge != query["code_challenge"] or form["redirect_uri"] != query["redirect_uri"]:
             return httpx2.Response(400, json={"error": "invalid_grant"})
         now = self.clock.now().timestamp()
         claims: Claims = {
             "iss": ISSUER, "aud": CLIENT_ID, "sub": self.person["sub"], "exp": now + 60, "iat": now,
-            "nonce": asked["nonce"], "acr": self.acr,
+            "nonce": query["nonce"], "acr": self.acr,
         }  # fmt: skip
-        if "max_age" in asked or self.auth_time is not None:
+        if "max_age" in query or self.auth_time is not None:
             claims["auth_time"] = now if self.auth_time is None else self.auth_time
         if self.header["alg"] != "none":
             claims["at_hash"] = half_hash("access", self.header["alg"])

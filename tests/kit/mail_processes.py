@@ -53,11 +53,11 @@ class MailProcesses:
         self.clock = SharedClock(self._instant)
         self.clock.set(NOW)
         self._config = make_installation(folder, url, self.clock)
-        more = _SETTINGS.format(
+        mail_settings = _SETTINGS.format(
             port=relay.port, connections=connections, lease=LEASE, max_attempts=max_attempts,
             retry_uncertain=str(retry_uncertain).lower(),
         )  # fmt: skip
-        self._config.write_text(self._config.read_text(encoding="utf-8") + more, encoding="utf-8")
+        self._config.write_text(self._config.read_text(encoding="utf-8") + mail_settings, encoding="utf-8")
         settings = load_settings(self._config)
         self.app: App = bootstrap(settings, {}, clock=self.clock, database=Database(url))
         self.written = 0
@@ -73,7 +73,7 @@ class MailProcesses:
         """
         now, mailer = self.clock.now(), self.app.mailer
         drafts = [self._draft(sample, now + lasts if lasts else None) for sample in samples]
-        coded = {one.reference: "AB12CD34" for one in drafts if CATALOGUE[one.kind].has_code and one.reference}
+        coded = {draft.reference: "AB12CD34" for draft in drafts if CATALOGUE[draft.kind].has_code and draft.reference}
         with self.app.database.write() as connection:
             sealed = encryption.seal(connection, mailer.sealer, coded, now) if coded else {}
             enqueue.enqueue(connection, drafts, now, context=mailer.mail_context, seals=sealed)
@@ -126,7 +126,7 @@ class MailProcesses:
         """The mails that the journal says dead, as often as it says it."""
         query = select(EVENT.c.canonical).where(EVENT.c.kind == "mail_dead")
         with self.app.database.read() as connection:
-            return [json.loads(one)["data"]["mail"] for one in connection.execute(query).scalars()]
+            return [json.loads(canonical)["data"]["mail"] for canonical in connection.execute(query).scalars()]
 
     def flaws(self) -> list[str]:
         with self.app.database.read() as connection:

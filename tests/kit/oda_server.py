@@ -25,7 +25,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 @dataclass(frozen=True)
-class ReceivedMail:
+class ReceivedCall:
     """One request, as it came."""
 
     path: str
@@ -33,16 +33,16 @@ class ReceivedMail:
     body: bytes
 
     @property
-    def said(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+    def content(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.body)
+        return content
 
     @property
     def key(self) -> str:
         return self.headers["Idempotency-Key"]
 
 
-Behaviour = Callable[["_Handler", ReceivedMail], None]
+Behaviour = Callable[["_Handler", ReceivedCall], None]
 
 
 @dataclass
@@ -51,16 +51,16 @@ class OdaServer:
 
     certificate: Certificate
     port: int = 0
-    received: list[ReceivedMail] = field(default_factory=list)
+    received: list[ReceivedCall] = field(default_factory=list)
     next: deque[Behaviour] = field(default_factory=deque)
     effects: dict[str, dict[str, Any]] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def do(self, received: ReceivedMail) -> dict[str, Any]:
+    def do(self, received: ReceivedCall) -> dict[str, Any]:
         """What is asked, once for each key: a repetition is answered as the first time."""
         with self.lock:
-            outcome = "removed" if received.said["action"] == "remove_key" else "kept"
+            outcome = "removed" if received.content["action"] == "remove_key" else "kept"
             return self.effects.setdefault(received.key, {"outcome": outcome, "message": "fait"})
 
     def will(self, *behaviours: Behaviour) -> None:
@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        received = ReceivedMail(self.path, dict(self.headers), body)
+        received = ReceivedCall(self.path, dict(self.headers), body)
         with self.oda.lock:
             self.oda.received.append(received)
             behaviour = self.oda.next.popleft() if self.oda.next else obey()
@@ -103,12 +103,12 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(OSError):  # the caller may have left
             behaviour(self, received)
 
-    def _is_signed(self, received: ReceivedMail) -> bool:
+    def _is_signed(self, received: ReceivedCall) -> bool:
         """Whether who holds the secret sent this body here, under this key."""
-        given, scheme = received.headers, "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
-        url = f"{scheme}://{given['Host']}{received.path}"
-        wanted = signature(SecretStr(SECRET), given["X-ODA-Timestamp"], url, received.key, received.body)
-        return given["X-ODA-Signature"] == f"v1={wanted}"
+        headers, scheme = received.headers, "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
+        url = f"{scheme}://{headers['Host']}{received.path}"
+        wanted = signature(SecretStr(SECRET), headers["X-ODA-Timestamp"], url, received.key, received.body)
+        return headers["X-ODA-Signature"] == f"v1={wanted}"
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
@@ -127,16 +127,16 @@ def obey() -> Behaviour:
     return lambda handler, received: handler.answer(200, json.dumps(handler.oda.do(received)).encode())
 
 
-def says(status: int, said: Any = None, **headers: str) -> Behaviour:
+def says(status: int, content: Any = None, **headers: str) -> Behaviour:
     """Answer that, doing nothing; bytes as they are, anything else as JSON."""
-    body = said if isinstance(said, bytes) else json.dumps(said if said is not None else {}).encode()
+    body = content if isinstance(content, bytes) else json.dumps(content if content is not None else {}).encode()
     return lambda handler, _: handler.answer(status, body, **headers)
 
 
 def does_then_drops() -> Behaviour:
     """Do what is asked, then cut the line before saying so."""
 
-    def behave(handler: _Handler, received: ReceivedMail) -> None:
+    def behave(handler: _Handler, received: ReceivedCall) -> None:
         handler.oda.do(received)
         with suppress(OSError):
             handler.connection.shutdown(socket.SHUT_RDWR)
@@ -148,7 +148,7 @@ def does_then_drops() -> Behaviour:
 def drips() -> Behaviour:
     """A byte of a header now and then, for ever: each comes before any time-out of one reading."""
 
-    def behave(handler: _Handler, _: ReceivedMail) -> None:
+    def behave(handler: _Handler, _: ReceivedCall) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Lent: ")
         while not handler.oda.closing.is_set():
             handler.wfile.write(b"z")

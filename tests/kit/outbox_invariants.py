@@ -23,8 +23,8 @@ class OutboxInvariants:
         self._copies = relay.copies()
 
     def wrong(self) -> list[str]:
-        found = [f"mail {mail.id}: {line} ({mail})" for mail in self._mails for line in self._of(mail)]
-        return [*found, *self._as_a_whole()]
+        flaws = [f"mail {mail.id}: {line} ({mail})" for mail in self._mails for line in self._of(mail)]
+        return [*flaws, *self._as_a_whole()]
 
     def _of(self, mail: Mail) -> Iterator[str]:
         copies = self._copies[mail.message_id or "?"]
@@ -44,7 +44,7 @@ class OutboxInvariants:
     def _explained(self, mail: Mail) -> bool:
         """Whether what was done to the relay, or to the mail, gives this ending."""
         code = (mail.last_reply or "")[:3]
-        said = [one for one in self._relay.transcript if one.reply[:3] == code and code[:1] == "5"]
+        refusals = [exchange for exchange in self._relay.transcript if exchange.reply[:3] == code and code[:1] == "5"]
         match mail.stage, mail.fault:
             case Stage.SENT, None:
                 return mail.sent_at is not None
@@ -55,10 +55,10 @@ class OutboxInvariants:
             case Stage.CANCELLED, Fault.CODE_ERASED:
                 return mail.reference in self._post.erased
             case Stage.DEAD, Fault.RECIPIENT_REFUSED:
-                after_it = any(one.reply[3:].lstrip(" -").startswith(("5.1.", "5.2.")) for one in said)
-                return after_it or any(f"<{mail.recipient}>" in one.command for one in said)
+                after_it = any(exchange.reply[3:].lstrip(" -").startswith(("5.1.", "5.2.")) for exchange in refusals)
+                return after_it or any(f"<{mail.recipient}>" in exchange.command for exchange in refusals)
             case Stage.DEAD, Fault.MESSAGE_REFUSED:
-                return any(one.command in ("DATA", "CONTENT", "END") for one in said)
+                return any(exchange.command in ("DATA", "CONTENT", "END") for exchange in refusals)
         return False
 
     def _as_a_whole(self) -> Iterator[str]:
@@ -67,10 +67,10 @@ class OutboxInvariants:
         alerts = [mail for mail in self._mails if mail.kind is Kind.MAIL_UNDELIVERABLE]
         if len(self._mails) - len(alerts) != self._post.written:
             yield f"{len(self._mails) - len(alerts)} mails, {self._post.written} were written"
-        told = [CATALOGUE[alert.kind].decode(alert.context) for alert in alerts]
-        named = sorted(lost.mail for alert in told for lost in (alert, *alert.others))
+        alerted = [CATALOGUE[alert.kind].decode(alert.context) for alert in alerts]
+        named = sorted(lost.mail for alert in alerted for lost in (alert, *alert.others))
         untold = [mail.id for mail in self._mails if mail.id in theirs and mail.reported_at is None]
-        if named != sorted({*theirs} - {*untold}) or len({alert.cause for alert in told}) != len(alerts):
+        if named != sorted({*theirs} - {*untold}) or len({alert.cause for alert in alerted}) != len(alerts):
             yield f"the alerts name {named}, of {theirs} dead, {untold} of them for tomorrow"
         late = [mail.id for mail in self._mails if mail.fault is Fault.TOO_LATE and mail.kind in CODE_MAILS]
         if sorted(self._post.deaths()) != sorted([*dead, *late]):

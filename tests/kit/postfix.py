@@ -102,7 +102,7 @@ class Postfix:
 
     def start(self) -> None:
         """Start, and wait until it listens."""
-        program = self._said("postconf", "-h", "daemon_directory") + "/master"
+        program = self._output_of("postconf", "-h", "daemon_directory") + "/master"
         # In a session of its own: at its end, Postfix's master signals its whole group.
         self._master = subprocess.Popen([program, "-c", str(self._config), "-d"], start_new_session=True)
         self._listening()
@@ -137,7 +137,7 @@ class Postfix:
         shutil.chown(self.folder / "data", "postfix")
         (self._config / "master.cf").write_text(_MASTER.format(port=self.port))
         self._write()
-        self._said("postfix", "-c", str(self._config), "check")
+        self._output_of("postfix", "-c", str(self._config), "check")
 
     def _write(self) -> None:
         usual = {
@@ -163,7 +163,7 @@ class Postfix:
         lines = (f"{name} = {value}\n" for name, value in {**usual, **self._changes}.items())
         _written(self._config / "main.cf", "".join(lines))
 
-    def _said(self, *words: str) -> str:
+    def _output_of(self, *words: str) -> str:
         environment = {**os.environ, "PATH": PATH}
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=30)
         if done.returncode:

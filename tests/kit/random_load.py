@@ -121,8 +121,8 @@ class RandomLoad:
 
     def _count(self) -> None:
         """Those that met their end by themselves."""
-        self.deaths += sum(one.exitcode is not None for one in self._alive)
-        self._alive = [one for one in self._alive if one.exitcode is None]
+        self.deaths += sum(process.exitcode is not None for process in self._alive)
+        self._alive = [process for process in self._alive if process.exitcode is None]
 
     def _end(self) -> None:
         """Some are told to stop and finish what they do, the others are killed; one may still freeze meanwhile."""
@@ -139,5 +139,5 @@ class RandomLoad:
                     break
             ended(process, 0)
 
-    def _say(self, what: str) -> None:
-        self.log.append(f"{self.post.clock.now():%H:%M:%S} {what}")
+    def _say(self, line: str) -> None:
+        self.log.append(f"{self.post.clock.now():%H:%M:%S} {line}")

@@ -55,8 +55,8 @@ class LeanRelay(asyncio.Protocol):
             self._send(answers)
 
     def _command(self) -> bytes | None:
-        line, found, rest = self._buffer.partition(b"\n")
-        if not found:
+        line, newline, rest = self._buffer.partition(b"\n")
+        if not newline:
             return None
         self._buffer = rest
         verb = line[:4].upper()
@@ -102,13 +102,13 @@ async def serve(port: int, latency: float, keep: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # Unbuffered: one write a mail, so that what was acknowledged is in the file whatever happens next.
-    kept = keep.open("ab", buffering=0) if keep else None
-    server = await loop.create_server(lambda: LeanRelay(latency, kept), "127.0.0.1", port, backlog=512)
+    file = keep.open("ab", buffering=0) if keep else None
+    server = await loop.create_server(lambda: LeanRelay(latency, file), "127.0.0.1", port, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
     await stop.wait()
     server.close()
-    if kept:
-        kept.close()
+    if file:
+        file.close()
 
 
 def main() -> None:
@@ -116,8 +116,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--keep", type=Path, help="the file to which Message-IDs are added")
-    given = parser.parse_args()
-    asyncio.run(serve(given.port, given.latency, given.keep))
+    options = parser.parse_args()
+    asyncio.run(serve(options.port, options.latency, options.keep))
 
 
 if __name__ == "__main__":

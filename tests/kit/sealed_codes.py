@@ -56,6 +56,6 @@ class SealedCodes:
         """What does not hold in the journal."""
         app = bootstrap(self.settings, {})
         with app.database.read() as connection:
-            found = [str(flaw) for flaw in Verifier(connection, app.hasher).flaws()]
+            flaws = [str(flaw) for flaw in Verifier(connection, app.hasher).flaws()]
         app.close()
-        return found
+        return flaws

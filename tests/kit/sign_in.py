@@ -19,9 +19,9 @@ BROWSER = "b" * 43
 
 def secrets_of(app: App) -> list[str]:
     """The secrets of the sign-in links that are still sealed, the oldest first."""
-    kept = select(SEALS).where(SEALS.c.reference.like(f"{FOR_LINK}%"), SEALS.c.ciphertext.is_not(None))
+    sealed = select(SEALS).where(SEALS.c.reference.like(f"{FOR_LINK}%"), SEALS.c.ciphertext.is_not(None))
     with app.database.read() as connection:
-        rows = connection.execute(kept.order_by(SEALS.c.sealed_at)).all()
+        rows = connection.execute(sealed.order_by(SEALS.c.sealed_at)).all()
     return [app.mailer.sealer.open(row.ciphertext, row.reference) for row in rows]
 
 
@@ -31,7 +31,7 @@ def link_mails(app: App) -> list[Mail]:
         return [m for m in reversed(outbox.list_outbox(connection, whole=True).mails) if m.kind in LINK_KINDS]
 
 
-def told(app: App, *kinds: str) -> list[tuple[str, dict[str, Any]]]:
+def installation_events(app: App, *kinds: str) -> list[tuple[str, dict[str, Any]]]:
     """What the installation's journal says of these kinds, in order: the kind and its data."""
     query = select(EVENT).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_(kinds)).order_by(EVENT.c.seq)
     with app.database.read() as connection:

@@ -17,10 +17,10 @@ from tests.kit.smtp_script import ACCEPT, COMMANDS, Answer, Behaviour, Fault, La
 from tests.kit.smtp_session import Session
 from tests.kit.smtp_wire import Wire
 
-__all__ = ["ACCEPT", "COMMANDS", "Answer", "Fault", "Late", "Reply", "Said", "ScriptedRelay", "Slow", "message_id"]
+__all__ = ["ACCEPT", "COMMANDS", "Answer", "Exchange", "Fault", "Late", "Reply", "ScriptedRelay", "Slow", "message_id"]
 
 
-class Said(NamedTuple):
+class Exchange(NamedTuple):
     """One exchange: the connection's number from 1, the client's line (never a password), the reply or the fault,
     written down before it is given."""
 
@@ -58,7 +58,7 @@ class ScriptedRelay:
         self.offers = offers
         self.connections = 0
         self.received: list[ReceivedMail] = []
-        self.transcript: list[Said] = []
+        self.transcript: list[Exchange] = []
         self.before_end: Callable[[], None] | None = None
         self._tls_context = tls_context
         self._script: list[Line] = []
@@ -121,8 +121,8 @@ class ScriptedRelay:
         for line in list(self._script):
             if line.serves(command, about):
                 return line.answer
-        said = (behave(command, address, visit) for behave in list(self._behaviours) for address in about or ("",))
-        return next((answer for answer in said if answer), ACCEPT)
+        answers = (behave(command, address, visit) for behave in list(self._behaviours) for address in about or ("",))
+        return next((answer for answer in answers if answer), ACCEPT)
 
     def extensions(self, *, encrypted: bool) -> Sequence[str]:
         """What EHLO offers."""
@@ -138,7 +138,7 @@ class ScriptedRelay:
 
     def note(self, visit: Visit, command: str, reply: str) -> None:
         """Write an exchange down."""
-        self.transcript.append(Said(visit.number, command, reply))
+        self.transcript.append(Exchange(visit.number, command, reply))
 
     async def _listen(self) -> None:
         # Wires want the running loop, hence a factory that is called in it.
@@ -157,8 +157,8 @@ class ScriptedRelay:
 
     async def _stop(self) -> None:
         if self._server:
-            for one in self._server.sockets:
-                self._loop.remove_reader(one.fileno())
+            for socket in self._server.sockets:
+                self._loop.remove_reader(socket.fileno())
             await asyncio.sleep(0)  # asyncio leaks a connection that was accepted just before its server is closed
             self._server.close()
         while others := asyncio.all_tasks() - {asyncio.current_task()}:

@@ -77,14 +77,14 @@ class Line:
 
     command: str
     answer: Answer
-    left: int | None
+    remaining: int | None
     about: str | None
 
     def serves(self, command: str, about: tuple[str, ...]) -> bool:
         """Whether it answers this command; being asked uses it up."""
-        if self.command != command or self.left == 0 or (self.about is not None and self.about not in about):
+        if self.command != command or self.remaining == 0 or (self.about is not None and self.about not in about):
             return False
-        self.left = self.left - 1 if self.left else self.left
+        self.remaining = self.remaining - 1 if self.remaining else self.remaining
         return True
 
 

@@ -39,48 +39,48 @@ class Session:
         act, visit = self._verbs.get(verb), self._visit
         if act is None:
             known = {"NOOP": "250 2.0.0 Ok", "VRFY": "252 2.1.5 Perhaps"}
-            await self._answer(verb, known.get(verb, f'500 5.5.1 Command unrecognized: "{verb[:20]}"'), said=line)
+            await self._answer(verb, known.get(verb, f'500 5.5.1 Command unrecognized: "{verb[:20]}"'), label=line)
         elif verb in ("MAIL", "RCPT", "DATA") and not visit.greeted:
-            await self._answer("", "503 5.5.1 Send EHLO first", said=line)
+            await self._answer("", "503 5.5.1 Send EHLO first", label=line)
         elif verb in ("MAIL", "AUTH") and self._relay.starttls and not visit.encrypted:
-            await self._answer("", "530 5.7.0 Must issue a STARTTLS command first", said=line)
+            await self._answer("", "530 5.7.0 Must issue a STARTTLS command first", label=line)
         elif verb == "MAIL" and self._relay.login and not visit.known:
-            await self._answer("", "530 5.7.0 Authentication required", said=line)
+            await self._answer("", "530 5.7.0 Authentication required", label=line)
         else:
             await act(rest)
 
     async def _ehlo(self, rest: str) -> None:
         names = ["loopback", *self._relay.extensions(encrypted=self._visit.encrypted)]
         lines = [f"250{' ' if at == len(names) else '-'}{name}" for at, name in enumerate(names, 1)]
-        said = await self._answer("EHLO", lines, said=f"EHLO {rest}")
-        self._visit.greeted |= said.startswith(b"250")
+        reply = await self._answer("EHLO", lines, label=f"EHLO {rest}")
+        self._visit.greeted |= reply.startswith(b"250")
 
     async def _helo(self, rest: str) -> None:
-        said = await self._answer("HELO", "250 loopback", said=f"HELO {rest}")
-        self._visit.greeted |= said.startswith(b"250")
+        reply = await self._answer("HELO", "250 loopback", label=f"HELO {rest}")
+        self._visit.greeted |= reply.startswith(b"250")
 
     async def _starttls(self, _: str) -> None:
         context = self._relay.starttls
         if context is None or self._visit.encrypted:
-            await self._answer("STARTTLS", "502 5.5.1 Not offered", said="STARTTLS")
+            await self._answer("STARTTLS", "502 5.5.1 Not offered", label="STARTTLS")
             return
-        if (await self._answer("STARTTLS", "220 2.0.0 Ready", said="STARTTLS")).startswith(b"220"):
+        if (await self._answer("STARTTLS", "220 2.0.0 Ready", label="STARTTLS")).startswith(b"220"):
             await self._wire.secure(context)
             self._visit.encrypted, self._visit.greeted = True, False
 
     async def _auth(self, rest: str) -> None:
         mechanism, _, first = rest.partition(" ")
-        wanted, given = self._relay.login, ("", "")
+        wanted, credentials = self._relay.login, ("", "")
         answer = self._relay.answer("AUTH", visit=self._visit)
         if not answer and mechanism.upper() == "PLAIN":
             name, _, password = _clear(first or await self._ask("")).partition("\0")[2].partition("\0")
-            given = name, password
+            credentials = name, password
         elif not answer and mechanism.upper() == "LOGIN":
-            given = _clear(first or await self._ask("VXNlcm5hbWU6")), _clear(await self._ask("UGFzc3dvcmQ6"))
-        self._visit.known = not answer and given == wanted
+            credentials = _clear(first or await self._ask("VXNlcm5hbWU6")), _clear(await self._ask("UGFzc3dvcmQ6"))
+        self._visit.known = not answer and credentials == wanted
         right = "235 2.7.0 Authenticated" if self._visit.known else "535 5.7.8 Authentication credentials invalid"
-        said = await self._give(answer, right, said=f"AUTH {mechanism}")
-        self._visit.known |= said.startswith(b"235")
+        reply = await self._give(answer, right, label=f"AUTH {mechanism}")
+        self._visit.known |= reply.startswith(b"235")
 
     async def _ask(self, prompt: str) -> str:
         await self._wire.say(f"334 {prompt}\r\n".encode())
@@ -89,27 +89,27 @@ class Session:
     async def _mail(self, rest: str) -> None:
         visit, address = self._visit, _address(rest)
         if visit.sender is not None:
-            await self._answer("", "503 5.5.1 Nested MAIL command", said=f"MAIL {rest}")
+            await self._answer("", "503 5.5.1 Nested MAIL command", label=f"MAIL {rest}")
             return
         sizes = [option[5:] for option in rest.upper().split() if option.startswith("SIZE=")]
         visit.declared_size = int(sizes[0]) if sizes and sizes[0].isdecimal() else 0
-        if (await self._answer("MAIL", "250 2.1.0 Ok", address, said=f"MAIL {rest}")).startswith(b"2"):
+        if (await self._answer("MAIL", "250 2.1.0 Ok", address, label=f"MAIL {rest}")).startswith(b"2"):
             visit.sender = address
 
     async def _rcpt(self, rest: str) -> None:
         address = _address(rest)
         if self._visit.sender is None:
-            await self._answer("", "503 5.5.1 Need MAIL command", said=f"RCPT {rest}")
-        elif (await self._answer("RCPT", "250 2.1.5 Ok", address, said=f"RCPT {rest}")).startswith(b"2"):
+            await self._answer("", "503 5.5.1 Need MAIL command", label=f"RCPT {rest}")
+        elif (await self._answer("RCPT", "250 2.1.5 Ok", address, label=f"RCPT {rest}")).startswith(b"2"):
             self._visit.recipients.append(address)
 
     async def _data(self, _: str) -> None:
         visit = self._visit
         if not visit.recipients:
-            await self._answer("", "503 5.5.1 Need RCPT command", said="DATA")
+            await self._answer("", "503 5.5.1 Need RCPT command", label="DATA")
             return
-        said = await self._answer("DATA", "354 End data with <CR><LF>.<CR><LF>", *visit.recipients, said="DATA")
-        if not said.startswith(b"354"):
+        reply = await self._answer("DATA", "354 End data with <CR><LF>.<CR><LF>", *visit.recipients, label="DATA")
+        if not reply.startswith(b"354"):
             return
         visit.content = await self._content()
         if self._relay.before_end:
@@ -119,7 +119,7 @@ class Session:
             visit.mails += 1
             self._relay.keep(visit)
         visit.forget()
-        await self._give(answer, "250 2.0.0 Ok", said="END")
+        await self._give(answer, "250 2.0.0 Ok", label="END")
 
     async def _content(self) -> bytes:
         answer = self._relay.answer("CONTENT", *self._visit.recipients, visit=self._visit)
@@ -138,41 +138,41 @@ class Session:
         if isinstance(answer, Late) and not answer.answer:
             await asyncio.sleep(answer.seconds)
             return
-        await self._give(answer, "421 4.3.0 Closing", said="CONTENT")
+        await self._give(answer, "421 4.3.0 Closing", label="CONTENT")
         raise Gone
 
     async def _rset(self, _: str) -> None:
         self._visit.forget()
-        await self._answer("RSET", "250 2.0.0 Ok", said="RSET")
+        await self._answer("RSET", "250 2.0.0 Ok", label="RSET")
 
     async def _quit(self, _: str) -> None:
-        await self._answer("QUIT", "221 2.0.0 Bye", said="QUIT")
+        await self._answer("QUIT", "221 2.0.0 Bye", label="QUIT")
         raise Gone
 
-    async def _answer(self, command: str, right: Reply, *about: str, said: str = "") -> bytes:
-        return await self._give(self._relay.answer(command, *about, visit=self._visit), right, said=said or command)
+    async def _answer(self, command: str, right: Reply, *about: str, label: str = "") -> bytes:
+        return await self._give(self._relay.answer(command, *about, visit=self._visit), right, label=label or command)
 
-    async def _give(self, answer: Answer, right: Reply, *, said: str) -> bytes:
+    async def _give(self, answer: Answer, right: Reply, *, label: str) -> bytes:
         """Answer as told, or right; returns the bytes said. Raises Gone when there is nothing more to say."""
         slow = answer if isinstance(answer, Slow) else Slow(0, 0)
         reply = answer.answer if isinstance(answer, Late | Slow) else answer
         data = on_the_wire(right if isinstance(reply, Fault) else reply or right)
-        heard = reply.name if isinstance(reply, Fault) else data.decode("utf-8", "replace").strip()
-        self._relay.note(self._visit, said, heard)
+        reply_text = reply.name if isinstance(reply, Fault) else data.decode("utf-8", "replace").strip()
+        self._relay.note(self._visit, label, reply_text)
         if wait := self._relay.latency + (answer.seconds if isinstance(answer, Late) else 0):
             await asyncio.sleep(wait)
         if isinstance(reply, Fault) and reply is not Fault.NOISE:
             await self._fail(reply)
         await self._wire.say(data, piece=slow.piece, seconds=slow.seconds)
         if reply is Fault.NOISE:
-            await self._noise(said)
+            await self._noise(label)
         if data.startswith(b"421"):
             raise Gone
         return data
 
-    async def _noise(self, said: str) -> None:
+    async def _noise(self, label: str) -> None:
         """Right behind the answer; after STARTTLS a little later, in the place of the handshake."""
-        if said != "STARTTLS":
+        if label != "STARTTLS":
             await self._wire.say(NOISE)
             return
         await asyncio.sleep(0.02)

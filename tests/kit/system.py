@@ -59,7 +59,7 @@ class System:
         self.clock = FakeClock(now)
         self.mailer = real_mailer()
         self._open()
-        self._found(now)
+        self._install(now)
         self._meet()
 
     @classmethod
@@ -72,7 +72,7 @@ class System:
         system._meet()
         return system
 
-    def _found(self, now: datetime) -> None:
+    def _install(self, now: datetime) -> None:
         with self.database.write() as connection:
             chain.found_installation(connection, KEY, now)
             connection.execute(insert(ESTABLISHMENT), [
@@ -121,9 +121,9 @@ class System:
         signed = c.SignCharter(reference=reference, signed_on=today, version="2026-1", copy_kept=True)
         self.accept(signed, chef)
         self.accept(c.Submit(reference=reference, nom=nom, prenom=prenom, mail=mail), chef)
-        found, source = CheckOutcome.POSITIVE, "liste reçue"
-        self.accept(c.CheckListing(reference=reference, outcome=found, source=source), "opérateur")
-        self.accept(c.CheckDelegation(reference=reference, outcome=found, source=source), "opérateur")
+        outcome, source = CheckOutcome.POSITIVE, "liste reçue"
+        self.accept(c.CheckListing(reference=reference, outcome=outcome, source=source), "opérateur")
+        self.accept(c.CheckDelegation(reference=reference, outcome=outcome, source=source), "opérateur")
         if not only_ready:
             self.accept(c.IssueCode(reference=reference, code=c.Code(clear="Ab12Cd34")), "opérateur")
         return reference

@@ -27,24 +27,24 @@ def running(*options: str) -> Iterator[int]:
 
 
 def test_process__keeps_the_name_of_each_mail_before_it_answers(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    with running("--keep", str(kept)) as port, smtplib.SMTP("127.0.0.1", port, timeout=5) as smtp:
+    folder = tmp_path / "kept"
+    with running("--keep", str(folder)) as port, smtplib.SMTP("127.0.0.1", port, timeout=5) as smtp:
         for number in range(3):
             smtp.sendmail("a@b.fr", ["c@d.fr"], MESSAGE.replace(b"%d", str(number).encode()))
-            assert kept.read_text().splitlines()[-1] == f"<{number}@test>"
+            assert folder.read_text().splitlines()[-1] == f"<{number}@test>"
         assert smtp.noop()[0] == 250
         assert smtp.docmd("WHAT")[0] == 500
 
 
 def test_process__pipelined_with_latency(tmp_path: Path) -> None:
-    said = b"EHLO x\r\nMAIL FROM:<a@b.fr>\r\nRCPT TO:<c@d.fr>\r\nDATA\r\n" + MESSAGE + b"RSET\r\nDATA\r\n.\r\nQUIT\r\n"
+    sent = b"EHLO x\r\nMAIL FROM:<a@b.fr>\r\nRCPT TO:<c@d.fr>\r\nDATA\r\n" + MESSAGE + b"RSET\r\nDATA\r\n.\r\nQUIT\r\n"
     with running("--latency", "0.005", "--keep", str(tmp_path / "kept")) as port:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
-            for start in range(0, len(said), 7):
-                line.sendall(said[start : start + 7])
-            heard = b""
+            for start in range(0, len(sent), 7):
+                line.sendall(sent[start : start + 7])
+            answers = b""
             while piece := line.recv(65536):
-                heard += piece
-        codes = [answer[:3] for answer in heard.decode().splitlines() if answer[3] == " "]
+                answers += piece
+        codes = [answer[:3] for answer in answers.decode().splitlines() if answer[3] == " "]
         assert codes == ["220", "250", "250", "250", "354", "250", "250", "354", "250", "221"]
         assert (tmp_path / "kept").read_text().splitlines() == ["<%d@test>", "-"]

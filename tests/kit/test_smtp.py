@@ -38,19 +38,19 @@ def send(relay: ScriptedRelay, *recipients: str, patience: float = 5) -> dict[st
         return refused
 
 
-def dialogue(relay: ScriptedRelay, *said: bytes) -> bytes:
+def dialogue(relay: ScriptedRelay, *commands: bytes) -> bytes:
     """All the bytes heard while saying these, one at a time, until the relay closes or falls silent."""
-    heard = b""
+    answers = b""
     with socket.create_connection((relay.host, relay.port), timeout=PATIENCE) as line:
-        for words in [b"", *said]:
+        for words in [b"", *commands]:
             line.sendall(words)
             try:
-                heard += (piece := line.recv(65536))
+                answers += (piece := line.recv(65536))
             except TimeoutError:
-                return heard + b"(silence)"
+                return answers + b"(silence)"
             if not piece:
-                return heard + b"(closed)"
-    return heard
+                return answers + b"(closed)"
+    return answers
 
 
 def upto(command: str) -> list[bytes]:
@@ -106,8 +106,8 @@ def test_hang__is_silence(relay: ScriptedRelay, command: str) -> None:
 
 def test_noise__follows_the_right_answer(relay: ScriptedRelay) -> None:
     relay.on("MAIL", Fault.NOISE)
-    heard = dialogue(relay, *upto("MAIL"), b"NOOP\r\n")
-    assert b"250 2.1.0 Ok\r\n\x80\x81" in heard
+    answers = dialogue(relay, *upto("MAIL"), b"NOOP\r\n")
+    assert b"250 2.1.0 Ok\r\n\x80\x81" in answers
 
 
 def test_late__the_right_answer_after_its_time(relay: ScriptedRelay) -> None:
@@ -152,10 +152,10 @@ def test_data__answered_without_354_keeps_nothing(relay: ScriptedRelay) -> None:
     ("answer", "kept"),
     [("250", 1), ("299 odd", 1), ("999 odd", 1), ("what?", 1), ("452 full", 0), ("554 no", 0), (Late(0, "452 x"), 0)],
 )
-def test_end__keeps_what_it_does_not_refuse(relay: ScriptedRelay, answer: Answer, kept: int) -> None:
+def test_end__keeps_what_it_does_not_refuse(relay: ScriptedRelay, answer: Answer, count: int) -> None:
     relay.on("END", answer)
     dialogue(relay, *upto("END"))
-    assert len(relay.received) == kept
+    assert len(relay.received) == count
 
 
 def test_received__is_the_message_without_its_dots(relay: ScriptedRelay) -> None:
@@ -172,7 +172,7 @@ def test_transcript__says_who_said_what_and_no_content(relay: ScriptedRelay) -> 
         send(relay)
     send(relay)
     assert (1, f"RCPT TO:<{RECIPIENT}>", "450 4.2.0 Greylisted") in relay.transcript
-    assert [said.command for said in relay.transcript if said.connection == 2] == [
+    assert [exchange.command for exchange in relay.transcript if exchange.connection == 2] == [
         "CONNECT", "EHLO test", f"MAIL FROM:<{SENDER}> size={len(MESSAGE)}", f"RCPT TO:<{RECIPIENT}>", "DATA", "END",
         "QUIT",
     ]  # fmt: skip
@@ -240,7 +240,7 @@ def test_down__then_up_again_on_the_same_port(relay: ScriptedRelay) -> None:
 def test_helo__when_ehlo_is_unknown_as_behind_a_pix(relay: ScriptedRelay) -> None:
     relay.behind_a_pix()
     send(relay)
-    assert [said.command.split()[0] for said in relay.transcript][:3] == ["CONNECT", "EHLO", "HELO"]
+    assert [exchange.command.split()[0] for exchange in relay.transcript][:3] == ["CONNECT", "EHLO", "HELO"]
     assert relay.transcript[0].reply.startswith("220 ****")
 
 
@@ -263,7 +263,7 @@ def test_login__is_demanded_and_checked(password: str, code: int, mechanism: str
         else:
             with pytest.raises(smtplib.SMTPAuthenticationError, match="535"):
                 smtp.login("oda", password)
-        assert all(password not in said.command for said in relay.transcript)
+        assert all(password not in exchange.command for exchange in relay.transcript)
 
 
 def test_starttls__demanded_then_encrypted(tmp_path: Path) -> None:
@@ -280,11 +280,11 @@ def test_starttls__demanded_then_encrypted(tmp_path: Path) -> None:
     ("changes", "why"), [({"expired": True}, "expired"), ({"host": "autre.fr"}, "mismatch"), (None, "self-signed")]
 )
 def test_starttls__a_certificate_that_will_not_do(tmp_path: Path, changes: dict[str, str] | None, why: str) -> None:
-    made = certificates.certificate(
+    pair = certificates.certificate(
         tmp_path, host=(changes or {}).get("host", "127.0.0.1"), expired="expired" in (changes or {})
     )
-    trusting = made.client() if changes else ssl.create_default_context()
-    with ScriptedRelay(starttls=made.server()) as relay, closing(client(relay)) as smtp:
+    trusting = pair.client() if changes else ssl.create_default_context()
+    with ScriptedRelay(starttls=pair.server()) as relay, closing(client(relay)) as smtp:
         with pytest.raises(ssl.SSLCertVerificationError, match=why):
             smtp.starttls(context=trusting)
         assert relay.received == []

@@ -104,7 +104,7 @@ class Installation:
 
     def end_state(self) -> dict[str, list[Any]]:
         """All that must not depend on how many machines did it, nor on what befell them, sorted."""
-        asked = {
+        answers = {
             "requests": select(
                 REQUEST.c.reference, REQUEST.c.uai, REQUEST.c.state, REQUEST.c.version, REQUEST.c.chain_length,
                 REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.key_possible,
@@ -118,7 +118,7 @@ class Installation:
             "occurrences": select(OCCURRENCE.c.key, OCCURRENCE.c.requests),
         }  # fmt: skip
         with self.database.read() as connection:
-            return {name: sorted(map(repr, connection.execute(query))) for name, query in asked.items()}
+            return {name: sorted(map(repr, connection.execute(query))) for name, query in answers.items()}
 
     def flaws(self) -> list[str]:
         with self.database.read() as connection:

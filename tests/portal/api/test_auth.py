@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from states.vocabulary import Scope
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from tests.portal.api.conftest import PREFIX, Api, Program, unnumbered
 from tests.portal.api.test_life import DECLARATION
 from workflow.auth.rate_limit import REFUSED_CALLS
@@ -73,7 +73,7 @@ def test_references_tried_one_by_one__are_counted_with_the_refusals(api: Api) ->
         assert [tuple(row) for row in connection.execute(counted)] == [(REFUSED_CALLS.name, 9)]
     api.clock.advance(minutes=31)
     api.portal.app.ticker.tick()
-    assert [data["refused"] for _, data in told(api.portal.app, "door_refused")] == [9]
+    assert [data["refused"] for _, data in installation_events(api.portal.app, "door_refused")] == [9]
 
 
 @pytest.mark.rule("R2")

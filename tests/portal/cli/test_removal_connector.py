@@ -62,7 +62,7 @@ def test_check__says_each_step_and_asks_for_nothing(run: Run, portal: Portal, se
     assert shown.exit_code == 0, shown.stderr
     assert "Nom          : mène à 127.0.0.1" in shown.stdout
     assert "Appel signé  : accepté" in shown.stdout
-    assert [one.said for one in server.received] == [{"action": "ping"}]
+    assert [call.content for call in server.received] == [{"action": "ping"}]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_tick__asks_and_confirms(run: Run, portal: Portal, server: OdaServer) ->
     reference = revoked(portal)
     shown = run("tick")
     assert "1 retrait confirmé par le serveur ODA." in shown.stdout, shown.stderr
-    assert [one.said["reference"] for one in server.received] == [reference]
+    assert [call.content["reference"] for call in server.received] == [reference]
     assert stages(run)[0]["stage"] == "done"
     assert json.loads(run("tick", "--json").stdout)["calls"] == {"confirmed": 0, "waiting": 0, "refused": 0}
     told = run("request", "show", reference).stdout

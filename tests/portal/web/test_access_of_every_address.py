@@ -24,7 +24,7 @@ from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import unmasked
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, RUPN, STAFF, Portal, open_portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from workflow.auth.sessions import SessionUser
 
 pytestmark = [pytest.mark.rule("R2"), pytest.mark.rule("R3")]
@@ -239,10 +239,10 @@ def test_reading__every_file_that_leaves_the_rectorat_is_an_event(town: Town) ->
     client, files = town.browsers["operator"], 0
     for method, path, _ in all_addresses(town, Door.RECTORAT):
         if method == "GET":
-            before = len(told(town.portal.app, "exported"))
+            before = len(installation_events(town.portal.app, "exported"))
             answer = client.get(town.filled(path, year="2025-2026", slug="rupn"))
             is_file = answer.headers.get("content-disposition", "").startswith("attachment")
-            assert len(told(town.portal.app, "exported")) - before == is_file, path
+            assert len(installation_events(town.portal.app, "exported")) - before == is_file, path
             files += is_file
     assert files > 10
 

@@ -24,7 +24,7 @@ from tests.kit.html_forms import form_to
 from tests.kit.identity_provider import ISSUER, SECRET, SETTINGS, StrictProvider
 from tests.kit.installation import OPERATOR, OTHER_OPERATOR
 from tests.kit.portal import CHEF, STAFF, Portal, open_portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from workflow.auth.rate_limit import FAILED_RETURNS, close_windows
 from workflow.auth.sessions import SessionUser
 from workflow.identity.provider_sign_in import AT_ONCE, LARGEST_HINT, ProviderSignIn
@@ -141,7 +141,7 @@ def test_operator__signs_in_and_goes_to_the_page_wanted(national_on_each: Nation
         Role.OPERATOR, OPERATOR, SignInMethod.PROVIDER, "national",
     )  # fmt: skip
     data = {"establishments": 0, "method": "provider", "provider": "national"}
-    assert told(national_on_each.portal.app, "signed_in") == [("signed_in", data)]
+    assert installation_events(national_on_each.portal.app, "signed_in") == [("signed_in", data)]
     assert national_on_each.portal.context.attempt_cookie not in client.cookies
 
 
@@ -310,7 +310,7 @@ def test_refusals__counted_for_the_journal(national: NationalPortal) -> None:
     national.portal.clock.advance(minutes=30)
     with national.portal.app.database.write() as connection:
         close_windows(connection, national.portal.app.hasher, national.portal.clock.now())
-    refused = [(data["limit"], data["refused"]) for _, data in told(national.portal.app, "door_refused")]
+    refused = [(data["limit"], data["refused"]) for _, data in installation_events(national.portal.app, "door_refused")]
     assert refused == [("identity", 1), ("provider", 1)]
 
 

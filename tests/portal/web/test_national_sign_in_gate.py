@@ -20,7 +20,7 @@ from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.plain_client import PlainClient
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
-from tests.kit.sign_in import link_mails, secrets_of, told
+from tests.kit.sign_in import installation_events, link_mails, secrets_of
 from workflow.database.access_tables import BINDING, SESSIONS
 
 GATE, SOMEBODY = "10.1.2.3", "192.0.2.7"
@@ -81,7 +81,7 @@ def test_gate__a_button_names_the_person_and_alone_signs_in(portal: Portal) -> N
     page = send(client, form_to(page, "/connexion/qui"), fonction="chef", nom="Un Autre")
     assert page.url.path == "/etablissement/courriels"
     assert sessions(portal) == [("chef", COLLEGE, "trusted_headers", True)]
-    assert told(portal.app, "signed_in", "presented") == [
+    assert installation_events(portal.app, "signed_in", "presented") == [
         ("signed_in", {"establishments": 1, "method": "trusted_headers"}),
         ("presented", {"establishments": 1}),
     ]  # fmt: skip
@@ -182,7 +182,7 @@ def test_binding__asked_once_then_never(portal: Portal) -> None:
     page = send(client, form_to(page, "/connexion/qui"), fonction="deputy")
     assert page.url.path == "/etablissement"
     assert bindings(portal) == [(COLLEGE, "Claire Martin", "ARENA", "deputy")]
-    assert told(portal.app, "identity_bound") == [("identity_bound", {"binding": 1, "uai": COLLEGE})]
+    assert installation_events(portal.app, "identity_bound") == [("identity_bound", {"binding": 1, "uai": COLLEGE})]
     with portal.app.database.read() as connection:
         mail = connection.execute(select(MAILS).where(MAILS.c.kind == Kind.IDENTITY_BOUND.value)).one()
     assert mail.recipient == "ce.0310001h@ac-toulouse.fr"
@@ -265,7 +265,9 @@ def test_binding__once_ended_its_sessions_are_over_and_the_mailbox_is_asked_agai
             portal.clock.advance(days=40)
             portal.app.ticker.tick()
     assert bindings(portal) == []
-    assert told(portal.app, "binding_ended") == [("binding_ended", {"binding": 1, "reason": why, "uai": COLLEGE})]
+    assert installation_events(portal.app, "binding_ended") == [
+        ("binding_ended", {"binding": 1, "reason": why, "uai": COLLEGE})
+    ]
     page = bound_client.get("/etablissement")
     assert page.url.path == "/connexion"
     assert by_button(bound_client).url.path == "/connexion/liaison"
@@ -278,7 +280,7 @@ def test_binding__a_new_chef_ends_that_of_the_former(portal: Portal, bound_clien
     page = open_link(portal, client)
     page = send(client, form_to(page, "/connexion/qui"), nom="Paul Dupont", fonction="chef")
     send(client, form_to(page, "/connexion/qui"), nom="Paul Dupont", fonction="chef", succession="new")
-    assert told(portal.app, "binding_ended")[0][1]["reason"] == "new_chef"
+    assert installation_events(portal.app, "binding_ended")[0][1]["reason"] == "new_chef"
     assert bound_client.get("/etablissement").url.path == "/connexion"
 
 

@@ -19,7 +19,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, STAFF, TWO_SCHOOLS, Portal, open_portal
-from tests.kit.sign_in import BROWSER, secrets_of, told
+from tests.kit.sign_in import BROWSER, installation_events, secrets_of
 from tests.workflow.auth.test_second_factor import OPTIONAL, digits, enrolled, wrong
 from workflow.auth.sessions import SessionUser
 from workflow.auth.sign_in_links import LinkRequest, code_of
@@ -123,11 +123,11 @@ def test_routes__lead_to_the_proof_and_change_nothing(portal: Portal) -> None:
     client = later(portal)
     client.follow_redirects = False
     token = csrf_of(session_of(portal, client))
-    before = told(portal.app)
+    before = installation_events(portal.app)
     for method, path in sorted(PROVEN | OF_ALL | actions - {("GET", f"/rectorat/demandes/{reference}/regler")}):
         answer = client.request(method, path.format_map(values), data={CSRF_FIELD: token} if method == "POST" else None)
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, PROOF_PATH), (method, path)
-    assert told(portal.app) == before
+    assert installation_events(portal.app) == before
 
 
 @pytest.mark.rule("R105")

@@ -8,7 +8,7 @@ from portal.web.context import WebContext
 from states.vocabulary import Role, Scope
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import DRANE, STAFF, Portal
-from tests.kit.sign_in import BROWSER, secrets_of, told
+from tests.kit.sign_in import BROWSER, installation_events, secrets_of
 from workflow.app import bootstrap
 from workflow.auth.sessions import LinkDead
 from workflow.auth.sign_in_links import LinkRequest
@@ -49,7 +49,9 @@ def test_removed__is_out_without_a_restart_and_put_back_signs_in_anew(portal: Po
         assert portal.context.links.preview(link, browser=BROWSER) is None
     elif seen_by == "a tick":
         portal.app.ticker.tick()
-        assert told(portal.app, "access_ended") == [("access_ended", {"sessions": 1, "links": 1, "tokens": 1})]
+        assert installation_events(portal.app, "access_ended") == [
+            ("access_ended", {"sessions": 1, "links": 1, "tokens": 1})
+        ]
     else:
         assert portal.app.settings.source
         settings = load_settings(portal.app.settings.source)
@@ -61,7 +63,7 @@ def test_removed__is_out_without_a_restart_and_put_back_signs_in_anew(portal: Po
     if seen_by != "a visit":
         with pytest.raises(LinkDead):
             portal.context.sign_in.sign_in(link, client="192.0.2.1", browser=BROWSER)
-    assert [data["why"] for _, data in told(portal.app, "token_revoked")] == ["person_removed"]
+    assert [data["why"] for _, data in installation_events(portal.app, "token_revoked")] == ["person_removed"]
     assert enters(portal, stays)
     portal.context.links.send_to_rectorat(READER, LinkRequest(client="192.0.2.1", browser=BROWSER))
     assert enters(

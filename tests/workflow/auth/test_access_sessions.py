@@ -9,7 +9,7 @@ from notifications.outbox import admin as outbox
 from notifications.vocabulary import Kind, Mail
 from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
-from tests.kit.sign_in import secrets_of, told
+from tests.kit.sign_in import installation_events, secrets_of
 from tests.workflow.auth.test_sign_in_links import SCHOOL, asked
 from workflow.auth.access import OpenSession, SessionFilters, SessionUnknown
 from workflow.auth.actors import NotAllowed
@@ -79,7 +79,7 @@ def test_end__one_of_ones_own_and_no_other(portal: Portal) -> None:
         with pytest.raises(SessionUnknown):
             service.end_own(CHEF, number, actor)
     assert is_open(portal, anothers)
-    assert told(portal.app, "session_ended") == [("session_ended", {"session": 2})]
+    assert installation_events(portal.app, "session_ended") == [("session_ended", {"session": 2})]
 
 
 def test_end__all_others_and_their_links(portal: Portal) -> None:
@@ -91,7 +91,7 @@ def test_end__all_others_and_their_links(portal: Portal) -> None:
     assert is_open(portal, anothers)
     assert not any(is_open(portal, one) for one in others)
     assert secrets_of(portal.app) == []
-    assert told(portal.app, "session_ended") == [("session_ended", {"sessions": 2})]
+    assert installation_events(portal.app, "session_ended") == [("session_ended", {"sessions": 2})]
 
 
 def test_end__by_an_operator_one_or_all_of_somebody(portal: Portal) -> None:
@@ -107,7 +107,7 @@ def test_end__by_an_operator_one_or_all_of_somebody(portal: Portal) -> None:
     assert service.end_all_of(DRANE.subject.upper(), staff) == 1
     assert not is_open(portal, reader)
     assert service.end_all_of("0310001", staff) == 0, "no part of an UAI is one"
-    assert [data for _, data in told(portal.app, "session_ended")] == [
+    assert [data for _, data in installation_events(portal.app, "session_ended")] == [
         {"session": 1}, {"sessions": 2}, {"sessions": 1}, {"sessions": 0}
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from notifications.outbox.store import MAILS
 from notifications.vocabulary import Kind
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, SCHOOLS, STAFF, Portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
 from workflow.auth.bindings import IdentityToBind, identity_digest
@@ -43,7 +43,7 @@ def test_bind__establishments_of_one_mailbox_are_told_once_and_a_second_time_is_
     bind(portal, "claire", COLLEGE, ELSEWHERE)
     assert names(portal) == [("Claire Martin", COLLEGE), ("Claire Martin", LYCEE), ("Claire Martin", ELSEWHERE)]
     assert [address.casefold() for address in mails(portal)] == [SCHOOLS[COLLEGE][4], SCHOOLS[ELSEWHERE][4]]
-    assert [data["uai"] for _, data in told(portal.app, "identity_bound")] == [COLLEGE, LYCEE, ELSEWHERE]
+    assert [data["uai"] for _, data in installation_events(portal.app, "identity_bound")] == [COLLEGE, LYCEE, ELSEWHERE]
 
 
 @pytest.mark.rule("R9")
@@ -76,7 +76,9 @@ def test_end__with_the_directory(portal: Portal, changed: dict[str, str]) -> Non
     alive = [portal.context.sessions.find(secret, portal.clock.now()) is not None for secret in sessions]
     assert alive == [False, True, True]  # the same person's session of elsewhere was not opened by this binding
     reason = "mailbox_changed" if "mail" in changed else "closed"
-    assert told(portal.app, "binding_ended") == [("binding_ended", {"binding": 1, "reason": reason, "uai": COLLEGE})]
+    assert installation_events(portal.app, "binding_ended") == [
+        ("binding_ended", {"binding": 1, "reason": reason, "uai": COLLEGE})
+    ]
 
 
 @pytest.mark.rule("R3")

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from tests.kit.portal import SCHOOLS, Portal
-from tests.kit.sign_in import BROWSER, secrets_of, told
+from tests.kit.sign_in import BROWSER, installation_events, secrets_of
 from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
 from workflow.auth import rate_limit
 from workflow.auth.rate_limit import (
@@ -53,11 +53,11 @@ def test_links__of_one_mailbox_from_one_network(portal: Portal) -> None:
     assert ask(portal, HERE, LINKS_OF_SUBJECT.most + 3) == LINKS_OF_SUBJECT.most
     assert ask(portal, HERE, uai=OTHER) == 1
     assert ask(portal, AWAY) == 1
-    assert told(portal.app, "door_refused") == []
+    assert installation_events(portal.app, "door_refused") == []
     portal.clock.advance(minutes=30)
     portal.app.ticker.tick()
     refused = {"limit": "link-subject", "most": LINKS_OF_SUBJECT.most, "subjects": 1, "refused": 3}
-    assert told(portal.app, "door_refused") == [("door_refused", refused)]
+    assert installation_events(portal.app, "door_refused") == [("door_refused", refused)]
     assert ask(portal, HERE) == 1
 
 
@@ -135,7 +135,7 @@ def test_refusals__are_counted_not_written_one_by_one(portal: Portal) -> None:
     assert counts(portal) == {}
     with portal.app.database.read() as connection:
         after = connection.execute(events).scalar_one()
-    assert [data["refused"] for _, data in told(portal.app, "door_refused")] == [340]
+    assert [data["refused"] for _, data in installation_events(portal.app, "door_refused")] == [340]
     assert after - before <= 3  # and the year that the schedule sees for the first time, and the seal of the day
 
 

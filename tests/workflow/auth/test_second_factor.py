@@ -15,7 +15,7 @@ from notifications.outbox import admin as outbox
 from notifications.vocabulary import Kind, Mail
 from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from workflow.auth.actors import NotAllowed
 from workflow.auth.second_factor import (
     FactorKnown,
@@ -105,7 +105,7 @@ def test_enrolment__nothing_is_asked_before_its_first_digits(portal: Portal) -> 
     assert waiting(portal)[0].awaits_factor is True
     with pytest.raises(FactorUnknown):
         factors.confirm(portal.actor(STAFF), STAFF.subject, digits(portal, pending.key, 1))
-    assert [kind for kind, _ in told(portal.app, "factor_enrolled")] == ["factor_enrolled"]
+    assert [kind for kind, _ in installation_events(portal.app, "factor_enrolled")] == ["factor_enrolled"]
     assert [mail.recipient for mail in mails(portal)] == [STAFF.subject]
 
 
@@ -201,7 +201,7 @@ def test_tries__thirty_a_day_whatever_the_half_hours(portal: Portal) -> None:
         portal.context.sign_in.pass_factor(begun, secret, digits(portal, key))
     portal.clock.advance(days=1)
     portal.app.ticker.tick()
-    assert {data["limit"] for _, data in told(portal.app, "door_refused")} == {"factor-day"}
+    assert {data["limit"] for _, data in installation_events(portal.app, "door_refused")} == {"factor-day"}
     passed(portal, digits(portal, key))
 
 
@@ -215,7 +215,7 @@ def test_recovery_code__serves_once_in_any_writing_and_is_told(portal: Portal) -
         portal.context.sign_in.pass_factor(begun, secret, codes[1])  # as the six digits, it is none
     assert portal.app.second_factors.standing(STAFF.subject).codes_left == 9
     assert "recovery_code_used" in mails(portal)[-1].context
-    (_, data), *_ = told(portal.app, "recovery_code_used")
+    (_, data), *_ = installation_events(portal.app, "recovery_code_used")
     assert data["left"] == 9
 
 
@@ -299,7 +299,7 @@ def test_required__is_enrolled_by_who_was_allowed_to_within_a_day(database_url: 
         enrolled(portal)
         factors.remove(replace(staff, number=portal.actor(DRANE).number), STAFF.subject)  # a colleague
         assert not factors.may_enrol(STAFF.subject)
-        assert [data["of"] for _, data in told(portal.app, "factor_allowed")] == [staff.number] * 2
+        assert [data["of"] for _, data in installation_events(portal.app, "factor_allowed")] == [staff.number] * 2
 
 
 def test_none__asks_for_nothing_even_of_who_enrolled_before(database_url: str, tmp_path: Path) -> None:

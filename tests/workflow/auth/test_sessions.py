@@ -7,7 +7,7 @@ import pytest
 
 from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, SCHOOLS, STAFF, TWO_SCHOOLS, Portal
-from tests.kit.sign_in import secrets_of, told
+from tests.kit.sign_in import installation_events, secrets_of
 from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
 from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
@@ -42,7 +42,7 @@ def test_present__under_a_new_secret_until_the_same_end(portal: Portal) -> None:
     assert found(portal, secret) is None
     assert found(portal, fresh) == SessionUser(role=Role.DEPUTY, subject=SCHOOL, name="Claire Martin")
     assert portal.context.sessions.ends_at(fresh) == ends
-    assert told(portal.app, "presented") == [("presented", {"establishments": 1})]
+    assert installation_events(portal.app, "presented") == [("presented", {"establishments": 1})]
 
 
 @pytest.mark.rule("R2", "R73")
@@ -95,7 +95,7 @@ def test_leave__everywhere(portal: Portal) -> None:
     assert portal.context.sign_in.sign_out_everywhere(CHEF) == 3
     assert [found(portal, one) for one in all_of_them] == [None] * 3
     assert all(found(portal, one) for one in others)
-    assert told(portal.app, "signed_out_everywhere") == [("signed_out_everywhere", {"sessions": 3})]
+    assert installation_events(portal.app, "signed_out_everywhere") == [("signed_out_everywhere", {"sessions": 3})]
 
 
 @pytest.mark.rule("R72", "R73")

@@ -14,7 +14,7 @@ from notifications.vocabulary import Erasure, Kind, Priority, Stage
 from states.vocabulary import Role
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import STAFF, Portal
-from tests.kit.sign_in import BROWSER, link_mails, secrets_of, told
+from tests.kit.sign_in import BROWSER, installation_events, link_mails, secrets_of
 from workflow.auth.sessions import LinkDead, SignInResult
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.database.access_tables import LINKS
@@ -100,7 +100,7 @@ def test_use__once_and_the_journal_knows(portal: Portal) -> None:
     assert portal.context.links.preview(secret, browser=BROWSER) is None
     with pytest.raises(LinkDead):
         enter(portal, secret)
-    assert told(portal.app, "signed_in") == [("signed_in", {"establishments": 1, "method": "mail_link"})]
+    assert installation_events(portal.app, "signed_in") == [("signed_in", {"establishments": 1, "method": "mail_link"})]
     with portal.app.database.read() as connection:
         assert connection.execute(select(SEALS.c.ciphertext, SEALS.c.erased_why)).all() == [(None, Erasure.USED.value)]
     assert [mail.stage for mail in link_mails(portal.app)] == [Stage.CANCELLED]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.kit.portal import Portal
-from tests.kit.sign_in import link_mails, secrets_of, told
+from tests.kit.sign_in import installation_events, link_mails, secrets_of
 from workflow.auth import sign_in_links
 from workflow.auth.rate_limit import (
     WRONG_CODES_FROM_STRANGERS,
@@ -66,7 +66,7 @@ def test_link__of_another_browser_opens_nothing_and_stays(portal: Portal) -> Non
         for _ in range(12):  # it is no failed try either
             with pytest.raises(AskedElsewhere):
                 sign_in.sign_in(secret, client=CLIENT, browser=browser)
-    assert told(portal.app, "signed_in") == []
+    assert installation_events(portal.app, "signed_in") == []
     assert sign_in.sign_in(secret, client=CLIENT, browser=MINE).session_user.uais == (SCHOOL,)
 
 

@@ -17,7 +17,7 @@ from states.decision import Refused
 from states.model import Actor, OnBehalf
 from states.vocabulary import Channel, CheckOutcome, RequestedBy, Role
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal, open_portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from workflow.auth.actors import NotAllowed, remember_chef
 from workflow.auth.sessions import SessionUser
 from workflow.auth.substitutions import Substitution, SubstitutionRefused
@@ -66,7 +66,7 @@ def test_give__an_operator_to_a_reader_who_acts_in_their_own_name(portal: Portal
     assert actor.label == f"{DRANE.subject} (opérateur du rectorat, en suppléance {french.de(STAFF.subject)})"
     assert actor.number not in {portal.actor(STAFF).number, portal.actor(DRANE).number}
     assert portal.actor(STAFF).number in actor.numbers
-    (_, data), *_ = told(portal.app, "substitution_given")
+    (_, data), *_ = installation_events(portal.app, "substitution_given")
     assert data == {"number": 1, "role": "operator", "first_day": "2026-09-14", "last_day": "2026-09-21"}
 
 
@@ -85,7 +85,9 @@ def test_days__hold_from_the_first_to_the_last_and_no_longer(portal: Portal, use
         portal.clock.advance(days=1)
         assert holds(portal, one) is held
     portal.app.ticker.tick()
-    assert told(portal.app, "substitution_expired") == [("substitution_expired", {"number": 1, "why": "expired"})]
+    assert installation_events(portal.app, "substitution_expired") == [
+        ("substitution_expired", {"number": 1, "why": "expired"})
+    ]
     portal.clock.advance(days=-2)
     assert not holds(portal, one), "ended for good, whatever the clock"
 
@@ -98,7 +100,7 @@ def test_days__hold_from_the_first_to_the_last_and_no_longer(portal: Portal, use
 def test_days__that_make_no_sense_are_refused(portal: Portal, first: date, last: date) -> None:
     with pytest.raises(SubstitutionRefused):
         given(portal, STAFF, first, last)
-    assert told(portal.app, "substitution_given") == []
+    assert installation_events(portal.app, "substitution_given") == []
 
 
 def test_give__to_nobody_who_is_not_known(portal: Portal) -> None:
@@ -181,7 +183,7 @@ def test_end__by_either_or_by_an_operator(portal: Portal, by: str) -> None:
     assert portal.app.substitutions.end(one.number, portal.actor(user), user)
     assert not holds(portal, one)
     assert not portal.app.substitutions.end(one.number, portal.actor(user), user)
-    assert told(portal.app, "substitution_ended") == [("substitution_ended", {"number": 1, "why": by})]
+    assert installation_events(portal.app, "substitution_ended") == [("substitution_ended", {"number": 1, "why": by})]
 
 
 @pytest.mark.parametrize("lost", ["giver-renamed", "substitute-renamed", "giver-closed", "giver-moved", "other-moved"])
@@ -199,7 +201,9 @@ def test_end__with_the_role_of_either(portal: Portal, lost: str) -> None:
                 connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).values(is_open=False))
     assert not holds(portal, one), "at once, before the schedule has passed"
     portal.app.ticker.tick()
-    assert told(portal.app, "substitution_ended") == [("substitution_ended", {"number": 1, "why": "role_lost"})]
+    assert installation_events(portal.app, "substitution_ended") == [
+        ("substitution_ended", {"number": 1, "why": "role_lost"})
+    ]
     addresses = {
         "giver-moved": ["ce.0120001x@ac-toulouse.fr", "nouvelle@ac-toulouse.fr"],
         "other-moved": ["ce.0310001h@ac-toulouse.fr", "nouvelle@ac-toulouse.fr"],

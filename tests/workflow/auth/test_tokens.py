@@ -9,7 +9,7 @@ from sqlalchemy import select
 from states.vocabulary import Channel, Role, Scope
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import CHEF, DRANE, SCHOOLS, STAFF, Portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
 from workflow.auth.tokens import Token, TokenRefused
@@ -52,7 +52,7 @@ def test_token__revoked_and_told_without_its_secret(portal: Portal) -> None:
     assert tokens.find(secret) is None
     with pytest.raises(TokenRefused):
         tokens.revoke(by, token.id)
-    events = told(portal.app, "token_created", "token_revoked")
+    events = installation_events(portal.app, "token_created", "token_revoked")
     assert [kind for kind, _ in events] == ["token_created", "token_revoked"]
     assert events[1][1] == {"token": token.id}
     with portal.app.database.read() as connection:
@@ -97,7 +97,7 @@ def test_tokens__of_an_establishment_end_with_its_mailbox_or_its_closure(
         directory.set_mailbox("0310001H", "direction@ac-toulouse.fr", "l'ancienne est fermée", by)
     assert [portal.app.tokens.find(secret) for _, secret in (ended, two)] == [None, None]
     assert all(portal.app.tokens.find(secret) for _, secret in staying)
-    events = [data for _, data in told(portal.app, "token_revoked")]
+    events = [data for _, data in installation_events(portal.app, "token_revoked")]
     assert events == [{"token": token.id, "why": why} for token, _ in (ended, two)]
 
 
@@ -108,7 +108,7 @@ def test_tokens__end_when_a_chef_says_to_be_the_new_one(portal: Portal) -> None:
     portal.app.tokens.end_former_chefs(portal.actor(replace(CHEF, name="Luce Faure")))
     assert portal.app.tokens.find(former[1]) is None
     assert portal.app.tokens.find(other[1])
-    assert [data["why"] for _, data in told(portal.app, "token_revoked")] == ["chef_changed"]
+    assert [data["why"] for _, data in installation_events(portal.app, "token_revoked")] == ["chef_changed"]
 
 
 @pytest.mark.rule("R3", "R75", "R76")
@@ -124,7 +124,7 @@ def test_tokens__a_chef_sees_and_ends_those_of_the_establishment_alone(portal: P
     tokens.revoke(chef, theirs[0].id)
     assert tokens.find(theirs[1]) is None
     assert tokens.of_establishments(chef) == ()
-    assert told(portal.app, "token_revoked") == [("token_revoked", {"token": theirs[0].id})]
+    assert installation_events(portal.app, "token_revoked") == [("token_revoked", {"token": theirs[0].id})]
     assert over[0].id not in [token.id for token in tokens.of_establishments(chef)]
 
 

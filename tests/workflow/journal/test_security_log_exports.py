@@ -7,7 +7,7 @@ import pytest
 
 from states.vocabulary import State
 from tests.kit.portal import STAFF, Portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from workflow.database.connection import Database
 from workflow.database.faults import DatabaseBusy
 from workflow.journal.security_log import Export, ExportedList, criteria_codes, filter_codes
@@ -53,6 +53,6 @@ def test_record__waits_in_memory_while_the_database_does_not_answer(
         held.setattr(Database, "write", busy)
         journal.record(actor, Export(what=ExportedList.REQUESTS, format="csv", rows=4))
     assert caplog.messages == ["exports not recorded yet: 1 (DatabaseBusy)"]
-    assert told(portal.app, "exported") == []
+    assert installation_events(portal.app, "exported") == []
     journal.record(actor, Export(what=ExportedList.MAILS, format="ods", rows=0))
-    assert [data["list"] for _, data in told(portal.app, "exported")] == ["requests", "mails"]
+    assert [data["list"] for _, data in installation_events(portal.app, "exported")] == ["requests", "mails"]

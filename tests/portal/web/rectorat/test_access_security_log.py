@@ -13,7 +13,7 @@ from sqlalchemy import event, select, update
 
 from portal.web.rectorat.access import SECURITY_LOG_PATH
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 from workflow.auth.rate_limit import FAILED_TOKENS, FORBIDDEN, FORGED_FORMS
 from workflow.database.access_tables import TRIES
 from workflow.database.journal_tables import EVENT, SECURITY_ADDRESSES
@@ -40,7 +40,7 @@ def export(client: TestClient, address: str) -> None:
 def test_page__tells_an_export_in_words_with_where_it_went(portal: Portal) -> None:
     portal.declared(1)
     export(portal.client(DRANE), "/rectorat/export?etat=toutes&departement=31&nom=prenom&format=csv")
-    assert told(portal.app, "exported") == [
+    assert installation_events(portal.app, "exported") == [
         ("exported", {"list": "requests", "format": "csv", "rows": 1, "filters": "nom=* etat=toutes departement=31"})
     ]
     page = portal.client(STAFF).get(SECURITY_LOG_PATH).text
@@ -136,7 +136,7 @@ def test_export__of_the_journal_is_an_event_itself(portal: Portal) -> None:
     staff = portal.client(STAFF)
     first = staff.get(f"{SECURITY_LOG_PATH}/export?format=csv&personne=martin")
     assert first.status_code == 200
-    assert [data["list"] for _, data in told(portal.app, "exported")] == ["security"]
+    assert [data["list"] for _, data in installation_events(portal.app, "exported")] == ["security"]
     assert "le journal de sécurité" in staff.get(f"{SECURITY_LOG_PATH}/export?format=csv").content.decode("utf-8-sig")
 
 
@@ -156,7 +156,7 @@ def test_addresses__are_erased_after_their_months_behind_the_brake(portal: Porta
     portal.clock.set(portal.clock.now() - timedelta(days=399))
     portal.app.ticker.tick()
     assert addresses(portal) == []
-    assert len(told(portal.app, "exported")) == 1
+    assert len(installation_events(portal.app, "exported")) == 1
 
 
 @pytest.mark.rule("R75")
@@ -170,10 +170,10 @@ def test_refusals__are_one_row_a_network_and_one_event_a_window(portal: Portal) 
     with portal.app.database.read() as connection:
         rows = connection.execute(select(TRIES.c.limit_name, TRIES.c.refused).where(TRIES.c.refused > 0)).all()
     assert sorted(map(tuple, rows)) == [("forbidden", 7), ("forged", 7), ("token", 3)]
-    assert told(portal.app, "door_refused") == []
+    assert installation_events(portal.app, "door_refused") == []
     portal.clock.advance(minutes=31)
     portal.app.ticker.tick()
-    assert [(data["limit"], data["refused"]) for _, data in told(portal.app, "door_refused")] == [
+    assert [(data["limit"], data["refused"]) for _, data in installation_events(portal.app, "door_refused")] == [
         (FORBIDDEN.name, 7), (FORGED_FORMS.name, 7), (FAILED_TOKENS.name, 3),
     ]  # fmt: skip
     assert [row[1:] for row in addresses(portal)] == [
@@ -194,7 +194,7 @@ def test_refusals__of_a_crowd_of_networks_keep_the_worst(portal: Portal) -> None
             counts.count(FORGED_FORMS, f"192.0.2.{number}")
     portal.clock.advance(minutes=31)
     portal.app.ticker.tick()
-    ((_, data),) = told(portal.app, "door_refused")
+    ((_, data),) = installation_events(portal.app, "door_refused")
     assert (data["subjects"], data["refused"]) == (30, 35)
     kept = addresses(portal)
     assert len(kept) == 20
@@ -204,7 +204,7 @@ def test_refusals__of_a_crowd_of_networks_keep_the_worst(portal: Portal) -> None
 
 def test_export__asked_for_by_head_takes_nothing_away(portal: Portal) -> None:
     assert portal.client(STAFF).head("/rectorat/export?format=csv").status_code == 200
-    assert told(portal.app, "exported") == []
+    assert installation_events(portal.app, "exported") == []
 
 
 def seal_of(portal: Portal) -> str:

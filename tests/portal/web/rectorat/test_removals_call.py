@@ -11,7 +11,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.oda_server import OdaServer, oda_server, says
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import installation_events
 
 pytestmark = pytest.mark.rule("R84")
 
@@ -63,7 +63,9 @@ def test_again__by_an_operator_from_the_page_of_the_request(portal: Portal, serv
     assert answer.status_code == 200
     assert "Appel au serveur ODA : prévu le" in answer.text
     send(client, form)
-    assert told(portal.app, "removals_asked_again") == [("removals_asked_again", {"calls": 1, "references": reference})]
+    assert installation_events(portal.app, "removals_asked_again") == [
+        ("removals_asked_again", {"calls": 1, "references": reference})
+    ]
     assert portal.app.connector
     assert portal.app.connector.round().confirmed == 1
     assert "Appel au serveur ODA : fait le" in client.get(place).text

@@ -42,7 +42,7 @@ def counts(called: RoundResult) -> tuple[int, int, int]:
 def test_round__confirms_what_the_server_has_done(office: Office) -> None:
     references = office.revoked(1, 2, 3, 4, 5, 6, 7)
     assert counts(office.connector.round()) == (7, 0, 0)
-    assert {one.said["reference"] for one in office.oda.received} == set(references)
+    assert {call.content["reference"] for call in office.oda.received} == set(references)
     assert len(office.oda.effects) == 7
     for reference in references:
         assert office.system.removals()[reference].outcome == "kept"
@@ -70,7 +70,7 @@ def test_question__names_one_key_and_carries_no_code(office: Office) -> None:
     [reference] = office.revoked(1)
     office.connector.round()
     [received] = office.oda.received
-    assert received.said == {
+    assert received.content == {
         "reference": reference, "action": "remove_rights", "kind": "remove_rights", "uai": "0310001H",
         "person": {"nom": "Nomb", "prenom": "Prénom", "mail": "rupn1@ac-toulouse.fr"}, "school_year": "2026-2027",
         "expires_on": None, "kept_for": [], "opened_at": "2026-10-12T09:00:00Z",
@@ -100,8 +100,8 @@ def test_question__when_the_key_serves_elsewhere(office: Office) -> None:
     office.oda.will(says(200, {"outcome": "removed", "message": "clé détruite"}))
     assert counts(office.connector.round()) == (0, 0, 1)
     [received] = office.oda.received
-    assert (received.said["action"], received.said["kept_for"]) == ("remove_rights", [again])
-    assert received.said["expires_on"] == "2027-08-31"
+    assert (received.content["action"], received.content["kept_for"]) == ("remove_rights", [again])
+    assert received.content["expires_on"] == "2027-08-31"
     row = office.call(kept)
     assert (row.stage, office.system.removals()[kept].outcome) == ("refused", None)
     assert "le serveur répond « clé supprimée »" in row.answer
@@ -110,7 +110,7 @@ def test_question__when_the_key_serves_elsewhere(office: Office) -> None:
         assert calls.again(connection, None, office.system.clock.now()) == [kept]
     assert counts(office.connector.round()) == (1, 0, 0)
     assert office.system.removals()[kept].outcome == "kept"
-    assert len({one.key for one in office.oda.received}) == 2, "a refusal is not replayed: the key is new"
+    assert len({call.key for call in office.oda.received}) == 2, "a refusal is not replayed: the key is new"
 
 
 @pytest.mark.rule("R49", "R84")
@@ -152,7 +152,7 @@ def test_later__as_long_as_the_server_says_and_counts_no_attempt(office: Office)
     row = office.call(reference)
     assert (row.stage, row.attempts, row.answer) == ("waiting", 0, "lot de ce soir")
     assert counts(office.connector.round()) == (1, 0, 0)
-    assert len({one.key for one in office.oda.received}) == 1
+    assert len({call.key for call in office.oda.received}) == 1
 
 
 @pytest.mark.rule("R84")
@@ -170,7 +170,7 @@ def test_retry__with_growing_waits_then_an_operator(office: Office) -> None:
         assert least <= minute <= 1.25 * least
     row = office.call(reference)
     assert (row.stage, row.attempts, row.answer, row.status) == ("refused", 8, "réponse 500", 500)
-    assert len({one.key for one in office.oda.received}) == 1
+    assert len({call.key for call in office.oda.received}) == 1
 
 
 @pytest.mark.rule("R84")
@@ -183,7 +183,7 @@ def test_replay__the_same_key_has_one_effect(office: Office) -> None:
     assert counts(office.connector.round()) == (1, 0, 0)
     assert len(office.oda.received) == 3
     assert len(office.oda.effects) == 1
-    assert len({one.body for one in office.oda.received}) == 1, "byte for byte the same question"
+    assert len({call.body for call in office.oda.received}) == 1, "byte for byte the same question"
 
 
 @pytest.mark.rule("R84")
@@ -263,7 +263,7 @@ def test_operator__may_confirm_at_any_time(office: Office) -> None:
     removals = office.system.removals()
     assert [removals[one].outcome for one in (first, second, third)] == ["removed", "absent", "kept"]
     assert office.call(first) is office.call(second) is None
-    assert {one.said["reference"] for one in office.oda.received[3:]} == {second, third}
+    assert {call.content["reference"] for call in office.oda.received[3:]} == {second, third}
     assert office.system.flaws() == []
 
 
@@ -278,7 +278,7 @@ def test_change__of_what_is_to_be_done_makes_the_call_anew(office: Office) -> No
 
     assert counts(office.watched(after=meanwhile).round()) == (1, 1, 0)
     first, second = office.oda.received
-    assert (first.said["kept_for"], second.said["kept_for"]) == ([], ["ODA-2027-00002"])
+    assert (first.content["kept_for"], second.content["kept_for"]) == ([], ["ODA-2027-00002"])
     assert first.key != second.key
     assert office.system.removals()[reference].outcome == "kept"
     assert len([row for row in office.system.dump()["event"] if "confirm_removal" in row]) == 1
@@ -295,7 +295,7 @@ def test_lease__is_taken_over_and_the_former_holder_writes_nothing(office: Offic
 
     assert office.watched(before=hangs).round().confirmed == 0
     assert len(office.oda.effects) == 1
-    assert len({one.key for one in office.oda.received}) == 1
+    assert len({call.key for call in office.oda.received}) == 1
     assert office.call(reference).stage == "done"
     assert office.system.flaws() == []
 
@@ -318,7 +318,7 @@ def test_question__where_a_key_never_serves_elsewhere_is_to_remove_it(office: Of
     [reference] = office.revoked(1)
     assert counts(office.connector.round()) == (1, 0, 0)
     [received] = office.oda.received
-    assert received.said["action"] == "remove_key"
+    assert received.content["action"] == "remove_key"
     assert office.system.removals()[reference].outcome == "removed"
 
 
@@ -330,7 +330,7 @@ def test_question__of_a_key_said_to_serve_elsewhere_never_removes_it(office: Off
     office.system.engine.policy = replace(office.system.policy, key_has_other_uses=False)
     office.revoke(reference)
     assert counts(office.connector.round()) == (1, 0, 0)
-    assert office.oda.received[0].said["action"] == "remove_rights"
+    assert office.oda.received[0].content["action"] == "remove_rights"
 
 
 @pytest.mark.rule("R49", "R84")
@@ -345,7 +345,7 @@ def test_reopened__after_its_answer_is_left_to_the_operators(office: Office) -> 
     with office.system.database.write() as connection:
         assert calls.again(connection, None, office.system.clock.now()) == [reference]
     assert counts(office.connector.round()) == (1, 0, 0)
-    assert len({one.key for one in office.oda.received}) == 2
+    assert len({call.key for call in office.oda.received}) == 2
     assert office.system.removals()[reference].outcome == "kept"
     assert office.system.flaws() == []
 
