@@ -149,7 +149,7 @@ def test_data__answered_without_354_keeps_nothing(relay: ScriptedRelay) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kept"),
+    ("answer", "count"),
     [("250", 1), ("299 odd", 1), ("999 odd", 1), ("what?", 1), ("452 full", 0), ("554 no", 0), (Late(0, "452 x"), 0)],
 )
 def test_end__keeps_what_it_does_not_refuse(relay: ScriptedRelay, answer: Answer, count: int) -> None:
