@@ -12,10 +12,11 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import CheckConstraint, Connection, DateTime, Dialect, MetaData, Table, bindparam, insert, update
+from sqlalchemy import CheckConstraint, Connection, DateTime, Dialect, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import SQLModel
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -28,8 +29,7 @@ NAMING_CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-METADATA: Final = MetaData(naming_convention=NAMING_CONVENTION)
-"""Of every table of the software."""
+SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 BATCH_SIZE: Final = 1000
 """The number of values that one statement takes as bound parameters."""

@@ -174,7 +174,7 @@ class Mail:
     """A stored mail; its fields are the columns of ``outgoing_mail``.
 
     ``body`` and ``html`` show a placeholder where a code stands (R60); ``context`` and ``papers`` are JSON. The last
-    fields are for ``outbox.queue``: see ``MAILS``.
+    fields are for ``outbox.queue``: see ``OutgoingMail``.
     """
 
     id: int

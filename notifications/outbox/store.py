@@ -7,14 +7,13 @@ latest mail (R58).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
     Connection,
-    ForeignKey,
     Index,
     Integer,
     Row,
@@ -26,8 +25,9 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlmodel import Field, SQLModel
 
-from notifications.sql import METADATA, UtcDateTime, batches, insert_new, insert_rows, one_of
+from notifications.sql import UtcDateTime, batches, insert_new, insert_rows, one_of
 from notifications.vocabulary import CODE_MAILS, Audience, Draft, Erasure, Fault, Kind, Mail, RelayFault, Stage
 from states.model import Request
 from states.vocabulary import ON_ITS_WAY, CodeStatus, State
@@ -41,107 +41,123 @@ def _partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
-SEALS: Final[Table] = Table(
-    "seal",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("reference", Text, nullable=False, index=True),
-    Column("ciphertext", Text),
-    Column("sealed_at", UtcDateTime, nullable=False),
-    Column("erased_at", UtcDateTime),
-    Column("erased_why", Text),
-    one_of("erased_why", Erasure),
-    _partial("ix_seal_kept", "sealed_at", where="ciphertext IS NOT NULL"),
-)
-"""An encrypted code. ``ciphertext`` is NULL once erased; the row remains to say when and why (R61)."""
+class Seal(SQLModel, table=True):
+    """An encrypted code. ``ciphertext`` is NULL once erased; the row remains to say when and why (R61)."""
 
-MAILS: Final[Table] = Table(
-    "outgoing_mail",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("audience", Text, nullable=False),
-    Column("uai", Text),
-    Column("reference", Text, index=True),
-    Column("recipient", Text, nullable=False),
-    Column("context", Text, nullable=False),
-    Column("priority", Integer, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("not_after", UtcDateTime, nullable=False),
-    Column("stage", Text, nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("next_attempt_at", UtcDateTime),
-    Column("lease_token", Text),
-    Column("lease_until", UtcDateTime),
-    Column("message_id", Text),
-    Column("dated_at", UtcDateTime),
-    Column("subject", Text),
-    Column("body", Text),
-    Column("html", Text),
-    Column("papers", Text),
-    Column("last_reply", Text),
-    Column("fault", Text),
-    Column("sent_at", UtcDateTime),
-    Column("doubted_at", UtcDateTime),
-    Column("seal_id", Text, ForeignKey("seal.id"), index=True),
-    Column("replaces_id", Integer, ForeignKey("outgoing_mail.id"), index=True),
-    Column("dedupe_key", Text, unique=True),
-    Column("put_off_since", UtcDateTime),
-    Column("disputed", Text),
-    Column("others_accepted", Boolean, nullable=False, server_default=false()),
-    Column("proofs", Integer, nullable=False, server_default="0"),
-    Column("relay_blamed", Boolean, nullable=False, server_default=false()),
-    Column("reported_at", UtcDateTime),
-    Column("erased_at", UtcDateTime),
-    one_of("kind", Kind),
-    one_of("audience", Audience),
-    one_of("stage", Stage),
-    one_of("fault", Fault),
-    _partial("ix_outgoing_mail_due", "priority", "next_attempt_at", "id", where="next_attempt_at IS NOT NULL"),
-    _partial("ix_outgoing_mail_lease", "lease_until", where="lease_until IS NOT NULL"),
-    _partial("ix_outgoing_mail_disputed", "disputed", where="disputed IS NOT NULL"),
-    _partial("ix_outgoing_mail_to_report", "id", where="stage = 'dead' AND reported_at IS NULL"),
-    _partial("ix_outgoing_mail_to_erase", "created_at", where="erased_at IS NULL AND next_attempt_at IS NULL"),
-    Index("ix_outgoing_mail_stage", "stage", "id"),
-    Index("ix_outgoing_mail_uai", "uai", "id"),
-)
-"""One mail to one recipient.
+    __tablename__: ClassVar[str] = "seal"
+    __table_args__ = (
+        one_of("erased_why", Erasure),
+        _partial("ix_seal_kept", "sealed_at", where="ciphertext IS NOT NULL"),
+    )
 
-``next_attempt_at`` is set if and only if the mail is to be sent then, ``lease_until`` while a sender sends it;
-``lease_token`` alone means that a sender has claimed it, and loses it at ``next_attempt_at``.
-``context`` holds the frozen facts (JSON); ``subject``, ``body``, ``html``, ``papers`` (JSON), ``message_id`` and
-``dated_at`` are None until the first claim (R56); no body ever holds a code but a placeholder (R60).
-``doubted_at`` is when we first did not know whether it had left, kept for ever: the recipient may have it twice.
-``put_off_since`` is when it was first put off on its own account; ``reported_at`` when its death was told (R58).
-``disputed`` holds the command and codes of a refusal of which nobody knows yet whether it is the relay's;
-``others_accepted``: the relay has taken another mail since; ``proofs``: how often it has done so right after such a
-refusal; ``relay_blamed``: that refusal was once the relay's (R70), and still is while there is no ``fault``.
-``erased_at``: when its text and its recipient went: only the trace of its sending stays (R110).
-"""
+    id: str = Field(primary_key=True, sa_type=Text)
+    reference: str = Field(index=True, sa_type=Text)
+    ciphertext: str | None = Field(default=None, sa_type=Text)
+    sealed_at: datetime = Field(sa_type=UtcDateTime)
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    erased_why: str | None = Field(default=None, sa_type=Text)
 
-MAIL_REQUESTS: Final[Table] = Table(
-    "mail_request",
-    METADATA,
-    Column("mail_id", Integer, ForeignKey("outgoing_mail.id"), primary_key=True),
-    Column("reference", Text, primary_key=True, index=True),
-)
-"""Another request that a mail is about, beside the one that the mail bears (R79)."""
 
-PAUSE: Final[Table] = Table(
-    "relay_pause",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("fault", Text, nullable=False),
-    Column("reply", Text, nullable=False),
-    Column("since", UtcDateTime, nullable=False),
-    Column("until", UtcDateTime, nullable=False),
-    Column("lasts_seconds", Integer, nullable=False),
-    one_of("fault", RelayFault),
-)
-"""The reason why no mail leaves for now, shared by all senders; one row at most, none while all is well.
+class OutgoingMail(SQLModel, table=True):
+    """One mail to one recipient.
 
-``lasts_seconds`` is the length of this pause: the next one is twice as long.
-"""
+    ``next_attempt_at`` is set if and only if the mail is to be sent then, ``lease_until`` while a sender sends it;
+    ``lease_token`` alone means that a sender has claimed it, and loses it at ``next_attempt_at``.
+    ``context`` holds the frozen facts (JSON); ``subject``, ``body``, ``html``, ``papers`` (JSON), ``message_id`` and
+    ``dated_at`` are None until the first claim (R56); no body ever holds a code but a placeholder (R60).
+    ``doubted_at`` is when we first did not know whether it had left, kept for ever: the recipient may have it twice.
+    ``put_off_since`` is when it was first put off on its own account; ``reported_at`` when its death was told (R58).
+    ``disputed`` holds the command and codes of a refusal of which nobody knows yet whether it is the relay's;
+    ``others_accepted``: the relay has taken another mail since; ``proofs``: how often it has done so right after such a
+    refusal; ``relay_blamed``: that refusal was once the relay's (R70), and still is while there is no ``fault``.
+    ``erased_at``: when its text and its recipient went: only the trace of its sending stays (R110).
+    """
+
+    __tablename__: ClassVar[str] = "outgoing_mail"
+    __table_args__ = (
+        one_of("kind", Kind),
+        one_of("audience", Audience),
+        one_of("stage", Stage),
+        one_of("fault", Fault),
+        _partial("ix_outgoing_mail_due", "priority", "next_attempt_at", "id", where="next_attempt_at IS NOT NULL"),
+        _partial("ix_outgoing_mail_lease", "lease_until", where="lease_until IS NOT NULL"),
+        _partial("ix_outgoing_mail_disputed", "disputed", where="disputed IS NOT NULL"),
+        _partial("ix_outgoing_mail_to_report", "id", where="stage = 'dead' AND reported_at IS NULL"),
+        _partial("ix_outgoing_mail_to_erase", "created_at", where="erased_at IS NULL AND next_attempt_at IS NULL"),
+        Index("ix_outgoing_mail_stage", "stage", "id"),
+        Index("ix_outgoing_mail_uai", "uai", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(sa_type=Text)
+    audience: str = Field(sa_type=Text)
+    uai: str | None = Field(default=None, sa_type=Text)
+    reference: str | None = Field(default=None, index=True, sa_type=Text)
+    recipient: str = Field(sa_type=Text)
+    context: str = Field(sa_type=Text)
+    priority: int
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    not_after: datetime = Field(sa_type=UtcDateTime)
+    stage: str = Field(sa_type=Text)
+    attempts: int = 0
+    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lease_token: str | None = Field(default=None, sa_type=Text)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    message_id: str | None = Field(default=None, sa_type=Text)
+    dated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    subject: str | None = Field(default=None, sa_type=Text)
+    body: str | None = Field(default=None, sa_type=Text)
+    html: str | None = Field(default=None, sa_type=Text)
+    papers: str | None = Field(default=None, sa_type=Text)
+    last_reply: str | None = Field(default=None, sa_type=Text)
+    fault: str | None = Field(default=None, sa_type=Text)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    doubted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    seal_id: str | None = Field(default=None, foreign_key="seal.id", index=True, sa_type=Text)
+    replaces_id: int | None = Field(default=None, foreign_key="outgoing_mail.id", index=True)
+    dedupe_key: str | None = Field(default=None, unique=True, sa_type=Text)
+    put_off_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disputed: str | None = Field(default=None, sa_type=Text)
+    others_accepted: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
+    proofs: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    relay_blamed: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
+    reported_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class MailRequest(SQLModel, table=True):
+    """Another request that a mail is about, beside the one that the mail bears (R79)."""
+
+    __tablename__: ClassVar[str] = "mail_request"
+
+    mail_id: int = Field(primary_key=True, foreign_key="outgoing_mail.id")
+    reference: str = Field(primary_key=True, index=True, sa_type=Text)
+
+
+class RelayPause(SQLModel, table=True):
+    """The reason why no mail leaves for now, shared by all senders; one row at most, none while all is well.
+
+    ``lasts_seconds`` is the length of this pause: the next one is twice as long.
+    """
+
+    __tablename__: ClassVar[str] = "relay_pause"
+    __table_args__ = (one_of("fault", RelayFault),)
+
+    id: int = Field(primary_key=True)
+    fault: str = Field(sa_type=Text)
+    reply: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime)
+    lasts_seconds: int
+
+
+SEALS: Final[Table] = SQLModel.metadata.tables["seal"]
+
+MAILS: Final[Table] = SQLModel.metadata.tables["outgoing_mail"]
+
+MAIL_REQUESTS: Final[Table] = SQLModel.metadata.tables["mail_request"]
+
+PAUSE: Final[Table] = SQLModel.metadata.tables["relay_pause"]
 
 COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
 """The columns of which ``mail_from`` makes a Mail."""

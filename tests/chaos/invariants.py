@@ -20,7 +20,8 @@ from tests.chaos.people import Attempt, Ledger
 from tests.chaos.relay import CODE_BEGINS, ProvingRelay
 from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import OCCURRENCE
-from workflow.database.tables import KEY, REMOVAL, REQUEST
+from workflow.database.tables import REMOVAL, REQUEST
+from workflow.engine.idempotency import KEY
 
 PEOPLE: Final = ("chef", "operator")
 ENDINGS: Final = (Stage.SENT, Stage.UNCERTAIN, Stage.DEAD, Stage.CANCELLED)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from sqlmodel import SQLModel
 
 from notifications.outbox.store import MAILS
 from notifications.ports import SystemClock
-from notifications.sql import METADATA
 from states.model import Actor
 from states.school_calendar import SchoolYear
 from states.vocabulary import Role, Scope
@@ -190,7 +190,7 @@ def test_command_line__says_the_refusal(
 
 def stored(portal: Portal) -> dict[str, list[str]]:
     """Every row but the numbers of people, and the sessions, whose last use a page marks."""
-    tables = [table for table in METADATA.sorted_tables if table.name not in ("actor", "web_session")]
+    tables = [table for table in SQLModel.metadata.sorted_tables if table.name not in ("actor", "web_session")]
     with portal.app.database.read() as connection:
         return {table.name: sorted(map(str, connection.execute(select(table)))) for table in tables}
 

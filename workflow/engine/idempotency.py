@@ -12,10 +12,14 @@ from states.commands import Command
 from states.model import Actor
 from states.refusals import Reason
 from states.school_calendar import SchoolYear
-from workflow.database.tables import KEY
+from workflow.database.tables import IdempotencyKey, table_of
 from workflow.journal.chain import JournalHasher, canonical_text
 
+KEY: Final = table_of(IdempotencyKey)
+
+
 KEPT: Final = timedelta(days=7)
+
 
 OTHER_CONTENT: Final = Reason(
     "other_content",

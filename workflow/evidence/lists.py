@@ -94,7 +94,7 @@ class ListImport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListEntry:
-    """One row of a list, as ``EVIDENCE_ENTRY`` says; ``ends`` None and ``NO_END`` are both without end.
+    """One row of a list, as ``EvidenceEntry`` says; ``ends`` None and ``NO_END`` are both without end.
 
     It is in force when ``last_import`` is the number of the list in force.
     """

@@ -46,7 +46,7 @@ from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.database.file_tables import STAGED_IMPORTS
 from workflow.database.mapping import is_readable_year, school_year, unreadable_requests
 from workflow.database.schedule_tables import OCCURRENCE, is_held
-from workflow.database.tables import IS_LIVE, KEY, REPORT, REQUEST
+from workflow.database.tables import IS_LIVE, REPORT, REQUEST
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Done, Engine
@@ -91,7 +91,7 @@ _KEPT_FOR: Final[tuple[tuple[Table, ColumnElement[Any], timedelta], ...]] = (
     (KEPT_FORMS, KEPT_FORMS.c.kept_at, REMEMBERED),
     (FACTOR, case((FACTOR.c.confirmed_at.is_(None), FACTOR.c.begun_at)), ABANDONED_AFTER),
     (STAGED_IMPORTS, STAGED_IMPORTS.c.kept_at, staged_imports.KEPT),
-    (KEY, KEY.c.at, idempotency.KEPT),
+    (idempotency.KEY, idempotency.KEY.c.at, idempotency.KEPT),
 )
 """Rows that need nothing but to be forgotten: since when each counts, and for how long it is kept (R10, R73, R91)."""
 

@@ -12,7 +12,7 @@ from tests.portal.cli.sample import nested
 
 UNNEEDED = {
     "alembic", "aiosmtplib", "apscheduler", "cryptography", "fastapi", "jinja2", "psycopg", "rich", "typst",
-    "sqlalchemy.orm", "notifications.mailer", "notifications.messages.catalogue", "workflow.engine.engine",
+    "notifications.mailer", "notifications.messages.catalogue", "workflow.engine.engine",
     "notifications.delivery.dispatcher", "notifications.rendering.renderer", "notifications.rendering.papers",
     "workflow.directory.service", "workflow.schedule.tick", "workflow.year_end.service",
     "workflow.removals.connector.service",
@@ -52,7 +52,7 @@ def test_list__imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
     config = make_installation(tmp_path, f"sqlite:///{tmp_path}/oda.sqlite")
     code, modules = modules_of("--config", str(config), "--as", f"operator:{OPERATOR}", "request", "list", "--json")
     assert code == ExitCode.DONE
-    assert modules >= {"sqlalchemy", "workflow.requests.lists"}
+    assert modules >= {"sqlmodel", "workflow.requests.lists"}
     assert modules.isdisjoint(UNNEEDED)
 
 

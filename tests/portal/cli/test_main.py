@@ -9,7 +9,7 @@ from portal.cli.main import TREE, oda
 from tests.portal.cli.english import english, refusals, walk
 
 HEAVY = (
-    "sqlalchemy", "pydantic", "fastapi", "rich", "jinja2", "aiosmtplib", "cryptography", "yaml",
+    "sqlmodel", "sqlalchemy", "pydantic", "fastapi", "rich", "jinja2", "aiosmtplib", "cryptography", "yaml",
     "transitions", "apscheduler", "alembic", "email_validator",
 )  # fmt: skip
 # The tree is declared before its commands are written: those that exist are walked.

@@ -13,10 +13,10 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import select
+from sqlmodel import SQLModel
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from notifications.sql import METADATA
 from portal.middleware import HEADERS
 from portal.web.security import CSRF_FIELD, csrf_of
 from states import commands as c
@@ -137,7 +137,7 @@ class Town:
     def rows(self) -> dict[str, list[Any]]:
         """All that is stored, but the numbers of people, who are given one when they are first seen, and what is told
         of this reading itself: how often it was refused, which list it took away (R108)."""
-        tables = [table for table in METADATA.sorted_tables if table.name not in TOLD_OF_READING]
+        tables = [table for table in SQLModel.metadata.sorted_tables if table.name not in TOLD_OF_READING]
         with self.portal.app.database.read() as connection:
             rows = {table.name: list(map(str, connection.execute(select(table)))) for table in tables}
         return {name: sorted(row for row in own if "'exported'" not in row) for name, own in rows.items()}

@@ -15,8 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import select
+from sqlmodel import SQLModel
 
-from notifications.sql import METADATA
 from portal.app import assembled
 from states.vocabulary import Role, SignInMethod
 from tests.kit.databases import fresh_url
@@ -509,7 +509,7 @@ def test_kept__nothing_of_the_exchange(
     asked = dict(parse_qsl(urlsplit(url).query))
     secrets = {"sujet-de-claire", "1980-02-03", asked["state"], asked["nonce"], SECRET, *tokens}
     with national_on_each.portal.app.database.read() as connection:
-        rows = [str(row) for table in METADATA.sorted_tables for row in connection.execute(select(table))]
+        rows = [str(row) for table in SQLModel.metadata.sorted_tables for row in connection.execute(select(table))]
     log = [record.getMessage() for record in caplog.records if record.name == "oda"]  # the browser here logs too
     assert log
     kept = "\n".join([*rows, *log])

@@ -14,7 +14,6 @@ from states.model import OnBehalf
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, RequestedBy, Trigger
 from tests.kit.system import KEY, PARIS, System
-from workflow.database import tables
 from workflow.engine import idempotency
 from workflow.engine.engine import Done, Result
 
@@ -98,7 +97,7 @@ def test_key__of_version_0_1_0_is_done_already_for_its_7_days(system: System) ->
     row = {"actor": system.actors["opérateur"].number, "trigger": "issue_code", "key": "k", "digest": OLD[ISSUE],
            "reference": reference, "version": 7, "at": system.clock.now()}  # fmt: skip
     with system.database.write() as connection:
-        connection.execute(insert(tables.KEY), [row])
+        connection.execute(insert(idempotency.KEY), [row])
     replayed = execute(system, ISSUE)
     assert isinstance(replayed, Done)
     assert (replayed.replayed, replayed.version) == (True, 7)

@@ -5,9 +5,10 @@ import pkgutil
 
 import pytest
 from sqlalchemy import Boolean, Column, Date, Float, Integer
+from sqlmodel import SQLModel
 
 import workflow.database
-from notifications.sql import METADATA, UtcDateTime
+from notifications.sql import UtcDateTime
 from workflow.retention.erasure import BLANK_MAIL, BLANK_REQUEST, IMPERSONAL, PERSONAL, Fate
 
 NUMBERS = (Boolean, Date, Float, Integer, UtcDateTime)
@@ -21,7 +22,7 @@ def texts() -> set[str]:
     def holds_words(column: Column[object]) -> bool:
         return not isinstance(column.type, NUMBERS)
 
-    return {f"{table.name}.{c.name}" for table in METADATA.tables.values() for c in table.c if holds_words(c)}
+    return {f"{table.name}.{c.name}" for table in SQLModel.metadata.tables.values() for c in table.c if holds_words(c)}
 
 
 @pytest.mark.rule("R110")

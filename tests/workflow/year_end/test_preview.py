@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import SQLModel
 
 from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.store import MAILS
-from notifications.sql import METADATA
 from notifications.vocabulary import Draft, Kind
 from states.rules.schedule import Hold
 from states.vocabulary import Channel, RemovalKind
@@ -68,7 +68,7 @@ def only(summary: Summary) -> YearSummary:
 def dump(app: App) -> dict[str, list[Any]]:
     """Every row of every table."""
     with app.database.read() as connection:
-        tables = METADATA.sorted_tables
+        tables = SQLModel.metadata.sorted_tables
         return {t.name: sorted(map(repr, connection.execute(t.select()).all())) for t in tables}
 
 
