@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from notifications.ports import Clock, SystemClock
+from notifications.sql import UtcDateTime
 from states import french
 from states.refusals import Reason
 from states.rules.schedule import FIRST_DAY, ClockFault, absurd_clock
@@ -182,6 +183,14 @@ class ClockRefused(Exception):
         self.reasons = (reason,)
 
 
+_IS_OF_NOW: Final = NODE.c.seen_at <= bindparam("now", type_=UtcDateTime())
+
+_HEARTBEATS: Final = select(func.max(NODE.c.seen_at), func.max(case((_IS_OF_NOW, NODE.c.seen_at)))).where(
+    NODE.c.seen_at >= FIRST_DAY
+)
+"""The latest sign of life since the software exists, and the latest that is not later than ``now``."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldClock:
     """The clock's present trouble: since when and when last seen, by that clock itself.
@@ -201,9 +210,8 @@ def last_heartbeat(connection: Connection, now: datetime | None = None) -> datet
     Ignore heartbeats later than ``now`` (left by a clock that was ahead, whose machine may be gone), unless there is
     no other; and those of before the software existed.
     """
-    latest = select(func.max(NODE.c.seen_at)).where(NODE.c.seen_at >= FIRST_DAY)
-    heartbeat: datetime | None = connection.execute(latest.where(NODE.c.seen_at <= now)).scalar() if now else None
-    heartbeat = heartbeat or connection.execute(latest).scalar()
+    latest, past = connection.execute(_HEARTBEATS, {"now": now}).one()
+    heartbeat: datetime | None = past or latest
     if heartbeat:
         return heartbeat
     installed_at: datetime = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
@@ -227,19 +235,18 @@ def held_clock(connection: Connection) -> HeldClock | None:
     )  # fmt: skip
 
 
-def known_heartbeat(connection: Connection, now: datetime) -> datetime | None:
-    """The last sign of life that was believed: that of before the clock's trouble, if it has one.
+def known_heartbeat(connection: Connection, now: datetime, held: HeldClock | None) -> datetime | None:
+    """The last sign of life that was believed: that of before ``held``, the clock's trouble, if it has one.
 
     None for an installation made under a clock of before the software, which says nothing of when it lived.
     """
-    held = held_clock(connection)
     heartbeat = held.known_at if held else last_heartbeat(connection, now)
     return heartbeat if heartbeat >= FIRST_DAY else None
 
 
 def refused_clock(connection: Connection, now: datetime) -> Reason | None:
     """The refusal of whatever a person asks under an absurd clock (R52); None under any other."""
-    fault = absurd_clock(now, known_heartbeat(connection, now))
+    fault = absurd_clock(now, known_heartbeat(connection, now, held_clock(connection)))
     if fault is None:
         return None
     remedy = "Remettre la machine à l'heure et vérifier sa synchronisation (NTP), puis recommencer."

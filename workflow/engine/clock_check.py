@@ -165,7 +165,7 @@ class ClockCheck:
         self, connection: Connection, now: datetime, held: HeldClock | None, trace: CounterTrace
     ) -> ClockFault | None:
         latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()
-        heartbeat, drift = known_heartbeat(connection, now), self._drift(trace.believed, now)
+        heartbeat, drift = known_heartbeat(connection, now, held), self._drift(trace.believed, now)
         has_started = trace.has_started and (held is not None or _has_ticked(connection))
         return check_clock(now, heartbeat, latest, drift, has_started=has_started)
 
@@ -244,7 +244,7 @@ def confirm_clock(
         return None
     chain.lock(connection)
     held = held_clock(connection)
-    if held is None and absurd_clock(now, known_heartbeat(connection, now)) is None:
+    if held is None and absurd_clock(now, known_heartbeat(connection, now, held)) is None:
         return False
     connection.execute(delete(CLOCK_HOLD))
     _forget_future(connection, now, now)

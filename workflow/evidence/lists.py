@@ -136,6 +136,21 @@ def entry_from(row: Any) -> ListEntry:
     return ListEntry(**values)
 
 
+_IMPORTS: Final = select(
+    *(I.c[field.name] for field in fields(ListImport) if field.name != "who"), ACTOR.c.label.label("who")
+).join(ACTOR, ACTOR.c.number == I.c.actor)
+
+_NEWEST: Final = _IMPORTS.where(I.c.number.in_(select(func.max(I.c.number)).group_by(I.c.kind)))
+
+HAS_LISTS: Final = exists(select(I.c.number))
+"""The condition that any list was imported."""
+
+
+def list_rows_key(day: date) -> str:
+    """The occurrence of a day's erasure of the rows that nobody needs."""
+    return f"list_rows:{day}"
+
+
 def list_in_force(connection: Connection, kind: ListKind) -> ListImport | None:
     """The newest import of a kind; None before the first."""
     imports = list_imports(connection, kind, limit=1)
@@ -144,16 +159,18 @@ def list_in_force(connection: Connection, kind: ListKind) -> ListImport | None:
 
 def lists_in_force(connection: Connection) -> dict[ListKind, ListImport]:
     """The newest import of each kind that has one."""
-    newest = ((kind, list_in_force(connection, kind)) for kind in ListKind)
-    return {kind: imported for kind, imported in newest if imported is not None}
+    newest = map(_import_from, connection.execute(_NEWEST))
+    return {imported.kind: imported for imported in newest}
 
 
 def list_imports(connection: Connection, kind: ListKind, *, limit: int) -> list[ListImport]:
     """The imports of a kind, the newest first."""
-    columns = [I.c[field.name] for field in fields(ListImport) if field.name != "who"]
-    query = select(*columns, ACTOR.c.label.label("who")).join(ACTOR, ACTOR.c.number == I.c.actor)
-    rows = connection.execute(query.where(I.c.kind == kind.value).order_by(I.c.number.desc()).limit(limit))
-    return [ListImport(**(dict(row._mapping) | {"kind": kind})) for row in rows]
+    rows = connection.execute(_IMPORTS.where(I.c.kind == kind.value).order_by(I.c.number.desc()).limit(limit))
+    return list(map(_import_from, rows))
+
+
+def _import_from(row: Any) -> ListImport:
+    return ListImport(**(dict(row._mapping) | {"kind": ListKind.of(row.kind)}))
 
 
 def search_entries(
@@ -346,16 +363,15 @@ class Lists:
         """
         now = self.clock.now()
         today = now.astimezone(self.zone).date()
-        key = f"list_rows:{today.isoformat()}"
+        key = list_rows_key(today)
         before = datetime.combine(months_before(today, self.keep_months), datetime.min.time(), self.zone)
-        with self.database.read() as connection:
-            marked, old = exists().where(OCCURRENCE.c.key == key), exists().where(I.c.imported_at < before)
-            is_done, has_old = connection.execute(select(marked, old)).one()
-        if is_done:
-            return 0
+        marked, old = exists().where(OCCURRENCE.c.key == key), exists().where(I.c.imported_at < before)
         erased, ids = 0, select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
         for _ in range(MOST_BATCHES):
             with self.database.write() as connection:
+                is_done, has_old = connection.execute(select(marked, old)).one()
+                if is_done:
+                    break
                 count = connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount if has_old else 0
                 if count:
                     chain.record(connection, self.hasher, "list_rows_erased", actor, now, {"rows": count})

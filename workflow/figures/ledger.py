@@ -10,9 +10,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from notifications.ports import Clock
 from notifications.sql import batches, insert_rows
@@ -75,6 +87,16 @@ class CountedChanges:
                 added(self.delays, (first.school_year, departement, first.day, first.days), 1)
 
 
+_LOOK: Final = select(
+    FIGURE_PROGRESS,
+    exists().where(EVENT.c.at > FIGURE_PROGRESS.c.through, EVENT.c.at <= bindparam("through")).label("has_new"),
+    exists()
+    .where(ESTABLISHMENT.c.uai == FIGURE_PLACE.c.uai, ESTABLISHMENT.c.departement != FIGURE_PLACE.c.departement)
+    .label("has_moved"),
+)
+"""How far the tables go, whether events are settled since, and whether an establishment has moved: in one look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """The reach of the tables: the journal up to ``through``, ``events`` of them."""
@@ -111,12 +133,11 @@ class FigureLedger:
         """
         through = self._clock.now() - SETTLED
         with self._database.read() as connection:
-            done = _progress(connection)
-            new = _events(connection, after=done.through, through=through) if done else 0
-            is_due = done is None or self._is_stale(connection, done, through, is_moving=bool(new))
+            look = connection.execute(_LOOK, {"through": through}).one_or_none()
+            is_due = look is None or self._is_stale(connection, look, through)
         if is_due:
             return self.rebuild(progress)
-        return self._advance(through) if new else 0
+        return self._advance(through) if look and look.has_new else 0
 
     def rebuild(self, progress: Advance = lambda _: None) -> int:
         """Count the whole journal anew; return how many establishments it is of. Nothing waits while it counts."""
@@ -182,17 +203,14 @@ class FigureLedger:
             changes.add(replay, places.get(uai, ""), after)
         return changes
 
-    def _is_stale(self, connection: Connection, done: Progress, through: datetime, *, is_moving: bool) -> bool:
+    def _is_stale(self, connection: Connection, look: Any, through: datetime) -> bool:
         """True when the tables do not hold what the journal says up to where they go.
 
         All events are counted, which takes a moment, only while new ones come.
         """
-        if done.rules != self._rules_text or done.through > through + SETTLED:
+        if look.rules != self._rules_text or look.through > through + SETTLED or look.has_moved:
             return True
-        moved = select(FIGURE_PLACE.c.uai).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == FIGURE_PLACE.c.uai)
-        if connection.execute(moved.where(ESTABLISHMENT.c.departement != FIGURE_PLACE.c.departement).limit(1)).first():
-            return True
-        return is_moving and _events(connection, through=done.through) != done.events
+        return bool(look.has_new) and _events(connection, through=look.through) != look.events
 
     def _advance(self, through: datetime) -> int:
         """Add what the newly settled events changed; one transaction, one node at a time."""

@@ -78,10 +78,7 @@ class JournalSealer:
     def seal_day(self) -> StoredSeal | None:
         """Seal the journal unless this day has its seal; return the new one. Raises SigningKeyMissing."""
         day = self._calendar.today(self._clock.now())
-        key = f"journal_seal:{day}"
-        with self._database.read() as connection:
-            if _has_happened(connection, key):
-                return None
+        key = seal_key(day)
         with self._database.write() as connection:
             chain.lock(connection)  # a second node waits, then finds the first one's
             if _has_happened(connection, key):
@@ -223,6 +220,11 @@ class JournalSealer:
                         rows.append({"seal": number, **line._asdict()})
                 insert_rows(connection, SEALED_HEAD, rows)
         return heads, lines
+
+
+def seal_key(day: date) -> str:
+    """The occurrence of a day's seal."""
+    return f"journal_seal:{day}"
 
 
 def by_bytes(connection: Connection, column: Any) -> Any:

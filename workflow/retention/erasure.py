@@ -389,14 +389,17 @@ def forgettable_actors(
 
     ``requests``: those that are erased, or about to be; ``members``: the keys of the people of the settings.
     """
+    rows = connection.execute(select(ACTOR.c.number, ACTOR.c.key).order_by(ACTOR.c.number))
+    known = [row.number for row in rows if row.key not in members and _names_person(row.key)]
+    if not known:
+        return []
     erased = or_(REQUEST.c.erased_at.is_not(None), requests)
     of_requests = select(EVENT.c.actor).join(REQUEST, REQUEST.c.reference == EVENT.c.stream).where(~erased)
     of_installation = select(EVENT.c.actor).where(EVENT.c.stream == INSTALLATION, EVENT.c.at >= limits.requests)
     in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until >= limits.requests)
     needed = of_requests.union(of_installation, select(STAND_IN.c.operator).where(in_force))
     kept = set(connection.execute(needed).scalars())
-    rows = connection.execute(select(ACTOR.c.number, ACTOR.c.key).order_by(ACTOR.c.number))
-    return [row.number for row in rows if row.number not in kept and row.key not in members and _names_person(row.key)]
+    return [number for number in known if number not in kept]
 
 
 def _names_person(key: str) -> bool:
@@ -421,6 +424,8 @@ def nameless_chefs(
         ESTABLISHMENT.c.chef_name != "", ESTABLISHMENT.c.uai.not_in(with_requests)
     )
     uais = list(connection.execute(named.order_by(ESTABLISHMENT.c.uai)).scalars())
+    if not uais:
+        return []
     known: set[str] = set()
     for number, key in connection.execute(select(ACTOR.c.number, ACTOR.c.key)):
         role, _, rest = key.partition(":")

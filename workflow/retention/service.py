@@ -162,7 +162,7 @@ class Retention:
         """
         now = self.clock.now()
         today = self.calendar.today(now)
-        key, total, is_whole = f"erasure:{today.isoformat()}", Counts(), True
+        key, total, is_whole = erasure_key(today), Counts(), True
         limits = Limits.on(today, self.settings, self.calendar)
         with self.database.read() as connection:
             if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
@@ -382,6 +382,11 @@ class Retention:
         """The keys of the operators and readers of the settings: they work here still."""
         pairs = ((role, mail) for role in (Role.OPERATOR, Role.READER) for mail in self.people.members(role))
         return frozenset(f"{role.value}:{fold_mail(mail)}" for role, mail in pairs)
+
+
+def erasure_key(day: date) -> str:
+    """The occurrence of a day's erasure."""
+    return f"erasure:{day}"
 
 
 def _some(**numbers: int) -> Counts | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, delete, exists, insert, or_, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifications.encryption import HAS_OVERDUE
@@ -52,11 +52,11 @@ from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Done, Engine
 from workflow.evidence.delegation_attribute import IS_PAST_CLAIM, forget_claims
 from workflow.evidence.list_checks import ListCheckResult, ListChecks
-from workflow.evidence.lists import Lists
+from workflow.evidence.lists import HAS_LISTS, Lists, list_rows_key
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
-from workflow.journal.sealing import JournalSealer, SigningKeyMissing
-from workflow.retention.service import Retention
+from workflow.journal.sealing import JournalSealer, SigningKeyMissing, seal_key
+from workflow.retention.service import Retention, erasure_key
 from workflow.schedule.digest import IS_DUE_REPORT, digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import FORGOTTEN, HAS_SILENT, NodeMonitor, forget_silent
 from workflow.schedule.reminders import (
@@ -76,7 +76,7 @@ from workflow.schedule.reminders import (
 from workflow.settings.services import WebhooksSettings
 from workflow.spreadsheets import staged_imports
 from workflow.webhooks import queue as deliveries
-from workflow.year_end.service import YearEnds
+from workflow.year_end.service import YearEnds, strange_years
 
 _log = logging.getLogger("oda")
 
@@ -104,6 +104,11 @@ _HAS_EXPIRED: Final = or_(
     exists().where(LINKS.c.expires_at <= bindparam("now")), exists().where(IS_STALE_LINK), rate_limit.HAS_OVER
 )
 """The condition under which ``cleanup_expired`` finds anything."""
+
+_HAS_DATED: Final = exists().where(
+    REPORT.c.reference == REQUEST.c.reference, FORESEEN, REPORT.c.revoke_on <= bindparam("today")
+)
+"""The condition under which ``revoke_dated`` may find any."""
 
 HELD_SENTENCE: Final = (
     "La base a été restaurée : rien ne part et rien n'est fait de soi-même tant qu'un opérateur ne le dit pas"
@@ -193,6 +198,11 @@ class TickResult:
         except Exception as error:
             _log.error("step failed: %s (%s)", name, words_of(error))
             self.failures.append(StepFailure(name, type(error).__name__))
+
+
+def _is_unmarked(name: str) -> ColumnElement[bool]:
+    """The condition that the occurrence given as ``NAME_key`` has not happened."""
+    return ~exists().where(OCCURRENCE.c.key == bindparam(f"{name}_key"))
 
 
 def dated_revocation_key(reference: str) -> str:
@@ -315,9 +325,12 @@ class Ticker:
             return result  # nothing can be foreseen at such a date; an end that waits for a start is held by nobody
         # The rows that a wrong clock has left come first, so that no other step meets them.
         with result.step("les lignes illisibles"):
-            result.set_aside += [f"la fin de l'année « {year} »" for year in self._year_ends.set_aside(self._actor)]
-        with result.step("les demandes illisibles"), self._engine.database.read() as connection:
-            result.set_aside += [f"la demande {reference}" for reference in unreadable_requests(connection)]
+            with self._engine.database.read() as connection:
+                years, references = strange_years(connection), unreadable_requests(connection)
+            if years:
+                years = self._year_ends.set_aside(self._actor)
+            result.set_aside += [f"la fin de l'année « {year} »" for year in years]
+            result.set_aside += [f"la demande {reference}" for reference in references]
         with result.step("les fins d'année"):
             for status in self._year_ends.observe(self._actor, self._host, verdict):
                 with result.step(f"la fin de l'année {status.end.school_year}"):
@@ -328,55 +341,69 @@ class Ticker:
                     elif status.verdict is BrakeDecision.HELD:
                         result.waiting.append(status.end)
         if not verdict.held:
-            with result.step("les révocations datées"):
-                result.dated = revoke_dated(self._engine, self._actor)
-            if self._list_checks:
-                with result.step("les vérifications d'après les listes"):
-                    result.list_checks = self._list_checks.tick()
-            self._clean(result)
+            for step in self._due_steps(result):
+                with result.step(step.name):
+                    step.work()
             result.daily_mails = self._daily_jobs.run(result.step, lambda: result.troubles)
             if self._figures:
                 with result.step("les chiffres"):
                     self._figures.catch_up()
         return result
 
-    def _clean(self, result: TickResult) -> None:
-        """Erase, cancel and forget what is too old: nothing of it can be undone."""
-        for cleaning in self._due_cleanings(result):
-            with result.step(cleaning.step):
-                cleaning.work()
-        if self._lists:
-            with result.step("l'effacement des lignes des listes"):
-                self._lists.erase_unneeded_rows(self._actor)
-        if self._sealer:
-            # Before retention erases anything of the journal; then the files that are owed (R109).
-            with result.step("le sceau du journal"):
-                try:
-                    self._sealer.seal_day()
-                except SigningKeyMissing as missing:
-                    result.unsealed = missing.why
-            with result.step("l'écriture des sceaux dans seal.folder"):
-                self._sealer.write_files()
-        if self._retention:
-            with result.step("l'effacement de ce qui est personnel"):
-                self._retention.erase_due(self._actor)
-
-    def _due_cleanings(self, result: TickResult) -> list["Cleaning"]:
-        """The cleanings that have something to do, found by one statement; all of them when it fails.
+    def _due_steps(self, result: TickResult) -> list["DueStep"]:
+        """The steps that have something to do, found by one statement; all of them when it fails.
 
         Each then finds out for itself, so that what cannot be read stops no other.
         """
-        cleanings = list(self._cleanings(result))
+        steps = [*self._checks(result), *self._cleanings(result), *self._daily_cleanings(result)]
         try:
             with self._engine.database.read() as connection:
-                conditions = select(*(cleaning.is_due for cleaning in cleanings))
+                conditions = select(*(step.is_due for step in steps))
                 due = connection.execute(conditions, self._parameters(self._engine.clock.now())).one()
         except SQLAlchemyError as error:
-            _log.error("what is to clean could not be found (%s)", words_of(error))
-            return cleanings
-        return [cleaning for cleaning, is_due in zip(cleanings, due, strict=True) if is_due]
+            _log.error("what is due could not be found (%s)", words_of(error))
+            return steps
+        return [step for step, is_due in zip(steps, due, strict=True) if is_due]
 
-    def _cleanings(self, result: TickResult) -> Iterator["Cleaning"]:
+    def _checks(self, result: TickResult) -> Iterator["DueStep"]:
+        """What the day asks of the requests themselves."""
+
+        def revoke() -> None:
+            result.dated = revoke_dated(self._engine, self._actor)
+
+        yield DueStep("les révocations datées", _HAS_DATED, revoke)
+        if list_checks := self._list_checks:
+
+            def check() -> None:
+                result.list_checks = list_checks.tick()
+
+            yield DueStep("les vérifications d'après les listes", HAS_LISTS, check)
+
+    def _daily_cleanings(self, result: TickResult) -> Iterator["DueStep"]:
+        """What is erased, and sealed before, once a day: nothing of it can be undone."""
+        if lists := self._lists:
+            yield DueStep(
+                "l'effacement des lignes des listes", _is_unmarked("list_rows"),
+                lambda: lists.erase_unneeded_rows(self._actor),
+            )  # fmt: skip
+        if sealer := self._sealer:
+
+            def seal() -> None:
+                try:
+                    sealer.seal_day()
+                except SigningKeyMissing as missing:
+                    result.unsealed = missing.why
+
+            # Before retention erases anything of the journal; then the files that are owed (R109).
+            yield DueStep("le sceau du journal", _is_unmarked("seal"), seal)
+            yield DueStep("l'écriture des sceaux dans seal.folder", true(), sealer.write_files)
+        if retention := self._retention:
+            yield DueStep(
+                "l'effacement de ce qui est personnel", _is_unmarked("erasure"),
+                lambda: retention.erase_due(self._actor),
+            )  # fmt: skip
+
+    def _cleanings(self, result: TickResult) -> Iterator["DueStep"]:
         """The small things to erase, cancel or tell at this tick, each a step."""
         engine, mailer, now = self._engine, self._mailer, self._engine.clock.now()
         policy, hasher, today = engine.policy, engine.hasher, engine.policy.calendar.today(now)
@@ -392,12 +419,12 @@ class Ticker:
         def tell_reports(connection: Connection) -> None:
             result.due_reports = tell_due_reports(connection, mailer, policy, now)
 
-        def cleaning(step: str, is_due: ColumnElement[bool], work: Callable[[Connection], object]) -> Cleaning:
+        def cleaning(step: str, is_due: ColumnElement[bool], work: Callable[[Connection], object]) -> DueStep:
             def in_transaction() -> None:
                 with engine.database.write() as connection:
                     work(connection)
 
-            return Cleaning(step, is_due, in_transaction)
+            return DueStep(step, is_due, in_transaction)
 
         yield cleaning(
             "les attentes trop longues", HAS_FUTURE, lambda connection: mailer.release_future(connection, now)
@@ -423,11 +450,11 @@ class Ticker:
                 lambda connection: end_access_of_removed(connection, hasher, people, now),
             )  # fmt: skip
         if self._substitutions:
-            yield Cleaning("les suppléances à finir", MAY_EXPIRE, self._substitutions.expire)
+            yield DueStep("les suppléances à finir", MAY_EXPIRE, self._substitutions.expire)
         yield cleaning("les signalements du jour", exists().where(IS_DUE_REPORT), tell_reports)
 
     def _parameters(self, now: datetime) -> dict[str, Any]:
-        """The days and instants that the conditions of the cleanings name, at this instant."""
+        """The days, the instants and the marks that the conditions of the steps name, at this instant."""
         policy = self._engine.policy
         today = policy.calendar.today(now)
         parameters: dict[str, Any] = {
@@ -442,6 +469,9 @@ class Ticker:
             "oldest_check": oldest_valid_day(today, policy.checks_max_age_days),
             "last_end": policy.calendar.last_end(now),
             "remembered_since": now - SUBSTITUTIONS_REMEMBERED,
+            "list_rows_key": list_rows_key(today),
+            "seal_key": seal_key(today),
+            "erasure_key": erasure_key(today),
         }
         if webhooks := self._webhooks:
             parameters |= {
@@ -453,14 +483,14 @@ class Ticker:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaning:
-    """A step that erases, cancels or tells, by its name in French. ``is_due``: the condition under which it does any.
+class DueStep:
+    """A step of a tick, by its name in French. ``is_due``: the condition under which it does anything.
 
     The condition is built once, for to build one takes as long as to execute it; what it names is given at each tick.
     It is read before the step, and without its locks: what comes meanwhile is for the next tick.
     """
 
-    step: str
+    name: str
     is_due: ColumnElement[bool]
     work: Callable[[], object]
 

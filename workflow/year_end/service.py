@@ -6,7 +6,7 @@ A register keeps the ends foreseen, and the brake holds those that were not.
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -42,6 +42,10 @@ _BATCH_SQLITE = 700
 """Requests a transaction; on SQLite fewer, for its writers wait for each other."""
 
 COUNTED: Final = ("establishments", "revoked", "removals", "questions")
+
+_RECORDS: Final = select(RECORD)
+
+_RECORDED_YEARS: Final = select(RECORD.c.school_year)
 
 COUNTED_AS: Final = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "questions"}
 """The counts of the report in each département, and the name under which a removal task is counted (R54)."""
@@ -93,10 +97,11 @@ class YearEndRegistry:
     def evaluate(self, connection: Connection, now: datetime, *, clock_held: bool = False) -> list[YearEndStatus]:
         """Return the brake's decision on every watched year, without writing; ``clock_held``: see ``check_brake``."""
         heartbeat = last_heartbeat(connection, now)
+        records = {row.school_year: row for row in connection.execute(_RECORDS)}
         statuses = []
-        for year in _watched_years(connection, self._policy, now):
+        for year in _watched_years(connection, self._policy, now, records.values()):
             end, recorded = self._policy.calendar.end_of(year), None
-            if row := connection.execute(select(RECORD).where(RECORD.c.school_year == str(year))).one_or_none():
+            if row := records.get(str(year)):
                 is_held, is_confirmed = row.held_why is not None, row.confirmed_at is not None
                 recorded = RecordedEnd(row.ends_at, row.recorded_at, is_held, is_confirmed)
             statuses.append(YearEndStatus(end, *check_brake(end, recorded, now, heartbeat, clock_held)))
@@ -117,8 +122,7 @@ class YearEndRegistry:
 
         A record is only what a tick had foreseen: the journal keeps that there was this one (R52).
         """
-        years = connection.execute(select(RECORD.c.school_year)).scalars()
-        strange = sorted(year for year in years if not is_readable_year(year))
+        strange = strange_years(connection)
         for year in strange:
             connection.execute(delete(RECORD).where(RECORD.c.school_year == year))
             data = {"school_year": year}
@@ -151,12 +155,18 @@ class YearEndRegistry:
         chain.record(connection, self._hasher, kind, actor, now, data)
 
 
-def _watched_years(connection: Connection, policy: Policy, now: datetime) -> list[SchoolYear]:
+def strange_years(connection: Connection) -> list[str]:
+    """The recorded years that no calendar has."""
+    years = connection.execute(_RECORDED_YEARS).scalars()
+    return sorted(year for year in years if not is_readable_year(year))
+
+
+def _watched_years(connection: Connection, policy: Policy, now: datetime, records: Iterable[Any]) -> list[SchoolYear]:
     """The years to evaluate: those with a live request, those open, and those whose end is past but not closed."""
-    past = connection.execute(select(RECORD.c.school_year, RECORD.c.last_day).where(RECORD.c.ends_at <= now)).all()
-    known = (row for row in past if is_readable_year(row.school_year))
-    keys = {f"year-end:{row.school_year}:{row.last_day}": school_year(row.school_year) for row in known}
-    closed = set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(keys))).scalars())
+    past = (row for row in records if row.ends_at <= now and is_readable_year(row.school_year))
+    keys = {f"year-end:{row.school_year}:{row.last_day}": school_year(row.school_year) for row in past}
+    query = select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(keys))
+    closed = set(connection.execute(query).scalars()) if keys else set()
     unfinished = {year for key, year in keys.items() if key not in closed}
     watched = {*live_years(connection), *policy.calendar.open_years(now), *unfinished}
     return sorted(year for year in watched if year.is_of_calendar)  # a clock that is wrong opens others

@@ -109,7 +109,7 @@ def test_tick__with_nothing_to_clean_writes_of_the_clock_and_of_the_ends_alone(s
     )  # fmt: skip
     system.clock.advance(minutes=1)
     system.tick()
-    assert begun.count(True) == 3, "the clock judged, the records set aside, the ends observed with the heartbeat"
+    assert begun.count(True) == 2, "the clock judged, the ends observed with the heartbeat"
 
 
 @pytest.mark.rule("R32")
