@@ -11,21 +11,21 @@ SOURCE = Path(portal.cli.__file__).with_name("locale") / "fr" / "LC_MESSAGES" / 
 
 def entries(source: str) -> dict[str, str]:
     """The messages and their translations; the forms of a plural are separated by a NUL, as in a ``.mo``."""
-    found: list[dict[str, str]] = []
+    parsed: list[dict[str, str]] = []
     for line in source.splitlines():
         if not line or line.startswith("#"):
             continue
         keyword, quoted = ("", line) if line.startswith('"') else line.split(" ", 1)
         if keyword == "msgid":
-            found.append({})
+            parsed.append({})
         elif not keyword:  # the text goes on
-            keyword = list(found[-1])[-1]
-        found[-1][keyword] = found[-1].get(keyword, "") + ast.literal_eval(quoted)
+            keyword = list(parsed[-1])[-1]
+        parsed[-1][keyword] = parsed[-1].get(keyword, "") + ast.literal_eval(quoted)
     return {
         "\0".join(text for keyword, text in entry.items() if keyword.startswith("msgid")): "\0".join(
             text for keyword, text in entry.items() if keyword.startswith("msgstr")
         )
-        for entry in found
+        for entry in parsed
     }
 
 

@@ -30,15 +30,19 @@ def signed_in(installed: Installation) -> Installation:
                 "proved_at": now,
                 "expires_at": now.replace(year=now.year + 1),
             }
-            more = {"method": "mail_link", "browser": "Firefox sur Windows"}
-            connection.execute(insert(SESSIONS).values(row | instants | more))
+            means = {"method": "mail_link", "browser": "Firefox sur Windows"}
+            connection.execute(insert(SESSIONS).values(row | instants | means))
     database.dispose()
     return installed
 
 
 def test_session__listed_then_ended(signed_in: Installation) -> None:
     listed = json.loads(signed_in.done("session", "list", "--json"))
-    assert [(one["number"], one["subject"]) for one in listed] == [(3, READER), (2, OPERATOR), (1, OPERATOR)]
+    assert [(session["number"], session["subject"]) for session in listed] == [
+        (3, READER),
+        (2, OPERATOR),
+        (1, OPERATOR),
+    ]
     assert digest("0") not in str(listed)
     assert "Firefox sur Windows" in signed_in.done("session", "list")
     assert len(json.loads(signed_in.done("session", "list", "--of", READER, "--json"))) == 1

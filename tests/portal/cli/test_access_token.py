@@ -12,17 +12,17 @@ CREATE = ("token", "create", "--for", f"lecteur:{READER}", "--scope", "read", "-
 
 @pytest.mark.rule("R76")
 def test_token__from_its_making_to_its_end(installed: Installation) -> None:
-    made = installed.oda(*CREATE)
-    assert made.exit_code == 0, made.output
-    secret = made.stdout.strip()
+    result = installed.oda(*CREATE)
+    assert result.exit_code == 0, result.output
+    secret = result.stdout.strip()
     assert secret.startswith("oda_")
-    assert secret not in made.stderr
-    assert f"Jeton n° 1 (« tableau de bord ») pour {READER} : lire, jusqu'au" in made.stderr
+    assert secret not in result.stderr
+    assert f"Jeton n° 1 (« tableau de bord ») pour {READER} : lire, jusqu'au" in result.stderr
     listed = installed.done("token", "list", "--json")
     assert secret not in listed
-    (one,) = json.loads(listed)
-    assert (one["id"], one["scope"], one["subject"], one["status"]) == (1, "read", READER, "en vigueur")
-    assert "digest" not in one
+    (token,) = json.loads(listed)
+    assert (token["id"], token["scope"], token["subject"], token["status"]) == (1, "read", READER, "en vigueur")
+    assert "digest" not in token
     assert installed.done("token", "revoke", "1") == "Jeton n° 1 (« tableau de bord ») révoqué.\n"
     assert "révoqué" in installed.done("token", "list")
     again = installed.oda("token", "revoke", "1")

@@ -36,9 +36,9 @@ def test_catalogue__is_compiled() -> None:
 
 def test_catalogue__says_nothing_that_click_does_not_give() -> None:
     for message, translation in MESSAGES.items():
-        given = {name for _, name, _, _ in Formatter().parse(message)}
+        fields = {name for _, name, _, _ in Formatter().parse(message)}
         assert translation
-        assert {name for _, name, _, _ in Formatter().parse(translation)} <= given | {None}, message
+        assert {name for _, name, _, _ in Formatter().parse(translation)} <= fields | {None}, message
         assert translation.count("\0") == message.count("\0"), message
 
 

@@ -27,7 +27,7 @@ def test_who__is_read(text: str, who: ActorSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "complaint"),
     [
         ("", "ne dit pas qui agit"),
         ("operator", "ne dit pas qui agit"),
@@ -38,15 +38,15 @@ def test_who__is_read(text: str, who: ActorSpec) -> None:
         ("chef:31", "« 31 » n'est pas un UAI"),
     ],
 )
-def test_who__is_refused_with_the_forms(text: str, said: str) -> None:
+def test_who__is_refused_with_the_forms(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=r"operator:ADRESSE, chef:UAI\[,UAI\], adjoint:UAI\[,UAI\]") as refused:
         parse_actor_spec(text)
-    assert said in str(refused.value).replace("«  »", "« »")
+    assert complaint in str(refused.value).replace("«  »", "« »")
 
 
 def test_who__reaches_the_command(run: Run) -> None:
-    shown = run("--as", "chef:0310001H", "sample", "who")
-    assert shown.stdout.startswith("ActorSpec(role=<Role.CHEF")
+    result = run("--as", "chef:0310001H", "sample", "who")
+    assert result.stdout.startswith("ActorSpec(role=<Role.CHEF")
 
 
 def test_settings__are_read_once_and_late(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,19 +12,19 @@ pytestmark = pytest.mark.rule("R116")
 
 
 def test_backup__says_where_it_is_and_what_to_save_apart(installed: Installation, tmp_path: Path) -> None:
-    told = installed.done("backup", tmp_path / "b", who=None)
+    output = installed.done("backup", tmp_path / "b", who=None)
     (folder,) = (tmp_path / "b").iterdir()
-    assert f"Sauvegarde faite et vérifiée : {folder}" in told
+    assert f"Sauvegarde faite et vérifiée : {folder}" in output
     for name in ("journal-key", "seal-key", "seal-signing-key", "erasures.txt"):
-        assert name in told
+        assert name in output
     assert (folder / "config.yaml").read_bytes() == installed.config.read_bytes()
 
 
 def test_backup__holds_no_key(installed: Installation, tmp_path: Path) -> None:
     installed.done("backup", tmp_path / "b", who=None)
-    held = every_byte(tmp_path / "b")
+    content = every_byte(tmp_path / "b")
     for key in (tmp_path / "secrets").iterdir():
-        assert key.read_bytes().strip() not in held
+        assert key.read_bytes().strip() not in content
 
 
 def test_backup__takes_the_templates_of_the_academie(installed: Installation, tmp_path: Path) -> None:
@@ -33,11 +33,11 @@ def test_backup__takes_the_templates_of_the_academie(installed: Installation, tm
     (tmp_path / "words" / "autre.txt").write_text("à personne")
     with installed.config.open("a") as config:
         config.write("templates:\n  directory: words\n")
-    told = json.loads(installed.done("backup", tmp_path / "b", "--json", who=None))
-    assert told["journal_holds"]
-    assert told["recorded"]
-    assert "seal-key" in told["to_save_apart"]
-    copied = Path(told["folder"], "templates")
+    answer = json.loads(installed.done("backup", tmp_path / "b", "--json", who=None))
+    assert answer["journal_holds"]
+    assert answer["recorded"]
+    assert "seal-key" in answer["to_save_apart"]
+    copied = Path(answer["folder"], "templates")
     assert [str(path.relative_to(copied)) for path in copied.rglob("*") if path.is_file()] == ["mails/declared.j2"]
 
 

@@ -15,10 +15,10 @@ def test_move__says_what_to_change_and_the_installation_goes_on(tmp_path: Path) 
     installed = Installation(make_installation(tmp_path, f"sqlite:///{tmp_path / 'oda.sqlite'}"))
     with nothing_there("postgresql", tmp_path) as url:
         address = url.replace("postgresql+psycopg", "postgresql").replace(":@", "@")
-        told = installed.done("database", "move", address, who=None)
+        output = installed.done("database", "move", address, who=None)
         line = f'database: {{ url: "{address}" }}'
-        assert line in told
-        assert "n'a pas été touché" in told
+        assert line in output
+        assert "n'a pas été touché" in output
         text = installed.config.read_text("utf-8")
         begin = text.index("database:")
         installed.config.write_text(f"{text[:begin]}{line}\n{text[text.index('people:') :]}", "utf-8")

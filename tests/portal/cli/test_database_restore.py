@@ -36,9 +36,9 @@ def test_restore__who_was_erased_since_is_erased_again_and_mails_wait(tmp_path: 
         portal.app.retention.erase(scene.MAIL, portal.actor(STAFF))
     (folder,) = (tmp_path / "b").iterdir()
     new = in_a_new_place(installed.config)
-    told = installed.done("restore", folder, who=None)
-    assert "Effacé de nouveau" in told
-    assert "oda restore release" in told
+    output = installed.done("restore", folder, who=None)
+    assert "Effacé de nouveau" in output
+    assert "oda restore release" in output
     database = Database(f"sqlite:///{new}")
     with database.read() as connection:
         assert connection.execute(select(NOTE.c.body).where(NOTE.c.stream == reference)).all() == []

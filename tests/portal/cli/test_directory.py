@@ -22,7 +22,10 @@ def filled(installed: Installation) -> Installation:
 
 
 def listed(filled: Installation, *args: str, **how: str) -> list[str]:
-    return [one["uai"] for one in json.loads(filled.done("establishment", "list", "--json", *args, **how))]
+    return [
+        establishment["uai"]
+        for establishment in json.loads(filled.done("establishment", "list", "--json", *args, **how))
+    ]
 
 
 @pytest.mark.rule("R12", "R13")
@@ -38,64 +41,64 @@ def test_list__filters(filled: Installation) -> None:
 
 
 def test_list__page_says_how_to_go_on(filled: Installation) -> None:
-    shown = filled.oda("establishment", "list", "--limit", "1")
-    assert shown.stdout.splitlines() == [
+    result = filled.oda("establishment", "list", "--limit", "1")
+    assert result.stdout.splitlines() == [
         "UAI       Nom                  Commune   Dép.  Boîte                       Ouvert  En cours",
         "0310001H  Collège Jean-Moulin  Toulouse  31    ce.0310001h@ac-toulouse.fr  oui     0",
     ]
-    assert shown.stderr == "La suite : ajouter --after 0310001H\n"
+    assert result.stderr == "La suite : ajouter --after 0310001H\n"
     assert filled.done("establishment", "list", "--search", "zzz") == "Aucun établissement ne correspond.\n"
 
 
 def test_list__wrong_options(filled: Installation) -> None:
-    for args, said in (
+    for args, complaint in (
         (["--closed", "--all"], "--closed et --all ne vont pas ensemble."),
         (["--departement", "ZZ"], "« ZZ » n'est pas un code de département"),
     ):
-        shown = filled.oda("establishment", "list", *args)
-        assert (shown.exit_code, said in shown.stderr) == (ExitCode.USAGE, True)
+        result = filled.oda("establishment", "list", *args)
+        assert (result.exit_code, complaint in result.stderr) == (ExitCode.USAGE, True)
 
 
 @pytest.mark.rule("R14")
 def test_show__one(filled: Installation) -> None:
     filled.done(*SET, FIRST, "vie@ac-toulouse.fr", "--why", "annuaire faux")
-    shown = filled.done("establishment", "show", "031 0001h", who=f"lecteur:{READER}")
-    assert "Boîte : vie@ac-toulouse.fr\n" in shown
-    assert "Boîte de l'annuaire : ce.0310001h@ac-toulouse.fr\n" in shown
-    assert shown.endswith("\nAucune demande.\n")
-    (found,) = json.loads(filled.done("establishment", "show", FIRST, "--json"))
-    assert (found["set_mailbox"], found["requests"]) == ("vie@ac-toulouse.fr", [])
+    text = filled.done("establishment", "show", "031 0001h", who=f"lecteur:{READER}")
+    assert "Boîte : vie@ac-toulouse.fr\n" in text
+    assert "Boîte de l'annuaire : ce.0310001h@ac-toulouse.fr\n" in text
+    assert text.endswith("\nAucune demande.\n")
+    (establishment,) = json.loads(filled.done("establishment", "show", FIRST, "--json"))
+    assert (establishment["set_mailbox"], establishment["requests"]) == ("vie@ac-toulouse.fr", [])
 
 
 @pytest.mark.rule("R11")
 def test_show__unknown(filled: Installation) -> None:
-    shown = filled.oda("establishment", "show", "0310001A")
-    assert shown.exit_code == ExitCode.REFUSED
-    assert "L'UAI « 0310001A » n'est pas dans l'annuaire (R11). Que faire : Vérifier l'UAI : la lettre" in shown.stderr
+    result = filled.oda("establishment", "show", "0310001A")
+    assert result.exit_code == ExitCode.REFUSED
+    assert "L'UAI « 0310001A » n'est pas dans l'annuaire (R11). Que faire : Vérifier l'UAI : la lettre" in result.stderr
 
 
 @pytest.mark.rule("R14")
 def test_set_mailbox__and_clear(filled: Installation) -> None:
     why = ("--why", "annuaire faux")
-    told = "Boîte de 0310001H (Collège Jean-Moulin) : "
+    subject = "Boîte de 0310001H (Collège Jean-Moulin) : "
     own = "ce.0310001h@ac-toulouse.fr"
     first, waits = filled.done(*SET, FIRST, "vie@ac-toulouse.fr", *why).splitlines()
-    assert first == f"{told}{own} → vie@ac-toulouse.fr."
+    assert first == f"{subject}{own} → vie@ac-toulouse.fr."
     assert "sauf si un autre opérateur la confirme : « oda establishment confirm-mailbox 0310001H »" in waits
     again = filled.done(*SET, FIRST, "vie@ac-toulouse.fr", *why).splitlines()[0]
-    assert again == f"{told}vie@ac-toulouse.fr ; c'était déjà le cas, rien n'a changé."
+    assert again == f"{subject}vie@ac-toulouse.fr ; c'était déjà le cas, rien n'a changé."
     assert "vous-même" in filled.oda("establishment", "confirm-mailbox", FIRST).stderr
-    assert filled.done(*SET, FIRST, "--clear", *why) == f"{told}vie@ac-toulouse.fr → {own}.\n"
+    assert filled.done(*SET, FIRST, "--clear", *why) == f"{subject}vie@ac-toulouse.fr → {own}.\n"
 
 
 @pytest.mark.rule("R37")
 def test_new_chef__ends_what_opened_the_portal_to_the_former_one(filled: Installation) -> None:
-    told = "Chef d'établissement de 0310001H (Collège Jean-Moulin) : "
+    subject = "Chef d'établissement de 0310001H (Collège Jean-Moulin) : "
     named = ("establishment", "new-chef", FIRST, "--name")
-    assert filled.done(*named, "Anne Vidal") == f"{told}(inconnu) → Anne Vidal.\n"
-    assert filled.done(*named, "Mme Vidal Anne") == f"{told}Anne Vidal ; c'était déjà le cas, rien n'a changé.\n"
+    assert filled.done(*named, "Anne Vidal") == f"{subject}(inconnu) → Anne Vidal.\n"
+    assert filled.done(*named, "Mme Vidal Anne") == f"{subject}Anne Vidal ; c'était déjà le cas, rien n'a changé.\n"
     filled.done("token", "create", "--for", f"chef:{FIRST}", "--scope", "act", "--days", "30", "--label", "SIGB")
-    assert filled.done(*named, "Brigitte Nouvelle") == f"{told}Anne Vidal → Brigitte Nouvelle.\n"
+    assert filled.done(*named, "Brigitte Nouvelle") == f"{subject}Anne Vidal → Brigitte Nouvelle.\n"
     (token,) = json.loads(filled.done("token", "list", "--json"))
     assert token["revoked_at"]
     assert "Le nom" in filled.oda(*named, "4").stderr
@@ -104,9 +107,9 @@ def test_new_chef__ends_what_opened_the_portal_to_the_former_one(filled: Install
 
 @pytest.mark.rule("R14", "R2")
 def test_set_mailbox__refused(filled: Installation) -> None:
-    shown = filled.oda(*SET, FIRST, "rien", "--why", " ")
-    assert shown.exit_code == ExitCode.REFUSED
-    assert shown.stderr.count("(R14)") == 2
+    result = filled.oda(*SET, FIRST, "rien", "--why", " ")
+    assert result.exit_code == ExitCode.REFUSED
+    assert result.stderr.count("(R14)") == 2
     assert filled.oda(*SET, FIRST, "a@x.fr", "--why", "x", who="chef:0310001H").exit_code == ExitCode.REFUSED
     for args in (["a@x.fr", "--clear", "--why", "x"], ["--why", "x"], ["a@x.fr"]):
         assert filled.oda(*SET, FIRST, *args).exit_code == ExitCode.USAGE

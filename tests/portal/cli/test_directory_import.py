@@ -22,8 +22,8 @@ def test_import__tells_all_of_it(installed: Installation) -> None:
         row("0310001A", kind="Ecole"),
         row("0310009A"),
     ]
-    shown = installed.done(*IMPORT, installed.write(file_of(*later)))
-    assert shown == (
+    output = installed.done(*IMPORT, installed.write(file_of(*later)))
+    assert output == (
         "Annuaire importé : 1 nouveau, 1 changé, 1 disparu, 1 inchangé.\n"
         "Lignes lues : 5 (hors académie : 0, hors périmètre : 1, répétées : 0, en désaccord : 0, refusées : 1).\n"
         "1 établissement ouvert sans boîte.\n"
@@ -53,32 +53,32 @@ def test_import__long_lists_are_cut_but_not_in_json(installed: Installation) -> 
 def test_dry_run__writes_nothing(installed: Installation) -> None:
     file = installed.write(file_of(row()))
     for _ in range(2):
-        shown = installed.done(*IMPORT, file, "--dry-run")
-        assert shown.startswith("À blanc, rien n'est écrit. L'import donnerait : 1 nouveau, ")
+        output = installed.done(*IMPORT, file, "--dry-run")
+        assert output.startswith("À blanc, rien n'est écrit. L'import donnerait : 1 nouveau, ")
 
 
 @pytest.mark.rule("R67")
 def test_massive_loss__is_refused_until_accepted(installed: Installation) -> None:
     installed.done(*IMPORT, installed.write(file_of(*rows(10))))
     fewer = installed.write(file_of(*rows(4)))
-    said = (
+    reason = (
         "Cet import ferait perdre 6 des 10 établissements ouverts : 6 disparus, 0 fermé, 0 sans boîte désormais (R67)."
     )
     refused = installed.oda(*IMPORT, fewer)
     assert (refused.exit_code, refused.stdout) == (ExitCode.REFUSED, "")
-    assert refused.stderr.startswith(f"Refusé, rien n'a changé.\n  — {said} Que faire : ")
+    assert refused.stderr.startswith(f"Refusé, rien n'a changé.\n  — {reason} Que faire : ")
     dry = installed.oda(*IMPORT, fewer, "--dry-run")
     assert dry.exit_code == ExitCode.REFUSED
     assert "Disparus de l'annuaire, donc fermés (6) :" in dry.stdout
-    assert dry.stderr.startswith(f"Cet import serait refusé.\n  — {said}")
+    assert dry.stderr.startswith(f"Cet import serait refusé.\n  — {reason}")
     assert "6 disparus" in installed.done(*IMPORT, fewer, "--accept-loss")
 
 
 @pytest.mark.rule("R67")
 def test_wrong_file__is_said(installed: Installation) -> None:
-    shown = installed.oda(*IMPORT, installed.write(text_of(row()).replace(";mail;", ";m;").encode()))
-    assert shown.exit_code == ExitCode.BAD_INPUT
-    assert shown.stderr == (
+    result = installed.oda(*IMPORT, installed.write(text_of(row()).replace(";mail;", ";m;").encode()))
+    assert result.exit_code == ExitCode.BAD_INPUT
+    assert result.stderr == (
         "Ce fichier ne peut pas être importé, rien n'a changé.\n"
         "  — ligne 1 : il manque la colonne mail.\n"
         "  — Que faire : télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), séparateur point-virgule,"
@@ -102,11 +102,11 @@ def test_import__of_any_format_with_a_column_named_by_hand_once(installed: Insta
 
 @pytest.mark.rule("R2")
 def test_import__operators_only(installed: Installation) -> None:
-    shown = installed.oda(*IMPORT, installed.write(file_of(row())), who=f"lecteur:{READER}")
-    assert shown.exit_code == ExitCode.REFUSED
-    assert "Seul un opérateur du rectorat peut importer l'annuaire (R2)." in shown.stderr
+    result = installed.oda(*IMPORT, installed.write(file_of(row())), who=f"lecteur:{READER}")
+    assert result.exit_code == ExitCode.REFUSED
+    assert "Seul un opérateur du rectorat peut importer l'annuaire (R2)." in result.stderr
 
 
 def test_report__cannot_drive_the_terminal(installed: Installation) -> None:
-    shown = installed.done(*IMPORT, installed.write(file_of(row(), row("\x1b[31m"), row(uai_of(2), mail="\x1b[0m@x"))))
-    assert "\x1b" not in shown
+    output = installed.done(*IMPORT, installed.write(file_of(row(), row("\x1b[31m"), row(uai_of(2), mail="\x1b[0m@x"))))
+    assert "\x1b" not in output

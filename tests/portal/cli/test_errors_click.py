@@ -14,9 +14,9 @@ VALUES = ("sample", "values", "14/09/2026")
 
 
 def test_help__of_a_command(run: Run) -> None:
-    shown = run("sample", "values", "--help")
-    assert shown.exit_code == 0
-    assert shown.stdout.startswith("Utilisation : oda sample values [OPTIONS] DATE\n")
+    result = run("sample", "values", "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Utilisation : oda sample values [OPTIONS] DATE\n")
     for words in (
         "Arguments :\n  DATE  Le jour.",
         "Options :\n",
@@ -33,7 +33,7 @@ def test_help__of_a_command(run: Run) -> None:
         "--form [svg|texte]",
         "--help               Affiche cette aide.",
     ):
-        assert words in shown.stdout, shown.stdout
+        assert words in result.stdout, result.stdout
 
 
 def test_help__says_what_is_required(run: Run) -> None:
@@ -41,14 +41,14 @@ def test_help__says_what_is_required(run: Run) -> None:
 
 
 def test_help__of_a_group(run: Run) -> None:
-    shown = run("sample", "--help").stdout
-    assert "Utilisation : oda sample [OPTIONS] COMMANDE [ARGUMENTS]..." in shown
-    assert "Commandes :\n" in shown
-    assert "values  Toutes les sortes de valeurs." in shown
+    text = run("sample", "--help").stdout
+    assert "Utilisation : oda sample [OPTIONS] COMMANDE [ARGUMENTS]..." in text
+    assert "Commandes :\n" in text
+    assert "values  Toutes les sortes de valeurs." in text
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (("--rason", "lost"), "L'option --rason n'existe pas. Vouliez-vous dire l'un de : '--json', '--reason' ?"),
         (("--zzzzzz",), "L'option --zzzzzz n'existe pas."),
@@ -71,18 +71,18 @@ def test_help__of_a_group(run: Run) -> None:
         (("--as", "chef:0310001H"), "L'option --as se place plus tôt dans la commande : oda --as …"),
     ],
 )
-def test_error__says_what_is_wrong(run: Run, line: tuple[str, ...], said: str) -> None:
+def test_error__says_what_is_wrong(run: Run, line: tuple[str, ...], message: str) -> None:
     result = run(*VALUES, *line)
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert said in result.stderr.partition("Erreur : ")[2]
+    assert message in result.stderr.partition("Erreur : ")[2]
     assert "Utilisation : oda sample values" in result.stderr
     assert "Aide : oda sample values --help" in result.stderr
     assert english(result.output) == []
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (("sample", "needs", "-r", "lost"), "Il manque l'argument 'RÉFÉRENCE'."),
         (
@@ -96,15 +96,15 @@ def test_error__says_what_is_wrong(run: Run, line: tuple[str, ...], said: str) -
         (("sample", "values", "demain"), "'DATE' : « demain » n'est pas une date : écrire 14/09/2026."),
     ],
 )
-def test_error__says_what_is_missing_or_unknown(run: Run, line: tuple[str, ...], said: str) -> None:
+def test_error__says_what_is_missing_or_unknown(run: Run, line: tuple[str, ...], message: str) -> None:
     result = run(*line)
     assert result.exit_code == 2
-    assert f"Erreur : {said}" in result.stderr
+    assert f"Erreur : {message}" in result.stderr
     assert english(result.output) == []
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (("--count",), "L'option --count attend une valeur."),
         (("--pair", "un"), "L'option --pair attend 2 valeurs."),
@@ -113,10 +113,10 @@ def test_error__says_what_is_missing_or_unknown(run: Run, line: tuple[str, ...],
         (("--pair", "un", "deu\udcffx"), "« deu�x » : ce texte est illisible"),
     ],
 )
-def test_error__alone(run: Run, line: tuple[str, ...], said: str) -> None:
+def test_error__alone(run: Run, line: tuple[str, ...], message: str) -> None:
     result = run(*VALUES, *line)
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"Erreur : {said}")
+    assert result.stderr.startswith(f"Erreur : {message}")
 
 
 def test_error__path_of_another_encoding_is_no_error(run: Run, tmp_path: Path) -> None:
@@ -133,16 +133,16 @@ def test_error__nothing_asked_shows_the_help(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("checks", "said"),
+    ("checks", "deed"),
     [
         ({"readable": True}, "lu"),
         ({"readable": False, "writable": True}, "modifié"),
         ({"readable": False, "executable": True}, "exécuté"),
     ],
 )
-def test_error__file_without_the_rights(monkeypatch: pytest.MonkeyPatch, checks: dict[str, Any], said: str) -> None:
+def test_error__file_without_the_rights(monkeypatch: pytest.MonkeyPatch, checks: dict[str, Any], deed: str) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(click.BadParameter, match=f"ne peut pas être {said} \\(droits insuffisants\\)"):
+    with pytest.raises(click.BadParameter, match=f"ne peut pas être {deed} \\(droits insuffisants\\)"):
         FilePath(exists=True, **checks).convert(__file__, None, None)
 
 
@@ -170,5 +170,5 @@ def test_values__day_is_read_both_ways(run: Run) -> None:
 def test_tree__no_english_in_help_nor_errors() -> None:
     root = tree()
     for command, context in walk(root, click.Context(root, info_name="oda")):
-        for shown in (command.get_help(context), *refusals(command, context)):
-            assert english(shown) == [], shown
+        for text in (command.get_help(context), *refusals(command, context)):
+            assert english(text) == [], text

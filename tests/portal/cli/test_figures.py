@@ -33,10 +33,10 @@ def run(folder: Path, *args: str, who: str = f"reader:{READER}") -> Result:
 
 
 def test_figures__to_a_person_and_to_a_program(app: App, tmp_path: Path) -> None:
-    shown = run(tmp_path)
-    assert shown.exit_code == 0, shown.output
-    assert "Établissements qui ont un RUPN déclaré" in shown.stdout
-    assert "Haute-Garonne" in shown.stdout
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "Établissements qui ont un RUPN déclaré" in result.stdout
+    assert "Haute-Garonne" in result.stdout
     read = json.loads(run(tmp_path, "--json").stdout)
     whole = read["states"][-1]
     assert whole["departement"] == "Académie"
@@ -72,10 +72,10 @@ def test_figures__verified_then_made_anew(app: App, tmp_path: Path) -> None:
     assert run(tmp_path, "verify").stdout == "Les chiffres disent ce que dit le journal.\n"
     with app.database.write() as connection:
         connection.execute(update(DAILY_FIGURE).values(declared=DAILY_FIGURE.c.declared + 1))
-    found = run(tmp_path, "verify")
-    assert found.exit_code == 1
-    assert "oda figures rebuild" in found.output
-    assert "le journal dit" in found.output
+    result = run(tmp_path, "verify")
+    assert result.exit_code == 1
+    assert "oda figures rebuild" in result.output
+    assert "le journal dit" in result.output
     run(tmp_path, "rebuild", who=operator)
     assert run(tmp_path, "verify").exit_code == 0
 

@@ -30,9 +30,9 @@ def test_import__said_first_then_done_then_shown_as_the_report_has_it(desk: Desk
     assert "Aucun relevé" in desk.oda("activation", "show").stderr
     assert desk.oda("activation", "import", file, "--yes").exit_code == 0
     assert "Rien à importer" in desk.oda("activation", "import", file, "--yes").stderr
-    shown = {line["name"]: line for line in json.loads(desk.oda("activation", "show", "--json", who=AS_READER).stdout)}
+    lines = {line["name"]: line for line in json.loads(desk.oda("activation", "show", "--json", who=AS_READER).stdout)}
     for name, report in {**REPORT, "Académie": ACADEMIE}.items():
-        line = shown[name]
+        line = lines[name]
         assert (line["pupil"], line["college"], line["lycee"], line["parent"], line["pupil_before"]) == (
             report.pupils, report.colleges / 10, report.lycees / 10, report.parents, report.first,
         )  # fmt: skip

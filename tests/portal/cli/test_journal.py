@@ -61,17 +61,17 @@ def test_verify__names_each_flaw(folder: Path) -> None:
     assert "  — ODA-2027-00003, événement 2 : la note « why » n'a plus d'événement\n" in done.stdout
     for blind in BLIND_SPOTS:
         assert blind in done.stdout
-    found = json.loads(verify(folder, "--json").stdout)
-    assert [(flaw["stream"], flaw["seq"]) for flaw in found["flaws"]] == [
+    report = json.loads(verify(folder, "--json").stdout)
+    assert [(flaw["stream"], flaw["seq"]) for flaw in report["flaws"]] == [
         ("ODA-2027-00002", 3), ("ODA-2027-00003", 2), ("ODA-2027-00003", 2),
     ]  # fmt: skip
-    assert found["blind_spots"] == list(BLIND_SPOTS)
+    assert report["blind_spots"] == list(BLIND_SPOTS)
 
 
 def test_verify__json_of_a_sound_one(folder: Path) -> None:
     done = verify(folder, "--json")
-    found = json.loads(done.stdout)
-    assert (done.exit_code, found["events"], found["chains"], found["flaws"]) == (0, 36, 6, [])
+    report = json.loads(done.stdout)
+    assert (done.exit_code, report["events"], report["chains"], report["flaws"]) == (0, 36, 6, [])
 
 
 def run(folder: Path, *args: str) -> Result:
@@ -110,13 +110,13 @@ def test_seals__say_what_the_chains_cannot(folder: Path, tmp_path: Path) -> None
         " WHERE reference = 'ODA-2027-00002'",
     )  # fmt: skip
     assert verify(folder).exit_code == 0
-    for given in ((), (str(sent),), (str(next(iter(sorted(sent.iterdir())))),)):
-        done = verify(folder, "--seal", *given)
+    for sources in ((), (str(sent),), (str(next(iter(sorted(sent.iterdir())))),)):
+        done = verify(folder, "--seal", *sources)
         assert done.exit_code == 1
         assert "ODA-2027-00002, événement" in done.stdout
         assert "retiré, ainsi que tout ce qui le suivait : scellé le" in done.stdout
-    found = json.loads(verify(folder, "--seal", "--json").stdout)
-    assert (found["seals"]["stored"], len(found["flaws"])) == (2, 1)
+    report = json.loads(verify(folder, "--seal", "--json").stdout)
+    assert (report["seals"]["stored"], len(report["flaws"])) == (2, 1)
 
 
 @pytest.mark.rule("R109")
@@ -166,9 +166,9 @@ def test_export__for_operators_never_over_a_file_and_in_the_journal(folder: Path
 def test_signing_key__shown_replaced_and_given_up(folder: Path) -> None:
     seal(folder)
     operator = ("--as", f"operator:{OPERATOR}")
-    shown = run(folder, "secrets", "signing-key").stdout
-    assert "en service, depuis le" in shown
-    old = shown.split()[0]
+    key_line = run(folder, "secrets", "signing-key").stdout
+    assert "en service, depuis le" in key_line
+    old = key_line.split()[0]
     done = run(folder, *operator, "secrets", "new-signing-key")
     assert done.exit_code == 0
     lines = run(folder, "secrets", "signing-key").stdout.splitlines()

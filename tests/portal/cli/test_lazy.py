@@ -21,8 +21,8 @@ UNNEEDED = {
 
 
 def test_lazy__lists_before_what_is_declared_and_imports_nothing() -> None:
-    shown = CliRunner().invoke(nested(), ["--help"]).stdout
-    assert shown.endswith("Commandes :\n  far   Loin.\n  near  Près.\n")
+    text = CliRunner().invoke(nested(), ["--help"]).stdout
+    assert text.endswith("Commandes :\n  far   Loin.\n  near  Près.\n")
     assert "tests.portal.cli.nowhere" not in sys.modules
 
 

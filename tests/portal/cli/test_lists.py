@@ -24,12 +24,12 @@ def test_list__imported_searched_and_told_by_commands(installed: Installation) -
     assert "Aucune liste n'a encore été importée" in installed.done("list", "status")
     installed.done("import", "establishments", installed.write(file_of(*rows(3))))
     file = installed.write(list_of(LINE, "X;A;B;c@d.fr;"), "rupn_2026-07-01.csv")
-    asked = (*IMPORT, file, "--date", "2026-07-01")
-    shown = installed.done(*asked, "--dry-run")
-    assert shown.startswith("À blanc, rien n'est écrit. L'import donnerait : 1 nouvelle, 0 changée, 0 disparue")
-    assert "\nRefusées (1) :\n  ligne 3 : « X » n'est pas un UAI" in shown
-    assert installed.done(*asked).startswith("Liste importée : 1 nouvelle")
-    assert installed.done(*asked).startswith("Rien n'a changé, cette liste est déjà en vigueur")
+    command = (*IMPORT, file, "--date", "2026-07-01")
+    output = installed.done(*command, "--dry-run")
+    assert output.startswith("À blanc, rien n'est écrit. L'import donnerait : 1 nouvelle, 0 changée, 0 disparue")
+    assert "\nRefusées (1) :\n  ligne 3 : « X » n'est pas un UAI" in output
+    assert installed.done(*command).startswith("Liste importée : 1 nouvelle")
+    assert installed.done(*command).startswith("Rien n'a changé, cette liste est déjà en vigueur")
     (status,) = json.loads(installed.done("list", "status", "--json", who=f"reader:{READER}"))
     assert (status["list_date"], status["rows"], status["kind"]) == ("2026-07-01", 1, "listing")
     (entry,) = json.loads(installed.done("list", "show", "listing", "--search", "hote", "--json"))
@@ -60,14 +60,14 @@ def test_list__of_delegations_and_by_an_operator_alone(installed: Installation) 
     installed.done("import", "establishments", installed.write(file_of(*rows(1))))
     line = "0310001H;Hôte;Zoé;z@ac-toulouse.fr;Comptes;01/09/2026;31/12/9999;Mme Durand;"
     file = installed.write(list_of(line, titles=DELEGATION_TITLES), "delegations.csv")
-    asked = ("list", "import", "delegation", file, "--date", "2026-07-01")
-    assert installed.oda(*asked, who=f"reader:{READER}").exit_code == ExitCode.REFUSED
+    command = ("list", "import", "delegation", file, "--date", "2026-07-01")
+    assert installed.oda(*command, who=f"reader:{READER}").exit_code == ExitCode.REFUSED
     assert installed.oda("list", "import", "delegation", file).exit_code == ExitCode.REFUSED
-    installed.done(*asked)
+    installed.done(*command)
     (entry,) = json.loads(installed.done("list", "show", "delegation", "--json"))
     assert (entry["ends"], entry["author"]) == ("9999-12-31", "Mme Durand")
     for name in ("encore.csv", "encore.xlsx", "encore.ods"):
-        taken = installed.config.parent / name
-        installed.done("list", "show", "delegation", "-o", taken)
-        again = ("list", "import", "delegation", taken, "--date", "2026-07-01")
+        export = installed.config.parent / name
+        installed.done("list", "show", "delegation", "-o", export)
+        again = ("list", "import", "delegation", export, "--date", "2026-07-01")
         assert installed.done(*again).startswith("Rien n'a changé")

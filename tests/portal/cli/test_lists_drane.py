@@ -29,8 +29,8 @@ def test_file__prepared_written_then_noted_for_some_and_for_the_rest(desk: Desk)
     second = desk.office.request(State.REQUESTED, nom="Bonnet", mail="b@ac-toulouse.fr")
     assert desk.oda("drane", "list", who=AS_READER).stdout.count("ajout") == 2
     file = desk.config.parent / "transmission.csv"
-    made = desk.oda("drane", "file", "-o", str(file))
-    assert (made.exit_code, "oda drane sent 1" in made.stderr) == (0, True)
+    preparation = desk.oda("drane", "file", "-o", str(file))
+    assert (preparation.exit_code, "oda drane sent 1" in preparation.stderr) == (0, True)
     assert file.read_text(encoding="utf-8-sig").splitlines()[0].startswith("Mouvement;UAI;")
     again = desk.oda("drane", "file", "-o", str(file))
     assert (again.exit_code, "rien n'est préparé" in again.stderr) == (1, True)
@@ -48,8 +48,8 @@ def test_file__prepared_written_then_noted_for_some_and_for_the_rest(desk: Desk)
 @pytest.mark.rule("R96", "R2")
 def test_declared__whatever_the_setting_and_the_rest_leads_to_it(desk: Desk) -> None:
     reference = desk.office.request(State.DECLARED, nom="Abadie", mail="a@ac-toulouse.fr")
-    shown = desk.oda("drane", "declared", who=AS_READER)
-    assert (shown.exit_code, reference in shown.stdout, "déclarée" in shown.stdout) == (0, True, True)
+    result = desk.oda("drane", "declared", who=AS_READER)
+    assert (result.exit_code, reference in result.stdout, "déclarée" in result.stdout) == (0, True, True)
     file = desk.config.parent / "rupn.ods"
     assert desk.oda("drane", "declared", "-o", str(file)).exit_code == 0
     assert file.read_bytes().startswith(b"PK")

@@ -26,8 +26,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def mails(desk: Desk, *args: str, who: str = AS_OPERATOR) -> list[dict[str, Any]]:
     done = desk.oda("mail", "list", *args, "--json", who=who)
     assert done.exit_code == 0, done.output
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows
 
 
 def dead_code(desk: Desk) -> tuple[str, int]:
@@ -73,10 +73,10 @@ def test_list__filters(desk: Desk) -> None:
 @pytest.mark.rule("R60")
 def test_show__masks_the_code(desk: Desk) -> None:
     _, dead = dead_code(desk)
-    shown = desk.oda("mail", "show", str(dead))
-    assert shown.exit_code == 0
-    assert "[code masqué]" in shown.stdout
-    assert "tel qu'il partirait maintenant" in shown.stdout
+    result = desk.oda("mail", "show", str(dead))
+    assert result.exit_code == 0
+    assert "[code masqué]" in result.stdout
+    assert "tel qu'il partirait maintenant" in result.stdout
     as_json = json.loads(desk.oda("mail", "show", str(dead), "--json").stdout)
     assert (as_json["stage"], as_json["is_written"]) == ("dead", False)
     assert make.CODE not in "".join(desk.outputs)
@@ -171,8 +171,8 @@ def test_born_dead__is_journaled_and_the_operators_know_its_number(desk: Desk) -
     assert (kind, data["mail"], data["fault"], data["reference"]) == ("mail_dead", revoked, "no_mailbox", reference)
     asyncio.run(desk.app.dispatcher.run_once())
     alert = mails(desk, "--kind", "mail-undeliverable")[1]["id"]  # the other tells of the code
-    shown = " ".join(desk.oda("mail", "show", str(alert)).stdout.split())
-    assert f"Le courriel n° {revoked} « droits révoqués »" in shown
+    text = " ".join(desk.oda("mail", "show", str(alert)).stdout.split())
+    assert f"Le courriel n° {revoked} « droits révoqués »" in text
 
 
 @pytest.mark.rule("R14", "R15", "R58", "R62")
@@ -194,8 +194,8 @@ def test_retry__all_of_an_establishment_once_it_has_a_mailbox(desk: Desk) -> Non
         f"Courriel n° {revoked} : à envoyer, remplacé par le n° {leaving['id']} pour la boîte d'aujourd'hui."
     )
     assert leaving["recipient"] == new
-    told = f"{make.UAI} : 1 courriel refusé sur 2, rien n'y a changé ; 1 courriel à envoyer.\n"
-    assert (done.exit_code, done.stderr) == (1, told)
+    message = f"{make.UAI} : 1 courriel refusé sur 2, rien n'y a changé ; 1 courriel à envoyer.\n"
+    assert (done.exit_code, done.stderr) == (1, message)
     desk.oda("mail", "discard", str(code), "--why", "demande close")
     done = desk.oda("mail", "retry", "--uai", make.UAI)
     assert (done.exit_code, done.stdout) == (

@@ -35,22 +35,22 @@ def test_help__imports_no_command_and_nothing_heavy() -> None:
 
 
 def test_version__is_shown() -> None:
-    shown = CliRunner().invoke(oda, ["--version"])
-    assert (shown.exit_code, shown.stdout.split()[0]) == (0, "oda")
+    result = CliRunner().invoke(oda, ["--version"])
+    assert (result.exit_code, result.stdout.split()[0]) == (0, "oda")
 
 
 def test_help__lists_every_command_with_its_purpose() -> None:
-    shown = CliRunner().invoke(oda, ["-h"])
-    assert shown.exit_code == 0
-    assert english(shown.stdout) == []
+    result = CliRunner().invoke(oda, ["-h"])
+    assert result.exit_code == 0
+    assert english(result.stdout) == []
     for name, (_, _, short) in TREE.items():
-        assert f"  {name} " in shown.stdout
-        assert short in shown.stdout
+        assert f"  {name} " in result.stdout
+        assert short in result.stdout
 
 
 def test_root__refusals_are_in_french() -> None:
-    for shown in refusals(oda, click.Context(oda, info_name="oda")):
-        assert english(shown) == [], shown
+    for message in refusals(oda, click.Context(oda, info_name="oda")):
+        assert english(message) == [], message
 
 
 def test_commands__are_french_everywhere() -> None:
@@ -60,8 +60,8 @@ def test_commands__are_french_everywhere() -> None:
         assert written is not None
         for command, context in walk(written, click.Context(written, info_name=name, parent=root)):
             assert command.help, f"{context.command_path} has no help"
-            for shown in (command.get_help(context), *refusals(command, context)):
-                assert english(shown) == [], shown
+            for text in (command.get_help(context), *refusals(command, context)):
+                assert english(text) == [], text
 
 
 def test_completion__names_commands_without_loading_them() -> None:

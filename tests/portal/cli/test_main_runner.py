@@ -50,9 +50,9 @@ def test_done__is_zero(run: Run) -> None:
 
 @pytest.mark.rule("R7")
 def test_refused__gives_every_reason_and_what_to_do(failing: Failing) -> None:
-    code, said = failing(refused([Reason(), Reason()]))
+    code, message = failing(refused([Reason(), Reason()]))
     assert code == 1
-    assert said.count("  — L'établissement n'a pas de boîte (R13). Que faire : La fixer.\n") == 2
+    assert message.count("  — L'établissement n'a pas de boîte (R13). Que faire : La fixer.\n") == 2
 
 
 def test_failure__tells_its_code_and_hides_control_characters(run: Run) -> None:
@@ -71,29 +71,29 @@ def test_exit__asked_by_a_command_is_kept(failing: Failing) -> None:
 
 
 def test_click_error__raised_by_a_command_is_a_usage_error(failing: Failing) -> None:
-    code, said = failing(click.FileError("x.csv", "No such file"))
-    assert (code, said) == (2, "Erreur : Le fichier « x.csv » ne peut pas être ouvert.\n")
+    code, message = failing(click.FileError("x.csv", "No such file"))
+    assert (code, message) == (2, "Erreur : Le fichier « x.csv » ne peut pas être ouvert.\n")
 
 
 def test_unforeseen__gives_a_number_found_in_the_log_and_no_text(
     failing: Failing, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "oda"):
-        code, said = failing(RuntimeError("mot de passe : hunter2"))
+        code, message = failing(RuntimeError("mot de passe : hunter2"))
     assert code == 70
-    assert said.startswith("Erreur interne")
-    number = said.rstrip(".\n").rsplit(" ", 1)[-1]
+    assert message.startswith("Erreur interne")
+    number = message.rstrip(".\n").rsplit(" ", 1)[-1]
     assert f"incident {number} : RuntimeError, " in caplog.text
     assert "cli/sample.py:" in caplog.text
-    assert "hunter2" not in said + caplog.text
-    assert "Traceback" not in said + caplog.text
+    assert "hunter2" not in message + caplog.text
+    assert "Traceback" not in message + caplog.text
 
 
 def test_unforeseen__shows_its_traceback_to_who_debugs(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ODA_DEBUG", "1")
-    code, said = failing(RuntimeError("détail"))
+    code, message = failing(RuntimeError("détail"))
     assert code == 70
-    assert "RuntimeError: détail" in said
+    assert "RuntimeError: détail" in message
 
 
 def test_foreign__is_translated_by_its_path_or_its_parent(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_database__is_busy_or_unavailable(attributes: dict[str, str | None], cod
 
 
 @pytest.mark.parametrize(
-    ("attributes", "said"),
+    ("attributes", "words"),
     [
         ({"sqlite_errorname": "SQLITE_NOTADB"}, "est abîmé, ou n'est pas une base"),
         ({"sqlite_errorname": "SQLITE_CORRUPT"}, "est abîmé"),
@@ -145,7 +145,7 @@ def test_database__is_busy_or_unavailable(attributes: dict[str, str | None], cod
         ({"sqlstate": "53100"}, "Plus de place"),
     ],
 )
-def test_database__trouble_is_told_by_its_name(attributes: dict[str, str], said: str) -> None:
+def test_database__trouble_is_told_by_its_name(attributes: dict[str, str], words: str) -> None:
     from sqlalchemy.exc import DatabaseError, OperationalError
 
     from workflow.database.faults import DatabaseFault, DatabaseUnreachable, fault_of
@@ -158,7 +158,7 @@ def test_database__trouble_is_told_by_its_name(attributes: dict[str, str], said:
         failure = as_failure(error)
         assert failure is not None
         assert failure.exit_code == ExitCode.UNAVAILABLE
-        assert said in failure.message
+        assert words in failure.message
         assert failure.details[0].startswith("Que faire : ")
 
 
@@ -216,14 +216,14 @@ def test_reader_gone__ends_in_silence(unbuffered: str) -> None:
         assert process.stderr is not None
         process.stdout.read(8)
         process.stdout.close()
-        said = process.stderr.read()
-    assert (process.returncode, said) == (ExitCode.READER_GONE, b"")
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (ExitCode.READER_GONE, b"")
 
 
 def test_broken_pipe__of_something_else_is_an_incident(failing: Failing) -> None:
-    code, said = failing(BrokenPipeError("a socket"))
+    code, message = failing(BrokenPipeError("a socket"))
     assert code == 70
-    assert "incident" in said
+    assert "incident" in message
 
 
 def test_standalone__off_lets_the_failure_through() -> None:

@@ -36,7 +36,7 @@ def _colourless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
 
-def shown_by(rows: list[dict[str, object]], columns: dict[str, str], screen: io.StringIO) -> str:
+def text_on(rows: list[dict[str, object]], columns: dict[str, str], screen: io.StringIO) -> str:
     with redirect_stdout(screen):
         emit(rows, columns, as_json=False)
     return screen.getvalue()
@@ -44,16 +44,16 @@ def shown_by(rows: list[dict[str, object]], columns: dict[str, str], screen: io.
 
 def test_emit__json_is_one_array_of_whole_rows(capfd: pytest.CaptureFixture[str]) -> None:
     emit(ROWS, COLUMNS, as_json=True)
-    shown = capfd.readouterr().out
-    assert "Élodie" in shown
-    assert json.loads(shown)[0] == {
+    text = capfd.readouterr().out
+    assert "Élodie" in text
+    assert json.loads(text)[0] == {
         "reference": "ODA-2027-00001",
         "nom": "Élodie d'Aÿ",
         "state": "declared",
         "on": "2026-09-14",
         "more": 1,
     }
-    assert json.loads(shown)[1]["more"] == ["2026-2027"]
+    assert json.loads(text)[1]["more"] == ["2026-2027"]
 
 
 def test_emit__json_of_nothing_is_an_empty_array(capfd: pytest.CaptureFixture[str]) -> None:
@@ -77,17 +77,17 @@ def test_emit__away_from_a_terminal_columns_are_plain_and_whole(capfd: pytest.Ca
 
 
 def test_emit__on_a_terminal_is_a_table() -> None:
-    shown = shown_by(ROWS, COLUMNS, Terminal())
-    assert "───" in shown
-    assert "code transmis" in shown
+    text = text_on(ROWS, COLUMNS, Terminal())
+    assert "───" in text
+    assert "code transmis" in text
 
 
 def test_emit__on_a_narrow_terminal_is_one_line_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")  # rich takes any dumb terminal for 80 columns wide
     monkeypatch.setenv("COLUMNS", "30")
-    shown = shown_by(ROWS, COLUMNS, Terminal())
-    assert shown.startswith("référence : ODA-2027-00001\nRUPN : Élodie d'Aÿ\n")
-    assert "\n\nréférence : ODA-2027-00002\n" in shown
+    text = text_on(ROWS, COLUMNS, Terminal())
+    assert text.startswith("référence : ODA-2027-00001\nRUPN : Élodie d'Aÿ\n")
+    assert "\n\nréférence : ODA-2027-00002\n" in text
 
 
 @pytest.mark.parametrize("width", [60, 70, 80, 100, 120])
@@ -96,24 +96,24 @@ def test_emit__no_word_is_broken_whatever_the_width(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", str(width))
     words = ["ODA-2027-00001", "ce.0329017c@ac-toulouse.fr", "Établissement", "Trois-Coteaux", "14/09/2026"]
     row: dict[str, object] = {str(number): f"{word} et la suite" for number, word in enumerate(words)}
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", shown_by([row], dict.fromkeys(row, "Titre"), Terminal()))
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text_on([row], dict.fromkeys(row, "Titre"), Terminal()))
     for word in words:
-        assert word in shown
-    assert max(map(len, shown.splitlines())) <= width
+        assert word in text
+    assert max(map(len, text.splitlines())) <= width
 
 
 @pytest.mark.parametrize("screen", [io.StringIO, Terminal])
 def test_emit__data_cannot_drive_the_terminal(screen: type[io.StringIO]) -> None:
-    shown = shown_by([{"nom": "A\x1b[2J\u009b31m\nB\u202e[bold]C"}], {"nom": "nom"}, screen())
-    assert not {"\x1b", "\u009b", "\u202e"} & set(shown)
-    assert "B\N{REPLACEMENT CHARACTER}[bold]C" in shown
+    text = text_on([{"nom": "A\x1b[2J\u009b31m\nB\u202e[bold]C"}], {"nom": "nom"}, screen())
+    assert not {"\x1b", "\u009b", "\u202e"} & set(text)
+    assert "B\N{REPLACEMENT CHARACTER}[bold]C" in text
 
 
 def test_json__control_characters_are_escaped_and_come_back() -> None:
     name = "A\x1b\u009b\u202e\x7f\nB"
-    shown = cells.rows_as_json([{"nom": name}])
-    assert not {"\x1b", "\u009b", "\u202e", "\x7f"} & set(shown)
-    assert json.loads(shown) == [{"nom": name}]
+    text = cells.rows_as_json([{"nom": name}])
+    assert not {"\x1b", "\u009b", "\u202e", "\x7f"} & set(text)
+    assert json.loads(text) == [{"nom": name}]
 
 
 def test_json__what_has_no_form_is_refused() -> None:
@@ -134,8 +134,8 @@ def test_progress__is_silent_away_from_a_terminal(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("elapsed", "shown"), [(0.5, False), (1.5, True)])
-def test_progress__shows_after_a_second(monkeypatch: pytest.MonkeyPatch, elapsed: float, shown: bool) -> None:
+@pytest.mark.parametrize(("elapsed", "is_visible"), [(0.5, False), (1.5, True)])
+def test_progress__shows_after_a_second(monkeypatch: pytest.MonkeyPatch, elapsed: float, is_visible: bool) -> None:
     instants = iter([10.0, 10.0 + elapsed])
     terminal = Terminal()
     monkeypatch.setattr(output, "monotonic", lambda: next(instants))
@@ -143,7 +143,7 @@ def test_progress__shows_after_a_second(monkeypatch: pytest.MonkeyPatch, elapsed
     monkeypatch.setenv("TERM", "xterm")
     with progress(3, "Envoi") as advance:
         advance(2)
-    assert ("Envoi" in terminal.getvalue()) is shown
+    assert ("Envoi" in terminal.getvalue()) is is_visible
 
 
 @pytest.mark.parametrize("group", [mail, establishment], ids=["mail", "establishment"])

@@ -42,10 +42,10 @@ def test_secret__unreadable_bytes_are_not_shown(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_secret__is_typed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    keyboard(monkeypatch, lambda prompt, stream: asked.append(prompt) or "Ab12")  # type: ignore[func-returns-value]
+    prompts: list[str] = []
+    keyboard(monkeypatch, lambda prompt, stream: prompts.append(prompt) or "Ab12")  # type: ignore[func-returns-value]
     assert read_secret("Le code") == "Ab12"
-    assert asked == ["Le code : ", "Le code, une seconde fois : "]
+    assert prompts == ["Le code : ", "Le code, une seconde fois : "]
 
 
 def test_secret__typed_differently_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

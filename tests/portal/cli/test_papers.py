@@ -81,9 +81,9 @@ def test_paper__a_request_or_blank(desk: Desk, name: str, args: tuple[str, ...])
 @pytest.mark.parametrize("name", ["charter", "slip"])
 def test_paper__a_chef_prints_those_of_his_own_establishments(desk: Desk, name: str) -> None:
     elsewhere = desk.office.request(State.CODE_ISSUED, LYCEE)
-    told = not_printed(desk, name, elsewhere, who=AS_CHEF)
-    assert told == not_printed(desk, name, "ODA-2027-09999", who=AS_CHEF), "whether it exists is not told"
-    assert "R3" in told
+    message = not_printed(desk, name, elsewhere, who=AS_CHEF)
+    assert message == not_printed(desk, name, "ODA-2027-09999", who=AS_CHEF), "whether it exists is not told"
+    assert "R3" in message
     assert elsewhere in printed(desk, name, elsewhere)
 
 
@@ -122,14 +122,14 @@ def test_slip__before_any_code_is_refused(desk: Desk) -> None:
 def test_slip__of_an_extended_key_is_refused_to_a_chef_too(desk: Desk) -> None:
     first = desk.office.request(State.CODE_ISSUED, LYCEE)
     second = desk.office.request(State.REQUESTED)
-    found: dict[str, Any] = {"outcome": CheckOutcome.POSITIVE, "source": "liste"}
+    outcome: dict[str, Any] = {"outcome": CheckOutcome.POSITIVE, "source": "liste"}
     desk.office.do(
-        c.CheckListing(reference=second, **found), c.CheckDelegation(reference=second, **found),
+        c.CheckListing(reference=second, **outcome), c.CheckDelegation(reference=second, **outcome),
         c.IssueCode(reference=second, extends=first),
     )  # fmt: skip
-    told = not_printed(desk, "slip", second, who=AS_CHEF)
-    assert "étendue" in told
-    assert first not in told
+    message = not_printed(desk, "slip", second, who=AS_CHEF)
+    assert "étendue" in message
+    assert first not in message
 
 
 def test_paper__no_file_is_overwritten_by_mistake(desk: Desk) -> None:
@@ -234,8 +234,8 @@ def test_paper__a_faulty_template_is_told_with_its_line(desk: Desk) -> None:
     (folder / "charter.typ").write_text("// version : 2026-1\n#data.inconnu", encoding="utf-8")
     with desk.config.open("a", encoding="utf-8") as config:
         config.write("templates:\n  directory: modeles\n")
-    told = not_printed(desk, "charter", "--blank", code=78)
-    assert "papers/charter.typ, ligne 2" in told.replace("modeles/", "")
+    message = not_printed(desk, "charter", "--blank", code=78)
+    assert "papers/charter.typ, ligne 2" in message.replace("modeles/", "")
 
 
 def reported(desk: Desk) -> int:
@@ -265,9 +265,9 @@ def test_year_end__what_was_attached_is_printed_again_to_the_byte(desk: Desk) ->
     mail = reported(desk)
     context = desk.app.mailer.mail_context
     with desk.app.database.write() as connection:
-        found = stored_year_end_report(connection, "2026-2027", context, TemplateLoader(), make.NOW)
-        assert found is not None
-        attached, _ = found
+        report = stored_year_end_report(connection, "2026-2027", context, TemplateLoader(), make.NOW)
+        assert report is not None
+        attached, _ = report
         values = {"papers": to_json([attached]), "dated_at": make.ISSUED_AT}
         connection.execute(update(MAILS).where(MAILS.c.id == mail).values(**values))
     desk.clock.advance(days=30)
@@ -277,9 +277,9 @@ def test_year_end__what_was_attached_is_printed_again_to_the_byte(desk: Desk) ->
 
 def test_year_end__not_yet(desk: Desk) -> None:
     reported(desk)
-    told = not_printed(desk, "year-end", "2027-2028")
-    assert "pas encore de bilan de l'année 2027-2028" in told
-    assert "oda year-end preview" in told
+    message = not_printed(desk, "year-end", "2027-2028")
+    assert "pas encore de bilan de l'année 2027-2028" in message
+    assert "oda year-end preview" in message
 
 
 @pytest.mark.rule("R2", "R54")

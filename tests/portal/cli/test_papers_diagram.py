@@ -38,10 +38,10 @@ def test_svg__shows_each_arrow_of_the_table_and_no_other() -> None:
 @pytest.mark.rule("R1")
 def test_svg__names_each_state_and_each_action_in_french() -> None:
     root = ElementTree.fromstring(show("--format", "svg"))
-    shown = texts(root)
+    labels = texts(root)
     assert {box.attrib["data-state"] for box in root.iter(f"{SVG}g") if "data-state" in box.attrib} == set(State)
     for label in [trigger.label for trigger in Trigger] + [state.label.capitalize() for state in State]:
-        assert label in shown
+        assert label in labels
 
 
 def test_svg__is_readable_in_any_width_and_by_who_does_not_see_it() -> None:

@@ -32,13 +32,13 @@ def ended(desk: Desk) -> str:
 @pytest.mark.rule("R111")
 def test_access__everything_in_words_and_in_json(desk: Desk) -> None:
     reference = ended(desk)
-    told = desk.oda("person", "access", make.MAIL)
-    assert told.exit_code == 0, told.output
-    assert f"Ce qui est gardé de {make.MAIL}" in told.stdout
-    assert f"Demande {reference}" in told.stdout
-    assert "elle part" in told.stdout
-    found = json.loads(desk.oda("person", "access", make.MAIL, "--json").stdout)
-    assert found["requests"][0]["title"] == f"Demande {reference}"
+    result = desk.oda("person", "access", make.MAIL)
+    assert result.exit_code == 0, result.output
+    assert f"Ce qui est gardé de {make.MAIL}" in result.stdout
+    assert f"Demande {reference}" in result.stdout
+    assert "elle part" in result.stdout
+    answer = json.loads(desk.oda("person", "access", make.MAIL, "--json").stdout)
+    assert answer["requests"][0]["title"] == f"Demande {reference}"
     assert "Rien." in desk.oda("person", "access", "zoe.inconnue@ac-toulouse.fr").stdout
     assert desk.oda("person", "access", make.MAIL, who=AS_READER).exit_code == 1
     assert desk.oda("person", "access", "pas une adresse").exit_code == 2
@@ -108,8 +108,8 @@ def test_name__of_a_chef_without_an_address_and_texts_chosen(desk: Desk) -> None
     reference = ended(desk)
     with desk.app.database.write() as connection:
         remember_chef(connection, [make.UAI], make.CHEF_NAME, is_new=True)
-    told = desk.oda("person", "access", "--name", f"M. {make.CHEF_NAME.upper()}")
-    assert f"Chef connu de l'établissement {make.UAI}" in told.stdout, told.output
+    result = desk.oda("person", "access", "--name", f"M. {make.CHEF_NAME.upper()}")
+    assert f"Chef connu de l'établissement {make.UAI}" in result.stdout, result.output
     done = desk.oda("person", "erase", "--name", make.CHEF_NAME, "--uai", make.UAI, "--yes")
     assert f"Part : Chef connu de l'établissement {make.UAI}" in done.stdout, done.output
     assert "Effacé :\n  noms de chefs d'établissement : 1" in done.stdout

@@ -52,21 +52,21 @@ def revoked(portal: Portal, number: int = 1) -> str:
 
 
 def stages(run: Run) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(run("connector", "calls", "--json").stdout)
-    return found
+    calls: list[dict[str, Any]] = json.loads(run("connector", "calls", "--json").stdout)
+    return calls
 
 
 def test_check__says_each_step_and_asks_for_nothing(run: Run, portal: Portal, server: OdaServer) -> None:
     server.will(says(200, {"outcome": "pong"}))
-    shown = run("connector", "check")
-    assert shown.exit_code == 0, shown.stderr
-    assert "Nom          : mène à 127.0.0.1" in shown.stdout
-    assert "Appel signé  : accepté" in shown.stdout
+    result = run("connector", "check")
+    assert result.exit_code == 0, result.stderr
+    assert "Nom          : mène à 127.0.0.1" in result.stdout
+    assert "Appel signé  : accepté" in result.stdout
     assert [call.content for call in server.received] == [{"action": "ping"}]
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "words"),
+    ("status", "body", "words"),
     [
         (401, {"message": "signature fausse"}, ["signature fausse", "le secret connector-key est le même"]),
         (200, {"outcome": "removed"}, ["pong", "docs/connecteur.md"]),
@@ -74,32 +74,32 @@ def test_check__says_each_step_and_asks_for_nothing(run: Run, portal: Portal, se
     ],
 )
 def test_check__says_what_is_wrong_and_what_to_do(
-    run: Run, portal: Portal, server: OdaServer, status: int, said: dict[str, str], words: list[str]
+    run: Run, portal: Portal, server: OdaServer, status: int, body: dict[str, str], words: list[str]
 ) -> None:
-    server.will(says(status, said))
-    shown = run("connector", "check")
-    assert shown.exit_code == 69
+    server.will(says(status, body))
+    result = run("connector", "check")
+    assert result.exit_code == 69
     for word in words:
-        assert word in shown.stderr
+        assert word in result.stderr
 
 
 def test_check__a_server_that_is_not_there(run: Run, portal: Portal, server: OdaServer, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text().replace(f":{server.port}/", ":9/"))
-    shown = run("connector", "check")
-    assert shown.exit_code == 69
-    assert "connexion refusée par « 127.0.0.1 »" in shown.stderr
+    result = run("connector", "check")
+    assert result.exit_code == 69
+    assert "connexion refusée par « 127.0.0.1 »" in result.stderr
 
 
 def test_tick__asks_and_confirms(run: Run, portal: Portal, server: OdaServer) -> None:
     reference = revoked(portal)
-    shown = run("tick")
-    assert "1 retrait confirmé par le serveur ODA." in shown.stdout, shown.stderr
+    result = run("tick")
+    assert "1 retrait confirmé par le serveur ODA." in result.stdout, result.stderr
     assert [call.content["reference"] for call in server.received] == [reference]
     assert stages(run)[0]["stage"] == "done"
     assert json.loads(run("tick", "--json").stdout)["calls"] == {"confirmed": 0, "waiting": 0, "refused": 0}
-    told = run("request", "show", reference).stdout
-    assert "connecteur du serveur ODA" in told
+    text = run("request", "show", reference).stdout
+    assert "connecteur du serveur ODA" in text
 
 
 def test_tick__asks_nothing_when_a_machine_s_clock_is_off(
@@ -122,8 +122,8 @@ def test_again__after_a_refusal(run: Run, portal: Portal, server: OdaServer) -> 
     listed = run("connector", "calls", "--stage", "refused").stdout
     assert "à reprendre par un opérateur" in listed
     assert "compte verrouillé" in listed
-    shown = run("connector", "again", reference.lower())
-    assert (shown.exit_code, shown.stdout) == (0, "1 retrait sera redemandé au serveur ODA.\n")
+    result = run("connector", "again", reference.lower())
+    assert (result.exit_code, result.stdout) == (0, "1 retrait sera redemandé au serveur ODA.\n")
     assert "1 retrait confirmé" in run("tick").stdout
     nothing = run("connector", "again", reference)
     assert nothing.exit_code == 1
@@ -150,10 +150,10 @@ def test_start__without_its_secret_is_refused_in_french(run: Run, portal: Portal
     secret = tmp_path / "secrets" / "connector-key"
     secret.write_text("trop court")
     for args in (("tick",), ("connector", "calls")):
-        shown = run(*args)
-        assert shown.exit_code == 78
-        assert "connector-key est trop court" in shown.stderr
-        assert "trop court" not in shown.stderr.replace("connector-key est trop court", "")
+        result = run(*args)
+        assert result.exit_code == 78
+        assert "connector-key est trop court" in result.stderr
+        assert "trop court" not in result.stderr.replace("connector-key est trop court", "")
     secret.unlink()
     assert "le secret connector-key manque" in run("tick").stderr
     assert "Attention : le secret connector-key manque" in run("check-config").stderr
@@ -161,16 +161,16 @@ def test_start__without_its_secret_is_refused_in_french(run: Run, portal: Portal
 
 def test_check__without_a_server(run: Run, tmp_path: Path) -> None:
     with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url):
-        shown = run("connector", "check")
-        assert shown.exit_code == 78
-        assert "removals.connector.url" in shown.stderr
+        result = run("connector", "check")
+        assert result.exit_code == 78
+        assert "removals.connector.url" in result.stderr
         assert json.loads(run("tick", "--json").stdout)["calls"] is None
 
 
 def test_config__a_private_address_is_refused_with_its_line(run: Run, portal: Portal, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text().replace("allow: [127.0.0.1]", "allow: []"))
-    shown = run("check-config")
-    assert shown.exit_code == 78
-    assert "removals.connector.url" in shown.stderr
-    assert "127.0.0.1, qui n'est pas une adresse publique" in shown.stderr
+    result = run("check-config")
+    assert result.exit_code == 78
+    assert "removals.connector.url" in result.stderr
+    assert "127.0.0.1, qui n'est pas une adresse publique" in result.stderr

@@ -78,9 +78,9 @@ def test_tick__says_that_a_machine_that_has_started_waits(
     assert tick().stderr == ""
     monkeypatch.setattr("workflow.app.boot_identity", lambda: "after")
     clock.advance(days=2)
-    said = tick().stderr
-    assert "la machine vient de démarrer, et peut encore être remise à l'heure" in said
-    assert "rien, tout reprend de soi-même dans 30 minutes" in said
+    message = tick().stderr
+    assert "la machine vient de démarrer, et peut encore être remise à l'heure" in message
+    assert "rien, tout reprend de soi-même dans 30 minutes" in message
     clock.advance(minutes=30)
     count[0] += 30 * 60
     assert tick().stderr == ""
@@ -155,8 +155,8 @@ def test_tick__tells_each_time_that_an_end_is_held(tick: Run, tmp_path: Path, cl
         assert done.exit_code == 0
         assert "La fin de l'année 2026-2027 (31 août 2027) est retenue" in done.stderr
         assert "oda year-end confirm 2026-2027" in done.stderr
-    held = json.loads(tick("--json").stdout)["held"]
-    assert [(one["school_year"], one["why"]) for one in held] == [("2026-2027", "unforeseen")]
+    ends = json.loads(tick("--json").stdout)["held"]
+    assert [(end["school_year"], end["why"]) for end in ends] == [("2026-2027", "unforeseen")]
 
 
 def test_tick__refuses_a_file_that_another_machine_uses(tick: Run, url: str, tmp_path: Path, clock: FakeClock) -> None:
@@ -200,7 +200,7 @@ def _wait_for_a_tick(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "arguments", "shown"),
+    ("message", "arguments", "text"),
     [
         ("mails wait: %s", ("OSError",), "attention : les courriels attendent : OSError"),
         (
@@ -213,9 +213,9 @@ def _wait_for_a_tick(url: str) -> None:
         ("deux\nlignes\x1b[31m", (), "attention : deux lignes\N{REPLACEMENT CHARACTER}[31m"),
     ],
 )
-def test_logs__are_plain_french_lines(message: str, arguments: tuple[str, ...], shown: str) -> None:
+def test_logs__are_plain_french_lines(message: str, arguments: tuple[str, ...], text: str) -> None:
     record = logging.LogRecord("oda", logging.WARNING, "here", 1, message, arguments, None)
-    assert FrenchFormatter().format(record).split(" ", 2)[2] == shown
+    assert FrenchFormatter().format(record).split(" ", 2)[2] == text
 
 
 def test_logs__never_show_what_an_exception_says() -> None:

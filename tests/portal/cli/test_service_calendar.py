@@ -31,21 +31,24 @@ def run(folder: Path, *args: str) -> Result:
 
 @pytest.mark.rule("R86")
 def test_calendar__to_a_person_and_to_a_program(app: App, tmp_path: Path) -> None:
-    shown = run(tmp_path, "--as", f"operator:{OPERATOR}", "calendar")
-    assert shown.exit_code == 0, shown.output
-    (line,) = [one for one in shown.stdout.splitlines() if "sont révoquées" in one]
+    result = run(tmp_path, "--as", f"operator:{OPERATOR}", "calendar")
+    assert result.exit_code == 0, result.output
+    (line,) = [text for text in result.stdout.splitlines() if "sont révoquées" in text]
     assert line.split()[0] == "31/08/2027"
     assert line.split()[-2:] == ["4", "3"]
     read = run(tmp_path, "--as", f"reader:{READER}", "calendar", "--json")
-    found = json.loads(read.stdout)
-    (end,) = [one for one in found if one["deed"] == "year_end"]
+    entries = json.loads(read.stdout)
+    (end,) = [entry for entry in entries if entry["deed"] == "year_end"]
     assert end == {
         "day": "2027-08-31", "until": None, "deed": "year_end", "requests": 4, "establishments": 3, "mail": None,
         "what": "à minuit, les demandes en cours de 2026-2027 sont révoquées", "school_year": "2026-2027",
     }  # fmt: skip
     today = app.policy.calendar.today(app.clock.now())
-    assert all(date.fromisoformat(one["day"]) >= today for one in found)
-    assert {one["mail"] for one in found if one["deed"] == "reminders"} <= {"stalled_reminder", "handover_reminder"}
+    assert all(date.fromisoformat(entry["day"]) >= today for entry in entries)
+    assert {entry["mail"] for entry in entries if entry["deed"] == "reminders"} <= {
+        "stalled_reminder",
+        "handover_reminder",
+    }
 
 
 @pytest.mark.rule("R2", "R3")

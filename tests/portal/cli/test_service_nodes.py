@@ -42,9 +42,9 @@ def write_nodes(url: str) -> None:
 def test_nodes__who_is_there_and_whose_clock_is_off(database_url: str, tmp_path: Path) -> None:
     make_installation(tmp_path, database_url)
     write_nodes(database_url)
-    shown = run(tmp_path, "nodes")
-    assert shown.exit_code == 0
-    lines = {line.split()[0]: line for line in shown.stdout.splitlines()}
+    result = run(tmp_path, "nodes")
+    assert result.exit_code == 0
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
     assert "à l'heure" in lines["oda-1"]
     assert "en service" in lines["oda-1"]
     assert "avance de 12 minutes" in lines["oda-2"]
@@ -52,7 +52,7 @@ def test_nodes__who_is_there_and_whose_clock_is_off(database_url: str, tmp_path:
     assert "retarde de 3 secondes" in lines["oda-3"]
     assert "sans nouvelle" in lines["oda-3"]
     assert "la sienne juge" in lines["oda-4"]
-    assert "Remettre à l'heure" in shown.stderr
+    assert "Remettre à l'heure" in result.stderr
 
 
 @pytest.mark.rule("R82")
@@ -84,8 +84,8 @@ def test_tick__a_machine_whose_clock_is_off_does_nothing_and_says_why(
         assert (done.exit_code, done.stdout) == (0, "")
         assert "L'horloge de cette machine avance de" in done.stderr
         assert "Que faire : remettre à l'heure" in done.stderr
-        told = json.loads(run(tmp_path, "tick", "--json").stdout)
-        assert told["refused_skew_seconds"] == pytest.approx(300, abs=20)
+        report = json.loads(run(tmp_path, "tick", "--json").stdout)
+        assert report["refused_skew_seconds"] == pytest.approx(300, abs=20)
         (node,) = json.loads(run(tmp_path, "nodes", "--json").stdout)
         assert node["state"] == "refused"
         monkeypatch.setattr(SystemClock, "now", own)
@@ -105,9 +105,9 @@ def test_commands__on_postgresql_are_dated_by_the_database(tmp_path: Path, monke
         run(tmp_path, "tick")
         database = Database(url)
         with database.read() as connection:
-            heard = connection.execute(NODE.select()).one().heard_at
+            heard_at = connection.execute(NODE.select()).one().heard_at
         database.dispose()
-    assert abs(heard - true) < timedelta(minutes=5)
+    assert abs(heard_at - true) < timedelta(minutes=5)
 
 
 @pytest.mark.rule("R52")
@@ -117,9 +117,9 @@ def test_clock__one_that_is_absurd_changes_nothing_and_is_told(tmp_path: Path, m
         make_installation(tmp_path, url)
         assert run(tmp_path, "tick").exit_code == 0
         monkeypatch.setattr(SystemClock, "now", lambda _: datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
-        held = run(tmp_path, "tick")
-        assert (held.exit_code, held.stdout) == (0, "")
-        assert "L'horloge n'est pas crue : l'horloge indique une date d'avant le logiciel" in held.stderr
+        result = run(tmp_path, "tick")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "L'horloge n'est pas crue : l'horloge indique une date d'avant le logiciel" in result.stderr
         refused = run(tmp_path, "--as", f"operator:{OPERATOR}", "clock", "confirm")
         assert (refused.exit_code, refused.stdout) == (1, "")
         assert "1er janvier 1970" in refused.stderr

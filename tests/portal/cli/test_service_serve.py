@@ -63,8 +63,8 @@ def answer(address: str, tries: int = 1) -> tuple[int, str]:
         except urllib.error.URLError:
             time.sleep(0.1)
     try:
-        with urllib.request.urlopen(address, timeout=20) as found:
-            return found.status, found.read().decode()
+        with urllib.request.urlopen(address, timeout=20) as response:
+            return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
@@ -72,9 +72,9 @@ def answer(address: str, tries: int = 1) -> tuple[int, str]:
 def ticked(url: str) -> bool:
     database = Database(url)
     with database.read() as connection:
-        found = connection.execute(NODE.select()).first()
+        node = connection.execute(NODE.select()).first()
     database.dispose()
-    return found is not None
+    return node is not None
 
 
 def stopped(process: "subprocess.Popen[str]") -> str:

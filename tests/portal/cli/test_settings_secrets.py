@@ -40,13 +40,13 @@ def events(safe: SealedCodes) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.rule("R71")
 def test_life__a_new_key_the_codes_moved_the_old_one_gone(installed: Installation, safe: SealedCodes) -> None:
     codes, (old,) = safe.fill(3), safe.keys
-    told = installed.done("secrets", "new-key")
+    output = installed.done("secrets", "new-key")
     new = safe.keys[0]
     assert safe.keys == [new, old]
     assert safe.opened(old) == codes
-    assert f"{safe.file} (2 clés)" in told
-    assert "sur chaque autre machine" in told
-    assert "oda secrets rotate" in told
+    assert f"{safe.file} (2 clés)" in output
+    assert "sur chaque autre machine" in output
+    assert "oda secrets rotate" in output
     done = installed.done("secrets", "rotate")
     assert done == "3 codes chiffrés à nouveau, 1 ancienne clé ôtée.\n"
     assert safe.keys == [new]
@@ -54,7 +54,7 @@ def test_life__a_new_key_the_codes_moved_the_old_one_gone(installed: Installatio
     again = installed.done("secrets", "rotate")
     assert again.startswith("0 code chiffré à nouveau, 0 ancienne clé ôtée.\nTout est déjà chiffré")
     for key in (new, old):
-        assert key not in told + done + again
+        assert key not in output + done + again
     assert events(safe) == [
         ("seal_key_added", {"keys": 2}),
         ("seal_key_rotated", {"removed": 1, "resealed": 3, "unreadable": 0}),

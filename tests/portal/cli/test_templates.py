@@ -50,8 +50,10 @@ def write(installed: Installation, body: str, name: str = "mails/declared.j2") -
 def test_templates__lists_all_and_says_which_are_replaced(installed: Installation) -> None:
     path = write(installed, "a")
     listed = json.loads(installed.done("mail", "templates", "--json"))
-    assert [one["name"] for one in listed] == list(own_names())
-    assert {one["name"]: one["path"] for one in listed if one["replaced"]} == {"mails/declared.j2": str(path)}
+    assert [template["name"] for template in listed] == list(own_names())
+    assert {template["name"]: template["path"] for template in listed if template["replaced"]} == {
+        "mails/declared.j2": str(path)
+    }
     lines = installed.done("mail", "templates").splitlines()
     assert [line.split()[0] for line in lines if f"remplacé : {path}" in line] == ["mails/declared.j2"]
     assert sum("d'origine" in line for line in lines) == len(own_names()) - 1
@@ -65,14 +67,14 @@ def test_templates__a_file_out_of_place_is_told(installed: Installation) -> None
 
 
 def test_templates__one_is_described(installed: Installation) -> None:
-    shown = installed.done("mail", "templates", "declared")
-    assert "mails/declared.j2 — courriel : déclaration enregistrée" in shown
-    assert "rupn.full — le prénom et le nom (texte) ; exemple : Claire Martin" in shown
-    assert "here.academie — le nom de l'académie" in shown
-    assert str(installed.config.parent / "modeles") in shown.replace("\n", "")
-    told = json.loads(installed.done("mail", "templates", "mails/declared.j2", "--json"))
-    assert (told["name"], told["replaced"], told["used_by"]) == ("mails/declared.j2", False, ["declared"])
-    assert {"renews", "rupn.full"} <= {one["name"] for one in told["known"]}
+    text = installed.done("mail", "templates", "declared")
+    assert "mails/declared.j2 — courriel : déclaration enregistrée" in text
+    assert "rupn.full — le prénom et le nom (texte) ; exemple : Claire Martin" in text
+    assert "here.academie — le nom de l'académie" in text
+    assert str(installed.config.parent / "modeles") in text.replace("\n", "")
+    answer = json.loads(installed.done("mail", "templates", "mails/declared.j2", "--json"))
+    assert (answer["name"], answer["replaced"], answer["used_by"]) == ("mails/declared.j2", False, ["declared"])
+    assert {"renews", "rupn.full"} <= {value["name"] for value in answer["known"]}
 
 
 @pytest.mark.parametrize("name", own_names())
@@ -82,8 +84,8 @@ def test_templates__each_can_be_described(installed: Installation, name: str) ->
 
 
 def test_templates__a_choice_shows_its_values(installed: Installation) -> None:
-    shown = installed.done("mail", "templates", "sent-back")
-    assert "Valeurs de step : declaration (" in shown
+    text = installed.done("mail", "templates", "sent-back")
+    assert "Valeurs de step : declaration (" in text
 
 
 @pytest.mark.rule("R68")
@@ -113,33 +115,33 @@ def test_templates__unknown_or_missing_name(installed: Installation) -> None:
 @pytest.mark.parametrize("kind", [*Kind, *TransientMail])
 def test_preview__every_kind_needs_no_database(installed: Installation, kind: AnyKind) -> None:
     (installed.config.parent / "oda.sqlite").unlink()
-    shown = installed.done("mail", "preview", kind.value)
-    assert "Objet : " in shown
-    assert "académie de Toulouse" in shown.replace("\n ", "")
+    text = installed.done("mail", "preview", kind.value)
+    assert "Objet : " in text
+    assert "académie de Toulouse" in text.replace("\n ", "")
 
 
 @pytest.mark.rule("R60")
 def test_preview__the_code_is_masked(installed: Installation) -> None:
-    shown = installed.done("mail", "preview", "code-issued")
-    assert MASK in shown
-    assert "Joint : bordereau-" in shown
+    text = installed.done("mail", "preview", "code-issued")
+    assert MASK in text
+    assert "Joint : bordereau-" in text
     page = installed.oda("mail", "preview", "code_issued", "--html").stdout_bytes.decode()
     assert page.startswith("<!doctype html>")
     assert MASK in page
 
 
 def test_preview__another_example(installed: Installation) -> None:
-    shown = installed.done("mail", "preview", "declared")
-    assert "Autres exemples : declared_renewed" in shown
-    assert "renouvelle" not in shown
+    text = installed.done("mail", "preview", "declared")
+    assert "Autres exemples : declared_renewed" in text
+    assert "renouvelle" not in text
     assert "renouvelle" in installed.done("mail", "preview", "declared", "--example", "declared_renewed")
     wrong = installed.oda("mail", "preview", "declared", "--example", "revoked")
     assert (wrong.exit_code, "declared, declared_renewed" in wrong.stderr) == (2, True)
 
 
 def test_preview__without_a_name_lists_the_mails(installed: Installation) -> None:
-    shown = installed.done("mail", "preview")
-    assert all(kind.value in shown and kind.label in shown for kind in (*Kind, *TransientMail))
+    text = installed.done("mail", "preview")
+    assert all(kind.value in text and kind.label in text for kind in (*Kind, *TransientMail))
     assert installed.oda("mail", "preview", "--html").exit_code == 2
     assert installed.oda("mail", "preview", "inconnu").exit_code == 2
 
@@ -156,11 +158,11 @@ def test_preview__in_a_browser_from_a_private_file(
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(webbrowser, "open", browser)
-    shown = installed.done("mail", "preview", "declared", "--open")
+    output = installed.done("mail", "preview", "declared", "--open")
     (page,) = tmp_path.glob("oda-declared-*.html")
     assert opened == [page.as_uri()]
-    assert str(page) in shown
-    assert ("Aucun navigateur" in shown) is not is_there
+    assert str(page) in output
+    assert ("Aucun navigateur" in output) is not is_there
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     assert "Claire Martin" in page.read_text(encoding="utf-8")
 
@@ -168,11 +170,11 @@ def test_preview__in_a_browser_from_a_private_file(
 @pytest.mark.rule("R68", "R70")
 def test_preview__the_trial_of_the_relay_as_it_is_replaced(installed: Installation) -> None:
     write(installed, "Essai demandé par {{ asked_by }}.", "mails/check.j2")
-    shown = installed.done("mail", "preview", "check")
-    assert "Aperçu — essai du relais" in shown
-    assert "Modèle : mails/check.j2" in shown
-    assert "Essai demandé par camille.roux@ac-toulouse.fr." in shown
-    assert "Joint" not in shown
+    text = installed.done("mail", "preview", "check")
+    assert "Aperçu — essai du relais" in text
+    assert "Modèle : mails/check.j2" in text
+    assert "Essai demandé par camille.roux@ac-toulouse.fr." in text
+    assert "Joint" not in text
     assert installed.oda("mail", "preview", "check", "--html").stdout_bytes.startswith(b"<!doctype html>")
 
 

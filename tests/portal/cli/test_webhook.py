@@ -55,16 +55,16 @@ def test_webhook__told_by_a_tick_seen_and_sent_again(run: Run, portal: Portal, r
     portal.issued(1)
     receiver.will(*[says(500)] * 7)
     assert run("tick").exit_code == 0
-    found = json.loads(run("webhook", "deliveries", "--stage", "waiting", "--json", who=f"reader:{READER}").stdout)
-    assert [each["answer"] for each in found] == ["réponse 500"] * 7
+    deliveries = json.loads(run("webhook", "deliveries", "--stage", "waiting", "--json", who=f"reader:{READER}").stdout)
+    assert [each["answer"] for each in deliveries] == ["réponse 500"] * 7
     [endpoint] = json.loads(run("webhook", "list", "--json").stdout)
     assert endpoint["standing"] == "ne répond pas : réponse 500"
     assert run("webhook", "test", "tickets").stdout == "« tickets » a pris le message d'essai (réponse 204).\n"
     assert json.loads(receiver.received[-1].body)["type"] == "ping"
-    again = run("webhook", "retry", str(found[0]["number"]))
+    again = run("webhook", "retry", str(deliveries[0]["number"]))
     assert again.stdout == "1 message sera renvoyé.\n"
     run("tick")
-    assert receiver.received[-1].webhook_id == found[0]["webhook_id"]
+    assert receiver.received[-1].webhook_id == deliveries[0]["webhook_id"]
     assert run("webhook", "retry", "1", who=f"reader:{READER}").exit_code != 0
     assert run("webhook", "test", "autre").exit_code != 0
 

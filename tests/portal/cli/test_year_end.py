@@ -58,12 +58,14 @@ def test_preview__tells_everything_to_a_person(run: Run) -> None:
 
 @pytest.mark.rule("R53")
 def test_preview__json_has_it_all(run: Run) -> None:
-    found = json.loads(run(*AS, "year-end", "preview", "--json").stdout)
-    assert [one["uai"] for one in found["establishments"]] == [FULL, BARE, CLOSED]
-    references = [request["reference"] for one in found["establishments"] for request in one["requests"]]
+    preview = json.loads(run(*AS, "year-end", "preview", "--json").stdout)
+    assert [establishment["uai"] for establishment in preview["establishments"]] == [FULL, BARE, CLOSED]
+    references = [
+        request["reference"] for establishment in preview["establishments"] for request in establishment["requests"]
+    ]
     assert references == [reference for some in REFERENCES.values() for reference in some]
-    assert (found["on"], found["at"], found["requests"]) == ("2027-08-31", "2027-08-31T22:00:00+00:00", 4)
-    [year] = found["years"]
+    assert (preview["on"], preview["at"], preview["requests"]) == ("2027-08-31", "2027-08-31T22:00:00+00:00", 4)
+    [year] = preview["years"]
     assert (year["mails"], year["without_mailbox"]) == ({"year_end": 2}, [BARE])
     assert (year["held"]["why"], year["held"]["avoidable"]) == ("unforeseen", True)
 
@@ -71,8 +73,8 @@ def test_preview__json_has_it_all(run: Run) -> None:
 @pytest.mark.rule("R23", "R53")
 @pytest.mark.parametrize(("day", "requests"), [("30/08/2027", 0), ("2027-08-31", 4), ("01/09/2027", 4)])
 def test_preview__looks_at_the_end_of_the_day_asked(run: Run, day: str, requests: int) -> None:
-    found = json.loads(run(*AS, "year-end", "preview", "--on", day, "--json").stdout)
-    assert (found["requests"], len(found["establishments"])) == (requests, 3 if requests else 0)
+    preview = json.loads(run(*AS, "year-end", "preview", "--on", day, "--json").stdout)
+    assert (preview["requests"], len(preview["establishments"])) == (requests, 3 if requests else 0)
 
 
 @pytest.mark.rule("R53")
@@ -111,9 +113,9 @@ def test_confirm__asks_on_a_terminal_and_takes_no_for_an_answer(
 ) -> None:
     clock.set(OVER)
     run("tick")
-    asked = run(*AS, "year-end", "confirm", "2026-2027")
-    assert asked.exit_code == 2
-    assert "--yes" in asked.stderr
+    result = run(*AS, "year-end", "confirm", "2026-2027")
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
     monkeypatch.setattr("portal.cli.year_end.ask_confirmation", lambda *_: False)
     refused = run(*AS, "year-end", "confirm", "2026-2027")
     assert (refused.exit_code, refused.stdout) == (1, "")

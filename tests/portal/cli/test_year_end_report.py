@@ -70,9 +70,9 @@ def test_report__to_a_person_and_to_a_program(run: Run, app: App, clock: FakeClo
     assert any("aucune boîte" in line and line.startswith("  ! 0310002J") for line in lines)
     assert any(line.startswith("    le renvoyer : oda mail retry ") for line in lines)
     assert "  RUPN non renouvelés pour 2027-2028 : 3" in lines
-    found = json.loads(run("--as", f"reader:{READER}", "year-end", "report", YEAR, "--json").stdout)
-    assert (found["revoked"], found["establishments"], found["mails"]) == (4, 3, {"dead": 1, "pending": 2})
-    assert (found["held"], found["removals_open"], found["not_renewed"]) == (None, {"remove_rights": 3}, 3)
+    report = json.loads(run("--as", f"reader:{READER}", "year-end", "report", YEAR, "--json").stdout)
+    assert (report["revoked"], report["establishments"], report["mails"]) == (4, 3, {"dead": 1, "pending": 2})
+    assert (report["held"], report["removals_open"], report["not_renewed"]) == (None, {"remove_rights": 3}, 3)
 
 
 @pytest.mark.rule("R81")
@@ -82,9 +82,9 @@ def test_not_renewed__listed_narrowed_as_a_file_and_explained_when_empty(
     assert "n'est pas finie" in run(*AS, "year-end", "not-renewed", YEAR).stdout
     assert "personne à renouveler" in run(*AS, "year-end", "not-renewed", "2024-2025").stdout
     over(app, clock)
-    found = json.loads(run(*AS, "year-end", "not-renewed", YEAR, "--json").stdout)
+    requests = json.loads(run(*AS, "year-end", "not-renewed", YEAR, "--json").stdout)
     keys = [REFERENCES[FULL][1], "ODA-2027-00003", "ODA-2027-00004"]
-    assert [one["reference"] for one in found] == keys
+    assert [request["reference"] for request in requests] == keys
     assert "ODA-2027-00004" in run(*AS, "year-end", "not-renewed", YEAR, "--departement", "32").stdout
     assert run(*AS, "year-end", "not-renewed", YEAR, "--departement", "zz").exit_code == 2
     file = tmp_path / "liste.csv"
@@ -111,21 +111,21 @@ def test_preview__as_a_file_never_over_another(run: Run, tmp_path: Path) -> None
 
 @pytest.mark.rule("R85")
 def test_progress__to_come_held_running_over(run: Run, app: App, clock: FakeClock) -> None:
-    def said(*more: str) -> str:
-        return run(*AS, "year-end", "progress", *more).stdout.strip()
+    def progress(*options: str) -> str:
+        return run(*AS, "year-end", "progress", *options).stdout.strip()
 
-    assert said() == "Année 2026-2027 : elle finit le 31 août 2027 à 24 h, avec 4 demandes en cours."
-    assert said("--follow") == said()  # nothing will move for months: it does not wait
+    assert progress() == "Année 2026-2027 : elle finit le 31 août 2027 à 24 h, avec 4 demandes en cours."
+    assert progress("--follow") == progress()  # nothing will move for months: it does not wait
     clock.set(OVER + timedelta(hours=1))
     app.ticker.tick()
-    assert said() == "Année 2026-2027 : retenue ; un opérateur la confirme avec « oda year-end confirm 2026-2027 »."
+    assert progress() == "Année 2026-2027 : retenue ; un opérateur la confirme avec « oda year-end confirm 2026-2027 »."
     end = app.year_ends.confirm(SchoolYear(2026), app.people.operator(OPERATOR, Channel.CLI))
-    assert said() == "Année 2026-2027 : en cours, 0 sur 4 demandes révoquées."
+    assert progress() == "Année 2026-2027 : en cours, 0 sur 4 demandes révoquées."
     clock.advance(hours=1)
-    assert "rien n'avance depuis le 1er septembre 2027" in said()
+    assert "rien n'avance depuis le 1er septembre 2027" in progress()
     app.year_ends.run(end, schedule_actor(app.database))
-    assert said() == "Année 2026-2027 : terminée, 4 demandes révoquées."
-    assert json.loads(said("--json", YEAR)) == {
+    assert progress() == "Année 2026-2027 : terminée, 4 demandes révoquées."
+    assert json.loads(progress("--json", YEAR)) == {
         "school_year": YEAR, "last_day": "2027-08-31", "stage": "over", "revoked": 4, "left": 0, "total": 4,
         "moved_at": None,
     }  # fmt: skip

@@ -27,34 +27,34 @@ def people(desk: Desk, count: int, state: State = State.REQUESTED) -> list[str]:
 
 @pytest.mark.rule("R34")
 def test_bulk__one_line_each_in_the_order_given(desk: Desk) -> None:
-    one, two, three = people(desk, 3)
-    told = desk.did("check-listing", three, one, two, one, *FOUND)
+    first, second, third = people(desk, 3)
+    output = desk.did("check-listing", third, first, second, first, *FOUND)
     done = "la vérification de la liste est enregistrée (état : demandée)."
-    assert told.splitlines() == [f"{reference} : {done}" for reference in (three, one, two)]
-    assert desk.read("show", one)["version"] == 5
+    assert output.splitlines() == [f"{reference} : {done}" for reference in (third, first, second)]
+    assert desk.read("show", first)["version"] == 5
 
 
 @pytest.mark.rule("R7")
 def test_bulk__a_refusal_stops_nobody_else(desk: Desk) -> None:
-    one, two = people(desk, 2)
-    done = desk.oda("request", "revoke", one, "ODA-2027-99999", two, "--reason", "mission")
+    first, second = people(desk, 2)
+    done = desk.oda("request", "revoke", first, "ODA-2027-99999", second, "--reason", "mission")
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
-    assert [line.partition(" : ")[0] for line in lines] == [one, "ODA-2027-99999", two]
+    assert [line.partition(" : ")[0] for line in lines] == [first, "ODA-2027-99999", second]
     assert "refusé. Aucune demande" in lines[1]
     assert done.stderr == "1 demande sur 3 : l'action est refusée, rien n'y a changé. Le reste est fait.\n"
     assert {line["state"] for line in desk.read("list", "--all")} == {"revoked"}
 
 
 def test_bulk__all_refused(desk: Desk) -> None:
-    one, two = people(desk, 2)
-    told = desk.refused("confirm-removal", one, two, "--outcome", "removed")
-    assert told == "2 demandes sur 2 : l'action est refusée, rien n'y a changé.\n"
+    first, second = people(desk, 2)
+    message = desk.refused("confirm-removal", first, second, "--outcome", "removed")
+    assert message == "2 demandes sur 2 : l'action est refusée, rien n'y a changé.\n"
 
 
 def test_bulk__in_json_each_tells_its_reasons(desk: Desk) -> None:
-    (one,) = people(desk, 1)
-    done = desk.oda("request", "check-delegation", one, "ODA-2027-99999", *FOUND, "--json")
+    (reference,) = people(desk, 1)
+    done = desk.oda("request", "check-delegation", reference, "ODA-2027-99999", *FOUND, "--json")
     first, second = json.loads(done.stdout)
     assert (done.exit_code, first["state"], first["refused"]) == (1, "requested", [])
     assert [reason["code"] for reason in second["refused"]] == ["unknown_request"]
@@ -65,8 +65,8 @@ def test_bulk__replayed_under_its_key(desk: Desk, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("portal.cli.request.execute.BATCH_SIZE", 2)
     many = people(desk, 5)
     for _ in range(2):
-        told = desk.did("check-listing", *many, *FOUND, "--key", "lot")
-    assert told.count("déjà fait sous cette clé") == 5
+        output = desk.did("check-listing", *many, *FOUND, "--key", "lot")
+    assert output.count("déjà fait sous cette clé") == 5
     assert {desk.read("show", reference)["version"] for reference in many} == {5}
 
 

@@ -23,19 +23,19 @@ def test_colleagues__share_a_request_and_nobody_else_reads_their_notes(desk: Des
     reference = desk.office.request(State.REQUESTED)
     assert " à " in desk.did("take", reference).partition("vous vous en occupez jusqu'au ")[2]
     assert "la note n° 1 est écrite" in desk.did("note", reference, "--text", NOTE)
-    shown = " ".join(desk.did("show", reference).split())
-    assert f"{OPERATOR} s'en occupe, jusqu'au " in shown
-    assert f"Note n° 1, {OPERATOR}, " in shown
-    assert f" : {NOTE} Ce que vous pouvez faire" in shown
+    text = " ".join(desk.did("show", reference).split())
+    assert f"{OPERATOR} s'en occupe, jusqu'au " in text
+    assert f"Note n° 1, {OPERATOR}, " in text
+    assert f" : {NOTE} Ce que vous pouvez faire" in text
 
     of_reader, of_chef = (desk.did("show", reference, who=who) for who in (AS_READER, AS_CHEF))
     assert f"{OPERATOR} s'en occupe" in of_reader
     assert "Note n° 1" not in of_reader
     assert "Entre opérateurs" not in of_chef
 
-    taken = desk.oda("request", "take", reference, who=f"operator:{OTHER_OPERATOR}")
-    assert taken.exit_code == 0
-    assert f"{OPERATOR} s'en occupait" in taken.stderr
+    result = desk.oda("request", "take", reference, who=f"operator:{OTHER_OPERATOR}")
+    assert result.exit_code == 0
+    assert f"{OPERATOR} s'en occupait" in result.stderr
     assert "plus personne ne s'en occupe" in desk.did("release", reference)
     assert "la note n° 1 est effacée" in desk.did("erase-note", reference, "1", who=f"operator:{OTHER_OPERATOR}")
     assert "Entre opérateurs" not in desk.did("show", reference)

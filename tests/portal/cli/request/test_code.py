@@ -27,18 +27,18 @@ def test_code__is_no_argument(desk: Desk) -> None:
 @pytest.mark.rule("R19", "R43")
 def test_code__on_a_terminal_what_to_set_is_shown_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     there, context = desk.office.request(State.CODE_ISSUED, LYCEE), desk.office.request(State.REQUESTED)
-    asked: list[str] = []
+    prompts: list[str] = []
 
     def ask(prompt: str) -> str:
-        asked.append(prompt)
+        prompts.append(prompt)
         return CODE
 
     monkeypatch.setattr("portal.cli.request.operator.sys", Terminal())
     monkeypatch.setattr("portal.cli.request.operator.read_secret", ask)
-    told = desk.refused("issue-code", context)
-    assert "Date d'expiration à porter sur le serveur ODA : 31 août 2027" in told
-    assert f"Autre demande de la personne : {there} ({LYCEE}, 2026-2027, code transmis, a une clé)" in told
-    assert asked == ["Le code d'initialisation"]
+    message = desk.refused("issue-code", context)
+    assert "Date d'expiration à porter sur le serveur ODA : 31 août 2027" in message
+    assert f"Autre demande de la personne : {there} ({LYCEE}, 2026-2027, code transmis, a une clé)" in message
+    assert prompts == ["Le code d'initialisation"]
 
 
 @pytest.mark.parametrize("state", [State.DECLARED, State.REVOKED])

@@ -22,8 +22,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 @pytest.mark.rule("R25", "R26", "R27", "R28", "R34", "R39", "R43", "R45", "R49", "R33", "R60")
 def test_life__from_the_declaration_to_the_renewal(desk: Desk) -> None:
     chef = {"who": AS_CHEF}
-    told = desk.did("declare", *WHO, "--name", "Bernard Castaing", "--drane-declared-on", "10/09/2026", **chef)
-    assert told == (
+    message = desk.did("declare", *WHO, "--name", "Bernard Castaing", "--drane-declared-on", "10/09/2026", **chef)
+    assert message == (
         f"{REF} : le RUPN est déclaré (état : déclarée).\n"
         "Ensuite : attester la délégation faite dans DelegCE (chef d'établissement)"
         f" — oda request delegate {REF}\n"
@@ -32,9 +32,9 @@ def test_life__from_the_declaration_to_the_renewal(desk: Desk) -> None:
     charter = ("--signed-on", "20/09/2026", "--charter", "2026-1", "--copy-kept")
     assert "submit" in desk.did("sign-charter", REF.lower(), *charter, **chef)
     assert "vérifier la liste des RUPN et vérifier la délégation" in desk.did("submit", REF, "--confirmed", **chef)
-    found = ("--outcome", "positive", "--source", "liste du 9 octobre")
-    assert "check-delegation" in desk.did("check-listing", REF, *found)
-    assert "issue-code" in desk.did("check-delegation", REF, *found)
+    outcome = ("--outcome", "positive", "--source", "liste du 9 octobre")
+    assert "check-delegation" in desk.did("check-listing", REF, *outcome)
+    assert "issue-code" in desk.did("check-delegation", REF, *outcome)
     issued = desk.did("issue-code", REF, typed=f"{CODE}\n")
     assert "code transmis" in issued
     assert "main propre" in issued
@@ -43,9 +43,9 @@ def test_life__from_the_declaration_to_the_renewal(desk: Desk) -> None:
     assert "confirm-removal" in desk.did("revoke", REF, "--reason", "departure")
     assert "personne n'est attendu" in desk.did("confirm-removal", REF, "--outcome", "removed")
     assert "ODA-2027-00002 : la demande est renouvelée (état : déclarée)." in desk.did("renew", REF, **chef)
-    shown = desk.did("show", REF)
-    assert "11. " in shown
-    assert "12. " not in shown
+    text = desk.did("show", REF)
+    assert "11. " in text
+    assert "12. " not in text
     assert all(CODE not in output for output in desk.outputs)
 
 
@@ -53,9 +53,9 @@ def test_life__from_the_declaration_to_the_renewal(desk: Desk) -> None:
 def test_life__an_operator_acts_for_who_asked(desk: Desk) -> None:
     assert "(R5)" in desk.refused("declare", "--uai", UAI, *WHO)
     desk.did("declare", "--uai", UAI, *WHO, *ON_BEHALF)
-    shown = desk.did("show", REF)
-    assert "demandé par : Mme la principale" in shown
-    assert "par téléphone ; demandé le : 9 octobre 2026" in shown
+    text = desk.did("show", REF)
+    assert "demandé par : Mme la principale" in text
+    assert "par téléphone ; demandé le : 9 octobre 2026" in text
 
 
 @pytest.mark.rule("R29", "R30", "R38")
@@ -72,17 +72,17 @@ def test_life__the_handover(desk: Desk) -> None:
     reference = desk.office.request(State.CODE_ISSUED)
     assert "(R58)" in desk.refused("confirm-handover", reference, "--handed-on", "12/10/2026", who=AS_CHEF)
     desk.office.mail_becomes(Stage.SENT, reference)
-    told = desk.did("confirm-handover", reference, "--handed-on", "12/10/2026", who=AS_CHEF)
-    assert "la remise est confirmée" in told
-    assert "personne n'est attendu" in told
+    output = desk.did("confirm-handover", reference, "--handed-on", "12/10/2026", who=AS_CHEF)
+    assert "la remise est confirmée" in output
+    assert "personne n'est attendu" in output
 
 
 @pytest.mark.rule("R40", "R42")
 def test_life__a_key_in_use_is_extended(desk: Desk) -> None:
     there, context = desk.office.request(State.CODE_ISSUED, LYCEE), desk.office.request(State.REQUESTED)
-    found = ("--outcome", "positive", "--source", "liste")
-    assert there in desk.oda("request", "check-listing", context, *found).stderr
-    desk.did("check-delegation", context, *found)
+    outcome = ("--outcome", "positive", "--source", "liste")
+    assert there in desk.oda("request", "check-listing", context, *outcome).stderr
+    desk.did("check-delegation", context, *outcome)
     refusal = desk.refused("issue-code", context, typed=f"{CODE}\n")
     assert "(R42)" in refusal
     assert CODE not in refusal

@@ -48,9 +48,9 @@ def test_declare__says_which_establishment(desk: Desk) -> None:
     "name", ["a\nb", "a\x1b[31mb", "x" * 200, "12", "<script>", "a\u202eb", " "],
 )  # fmt: skip
 def test_declare__unreadable_names_are_refused_and_harmless(desk: Desk, name: str) -> None:
-    told = desk.refused("declare", "--nom", name, "--prenom", "Zoé", "--mail", "z@ac-toulouse.fr", who=AS_CHEF)
-    assert "(R16)" in told
-    assert "\x1b" not in told
+    message = desk.refused("declare", "--nom", name, "--prenom", "Zoé", "--mail", "z@ac-toulouse.fr", who=AS_CHEF)
+    assert "(R16)" in message
+    assert "\x1b" not in message
 
 
 @pytest.mark.rule("R16")

@@ -38,13 +38,13 @@ def test_refusal__of_a_chef_gives_every_reason(
     desk: Desk, state: State, args: tuple[str, ...], rules: tuple[str, ...]
 ) -> None:
     reference = desk.office.request(state)
-    told = desk.refused(args[0], reference, *args[1:], who=AS_CHEF)
-    lines = told.splitlines()
+    message = desk.refused(args[0], reference, *args[1:], who=AS_CHEF)
+    lines = message.splitlines()
     assert lines[0] == "Refusé, rien n'a changé."
     assert [line.count(f"({rule}). Que faire : ") for line, rule in zip(lines[1:], rules, strict=True)] == [
         1 for _ in rules
     ]
-    assert english(told) == []
+    assert english(message) == []
 
 
 @pytest.mark.rule("R7")
@@ -69,10 +69,10 @@ def test_refusal__of_an_operator_gives_every_reason(
     desk: Desk, state: State, args: tuple[str, ...], rules: tuple[str, ...]
 ) -> None:
     reference = desk.office.request(state)
-    told = desk.refused(args[0], reference, *args[1:], typed="pas un code !\n")
-    assert [line.rpartition("). Que faire")[0].rpartition("(")[2] for line in told.splitlines()[1:]] == list(rules)
-    assert "pas un code" not in told
-    assert english(told) == []
+    message = desk.refused(args[0], reference, *args[1:], typed="pas un code !\n")
+    assert [line.rpartition("). Que faire")[0].rpartition("(")[2] for line in message.splitlines()[1:]] == list(rules)
+    assert "pas un code" not in message
+    assert english(message) == []
 
 
 @pytest.mark.rule("R2")
@@ -82,8 +82,8 @@ def test_refusal__of_an_operator_gives_every_reason(
 def test_reader__sees_and_changes_nothing(desk: Desk, args: tuple[str, ...]) -> None:
     reference = desk.office.request(State.REQUESTED)
     assert "(R2)" in desk.refused(args[0], reference, *args[1:], who=AS_READER)
-    shown = desk.did("show", reference, who=AS_READER)
-    assert "Ce que vous pouvez faire" not in shown
+    text = desk.did("show", reference, who=AS_READER)
+    assert "Ce que vous pouvez faire" not in text
     assert desk.read("show", reference, who=AS_READER)["version"] == 4
 
 
@@ -95,9 +95,9 @@ def test_reader__sees_and_changes_nothing(desk: Desk, args: tuple[str, ...]) -> 
 )  # fmt: skip
 def test_chef__of_another_establishment_learns_nothing(desk: Desk, args: tuple[str, ...]) -> None:
     theirs = desk.office.request(State.CHARTER_SIGNED, OTHER)
-    told = [desk.refused(args[0], ref, *args[1:], who=AS_CHEF) for ref in (theirs, "ODA-2027-99999")]
-    assert told[0] == told[1]
-    assert "(R3)" in told[0]
+    messages = [desk.refused(args[0], ref, *args[1:], who=AS_CHEF) for ref in (theirs, "ODA-2027-99999")]
+    assert messages[0] == messages[1]
+    assert "(R3)" in messages[0]
 
 
 @pytest.mark.rule("R1")
@@ -122,9 +122,9 @@ def test_key__replayed_is_done_once(desk: Desk) -> None:
 def test_submit__twice_is_refused_the_second_time(desk: Desk) -> None:
     reference = desk.office.request(State.CHARTER_SIGNED)
     desk.did("submit", reference, "--confirmed", "--version", "3", who=AS_CHEF)
-    told = desk.refused("submit", reference, "--confirmed", who=AS_CHEF)
-    assert "« demandée »" in told
-    assert "envoyer la demande" in told
+    message = desk.refused("submit", reference, "--confirmed", who=AS_CHEF)
+    assert "« demandée »" in message
+    assert "envoyer la demande" in message
     assert "(R18)" in desk.refused("declare", "--nom", "D'Étienne", "--prenom", "Anne-Sophie", "--mail",
                                    "Anne-Sophie.detienne@ac-toulouse.fr", who=AS_CHEF)  # fmt: skip
 
@@ -132,5 +132,5 @@ def test_submit__twice_is_refused_the_second_time(desk: Desk) -> None:
 @pytest.mark.rule("R9")
 def test_version__of_before_is_refused(desk: Desk) -> None:
     reference = desk.office.request(State.REQUESTED)
-    told = desk.refused("revoke", reference, "--reason", "error", "--version", "2")
-    assert "dernière action : envoyer la demande, par" in told
+    message = desk.refused("revoke", reference, "--reason", "error", "--version", "2")
+    assert "dernière action : envoyer la demande, par" in message

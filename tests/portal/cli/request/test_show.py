@@ -37,11 +37,11 @@ def test_show__has_every_section_in_order(desk: Desk) -> None:
     reference = desk.office.request(State.CODE_ISSUED)
     desk.office.do(c.ReportChange(reference=reference, change=Change.KEY_LOST, effective_on=make.TODAY))
     desk.did("revoke", reference, "--reason", "compromise", "--note", "clé\nperdue")
-    kept = desk.office.request(State.CODE_ISSUED, LYCEE)
-    shown = desk.did("show", reference)
-    assert [line for line in shown.splitlines() if line in SECTIONS] == list(SECTIONS)
-    assert f"Retirer les droits de cet établissement, garder la clé (elle sert à {kept})" in " ".join(shown.split())
-    assert "précision : clé perdue" in shown
+    keeper = desk.office.request(State.CODE_ISSUED, LYCEE)
+    text = desk.did("show", reference)
+    assert [line for line in text.splitlines() if line in SECTIONS] == list(SECTIONS)
+    assert f"Retirer les droits de cet établissement, garder la clé (elle sert à {keeper})" in " ".join(text.split())
+    assert "précision : clé perdue" in text
 
 
 @pytest.mark.parametrize("columns", [30, 80, 100])
@@ -58,26 +58,26 @@ def test_show__json_says_which_version_wrote_it(desk: Desk) -> None:
 @pytest.mark.rule("R48", "R60")
 def test_show__json_is_whole(desk: Desk) -> None:
     gone = full(desk)
-    shown: dict[str, Any] = desk.read("show", gone)
-    assert shown["establishment"]["mailbox"] == "ce.0310001h@ac-toulouse.fr"
-    assert shown["removal"]["todo"]["action"] == "keep_key"
-    assert [other["reference"] for other in shown["others"]] == ["ODA-2027-00002"]
-    assert [event["trigger"] for event in shown["history"]][-1] == "revoke"
-    assert shown["history"][-1]["notes"] == {"note": "fin\nde mission"}
-    assert shown["history"][0]["source"] is None
-    assert (shown["year_ends_on"], shown["year_end_is_default"]) == ("2027-08-31", False)
-    assert {action["trigger"] for action in shown["actions"]} == {"confirm_removal", "renew"}
-    assert shown["checks"]["listing"]["is_valid"]
-    assert shown["next_step"]["trigger"] == "confirm_removal"
-    assert make.CODE not in str(shown)
+    answer: dict[str, Any] = desk.read("show", gone)
+    assert answer["establishment"]["mailbox"] == "ce.0310001h@ac-toulouse.fr"
+    assert answer["removal"]["todo"]["action"] == "keep_key"
+    assert [other["reference"] for other in answer["others"]] == ["ODA-2027-00002"]
+    assert [event["trigger"] for event in answer["history"]][-1] == "revoke"
+    assert answer["history"][-1]["notes"] == {"note": "fin\nde mission"}
+    assert answer["history"][0]["source"] is None
+    assert (answer["year_ends_on"], answer["year_end_is_default"]) == ("2027-08-31", False)
+    assert {action["trigger"] for action in answer["actions"]} == {"confirm_removal", "renew"}
+    assert answer["checks"]["listing"]["is_valid"]
+    assert answer["next_step"]["trigger"] == "confirm_removal"
+    assert make.CODE not in str(answer)
 
 
 @pytest.mark.rule("R3", "R19", "R48")
 def test_show__a_chef_is_told_nothing_of_elsewhere(desk: Desk) -> None:
     gone = full(desk)
-    told = desk.did("show", gone, who=AS_CHEF) + str(desk.read("show", gone, who=AS_CHEF))
-    assert LYCEE not in told
-    assert "ODA-2027-00002" not in told
+    output = desk.did("show", gone, who=AS_CHEF) + str(desk.read("show", gone, who=AS_CHEF))
+    assert LYCEE not in output
+    assert "ODA-2027-00002" not in output
 
 
 @pytest.mark.rule("R43")
@@ -86,8 +86,8 @@ def test_show__the_date_to_bear_when_the_year_moved(desk: Desk) -> None:
     config = desk.config.read_text(encoding="utf-8")
     moved = config.replace("school_year:\n", "school_year:\n  end_dates:\n    2026-2027: 2027-07-10\n")
     desk.config.write_text(moved, encoding="utf-8")
-    shown = desk.did("show", reference)
-    assert "À porter sur le serveur ODA : 10 juillet 2027, puis cocher (R43)." in shown
+    text = desk.did("show", reference)
+    assert "À porter sur le serveur ODA : 10 juillet 2027, puis cocher (R43)." in text
     assert [line["reference"] for line in desk.read("list", "--expiry-differs")] == [reference]
     desk.did("confirm-expiry", reference)
     assert desk.read("list", "--expiry-differs") == []
@@ -104,9 +104,9 @@ def test_show__the_default_date_is_said(desk: Desk) -> None:
 def test_json__has_the_fields_of_the_interface_for_programs(desk: Desk) -> None:
     from portal.api.schemas import EventOut, Line, RequestOut
 
-    shown, (line,) = desk.read("show", full(desk)), desk.read("list", "--state", "revoked")
-    assert shown.keys() == RequestOut.model_fields.keys() | {"actions", "history", "written_by"}
-    assert {frozenset(event) for event in shown["history"]} == {frozenset(EventOut.model_fields)}
+    answer, (line,) = desk.read("show", full(desk)), desk.read("list", "--state", "revoked")
+    assert answer.keys() == RequestOut.model_fields.keys() | {"actions", "history", "written_by"}
+    assert {frozenset(event) for event in answer["history"]} == {frozenset(EventOut.model_fields)}
     assert line.keys() == Line.model_fields.keys()
 
 
