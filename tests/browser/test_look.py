@@ -5,16 +5,17 @@ The pages are found by following the links from each role's home: a new page is 
 
 import re
 from collections import Counter
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, ViewportSize
+from playwright.sync_api import ConsoleMessage, ViewportSize
 
 from states import commands as c
 from states.vocabulary import Change, RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
-from tests.kit.page_widths import too_wide
+from tests.kit.page_widths import TOO_WIDE
 from tests.kit.portal import CHEF, DRANE, RUPN, STAFF, TWO_SCHOOLS, Portal
 from workflow.auth.sessions import SessionUser
 
@@ -95,12 +96,13 @@ class Walk:
                 continue
             first = not kinds_of(self.at) <= {kind for seen in self.seen for kind in kinds_of(seen)}
             self.seen.append(self.at)
-            for found in links_of(self.page, self.site.address):
-                if found not in known and any(counts[kind] < ALIKE for kind in kinds_of(found)):
-                    known.add(found)
-                    counts.update(kinds_of(found))
-                    to_see.append(found)
-            self.look(first)
+            facts = self.page.evaluate(FACTS)
+            for link in paths_of(facts["links"], self.site.address):
+                if link not in known and any(counts[kind] < ALIKE for kind in kinds_of(link)):
+                    known.add(link)
+                    counts.update(kinds_of(link))
+                    to_see.append(link)
+            self.look(facts, closely=first and self.whole)
 
     def _opens(self) -> bool:
         """Whether it is a page, and not a file to keep; what a link leads to is there in both cases."""
@@ -115,24 +117,23 @@ class Walk:
             self.say(f"a link leads to {status}")
         return status == 200 and not is_file
 
-    def look(self, first: bool) -> None:
+    def look(self, facts: dict[str, Any], *, closely: bool) -> None:
         """What is asked of a page; the first of its kind is also seen at a desk, by keyboard and without script."""
-        closely = first and self.whole
-        content, frame = self.page.evaluate(PARTS)
         sizes = [TELEPHONE, NARROW, DESK] if closely else [TELEPHONE, NARROW]
         for size in sizes if self.size != sizes[-1] else reversed(sizes):  # a window that is resized lays its page anew
             self._resize(size)
-            if size != NARROW and not self._is_known((f"{size}", content), (f"{size}", frame)):
-                self.wrong += [f"{self.at} at {size['width']} px: {violation}" for violation in axe(self.page)]
-            if wide := too_wide(self.page):
+            wide, lost = self.page.evaluate(BEYOND, "200%" if size == DESK else "")
+            if wide:
                 self.say(f"scrolls sideways at {size['width']} px: {wide}")
-            if size == DESK and (lost := self.page.evaluate(OUTSIDE, "200%")):
+            if lost:
                 self.say(f"leaves the screen in letters twice as large: {lost}")
+            if size != NARROW and not self._is_known((f"{size}", facts["content"]), (f"{size}", facts["frame"])):
+                self.wrong += [f"{self.at} at {size['width']} px: {violation}" for violation in axe(self.page)]
             if size == TELEPHONE and closely:
                 self._by_keyboard()
-        if closely and (scripts := self.page.evaluate(SCRIPTS)):
-            self.say(f"is another without JavaScript: {scripts}")
-        if closely and self.page.evaluate(HEADINGS) != [True]:
+        if closely and facts["scripts"]:
+            self.say(f"is another without JavaScript: {facts['scripts']}")
+        if closely and facts["headings"] != [True]:
             self.say("has no single h1")
 
     def _is_known(self, content: tuple[str, str], frame: tuple[str, str]) -> bool:
@@ -148,45 +149,52 @@ class Walk:
             self.size = size
 
     def _by_keyboard(self) -> None:
-        """Each stop shows where the keyboard is (RGAA 10.7)."""
+        """Each stop shows where the keyboard is (RGAA 10.7): the key is held down."""
         self.page.evaluate(WATCH_STOPS)
         for _ in range(STOPS):
-            self.page.keyboard.press("Tab")
+            self.page.keyboard.down("Tab")
+        self.page.keyboard.up("Tab")
         for hidden in self.page.evaluate(UNSEEN):
             self.say(f"the keyboard's place is not seen on {hidden}")
 
 
-PARTS = """() => {
+FACTS = """() => {
   const frame = document.documentElement.cloneNode(true);
   frame.querySelectorAll("input[type=hidden]").forEach(field => field.remove());
   frame.querySelectorAll("[aria-current]").forEach(link => link.removeAttribute("aria-current"));
   const content = frame.querySelectorAll("title, main");
   content.forEach(part => part.remove());
-  return [[...content].map(part => part.outerHTML).join(""), frame.outerHTML];
+  const isSeen = (part) => {
+    const {width, height} = part.getBoundingClientRect();
+    return width > 0 && height > 0 && getComputedStyle(part).visibility === "visible";
+  };
+  const isScript = (part) =>
+    part.matches("script, noscript") || part.getAttributeNames().some(name => name.startsWith("on"));
+  return {
+    content: [...content].map(part => part.outerHTML).join("").replaceAll(location.origin, ""),
+    frame: frame.outerHTML,
+    links: [...document.querySelectorAll("a[href]")].map(link => link.href),
+    headings: [...document.querySelectorAll("h1")].map(isSeen),
+    scripts: [...document.querySelectorAll("*")].filter(isScript).map(part => part.outerHTML.slice(0, 80)),
+  };
 }"""
-"""A page's title and content, and what surrounds them: without the sessions' tokens, nor where in the menu one is."""
+"""A page's title and content, and what surrounds them: without the sessions' tokens, the portal's port, nor where in
+the menu one is. Where its links lead, whether each heading of the first level is seen, and what makes a page differ
+where there is no JavaScript. What a page is asked by a selector of Playwright's has its library compiled in that page,
+at a sixth of the cost of opening it, and each question goes through three processes: this is one, without selectors."""
 
-OUTSIDE = """size => {
+BEYOND = f"""size => {{
+  const wide = ({TOO_WIDE})();
+  if (!size) return [wide, []];
   const letters = document.documentElement.style;
   letters.setProperty("font-size", size, "important");
   const all = [...document.querySelectorAll("header a, header button, h1, h2, main button, main .fr-btn")];
   const lost = all.filter(part => !part.closest("table") && part.getBoundingClientRect().right > window.innerWidth + 1);
   letters.removeProperty("font-size");
-  return lost.map(part => part.textContent.trim());
-}"""
-"""What one must scroll sideways to reach, tables aside, in larger letters and the same window (RGAA 10.4)."""
-
-SCRIPTS = """() => [...document.querySelectorAll("*")]
-  .filter(part => part.matches("script, noscript") || part.getAttributeNames().some(name => name.startsWith("on")))
-  .map(part => part.outerHTML.slice(0, 80))"""
-"""What makes a page differ where there is no JavaScript."""
-
-HEADINGS = """() => [...document.querySelectorAll("h1")].map(heading => {
-  const {width, height} = heading.getBoundingClientRect();
-  return width > 0 && height > 0 && getComputedStyle(heading).visibility === "visible";
-})"""
-"""Whether each heading of the first level is seen. What a page is asked by a selector of Playwright's has its library
-compiled in that page, at a sixth of the cost of opening it: this and the links are asked without."""
+  return [wide, lost.map(part => part.textContent.trim())];
+}}"""
+"""What is wider than the window; and what one must scroll sideways to reach, tables aside, in larger letters and the
+same window (RGAA 10.4)."""
 
 WATCH_STOPS = """() => {
   const drawn = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
@@ -204,11 +212,10 @@ UNSEEN = """() => {
 }"""
 
 
-def links_of(page: Page, address: str) -> list[str]:
-    """Where this page's links lead in the portal, without their fragment."""
-    hrefs: list[str] = page.evaluate("() => [...document.querySelectorAll('a[href]')].map(link => link.href)")
-    ours = [urlsplit(href) for href in hrefs if href.startswith(f"{address}/")]
-    return list(dict.fromkeys(f"{one.path}?{one.query}" if one.query else one.path for one in ours))
+def paths_of(links: list[str], address: str) -> list[str]:
+    """Where these links lead in the portal, without their fragment."""
+    ours = [urlsplit(link) for link in links if link.startswith(f"{address}/")]
+    return list(dict.fromkeys(f"{link.path}?{link.query}" if link.query else link.path for link in ours))
 
 
 def kinds_of(path: str) -> set[str]:
