@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from jinja2 import BaseLoader, ChoiceLoader, DictLoader, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, DictLoader, Environment, PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -76,14 +76,16 @@ def our_version() -> str:
 
 
 def environment_of(
-    settings: Settings, pieces: Mapping[str, str], loaders: Iterable[BaseLoader] = ()
-) -> ImmutableSandboxedEnvironment:
+    settings: Settings, pieces: Mapping[str, str], loaders: Iterable[BaseLoader] = (),
+    kind: type[Environment] = ImmutableSandboxedEnvironment,
+) -> Environment:  # fmt: skip
     """The templates with their filters and names, the académie's own texts first.
 
-    ``pieces``: these texts, by their file name; ``loaders``: of a demonstration's templates.
+    ``pieces``: these texts, by their file name; ``loaders``: of a demonstration's templates. ``kind``: the sandbox
+    unless every text is this software's, for it takes a tenth of a page's time.
     """
     own = DictLoader({f"pieces/{name}": text for name, text in pieces.items()})
-    environment = ImmutableSandboxedEnvironment(
+    environment = kind(
         loader=ChoiceLoader([own, *loaders, PackageLoader("portal.web")]), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip

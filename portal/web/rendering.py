@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import BaseLoader, PackageLoader
+from jinja2 import BaseLoader, Environment, PackageLoader
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -99,7 +99,7 @@ class Pages:
         if problems := _tried(app.settings, contents):
             raise TemplatesRefused(problems)
         calls = {name: f"{{{{ replaced_piece({name!r}, here, home) }}}}" for name in contents.texts}
-        self._environment = environment_of(app.settings, calls, loaders)
+        self._environment = environment_of(app.settings, calls, loaders, Environment)
         self._environment.globals["replaced_piece"] = _ReplacedPieces(app.settings, contents, self._own_piece)
 
     def render(self, template: str, **scope: Any) -> str:
