@@ -1,6 +1,6 @@
 """A whole portal for tests: an installation with a few schools, a clock, and people already signed in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -77,10 +77,17 @@ class Portal:
 
     def do(self, command: Command, session_user: SessionUser) -> Done:
         """Act without a page; what is refused fails the test."""
+        (done,) = self.do_all([command], session_user)
+        return done
+
+    def do_all(self, commands: Sequence[Command], session_user: SessionUser) -> list[Done]:
+        """The same, in one transaction."""
         actor = self._actors.get(session_user) or self._actors.setdefault(session_user, self.actor(session_user))
-        (result,) = self.app.engine.execute([command], actor)
-        assert isinstance(result, Done), result
-        return result
+        done: list[Done] = []
+        for result in self.app.engine.execute(commands, actor):
+            assert isinstance(result, Done), result
+            done.append(result)
+        return done
 
     def declared(self, number: int = 1, session_user: SessionUser = CHEF, **other: Any) -> str:
         """A request of somebody new; returns its reference."""
@@ -91,21 +98,22 @@ class Portal:
     def submitted(self, number: int = 1, session_user: SessionUser = CHEF, **other: Any) -> str:
         """A request that waits for the rectorat."""
         today = self.app.policy.calendar.today(self.clock.now())
-        reference = self.declared(number, session_user, **other)
-        self.do(c.Delegate(reference=reference, why="accueil des familles", made_on=today), session_user)
-        version = self.app.settings.charter.version
-        signed = c.SignCharter(reference=reference, signed_on=today, version=version, copy_kept=True)
-        self.do(signed, session_user)
-        nom = f"Nom{_letters(number)}"
-        mail = f"rupn{number}@ac-toulouse.fr"
-        self.do(c.Submit(reference=reference, nom=nom, prenom="Prénom", mail=mail), session_user)
+        reference, version = self.declared(number, session_user, **other), self.app.settings.charter.version
+        nom, mail = f"Nom{_letters(number)}", f"rupn{number}@ac-toulouse.fr"
+        steps = [
+            c.Delegate(reference=reference, why="accueil des familles", made_on=today),
+            c.SignCharter(reference=reference, signed_on=today, version=version, copy_kept=True),
+            c.Submit(reference=reference, nom=nom, prenom="Prénom", mail=mail),
+        ]
+        self.do_all(steps, session_user)
         return reference
 
     def checked(self, number: int = 1, session_user: SessionUser = CHEF, **other: Any) -> str:
         """A request whose two checks are done."""
         reference = self.submitted(number, session_user, **other)
-        for check in (c.CheckListing, c.CheckDelegation):
-            self.do(check(reference=reference, outcome=CheckOutcome.POSITIVE, source="liste reçue"), STAFF)
+        checks = (c.CheckListing, c.CheckDelegation)
+        outcome, source = CheckOutcome.POSITIVE, "liste reçue"
+        self.do_all([check(reference=reference, outcome=outcome, source=source) for check in checks], STAFF)
         return reference
 
     def issued(self, number: int = 1, session_user: SessionUser = CHEF, code: str = "Ab12Cd34", **other: Any) -> str:
