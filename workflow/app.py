@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifications.ports import Clock, SystemClock
-from states.model import Policy, Timetable
+from states.model import Actor, Policy, Timetable
 from states.validation import fold
 from workflow.auth.actors import CurrentPeople, People
 from workflow.database import schema
@@ -314,17 +314,21 @@ class App:
         )  # fmt: skip
 
     @cached_property
+    def schedule_actor(self) -> Actor:
+        """The schedule as an actor, which has had its number since the installation."""
+        return chain.schedule_actor(self.database)
+
+    @cached_property
     def ticker(self) -> "Ticker":
         """The schedule."""
         from workflow.schedule.nodes import NodeMonitor
         from workflow.schedule.tick import Ticker
 
         nodes = NodeMonitor(self.engine, self.mailer, self.clock) if isinstance(self.clock, DatabaseClock) else None
-        actor = chain.schedule_actor(self.database)
         return Ticker(
-            self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people,
-            self.figures, self.list_checks, self.lists, self.retention, self.journal_sealer, self.substitutions,
-            self.settings.webhooks,
+            self.engine, self.year_ends, self.mailer, self.schedule_actor, nodes, self.machine, self.clock_check,
+            self.people, self.figures, self.list_checks, self.lists, self.retention, self.journal_sealer,
+            self.substitutions, self.settings.webhooks,
         )  # fmt: skip
 
     @cached_property
@@ -374,7 +378,7 @@ class App:
         """The checks that the two lists make, and what they say no more (R94, R95)."""
         from workflow.evidence.list_checks import ListChecks
 
-        return ListChecks(self.engine, chain.schedule_actor(self.database))
+        return ListChecks(self.engine, self.schedule_actor)
 
     def make(self, *parts: str) -> None:
         """Make parts now: what is wrong with them is said at once, and no two threads make one twice."""

@@ -1,5 +1,6 @@
 """The schema's versions: upgraded by ``oda database upgrade``, checked at every start."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,10 @@ class ForeignDatabase(Exception):
     base vide (database.url), ou restaurer une sauvegarde."""
 
 
-def revisions() -> list[str]:
+@cache
+def revisions() -> tuple[str, ...]:
     """Return every version that this software knows, the newest last: by file names, because alembic is slow."""
-    return sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+    return tuple(sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py")))
 
 
 def newest() -> str:

@@ -27,5 +27,5 @@ def test_migrations__import_nothing_of_ours_but_one_another(path: Path) -> None:
 
 def test_revisions__are_those_that_alembic_finds() -> None:
     scripts = ScriptDirectory(str(schema.MIGRATIONS))
-    assert schema.revisions() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert list(schema.revisions()) == [script.revision for script in scripts.walk_revisions()][::-1]
     assert schema.newest() == scripts.get_current_head()
