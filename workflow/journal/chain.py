@@ -395,24 +395,25 @@ def actor_number(database: Database, hasher: JournalHasher, clock: Clock, key: s
             return int(number)
         try:
             with database.write() as connection:
-                lock(connection)
-                connection.execute(insert(ACTOR), [{"key": key, "label": label, "nonce": _nonce()}])
-                actor = connection.execute(select(ACTOR).where(ACTOR.c.key == key)).one()
-                _commit_to(connection, hasher, [actor], clock.now())
+                head = lock(connection)
+                row = {"key": key, "label": label, "nonce": _nonce()}
+                actor = connection.execute(insert(ACTOR).values(row).returning(ACTOR)).one()
+                _commit_to(connection, hasher, head, [actor], clock.now())
         except IntegrityError:
             continue  # another process has just named it
+        return int(actor.number)
     with database.read() as connection:
         return int(connection.execute(query).scalar_one())
 
 
 def commit_to_actors(connection: Connection, hasher: JournalHasher, now: datetime) -> int:
     """Commit to who stands behind each number that no event commits to yet; return how many there were (R109)."""
-    lock(connection)
+    head = lock(connection)
     events = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
     known = {json.loads(text)["data"]["number"] for text in connection.execute(events).scalars()}
     actors = connection.execute(select(ACTOR).order_by(ACTOR.c.number))
     unknown = [actor for actor in actors if actor.number not in known and not is_erased(actor)]
-    _commit_to(connection, hasher, unknown, now)
+    _commit_to(connection, hasher, head, unknown, now)
     return len(unknown)
 
 
@@ -433,11 +434,13 @@ def _nonce() -> str:
     return secrets.token_hex(16)
 
 
-def _commit_to(connection: Connection, hasher: JournalHasher, actors: list[Any], now: datetime) -> None:
-    """Append an event for each of these actors in the schedule's name, in one statement."""
+def _commit_to(
+    connection: Connection, hasher: JournalHasher, head: ChainHead, actors: list[Any], now: datetime
+) -> None:
+    """Append an event for each of these actors in the schedule's name, in one statement. ``head`` is locked."""
     if not actors:
         return
-    head, schedule, events = lock(connection), schedule_actor_in(connection), []
+    schedule, events = schedule_actor_in(connection), []
     for actor in actors:
         data = {"number": actor.number, "who": hasher.identity(actor.nonce, actor.number, actor.key, actor.label)}
         event = hasher.event((INSTALLATION, head), ACTOR_NAMED, (None, None), schedule, now, data, [])
