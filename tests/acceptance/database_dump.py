@@ -1,6 +1,7 @@
 """Everything that a database keeps of an installation, beyond what its tables show."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -30,15 +31,37 @@ TICK_S = 0.1
 """Seconds by which the time that a file system gives may lag behind the clock's: a whole test fits in less."""
 
 
-def server_files(database: Database, since: float) -> list[Path]:
-    """The files that a PostgreSQL server has written since that instant: tables, log of writes, its own log."""
+LOG = "pg_wal"
+
+
+def log_position(database: Database) -> int:
+    """How many bytes a PostgreSQL server has put into its log of writes; none with SQLite."""
+    if not database.is_postgresql:
+        return 0
+    with database.read() as connection:
+        return int(connection.execute(text("SELECT pg_current_wal_insert_lsn() - '0/0'")).scalar_one())
+
+
+def server_files(database: Database, since: float, position: int) -> Iterator[tuple[Path, bytes]]:
+    """What a PostgreSQL server has written since that instant: tables, its own log, and its log of writes.
+
+    Of this log, what was written since that position: its files of 16 MB hold other tests' writes before, and after it
+    nothing or those of a file that serves again.
+    """
     checkpoint(database)
+    end = log_position(database)
     with database.read() as connection:
         folder = Path(_shown(connection, "data_directory"))
     files = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime >= since - TICK_S]
     kinds = {path.relative_to(folder).parts[0] for path in files}
-    assert {"base", "pg_wal"} <= kinds, kinds
-    return files
+    assert {"base", LOG} <= kinds, kinds
+    for path in files:
+        content = path.read_bytes()
+        if path.parent.name == LOG:
+            high, low = int(path.name[8:16], 16), int(path.name[16:], 16)
+            begin = (high << 32) + low * len(content)
+            content = content[max(position - begin, 0) : max(end - begin, 0)]
+        yield path, content
 
 
 def dump(database: Database) -> bytes:

@@ -39,7 +39,7 @@ class LeakSearch:
         self.desk, self.relay, self.folder, self.ear = desk, relay, folder, ear
         self.clock = desk.clock
         self.database = desk.app.database
-        self.begun = time.time()
+        self.begun, self.position = time.time(), stored.log_position(self.database)
         self.written: list[str | bytes] = []
         self.shown: dict[int, tuple[object, ...]] = {}
 
@@ -137,8 +137,9 @@ class LeakSearch:
         """Where these stand in what PostgreSQL itself keeps: its files, its log of writes, its log, a dump."""
         if not self.database.is_postgresql:
             return []
-        files = stored.server_files(self.database, self.begun)
-        found = [hit for path in files for hit in search(secrets, path, deep=False)]
+        files = dict(stored.server_files(self.database, self.begun, self.position))
+        found = [hit for path, content in files.items() for hit in search(secrets, content, name=str(path), deep=False)]
+        found += search(secrets, "\n".join(map(str, files)), name="names")
         return found + search(secrets, stored.dump(self.database), name="dump")
 
     def _column(self, query: str) -> list[str]:
