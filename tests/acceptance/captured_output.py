@@ -1,6 +1,7 @@
 """Everything that a program says while it runs: each logger at its loudest, and what it gives to the database."""
 
 import asyncio
+import linecache
 import logging
 import traceback
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
     """Every logger there is, on a machine so slow that asyncio, told to debug, complains of its every step."""
     monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
     monkeypatch.setattr(asyncio.BaseEventLoop, "run_forever", _run_slowly)
+    monkeypatch.setattr(linecache, "checkcache", lambda _filename=None: None)  # no source changes while it is quoted
     ear = Ear()
     names = {*LOUD, *logging.root.manager.loggerDict}
     levels = {name: logging.getLogger(name).level for name in names}

@@ -37,7 +37,7 @@ def test_drawn__in_the_file_and_the_mails_alone(leak_search: LeakSearch) -> None
     leak_search.oda("code", "erase", "1", second)
     leak_search.oda("code", "done", "1")
     leak_search.tick(minutes=2)
-    sent = [code for code in codes if any(search(code, got.content) for got in leak_search.relay.received)]
+    sent = {hit.secret for got in leak_search.relay.received for hit in search(codes, got.content)}
     assert len(sent) == 1
 
     typed = f"référence;code\n{second};{TYPED}\nODA-2027-09999;{TYPED}x\n"

@@ -74,7 +74,7 @@ def test_error__while_the_message_is_made(
 
     def broken(writer: BytesGenerator, message: "Message[Any, Any]", *how: Any, **more: Any) -> None:
         made = message.as_string()
-        if search(FIRST, made):
+        if search(FIRST, made, deep=False):
             struck.append(made)
             raise kind(f"cannot write {made} that holds {FIRST}")
         usual(writer, message, *how, **more)
@@ -85,7 +85,8 @@ def test_error__while_the_message_is_made(
     assert struck, "the message was made, its code in it"
     stages = leak_search.oda("mail", "list", "--stage", "dead", "--json").stdout
     assert [one["reference"] for one in json.loads(stages)] == [reference]
-    assert any(search(SECOND, got.content) for got in leak_search.relay.received), "the others leave all the same"
+    others = (search(SECOND, got.content, deep=False) for got in leak_search.relay.received)
+    assert any(others), "the others leave all the same"
     leak_search.look()
 
 

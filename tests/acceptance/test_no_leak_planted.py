@@ -48,6 +48,7 @@ def in_a_table(leak_search: LeakSearch) -> None:
 
 @pytest.mark.rule("R60")
 def test_planted__in_a_table(leak_search: LeakSearch) -> None:
+    assert leak_search.kept(*MARKED.values()) == [], "what is found below is what is planted"
     in_a_table(leak_search)
     leak_search.ear.said.clear()
     assert missed(leak_search.kept(*MARKED.values())) == []
