@@ -21,16 +21,25 @@ pytestmark = pytest.mark.xdist_group("rules")  # one worker reads the whole code
 _TEXT = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 
 
+@cache
+def source_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
 def words_of(path: Path) -> str:
     """The comments and the strings of a module, docstrings included: where a rule is cited."""
-    source = path.read_text(encoding="utf-8")
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    tokens = tokenize.generate_tokens(io.StringIO(source_of(path)).readline)
     return "\n".join(token.string for token in tokens if token.type in _TEXT)
+
+
+def nodes_of(path: Path, word: str) -> Iterator[ast.AST]:
+    """Every node of a module's tree; none, and nothing parsed, where it has not this word."""
+    return ast.walk(tree_of(path)) if word in source_of(path) else iter(())
 
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse(source_of(path))
 
 
 @cache
@@ -41,13 +50,13 @@ def modules(*folders: str) -> tuple[Path, ...]:
 @cache
 def cited(path: Path) -> frozenset[str]:
     """The rules that a module names; « R34 to R38 » names these two only, so that each rule has a place of its own."""
-    return frozenset(RULE.findall(words_of(path)))
+    return frozenset(RULE.findall(words_of(path))) if RULE.search(source_of(path)) else frozenset()
 
 
 def calls(name: str, *folders: str) -> Iterator[tuple[str, ast.Call]]:
     """Every call of something of this name, ``a.name`` too, with the place where it stands."""
     for path in modules(*folders):
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path, name):
             if isinstance(node, ast.Call) and name == getattr(node.func, "attr", getattr(node.func, "id", "")):
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
@@ -78,7 +87,7 @@ def reasons() -> Iterator[tuple[str, ast.expr]]:
 def attributes() -> Iterator[str]:
     """The rules that error classes bear as an attribute: ``rule = "R58"``."""
     for path in modules(*ROOMS):
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path, "rule"):
             for line in node.body if isinstance(node, ast.ClassDef) else ():
                 if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "rule":
                     yield str(ast.literal_eval(line.value))

@@ -85,8 +85,10 @@ class Postfix:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def settings(self, **changes: str) -> None:
-        """Run under these settings of main.cf in addition to the usual ones, and no others."""
+        """Run under these settings of main.cf in addition to the usual ones, and no others; as it is if it does."""
         running = self._master is not None
+        if running and changes == self._changes:
+            return
         # Not a reload: the old settings would still answer for a while.
         self.stop()
         self._changes = changes
@@ -102,9 +104,8 @@ class Postfix:
 
     def start(self) -> None:
         """Start, and wait until it listens."""
-        program = self._output_of("postconf", "-h", "daemon_directory") + "/master"
         # In a session of its own: at its end, Postfix's master signals its whole group.
-        self._master = subprocess.Popen([program, "-c", str(self._config), "-d"], start_new_session=True)
+        self._master = subprocess.Popen([self._program, "-c", str(self._config), "-d"], start_new_session=True)
         self._listening()
 
     def stop(self) -> None:
@@ -138,6 +139,7 @@ class Postfix:
         (self._config / "master.cf").write_text(_MASTER.format(port=self.port))
         self._write()
         self._output_of("postfix", "-c", str(self._config), "check")
+        self._program = self._output_of("postconf", "-h", "daemon_directory") + "/master"
 
     def _write(self) -> None:
         usual = {

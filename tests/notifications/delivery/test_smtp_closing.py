@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from notifications.delivery import smtp
 from notifications.delivery.smtp import RelayConnection
 from notifications.outbox.retry import SendOutcome, SendResult
 from tests.kit import certificates
@@ -14,6 +15,7 @@ from tests.kit.factories import MAILBOX
 from tests.kit.smtp import Fault, ScriptedRelay
 from tests.notifications.office import mail_settings
 
+PATIENCE = 0.3
 HUGE = b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n" * 8_000_000
 """More than a socket's buffers take while nobody reads."""
 
@@ -23,7 +25,7 @@ def line_after(
 ) -> tuple[SendResult, socket.socket]:
     """What came of a message to this relay, and our end of the line once we have hung up."""
     settings = mail_settings(relay.port, relay=account)
-    settings = settings.model_copy(update={"relay": settings.relay.model_copy(update={"timeout_seconds": 0.3})})
+    settings = settings.model_copy(update={"relay": settings.relay.model_copy(update={"timeout_seconds": PATIENCE})})
 
     line: Any = None
     connection = RelayConnection(settings, None, tls)
@@ -55,8 +57,10 @@ def line_after(
     ids=["well", "silent", "deaf", "silent at QUIT"],
 )
 def test_line__is_closed_at_once(
-    tmp_path: Path, encrypted: bool, script: dict[str, Fault], message: bytes, outcome: SendOutcome
-) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encrypted: bool, script: dict[str, Fault], message: bytes,
+    outcome: SendOutcome,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(smtp, "FORMALITY_SECONDS", PATIENCE)
     server, trusting = certificates.contexts(tmp_path) if encrypted else (None, None)
     with ScriptedRelay(starttls=server) as relay:
         for command, fault in script.items():
