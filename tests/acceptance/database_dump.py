@@ -14,8 +14,8 @@ def rows(database: Database) -> str:
     with database.read() as connection:
         names = inspect(connection).get_table_names()
         assert {"event", "event_note", "outgoing_mail", "seal"} <= set(names), names
-        found = [tuple(row) for name in names for row in connection.execute(text(f'SELECT * FROM "{name}"'))]
-    return "\n".join(str(value) for row in found for value in row if value is not None)
+        all_rows = [tuple(row) for name in names for row in connection.execute(text(f'SELECT * FROM "{name}"'))]
+    return "\n".join(str(value) for row in all_rows for value in row if value is not None)
 
 
 def checkpoint(database: Database) -> None:
@@ -51,7 +51,7 @@ def server_files(database: Database, since: float, position: int) -> Iterator[tu
     checkpoint(database)
     end = log_position(database)
     with database.read() as connection:
-        folder = Path(_shown(connection, "data_directory"))
+        folder = Path(_setting_value(connection, "data_directory"))
     files = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime >= since - TICK_S]
     kinds = {path.relative_to(folder).parts[0] for path in files}
     assert {"base", LOG} <= kinds, kinds
@@ -75,5 +75,5 @@ def dump(database: Database) -> bytes:
     return done.stdout
 
 
-def _shown(connection: Connection, setting: str) -> str:
+def _setting_value(connection: Connection, setting: str) -> str:
     return str(connection.execute(text(f"SHOW {setting}")).scalar_one())

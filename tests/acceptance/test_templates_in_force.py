@@ -87,9 +87,9 @@ def test_words__of_a_first_attempt_stay_when_the_templates_change(office: Office
     last = office.received()[-1]
     assert words(last).count(OLD) >= 2
     assert NEW not in words(last)
-    assert all(one.content == office.relay.received[-1].content for one in before), "the very same message"
-    shown = office.desk.oda("mail", "show", "1").stdout
-    assert (OLD in shown, NEW in shown) == (True, False), "the operator reads what was sent"
+    assert all(message.content == office.relay.received[-1].content for message in before), "the very same message"
+    text = office.desk.oda("mail", "show", "1").stdout
+    assert (OLD in text, NEW in text) == (True, False), "the operator reads what was sent"
 
 
 @pytest.mark.rule("R68")

@@ -116,14 +116,14 @@ def test_two_lists__no_check_that_makes_itself_is_wrong(database: Database, caps
             if is_made and not is_true:
                 wrong.append((name, how, truth.person))
     kinds = ", ".join(f"{kind.value} : {form}" for kind, (form, _) in files.items())
-    left = academie.results[-1].checks
+    checks = academie.results[-1].checks
     with capsys.disabled():
         print(f"\nODA_SEED={seed} ({kinds})")
         for kind in ListKind:
-            made, true = recall[f"{kind.value} made"], recall[f"{kind.value} true"]
-            proposed = left.confident[kind]
+            hits, true = recall[f"{kind.value} made"], recall[f"{kind.value} true"]
+            proposed = checks.confident[kind]
             print(
-                f"{kind.value}: {made} of {true} made themselves (recall {made / true:.0%}), {proposed} at 90 and more"
+                f"{kind.value}: {hits} of {true} made themselves (recall {hits / true:.0%}), {proposed} at 90 and more"
             )
     assert wrong == [], f"ODA_SEED={seed}"
     assert recall["listing made"] > COUNT / 4

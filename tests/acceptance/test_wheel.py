@@ -29,8 +29,8 @@ atexit.register(tell)
 
 def uv() -> str:
     """The uv of ``./run``, or the machine's."""
-    found = [*(ROOT / ".tools").glob("uv-*/bin/uv"), shutil.which("uv")]
-    path = next((str(one) for one in found if one), None)
+    candidates = [*(ROOT / ".tools").glob("uv-*/bin/uv"), shutil.which("uv")]
+    path = next((str(path) for path in candidates if path), None)
     if path is None:
         pytest.skip("uv n'est pas installé (./run l'apporte)")
     return path
@@ -63,8 +63,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [uv(), "pip", "install", "--quiet", "--no-deps", "--offline", "--python", str(folder / "bin" / "python"),
                str(wheel)]  # fmt: skip
     subprocess.run(command, check=True)
-    told: list[str | Path] = [folder / "bin" / "python", "-c", "import portal; print(portal.__file__)"]
-    where = subprocess.run(told, check=True, cwd=folder, capture_output=True, text=True, env={"ODA_LOADED": os.devnull})
+    check: list[str | Path] = [folder / "bin" / "python", "-c", "import portal; print(portal.__file__)"]
+    where = subprocess.run(
+        check, check=True, cwd=folder, capture_output=True, text=True, env={"ODA_LOADED": os.devnull}
+    )
     assert Path(where.stdout.strip()).is_relative_to(folder)
     return folder
 
@@ -117,8 +119,8 @@ def _answer(address: str) -> str:
     """What a GET answers; asked again while nobody listens yet."""
     for _ in range(300):
         try:
-            with urllib.request.urlopen(address, timeout=20) as found:
-                content: bytes = found.read()
+            with urllib.request.urlopen(address, timeout=20) as response:
+                content: bytes = response.read()
                 return content.decode()
         except urllib.error.HTTPError:
             raise

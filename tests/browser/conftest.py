@@ -13,7 +13,7 @@ from tests.kit.portal import Portal, open_portal
 from tests.kit.ports import free_port
 from workflow.auth.sessions import SessionUser
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 TELEPHONE: ViewportSize = {"width": 375, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 
@@ -21,7 +21,7 @@ DESK: ViewportSize = {"width": 1280, "height": 900}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker drives the browser: a Chromium for each would be slower, and holds a running event loop."""
     for item in items:
-        if HERE in item.path.parents and item.get_closest_marker("xdist_group") is None:
+        if FOLDER in item.path.parents and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 

@@ -46,8 +46,8 @@ def test_demo__every_page_in_every_role(
     context = browser.new_context(viewport=size, base_url=address, locale="fr-FR")  # type: ignore[arg-type]
     page = context.new_page()
     page.set_default_timeout(kit.PATIENCE_MS)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     page.goto("/demonstration")
     look(page)
     for who, home in (
@@ -70,7 +70,7 @@ def test_demo__every_page_in_every_role(
         page.get_by_role("link", name=re.compile("bordereau")).first.click()
     assert Path(paper.value.path()).read_bytes().startswith(b"%PDF")
     look(page)
-    assert said == []
+    assert messages == []
     context.close()
 
 

@@ -7,7 +7,7 @@ from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
 from tests.kit.page_widths import fits
 from tests.kit.portal import STAFF
-from tests.portal.web.rectorat.test_directory_import import KEPT, PLACE, table
+from tests.portal.web.rectorat.test_directory_import import PLACE, SCHOOL_ROWS, table
 from tests.workflow.directory.files import row, uai_of
 from tests.workflow.spreadsheets.files import xlsx_of
 
@@ -22,7 +22,7 @@ def is_well(page: Page, size: ViewportSize) -> None:
 @pytest.mark.parametrize("size", [DESK, TELEPHONE], ids=["desk", "telephone"])
 def test_import__from_the_list_to_what_was_done(site: Site, size: ViewportSize) -> None:
     site.portal.declared(1)
-    cells = table(row(**KEPT[0] | {"etat": "FERME"}), *KEPT[1:], row(uai_of(9)), row(uai_of(8), etat="?"))
+    cells = table(row(**SCHOOL_ROWS[0] | {"etat": "FERME"}), *SCHOOL_ROWS[1:], row(uai_of(9)), row(uai_of(8), etat="?"))
     cells[0][6] = "Contact"
     content = xlsx_of([["Annuaire de l'académie"], *cells])
     page = site.window(STAFF, size=size, script=size is DESK).new_page()

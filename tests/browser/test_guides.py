@@ -76,16 +76,16 @@ PICTURES = (
 
 def test_pictures__show_what_the_pages_say_today(site: Site) -> None:
     references = play(site.portal)
-    said = {picture.path: _look(site, picture, references) for picture in PICTURES}
+    all_digests = {picture.path: _look(site, picture, references) for picture in PICTURES}
     for folder in (OF_GUIDES, OF_README):
-        here = {path.stem: digest for path, digest in said.items() if path.parent == folder}
+        digests = {path.stem: digest for path, digest in all_digests.items() if path.parent == folder}
         record = folder / "pictures.json"
         if os.environ.get("ODA_PICTURES"):
-            record.write_text(json.dumps(here, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        kept = json.loads(record.read_text(encoding="utf-8"))
-        changed = sorted(name for name in here if here[name] != kept.get(name))
+            record.write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        recorded_digests = json.loads(record.read_text(encoding="utf-8"))
+        changed = sorted(name for name in digests if digests[name] != recorded_digests.get(name))
         assert changed == [], "these pages have changed: take their pictures anew (the head of this file says how)"
-        assert kept.keys() == here.keys() == {path.stem for path in folder.glob("*.png")}
+        assert recorded_digests.keys() == digests.keys() == {path.stem for path in folder.glob("*.png")}
 
 
 def _look(site: Site, picture: Picture, references: dict[Rupn, str]) -> str:
@@ -96,9 +96,9 @@ def _look(site: Site, picture: Picture, references: dict[Rupn, str]) -> str:
     assert answer.status == 200, picture.name
     if os.environ.get("ODA_PICTURES"):
         _take(page, picture)
-    said = CHANGING.sub("", page.locator("body" if picture.with_head else "main").aria_snapshot())
+    text = CHANGING.sub("", page.locator("body" if picture.with_head else "main").aria_snapshot())
     page.close()
-    return hashlib.sha256(said.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _take(page: Page, picture: Picture) -> None:

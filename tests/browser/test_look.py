@@ -69,19 +69,19 @@ class Walk:
         self.page = site.window(session_user, size=TELEPHONE).new_page()
         self.size = TELEPHONE
         self.wrong: list[str] = []
-        self.seen: list[str] = []
+        self.addresses: list[str] = []
         self.frames: set[tuple[str, str]] = set()
         self.at = home
-        self.page.on("console", self._heard)
+        self.page.on("console", self._note_message)
         self.page.on("pageerror", lambda error: self.say(f"error: {error}"))
-        self.page.on("request", lambda asked: self._of_ours(asked.url))
+        self.page.on("request", lambda request: self._of_ours(request.url))
 
-    def say(self, what: str) -> None:
-        self.wrong.append(f"{self.at}: {what}")
+    def say(self, problem: str) -> None:
+        self.wrong.append(f"{self.at}: {problem}")
 
-    def _heard(self, said: ConsoleMessage) -> None:
-        if said.type in ("error", "warning"):
-            self.say(f"console: {said.text}")
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.say(f"console: {message.text}")
 
     def _of_ours(self, url: str) -> None:
         if not url.startswith((self.site.address, "data:")):
@@ -94,8 +94,8 @@ class Walk:
             self.at = to_see.pop(0)
             if not self._opens():
                 continue
-            first = not kinds_of(self.at) <= {kind for seen in self.seen for kind in kinds_of(seen)}
-            self.seen.append(self.at)
+            first = not kinds_of(self.at) <= {kind for address in self.addresses for kind in kinds_of(address)}
+            self.addresses.append(self.at)
             facts = self.page.evaluate(FACTS)
             for link in paths_of(facts["links"], self.site.address):
                 if link not in known and any(counts[kind] < ALIKE for kind in kinds_of(link)):
@@ -231,7 +231,7 @@ def test_every_page__is_fit_to_be_shown(site: Site, role: str) -> None:
     with_requests(site.portal)
     walk = Walk(site, *ROLES[role], whole=role not in LIKE_ANOTHER)
     walk.go()
-    assert len(walk.seen) >= 6, walk.seen
+    assert len(walk.addresses) >= 6, walk.addresses
     assert not walk.wrong, "\n".join([f"{len(walk.wrong)} things to mend:", *dict.fromkeys(walk.wrong)])
 
 

@@ -84,17 +84,17 @@ def test_codes__go_out_by_keyboard_alone_in_eleven_keys_each(site: Site) -> None
 def test_request__has_no_flaw_in_any_state(site: Site, size: ViewportSize) -> None:
     portal = site.portal
     declared, waiting, ready = portal.declared(1), portal.submitted(2), portal.checked(3)
-    held, revoked = portal.issued(4), portal.issued(5)
+    live, revoked = portal.issued(4), portal.issued(5)
     shared = portal.checked(4, OTHER_CHEF)
     negative = c.CheckListing(reference=waiting, outcome=CheckOutcome.NEGATIVE, source="liste")
-    reported = c.ReportChange(reference=held, change=Change.KEY_COMPROMISED, effective_on=date(2026, 9, 14))
+    reported = c.ReportChange(reference=live, change=Change.KEY_COMPROMISED, effective_on=date(2026, 9, 14))
     portal.do(negative, STAFF)
     portal.do(reported, CHEF)
     portal.do(c.Revoke(reference=revoked, reason=RevokeReason.DEPARTURE), STAFF)
     ways = (
-        declared, waiting, ready, held, revoked, shared, f"{waiting}/renvoyer?motif=autre-date",
-        f"{waiting}/verifier-liste", f"{shared}/emettre", f"{ready}/etendre", f"{held}/reemettre", f"{held}/regler",
-        f"{held}/revoquer", f"{held}/signaler", f"{held}/expiration", f"{revoked}/retrait", f"{declared}/correction",
+        declared, waiting, ready, live, revoked, shared, f"{waiting}/renvoyer?motif=autre-date",
+        f"{waiting}/verifier-liste", f"{shared}/emettre", f"{ready}/etendre", f"{live}/reemettre", f"{live}/regler",
+        f"{live}/revoquer", f"{live}/signaler", f"{live}/expiration", f"{revoked}/retrait", f"{declared}/correction",
     )  # fmt: skip
     page = site.window(STAFF, size=size).new_page()
     for way in ways:
@@ -102,9 +102,9 @@ def test_request__has_no_flaw_in_any_state(site: Site, size: ViewportSize) -> No
         fits(page)
         assert axe(page) == [], way
     reader = site.window(DRANE, size=size).new_page()
-    reader.goto(PLACE + held)
+    reader.goto(PLACE + live)
     assert axe(reader) == []
-    page.goto(f"{PLACE}{held}/revoquer")
+    page.goto(f"{PLACE}{live}/revoquer")
     page.get_by_role("button", name="Révoquer la demande").click()
     expect(page.get_by_role("alert")).to_contain_text("Rien n'a été enregistré")
     assert axe(page) == []

@@ -27,8 +27,8 @@ def town(tmp_path: Path) -> Iterator[Town]:
     """Requests of which the operator did the last thing, one at the establishment's request."""
     with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url) as portal:
         town = Town(portal)
-        asked = OnBehalf(who="Mme Martin", how=RequestedBy.TELEPHONE, when="2026-09-14")
-        error = c.Withdraw(reference=town.references[0], reason=WithdrawReason.ERROR, on_behalf=asked)
+        on_behalf = OnBehalf(who="Mme Martin", how=RequestedBy.TELEPHONE, when="2026-09-14")
+        error = c.Withdraw(reference=town.references[0], reason=WithdrawReason.ERROR, on_behalf=on_behalf)
         portal.do(error, STAFF)
         yield town
 
@@ -68,11 +68,11 @@ def refused_to(town: Town, session_user: SessionUser) -> Iterator[tuple[str, str
 
 @pytest.mark.parametrize("session_user", [CHEF, DEPUTY], ids=["chef", "deputy"])
 def test_operator__is_named_to_no_establishment(town: Town, session_user: SessionUser) -> None:
-    seen = 0
+    mentions = 0
     for where, text in (*read_by(town, session_user), *refused_to(town, session_user)):
         assert OPERATOR not in text, where
-        seen += ", par le rectorat" in text or '"actor":"le rectorat"' in text
-    assert seen >= 8
+        mentions += ", par le rectorat" in text or '"actor":"le rectorat"' in text
+    assert mentions >= 8
 
 
 def test_operator__is_named_to_the_rectorat(town: Town) -> None:

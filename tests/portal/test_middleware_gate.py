@@ -43,8 +43,8 @@ def visit(
         await server(scope, unused, unused)
 
     asyncio.run(call())
-    (given,) = scopes
-    return gate_identity(Request(given)), {name.decode() for name, _ in given["headers"]}
+    (page_scope,) = scopes
+    return gate_identity(Request(page_scope)), {name.decode() for name, _ in page_scope["headers"]}
 
 
 def test_gate__its_headers_say_who_calls_and_are_seen_no_more() -> None:
@@ -97,8 +97,8 @@ def test_gate__without_a_secret_or_a_list_nothing_is_read() -> None:
 
 
 def test_gate__what_it_says_besides_is_dropped_and_accents_are_read() -> None:
-    more = [*GOOD, ("employeeNumber", "123456"), ("FrEduRne", "0310001H$UAJ"), ("ctfn", "Élise")]
-    identity, names = visit(more)
+    headers = [*GOOD, ("employeeNumber", "123456"), ("FrEduRne", "0310001H$UAJ"), ("ctfn", "Élise")]
+    identity, names = visit(headers)
     assert names == {"host", "cookie"}
     assert identity is not None
     assert identity.claims["given_name"] == "Élise"

@@ -45,15 +45,15 @@ def test_server__finishes_the_request_in_hand_once_told_to_stop() -> None:
         free.wait(20)
         return "fini"
 
-    found: list[str] = []
+    answers: list[str] = []
     with served(app) as (server, address):
-        asking = threading.Thread(target=lambda: found.append(httpx2.get(address, timeout=20).text))
+        asking = threading.Thread(target=lambda: answers.append(httpx2.get(address, timeout=20).text))
         asking.start()
         assert begun.wait(20)
         server.stop()
         free.set()
         asking.join(20)
-    assert found == ['"fini"']
+    assert answers == ['"fini"']
 
 
 def test_server__says_when_it_is_ready_and_that_it_turns() -> None:
@@ -72,10 +72,10 @@ def test_server__says_when_it_is_ready_and_that_it_turns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("proxies", "seen"),
+    ("proxies", "caller"),
     [((), "127.0.0.1"), (("10.0.0.0/8",), "127.0.0.1"), (("127.0.0.1",), "203.0.113.9")],
 )
-def test_server__believes_who_calls_from_its_own_proxies_alone(proxies: tuple[str, ...], seen: str) -> None:
+def test_server__believes_who_calls_from_its_own_proxies_alone(proxies: tuple[str, ...], caller: str) -> None:
     app = FastAPI()
 
     @app.get("/")
@@ -84,7 +84,7 @@ def test_server__believes_who_calls_from_its_own_proxies_alone(proxies: tuple[st
 
     with served(app, proxies) as (_, address):
         headers = {"X-Forwarded-For": "192.0.2.66, 203.0.113.9"}
-        assert httpx2.get(address, headers=headers).json() == seen
+        assert httpx2.get(address, headers=headers).json() == caller
 
 
 def test_fallback__has_the_headers_of_every_answer() -> None:

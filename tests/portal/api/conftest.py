@@ -31,14 +31,14 @@ class Program:
         self.answers: list[str] = []
 
     def get(self, path: str, **query: Any) -> Response:
-        return self.seen(self.client.get(PREFIX + path, params=query or None, headers=self.headers))
+        return self.check(self.client.get(PREFIX + path, params=query or None, headers=self.headers))
 
     def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> Response:
         all_headers = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
-        return self.seen(self.client.post(PREFIX + path, json=body, headers=all_headers))
+        return self.check(self.client.post(PREFIX + path, json=body, headers=all_headers))
 
     def put(self, path: str, body: Any) -> Response:
-        return self.seen(self.client.put(PREFIX + path, json=body, headers=self.headers))
+        return self.check(self.client.put(PREFIX + path, json=body, headers=self.headers))
 
     def do(self, path: str, body: Any, key: str | None = None) -> dict[str, Any]:
         """What must be accepted."""
@@ -47,7 +47,7 @@ class Program:
         content: dict[str, Any] = answer.json()
         return content
 
-    def seen(self, answer: Response) -> Response:
+    def check(self, answer: Response) -> Response:
         self.answers.append(answer.text)
         is_kind_right = answer.headers["content-type"] in ([MEDIA_TYPE] if answer.status_code >= 400 else CONTENT)
         assert is_kind_right, answer.text[:500]

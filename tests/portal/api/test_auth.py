@@ -101,7 +101,7 @@ def test_other_establishment__is_as_unknown_as_nothing(api: Api) -> None:
         nothing = other.post(f"/requests/ODA-2027-99999/{trigger}", body)
         assert theirs.status_code in (403, 404)
         assert unnumbered(theirs) == unnumbered(nothing)
-    declared = [other.post("/requests", DECLARATION | more) for more in ({}, {"uai": "0"})]
+    declared = [other.post("/requests", DECLARATION | additions) for additions in ({}, {"uai": "0"})]
     assert unnumbered(declared[0]) == unnumbered(declared[1])
     assert other.get("/requests").json()["items"] == []
     assert other.get("/mails").json()["items"] == []

@@ -28,8 +28,8 @@ def generate(api: Api, folder: Path) -> None:
         sys.executable, "-m", "openapi_python_client", "generate", "--path", str(description), "--config", str(CONFIG),
         "--meta", "none", "--output-path", str(folder / "oda_client"), "--fail-on-warning",
     ]  # fmt: skip
-    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert made.returncode == 0, made.stdout
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stdout
 
 
 def test_client__declares_reads_its_pages_and_understands_refusals(

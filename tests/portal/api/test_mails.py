@@ -61,8 +61,8 @@ def test_mailbox__is_set_by_one_operator_and_confirmed_by_another(api: Api) -> N
     changed = staff.put(place, body).json()
     assert (changed["before"], changed["after"], changed["is_done"]) == (before["mailbox"], body["address"], True)
     assert staff.put(place, body).json()["is_done"] is False
-    shown = staff.get(place).json()
-    assert (shown["mailbox"], shown["decided_why"], shown["confirmed_at"]) == (body["address"], body["why"], None)
+    mailbox = staff.get(place).json()
+    assert (mailbox["mailbox"], mailbox["decided_why"], mailbox["confirmed_at"]) == (body["address"], body["why"], None)
     own = staff.post(f"{place}/confirm", None)
     assert (own.status_code, own.json()["type"]) == (409, "urn:oda:refus:own_mailbox")
     assert staff.do(f"{place}/clear", {"why": "annuaire corrigé"})["after"] == before["mailbox"]

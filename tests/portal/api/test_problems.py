@@ -58,7 +58,7 @@ def test_body__is_json_of_one_megabyte_at_most(api: Api) -> None:
 
     def sent(content: bytes, kind: str) -> int:
         headers = staff.headers | {"Content-Type": kind}
-        return staff.seen(staff.client.post(PREFIX + "/batch", content=content, headers=headers)).status_code
+        return staff.check(staff.client.post(PREFIX + "/batch", content=content, headers=headers)).status_code
 
     assert sent(b'{"commands": []}', "text/plain") == 415
     assert sent(b"a=b", "application/x-www-form-urlencoded") == 415
@@ -68,7 +68,7 @@ def test_body__is_json_of_one_megabyte_at_most(api: Api) -> None:
 
     for double in (b'{"commands": [], "commands": []}', b'{"commands": [{"why": "a", "why": "b"}]}', b'{"":1,"":2}'):
         headers = staff.headers | {"Content-Type": "application/json"}
-        answer = staff.seen(staff.client.post(PREFIX + "/batch", content=double, headers=headers))
+        answer = staff.check(staff.client.post(PREFIX + "/batch", content=double, headers=headers))
         assert (answer.status_code, answer.json()["reasons"][0]["code"]) == (422, "form_key_twice")
 
     def pieces() -> object:
@@ -76,7 +76,7 @@ def test_body__is_json_of_one_megabyte_at_most(api: Api) -> None:
 
     headers = staff.headers | {"Content-Type": "application/json"}
     unannounced = staff.client.post(PREFIX + "/batch", content=pieces(), headers=headers)  # type: ignore[arg-type]
-    assert staff.seen(unannounced).status_code == 413
+    assert staff.check(unannounced).status_code == 413
 
 
 def test_addresses__that_do_not_exist_are_problems_too(api: Api) -> None:
@@ -145,8 +145,8 @@ def test_log__of_calls_that_a_stranger_or_the_database_s_trouble_makes_is_one_li
         assert [staff.post("/requests", DECLARATION).status_code for _ in range(calls)] == [503] * calls
     for _ in range(calls):
         staff.post("/requests", DECLARATION)
-    kept = [line.getMessage() for line in caplog.records if line.name == "oda" and once.filter(line)]
-    assert sorted(re.sub("[0-9A-F]{12}", "N", line) for line in kept) == [
+    messages = [line.getMessage() for line in caplog.records if line.name == "oda" and once.filter(line)]
+    assert sorted(re.sub("[0-9A-F]{12}", "N", line) for line in messages) == [
         "database: Plus de place sur le disque de la base de données",
         "interface N: GET /me, 401 token_missing",
         "interface N: GET /me, 401 token_refused",

@@ -52,8 +52,8 @@ def test_colleagues__share_notes_and_who_handles_a_request(api: Api) -> None:
     assert staff.post(f"{PLACE}/notes", {"text": ""}).status_code == 422
     note = staff.do(f"{PLACE}/notes", {"text": "le chef rappelle jeudi"})
     assert staff.get(f"{PLACE}/notes").json()["items"] == [note]
-    taken = staff.client.put(f"{PREFIX}{PLACE}/assignment", headers=staff.headers).json()
-    assert taken["address"] == STAFF.subject
+    assignment = staff.client.put(f"{PREFIX}{PLACE}/assignment", headers=staff.headers).json()
+    assert assignment["address"] == STAFF.subject
     for path in (f"{PLACE}/assignment", f"{PLACE}/notes/{note['number']}"):
         assert staff.client.delete(PREFIX + path, headers=staff.headers).status_code == 204
     assert staff.get(f"{PLACE}/assignment").json() == {"address": None, "until": None}

@@ -31,7 +31,7 @@ LISTS: dict[str, type[RequestModel]] = {
 def posted(program: Program, path: str, body: Any) -> Response:
     """As JSON that escapes what is not ASCII, so that anything can be sent."""
     headers = program.headers | {"Content-Type": "application/json"}
-    return program.seen(program.client.post(PREFIX + path, content=json.dumps(body).encode(), headers=headers))
+    return program.check(program.client.post(PREFIX + path, content=json.dumps(body).encode(), headers=headers))
 
 
 def spoiled(trigger: Trigger, bad: str) -> dict[str, dict[str, Any]]:
@@ -41,8 +41,8 @@ def spoiled(trigger: Trigger, bad: str) -> dict[str, dict[str, Any]]:
     return bodies | {"on_behalf.who": whole | {"on_behalf": whole["on_behalf"] | {"who": bad}}}
 
 
-SAID = {NUL: "Ce texte contient un caractère que rien ne peut garder (U+0000)",
-        HALF: "Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)"}  # fmt: skip
+COMPLAINTS = {NUL: "Ce texte contient un caractère que rien ne peut garder (U+0000)",
+              HALF: "Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)"}  # fmt: skip
 TYPED = {"nom", "prenom", "mail", "why", "note", "source", "version", "on_behalf.who"}
 
 
@@ -56,7 +56,7 @@ def test_bodies__each_field_refuses_it(api: Api, bad: str) -> None:
             answer = posted(staff, path, body)
             assert answer.status_code in ((409, 422) if field == "code" else (422,)), (trigger, field, answer.text)
             if field in TYPED:
-                assert (field, SAID[bad]) in [
+                assert (field, COMPLAINTS[bad]) in [
                     (reason["field"], reason["message"]) for reason in answer.json()["reasons"]
                 ]
             assert bad not in answer.text
@@ -77,7 +77,7 @@ def test_lists__each_filter_refuses_it(api: Api) -> None:
     staff = api.program(STAFF)
     for path, query in LISTS.items():
         for field in query.model_fields:
-            answer = staff.seen(staff.client.get(f"{PREFIX}{path}?{field}=a%00%ED%A0%80", headers=staff.headers))
+            answer = staff.check(staff.client.get(f"{PREFIX}{path}?{field}=a%00%ED%A0%80", headers=staff.headers))
             assert answer.status_code == 422, (path, field)
     bad = ("/requests/a%00", "/requests/a%00/events", "/establishments/a%00", "/requests/%ED%A0%80/possible-actions")
     for path in bad:

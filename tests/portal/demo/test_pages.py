@@ -43,9 +43,9 @@ def test_places__are_invented_and_well_formed() -> None:
 
 
 def test_story__holds_a_september_in_every_state(demo: RunningDemo) -> None:
-    found = states_of(demo, "2026-2027")
-    assert found.keys() == set(State)
-    assert 110 <= found.total() <= 140
+    states = states_of(demo, "2026-2027")
+    assert states.keys() == set(State)
+    assert 110 <= states.total() <= 140
     assert states_of(demo, "2025-2026").keys() == {State.REVOKED}
 
 
@@ -65,14 +65,14 @@ def test_bar__is_on_every_page_and_says_what_this_is(browser: TestClient) -> Non
 
 def test_roles__each_one_is_at_home(browser: TestClient, demo: RunningDemo) -> None:
     uai = demo.view.examples["déclarée"]
-    for who, home, said in (
+    for who, home, role in (
         ("operateur", "/rectorat", "un opérateur du rectorat"),
         ("lecteur", "/rectorat", "un lecteur (DRANE)"),
-        (f"chef:{uai}", "/etablissement", next(one.nom for one in SCHOOLS if one.uai == uai)),
+        (f"chef:{uai}", "/etablissement", next(school.nom for school in SCHOOLS if school.uai == uai)),
         ("deux", "/etablissement", TWO[0].nom),
     ):
         bar = unescape(be(browser, who)).partition("Vous êtes : ")[2].partition("</p>")[0]
-        assert said in bar
+        assert role in bar
         assert browser.get(home).status_code == 200
     assert "Vous êtes : un visiteur non connecté" in be(browser, "personne")
     assert browser.post("/demonstration/qui", data={"qui": "chef:0310000A"}).status_code == 422
@@ -95,8 +95,8 @@ def test_roles__another_site_cannot_choose_one(browser: TestClient) -> None:
 def test_mailbox__shows_what_left_by_smtp(browser: TestClient) -> None:
     box = browser.get("/demonstration/boite").text
     assert re.search(r"<p[^>]*>\d{3} courriels\.</p>", box)
-    found = browser.get("/demonstration/boite", params={"de": "charte"}).text
-    number = re.search(r"/demonstration/boite/(\d+)\"", found)
+    letters = browser.get("/demonstration/boite", params={"de": "charte"}).text
+    number = re.search(r"/demonstration/boite/(\d+)\"", letters)
     assert number
     letter = browser.get(f"/demonstration/boite/{number[1]}")
     assert "frame-src 'self'" in letter.headers["content-security-policy"]
@@ -109,8 +109,8 @@ def test_mailbox__shows_what_left_by_smtp(browser: TestClient) -> None:
 
 @pytest.mark.rule("R69")
 def test_mailbox__gives_the_papers(browser: TestClient) -> None:
-    found = browser.get("/demonstration/boite", params={"de": "délégation"}).text
-    for number in re.findall(r"/demonstration/boite/(\d+)\"", found):
+    letters = browser.get("/demonstration/boite", params={"de": "délégation"}).text
+    for number in re.findall(r"/demonstration/boite/(\d+)\"", letters):
         if piece := re.search(r"/demonstration/boite/\d+/pieces/0", browser.get(f"/demonstration/boite/{number}").text):
             paper = browser.get(piece[0])
             assert paper.content.startswith(b"%PDF")
@@ -131,10 +131,10 @@ def test_story__has_mails_that_a_mailbox_refused(demo: RunningDemo) -> None:
 def test_sign_in__works_by_the_link_in_the_mailbox(browser: TestClient, demo: RunningDemo) -> None:
     uai = demo.view.examples["déclarée"]
     be(browser, "personne")
-    asked = browser.post("/connexion", data={"uai": uai})
-    assert asked.status_code == 200
+    answer = browser.post("/connexion", data={"uai": uai})
+    assert answer.status_code == 200
     demo.view.loop.deliver()
-    letter = demo.view.mailbox.letters(lambda one: uai.lower() in one.recipient)[0]
+    letter = demo.view.mailbox.letters(lambda letter: uai.lower() in letter.recipient)[0]
     (link,) = {address for address in letter.links(demo_address()) if "/lien/" in address}
     page = browser.get(f"/demonstration/boite/{letter.number}").text
     assert link in page

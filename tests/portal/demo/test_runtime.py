@@ -32,26 +32,26 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def played(keep: Path | None = None, port: int | None = None) -> tuple[list[str], list[str]]:
     """What the terminal was told, and what the browser was shown."""
-    said: list[str] = []
-    shown: list[str] = []
-    opening.run_demo(keep, port, said.append, shown.append)
-    return said, shown
+    messages: list[str] = []
+    addresses: list[str] = []
+    opening.run_demo(keep, port, messages.append, addresses.append)
+    return messages, addresses
 
 
 def test_run__says_where_shows_it_and_leaves_nothing(quick: Path) -> None:
     port = free_port()
-    said, shown = played(port=port)
-    assert shown == [f"http://127.0.0.1:{port}/demonstration"]
-    assert said[1] == f"La démonstration est ouverte : {shown[0]}"
-    assert said[-1] == "La démonstration est finie : il n'en reste rien."
+    messages, addresses = played(port=port)
+    assert addresses == [f"http://127.0.0.1:{port}/demonstration"]
+    assert messages[1] == f"La démonstration est ouverte : {addresses[0]}"
+    assert messages[-1] == "La démonstration est finie : il n'en reste rien."
     assert list(quick.iterdir()) == []
 
 
 def test_run__keeps_what_it_is_asked_to(quick: Path, tmp_path: Path) -> None:
-    said, _ = played(keep=tmp_path / "garde", port=free_port())
+    messages, _ = played(keep=tmp_path / "garde", port=free_port())
     assert {"config.yaml", "oda.sqlite", "secrets"} <= {path.name for path in (tmp_path / "garde").iterdir()}
-    assert said[-1] == f"L'installation est gardée dans {tmp_path / 'garde'}."
-    assert not any("il n'en restera rien" in line for line in said)
+    assert messages[-1] == f"L'installation est gardée dans {tmp_path / 'garde'}."
+    assert not any("il n'en restera rien" in line for line in messages)
     assert (tmp_path / "garde" / "oda.sqlite").stat().st_mode & 0o077 == 0
 
 
@@ -70,10 +70,10 @@ def test_demo__says_what_to_do_when_the_folder_is_in_use(tmp_path: Path) -> None
 
 
 def test_run__takes_another_port_when_the_usual_one_is_taken(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with listen("127.0.0.1", 0) as taken:
-        monkeypatch.setattr(opening, "PORT", taken.getsockname()[1])
-        _, (shown,) = played()
-    assert f":{opening.PORT}/" not in shown
+    with listen("127.0.0.1", 0) as listening:
+        monkeypatch.setattr(opening, "PORT", listening.getsockname()[1])
+        _, (address,) = played()
+    assert f":{opening.PORT}/" not in address
 
 
 def test_demo__refuses_the_port_that_was_asked_for(tmp_path: Path) -> None:

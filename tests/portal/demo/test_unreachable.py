@@ -68,7 +68,7 @@ def test_demo__has_no_template_in_a_real_installation(real: Portal) -> None:
 def test_demo__its_session_opens_nothing_elsewhere(real: Portal, demo: RunningDemo) -> None:
     browser = TestClient(demo.asgi, base_url=demo_address())
     browser.post("/demonstration/qui", data={"qui": "operateur"})
-    (cookie,) = [one.value for one in browser.cookies.jar if one.value]
+    (cookie,) = [cookie.value for cookie in browser.cookies.jar if cookie.value]
     there = TestClient(create_app(real.app), base_url=real.context.settings.address)
     there.cookies.set(real.context.cookie, cookie or "")
     assert there.get("/rectorat", follow_redirects=False).status_code == 303
@@ -82,8 +82,8 @@ def test_demo__is_imported_by_its_own_command_alone() -> None:
                 continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                names += [one.name for one in node.names] if isinstance(node, ast.Import) else []
-                assert not [one for one in names if one.startswith("portal.demo")], name
+                names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                assert not [module for module in names if module.startswith("portal.demo")], name
 
 
 def test_demo__is_not_loaded_by_the_service() -> None:

@@ -157,8 +157,8 @@ def town(portal: Portal) -> Town:
 
 def dressed(response: Response, where: str) -> None:
     for name, value in HEADERS.items():
-        given = response.headers.get(name)
-        assert given == value or (name, given) in STRICTER, f"{where}: {name}: {given}"
+        header = response.headers.get(name)
+        assert header == value or (name, header) in STRICTER, f"{where}: {name}: {header}"
     assert "cache-control" in response.headers, where
     assert response.status_code < 500, f"{where}: {response.status_code}"
 
@@ -168,15 +168,15 @@ def sent_to_sign_in(response: Response) -> bool:
 
 
 def all_addresses(town: Town, *doors: Door) -> list[tuple[str, str, Door]]:
-    found = [(method, path, door_of(path)) for method, path in addresses(town.portal.asgi)]
-    return [one for one in found if not doors or one[2] in doors]
+    entries = [(method, path, door_of(path)) for method, path in addresses(town.portal.asgi)]
+    return [entry for entry in entries if not doors or entry[2] in doors]
 
 
 def test_addresses__each_is_somebodys(town: Town) -> None:
-    found = all_addresses(town)
-    assert len(found) == len(set(found)), "an address declared twice: the second is never reached"
-    assert {door for _, _, door in found} >= {Door.PUBLIC, Door.CHEF, Door.RECTORAT, Door.OWN, Door.STATIC}
-    assert {path for _, path, _ in found} >= READERS_SEE | CHEFS_SEE, "an address of this test is gone"
+    entries = all_addresses(town)
+    assert len(entries) == len(set(entries)), "an address declared twice: the second is never reached"
+    assert {door for _, _, door in entries} >= {Door.PUBLIC, Door.CHEF, Door.RECTORAT, Door.OWN, Door.STATIC}
+    assert {path for _, path, _ in entries} >= READERS_SEE | CHEFS_SEE, "an address of this test is gone"
 
 
 def test_reading__each_role_enters_by_its_doors_alone_and_moves_nothing(town: Town) -> None:

@@ -14,46 +14,46 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fi
 
 
 def test_account__ends_another_session_and_says_so_there(portal: Portal) -> None:
-    here, elsewhere = portal.client(CHEF), portal.client(DEPUTY)
-    page = here.get("/compte")
+    client, other = portal.client(CHEF), portal.client(DEPUTY)
+    page = client.get("/compte")
     assert page.text.count("Cette connexion") == 1
     assert "Jean Vidal, adjoint" in page.text
-    done = send(here, form_to(page, "/compte/connexions/2/fin"))
+    done = send(client, form_to(page, "/compte/connexions/2/fin"))
     assert "C'est fait : cette connexion a pris fin." in done.text
     assert "Jean Vidal" not in done.text
-    told = elsewhere.get("/etablissement")
-    assert "Votre connexion a pris fin : quelqu" in told.text
-    assert here.get("/etablissement").status_code == 200
+    answer = other.get("/etablissement")
+    assert "Votre connexion a pris fin : quelqu" in answer.text
+    assert client.get("/etablissement").status_code == 200
 
 
 def test_account__all_the_others(portal: Portal) -> None:
-    here, others = portal.client(STAFF), [portal.secret(STAFF) for _ in range(2)]
-    page = here.get("/compte")
-    done = send(here, form_to(page, "/compte/connexions/autres/fin"))
+    client, others = portal.client(STAFF), [portal.secret(STAFF) for _ in range(2)]
+    page = client.get("/compte")
+    done = send(client, form_to(page, "/compte/connexions/autres/fin"))
     assert "2 autres connexions ont pris fin" in done.text
     assert "toutes les autres" not in done.text
-    assert not any(is_open(portal, one) for one in others)
+    assert not any(is_open(portal, secret) for secret in others)
 
 
 def test_account__a_session_of_somebody_else_is_out_of_reach(portal: Portal) -> None:
-    anothers, here = portal.secret(STAFF), portal.client(CHEF)
+    anothers, client = portal.secret(STAFF), portal.client(CHEF)
     portal.secret(DEPUTY)
-    page = here.get("/compte")
+    page = client.get("/compte")
     form = form_to(page, "/compte/connexions/3/fin")
-    answer = here.post("/compte/connexions/1/fin", data=form.fields)
+    answer = client.post("/compte/connexions/1/fin", data=form.fields)
     assert str(answer.url).endswith("/compte")
     assert is_open(portal, anothers)
 
 
 def test_rectorat__searches_and_ends_all_of_an_establishment(portal: Portal) -> None:
-    here, chef = portal.client(STAFF), portal.client(CHEF)
+    staff, chef = portal.client(STAFF), portal.client(CHEF)
     deputy = portal.secret(DEPUTY)
-    assert "/rectorat/connexions?de=0310001H" in here.get("/rectorat/etablissements/0310001H").text
-    assert "Jean Vidal" not in here.get("/rectorat/connexions", params={"mots": "claire"}).text
-    page = here.get("/rectorat/connexions", params={"de": "0310001H"})
+    assert "/rectorat/connexions?de=0310001H" in staff.get("/rectorat/etablissements/0310001H").text
+    assert "Jean Vidal" not in staff.get("/rectorat/connexions", params={"mots": "claire"}).text
+    page = staff.get("/rectorat/connexions", params={"de": "0310001H"})
     assert "Claire Martin" in page.text
     assert "Jean Vidal" in page.text
-    done = send(here, form_to(page, "/rectorat/connexions/fin"))
+    done = send(staff, form_to(page, "/rectorat/connexions/fin"))
     assert "2 connexions ont pris fin" in done.text
     assert "Personne n'est connecté sous ce nom" in done.text
     assert not is_open(portal, deputy)
@@ -63,14 +63,14 @@ def test_rectorat__searches_and_ends_all_of_an_establishment(portal: Portal) -> 
 def test_rectorat__ends_one_and_pages_the_rest(portal: Portal) -> None:
     for _ in range(51):
         portal.secret(CHEF)
-    here = portal.client(STAFF)
-    page = here.get("/rectorat/connexions")
+    staff = portal.client(STAFF)
+    page = staff.get("/rectorat/connexions")
     assert "suite=3" in page.text
-    second = here.get("/rectorat/connexions", params={"suite": "3"})
+    second = staff.get("/rectorat/connexions", params={"suite": "3"})
     assert "n° 2<" in second.text
     assert "n° 3<" not in second.text
-    send(here, form_to(page, "/rectorat/connexions/51/fin"))
-    assert "n° 51<" not in here.get("/rectorat/connexions").text
+    send(staff, form_to(page, "/rectorat/connexions/51/fin"))
+    assert "n° 51<" not in staff.get("/rectorat/connexions").text
 
 
 @pytest.mark.rule("R2")

@@ -86,12 +86,12 @@ def test_doors__of_a_substitution_that_does_not_hold_are_as_without_it(
     portal: Portal, user: SessionUser, why: str
 ) -> None:
     town = Town(portal)
-    one = given(portal, user, TODAY + timedelta(days=why == "not-yet"), IN_A_WEEK)
+    substitution = given(portal, user, TODAY + timedelta(days=why == "not-yet"), IN_A_WEEK)
     substitute = DRANE if user is STAFF else OTHER_CHEF
     plain, chosen = portal.client(substitute), portal.client(substitute)
-    chosen.cookies.set(portal.context.substitution_cookie, str(one.number))
+    chosen.cookies.set(portal.context.substitution_cookie, str(substitution.number))
     if why == "ended":
-        portal.app.substitutions.end(one.number, portal.actor(user), user)
+        portal.app.substitutions.end(substitution.number, portal.actor(user), user)
     if why == "over":
         portal.clock.advance(days=8)
         for client in (plain, chosen):
@@ -119,8 +119,8 @@ def test_doors__of_one_that_holds_are_those_of_the_role_alone(portal: Portal, us
 
 
 def test_choice__of_anothers_substitution_opens_nothing(portal: Portal) -> None:
-    one = given(portal)
-    for value in (str(one.number), "0", "9" * 30, "x", "-1", "1 OR 1"):
+    substitution = given(portal)
+    for value in (str(substitution.number), "0", "9" * 30, "x", "-1", "1 OR 1"):
         client = portal.client(OTHER_CHEF)
         client.cookies.set(portal.context.substitution_cookie, value)
         assert client.get(OPERATORS_ONLY).status_code == 403, value

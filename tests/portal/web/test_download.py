@@ -16,16 +16,16 @@ PATHS = (f"{YEAR_END}/apercu/export", f"{YEAR_END}/2026-2027/non-renouveles/expo
 def test_download__holds_no_connection_while_it_is_sent(
     portal: Portal, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: list[int] = []
+    connections: list[int] = []
     plain = Download.__call__
 
     async def seen(self: Download, *args: Any) -> None:
-        held.append(portal.app.database.engine.pool.checkedout())  # type: ignore[attr-defined]
+        connections.append(portal.app.database.engine.pool.checkedout())  # type: ignore[attr-defined]
         await plain(self, *args)
 
     monkeypatch.setattr(Download, "__call__", seen)
     answer = portal.client(DRANE).get(path)
-    assert (answer.status_code, held) == (200, [0])
+    assert (answer.status_code, connections) == (200, [0])
     assert "attachment" in answer.headers["content-disposition"]
 
 

@@ -21,10 +21,10 @@ def test_trouble__is_told_to_operators_and_in_the_log(portal: Portal, caplog: py
         raise ConcurrentUpdate
 
     with caplog.at_level(logging.ERROR, "oda"):
-        for person, said in ((STAFF, "Plus de place sur le disque"), (CHEF, "Le service est occupé")):
+        for person, message in ((STAFF, "Plus de place sur le disque"), (CHEF, "Le service est occupé")):
             page = portal.client(person).get("/plein")
             assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
-            assert said in page.text
+            assert message in page.text
             assert ("Plus de place" in page.text) is (person is STAFF)
     assert caplog.messages == [f"database: {DatabaseFault.NO_SPACE.message}"] * 2
     assert portal.client(CHEF).get("/dispute").status_code == 503

@@ -23,7 +23,7 @@ from workflow.auth.sessions import SessionUser
 
 ROUNDS = int(os.environ.get("ODA_FUZZ_ROUNDS", "2"))
 PAGES = 60
-KEPT = {"csrf"}
+NEVER_SPOILED = {"csrf"}
 """Without it the door answers before the form does."""
 ODD = ("", " ", "a" * 3000, "<script>alert(1)</script>", "' OR 1=1 --", "é\u0301\u202e", "\x00", "\x1b[31m", "🗝️", "%00",
        "{{ 7*7 }}", "-1", "999999999999999999999", "31/02/2026", "2026-13-45", "0001-01-01", "9999-12-31", "null",
@@ -51,12 +51,12 @@ def peopled(portal: Portal) -> None:
 
 def walked(client: TestClient, start: str) -> Iterator[tuple[str, list[HtmlForm]]]:
     """The pages reached by links from there, with their forms; of one page under several filters, one."""
-    waiting, seen = [start], set[str]()
-    while waiting and len(seen) < PAGES:
+    waiting, paths = [start], set[str]()
+    while waiting and len(paths) < PAGES:
         path = waiting.pop(0)
-        if (alike := path.partition("?")[0]) in seen:
+        if (alike := path.partition("?")[0]) in paths:
             continue
-        seen.add(alike)
+        paths.add(alike)
         page = client.get(path)
         assert page.status_code < 500, path
         if "text/html" not in page.headers.get("content-type", ""):
@@ -71,7 +71,7 @@ def spoiled(form: HtmlForm, draw: random.Random) -> dict[str, str]:
     sent = {}
     for name in {*form.fields, *form.options}:
         proper = draw.choice(form.options.get(name) or [form.fields.get(name, "")])
-        sent[name] = proper if name in KEPT or draw.random() < 0.4 else draw.choice(ODD)
+        sent[name] = proper if name in NEVER_SPOILED or draw.random() < 0.4 else draw.choice(ODD)
     if draw.random() < 0.2:
         sent.pop(draw.choice([*sent, ""]), None)
     return sent

@@ -25,8 +25,8 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
 
 def link(page: str, text: str) -> str:
     """The address of the pager's link of this text; empty when there is none."""
-    before, found, _ = page.partition(f">{text}</a>")
-    return before.rpartition('href="')[2].partition('"')[0].replace("&amp;", "&") if found else ""
+    before, separator, _ = page.partition(f">{text}</a>")
+    return before.rpartition('href="')[2].partition('"')[0].replace("&amp;", "&") if separator else ""
 
 
 def test_pages__lead_on_and_back_and_say_their_number(portal: Portal) -> None:

@@ -13,7 +13,7 @@ from workflow.auth.sessions import SessionUser
 pytestmark = pytest.mark.rule("R10")
 
 RUPN = {"prenom": "Claire", "nom": "Martn", "mail": "claire.martn@ac-toulouse.fr"}
-ASKED = {"behalf_who": "Mme Faure, principale", "behalf_how": "telephone", "behalf_when": "2026-09-14"}
+ON_BEHALF = {"behalf_who": "Mme Faure, principale", "behalf_how": "telephone", "behalf_when": "2026-09-14"}
 
 
 def _declaration(_: Portal) -> str:
@@ -43,7 +43,7 @@ CHECKED = {"outcome": "positive", "checked_on": "2026-09-14"}
          RUPN | {"made_on": "2026-09-14", "signed_on": "2026-09-14", "why_reason": "several_sites"}, {"nom": "Martin"}),
         (CHEF, _delegation, {"why_reason": "other", "why": "accueil", "made_on": "2026-09-14"},
          {"why": "accueil des familles"}),
-        (STAFF, _on_behalf, RUPN | ASKED, {"nom": "Martin"}),
+        (STAFF, _on_behalf, RUPN | ON_BEHALF, {"nom": "Martin"}),
         (STAFF, _check, CHECKED | {"source": "liste du 1er"}, {"source": "liste du 2"}),
     ],
     ids=["declare", "whole", "delegate", "on behalf", "check"],
@@ -65,10 +65,10 @@ def test_again__with_other_answers_leads_to_what_the_first_sending_did(
     if path.endswith("/delegation"):
         assert "l'envoyer de nouveau" not in again.text, "there is nothing left to delegate"
         return
-    shown = form_to(again, path)
-    assert shown.fields["key"] not in ("", form.fields["key"])
+    returned_form = form_to(again, path)
+    assert returned_form.fields["key"] not in ("", form.fields["key"])
     ((name, value),) = changed.items()
-    assert shown.fields[name] == value
+    assert returned_form.fields[name] == value
     assert send(client, form, **first).status_code == 200, "the very same answers are still the same action"
 
 
@@ -116,5 +116,5 @@ def test_errors__are_all_told_at_once(portal: Portal) -> None:
     assert page.status_code == 422
     for name in wrong:
         assert f'<li><a href="#{name}">' in page.text, name
-    shown = form_to(page, "/demande-complete")
-    assert shown.fields | wrong == shown.fields
+    returned_form = form_to(page, "/demande-complete")
+    assert returned_form.fields | wrong == returned_form.fields

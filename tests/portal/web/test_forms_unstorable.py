@@ -14,19 +14,19 @@ from tests.kit.portal import CHEF, STAFF, Portal
 from tests.portal.web.test_access_of_every_address import addresses
 from tests.portal.web.test_forms_fuzzed import LEAVES, peopled, walked
 
-SAID = "Ce texte contient un caractère invisible : le taper de nouveau."
+COMPLAINT = "Ce texte contient un caractère invisible : le taper de nouveau."
 NUL, HALF = "a\x00b", "a\ud800b"
 
 
 def each_form(client: TestClient, start: str) -> Iterator[tuple[str, HtmlForm]]:
     """The forms that are sent, those of alike addresses once."""
-    seen = set[str]()
+    addresses = set[str]()
     for path, forms in list(walked(client, start)):
         for form in forms:
             target = form.action or path
             alike = re.sub(r"ODA-[\d-]+|\d{7}[A-Z]", "", target)
-            if form.method == "post" and not LEAVES.match(target) and alike not in seen:
-                seen.add(alike)
+            if form.method == "post" and not LEAVES.match(target) and alike not in addresses:
+                addresses.add(alike)
                 yield target, form
 
 
@@ -43,7 +43,7 @@ def sent(client: TestClient, target: str, fields: dict[str, str]) -> Response:
 @pytest.mark.rule("R7")
 def test_forms__each_field_is_answered(portal: Portal) -> None:
     peopled(portal)
-    told = 0
+    complaints = 0
     for session_user, start in ((None, "/connexion"), (CHEF, "/etablissement"), (STAFF, "/rectorat")):
         client = portal.client(session_user)
         for target, form in each_form(client, start):
@@ -51,8 +51,8 @@ def test_forms__each_field_is_answered(portal: Portal) -> None:
                 for bad in (NUL, HALF):
                     answer = sent(client, target, form.fields | {name: bad})
                     assert answer.status_code < 500, (target, name, bad)
-                    told += SAID in answer.text
-    assert told > 40
+                    complaints += COMPLAINT in answer.text
+    assert complaints > 40
 
 
 @pytest.mark.rule("R7")
@@ -60,9 +60,9 @@ def test_field__names_itself_and_shows_the_rest_again() -> None:
     fields = (Field(name="nom", label="Nom"), Field(name="code", label="Code", shape=Shape.CODE))
     for bad in (NUL, HALF):
         form = filled(fields, FormData({"nom": bad, "code": bad}))
-        assert [(one.field.name, one.text, one.error) for one in form.errors] == [
-            ("nom", "ab", SAID),
-            ("code", "", SAID),
+        assert [(error.field.name, error.text, error.error) for error in form.errors] == [
+            ("nom", "ab", COMPLAINT),
+            ("code", "", COMPLAINT),
         ]
         assert form.values == {}
 

@@ -78,18 +78,18 @@ def test_health__says_what_it_has_looked_at(portal: Portal) -> None:
     assert probe(portal, "/pret").text == "ok\n"
 
 
-@pytest.mark.parametrize("asked", [{"headers": {"Accept": "application/json"}}, {"params": {"format": "json"}}])
-def test_health__in_json(portal: Portal, asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", [{"headers": {"Accept": "application/json"}}, {"params": {"format": "json"}}])
+def test_health__in_json(portal: Portal, options: dict[str, Any]) -> None:
     portal.app.ticker.tick()
-    well = portal.client().get("/sante", **asked)
+    well = portal.client().get("/sante", **options)
     assert (well.status_code, well.json()["status"]) == (200, "ok")
     portal.clock.advance(minutes=9)
-    late = portal.client().get("/sante", **asked)
+    late = portal.client().get("/sante", **options)
     assert (late.status_code, late.json()["status"]) == (503, "attention")
     failing = [check for check in late.json()["checks"] if not check["ok"]]
     assert failing == [{"check": "schedule", "ok": False, "text": "dernier passage il y a 9 minutes"}]
-    assert portal.client().get("/vivant", **asked).json() == {"status": "ok"}
-    assert portal.client().get("/pret", **asked).json() == {"status": "ok", "checks": []}
+    assert portal.client().get("/vivant", **options).json() == {"status": "ok"}
+    assert portal.client().get("/pret", **options).json() == {"status": "ok", "checks": []}
 
 
 def test_health__head_has_the_status_alone(portal: Portal) -> None:
@@ -117,9 +117,9 @@ def test_health__is_read_again_after_some_seconds_only(portal: Portal, monkeypat
 
 def test_health__a_schedule_that_stopped(portal: Portal) -> None:
     portal.app.ticker.tick()
-    for delta, said in (({"minutes": 2}, "2 minutes"), ({"hours": 3}, "3 heures"), ({"days": 2}, "2 jours")):
+    for delta, age in (({"minutes": 2}, "2 minutes"), ({"hours": 3}, "3 heures"), ({"days": 2}, "2 jours")):
         portal.clock.advance(**delta)
-        assert needs_somebody(portal, "échéancier").endswith(f"il y a {said}")
+        assert needs_somebody(portal, "échéancier").endswith(f"il y a {age}")
         portal.app.ticker.tick()
         assert is_well(portal)
 
@@ -180,21 +180,21 @@ def test_health__a_database_of_another_version(portal: Portal, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "text"),
     [
         (DatabaseFault.NO_SPACE, "joignable, mais son disque est plein"),
         (DatabaseFault.READ_ONLY, "joignable, mais en lecture seule"),
     ],
 )
 def test_health__a_base_that_reads_and_does_not_write(
-    portal: Portal, monkeypatch: pytest.MonkeyPatch, fault: DatabaseFault, said: str
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, fault: DatabaseFault, text: str
 ) -> None:
     worker = Worker(portal.app)
     worker.tick()
     with monkeypatch.context() as patch:
         patch.setattr(portal.app.ticker, "tick", away(fault))
         worker.tick()
-        assert needs_somebody(portal, "base") == said
+        assert needs_somebody(portal, "base") == text
     worker.tick()
     assert is_well(portal)
 
@@ -214,11 +214,11 @@ class FullDisk(Exception):
 
 def test_health__a_disk_that_is_nearly_full(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     portal.app.ticker.tick()
-    for free, said in ((0, "plein"), (10_000, "presque plein : reste 39 Mo")):
+    for free, text in ((0, "plein"), (10_000, "presque plein : reste 39 Mo")):
         with monkeypatch.context() as patch:
             disk = SimpleNamespace(f_bavail=free, f_frsize=4096, f_blocks=10**7)
             patch.setattr(os, "statvfs", lambda _, disk=disk: disk)
-            assert needs_somebody(portal, "disque") == said
+            assert needs_somebody(portal, "disque") == text
         assert is_well(portal)
 
 
@@ -304,7 +304,7 @@ def test_health__a_pause_that_outlives_its_mails_calls_nobody(portal: Portal) ->
 
 
 @pytest.mark.parametrize(
-    ("until", "notice", "said"),
+    ("until", "notice", "text"),
     [
         ({"days": 40}, 10, ""), ({"days": 9}, None, ""),
         ({"days": 9}, 10, "il expire le 23 septembre 2026, dans 9 jours"),
@@ -312,7 +312,7 @@ def test_health__a_pause_that_outlives_its_mails_calls_nobody(portal: Portal) ->
     ],
 )  # fmt: skip
 def test_health__the_relay_s_certificate(
-    portal: Portal, monkeypatch: pytest.MonkeyPatch, until: dict[str, int], notice: int | None, said: str
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, until: dict[str, int], notice: int | None, text: str
 ) -> None:
     monkeypatch.setattr(portal.app.health, "_certificate_notice", notice and timedelta(days=notice))
     portal.app.ticker.tick()
@@ -320,8 +320,8 @@ def test_health__the_relay_s_certificate(
     expires = portal.clock.now() + timedelta(**until)
     with portal.app.database.write() as connection:
         record_certificate(connection, this_host(), RelayCertificate(until=expires))
-    if said:
-        assert needs_somebody(portal, "certificat du relais") == said
+    if text:
+        assert needs_somebody(portal, "certificat du relais") == text
     else:
         assert line(probe(portal), "certificat du relais") == f"valable jusqu'au {french.day(expires.date())}"
         assert is_well(portal)
@@ -333,8 +333,8 @@ def test_health__a_certificate_that_is_refused_is_the_worst_seen(portal: Portal)
     with portal.app.database.write() as connection:
         connection.execute(insert(NODE), [{"host": "other", "seen_at": now, "certificate_refused": 20}])
         record_certificate(connection, this_host(), RelayCertificate(until=now + timedelta(days=40)))
-    said = needs_somebody(portal, "certificat du relais")
-    assert said == "il n'est pas admis : l'autorité qui l'a signé est inconnue de cette machine"
+    text = needs_somebody(portal, "certificat du relais")
+    assert text == "il n'est pas admis : l'autorité qui l'a signé est inconnue de cette machine"
     portal.clock.advance(minutes=6)  # the other machine is gone
     portal.app.ticker.tick()
     assert is_well(portal)
@@ -357,8 +357,8 @@ def test_health__mails_that_nobody_sends(portal: Portal) -> None:
 def test_health__mails_that_did_not_arrive(portal: Portal, fault: Fault, calls: bool) -> None:
     portal.app.ticker.tick()
     a_mail(portal, stage=Stage.DEAD.value, fault=fault.value, next_attempt_at=None)
-    said = needs_somebody(portal, "courriels perdus") if calls else line(probe(portal), "courriels perdus")
-    assert said == "1 courriel non remis, à renvoyer ou à écarter au rectorat"
+    text = needs_somebody(portal, "courriels perdus") if calls else line(probe(portal), "courriels perdus")
+    assert text == "1 courriel non remis, à renvoyer ou à écarter au rectorat"
     assert is_well(portal) is not calls
     with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage=Stage.DISCARDED.value))
@@ -377,9 +377,9 @@ def test_health__many_wrong_addresses_are_not_an_operator_s_affair_alone(
 @pytest.mark.rule("R52")
 def test_health__a_year_s_end_that_is_held(portal: Portal) -> None:
     portal.app.ticker.tick()
-    held = {"held_why": "absence", "held_at": portal.clock.now()}
+    hold = {"held_why": "absence", "held_at": portal.clock.now()}
     with portal.app.database.write() as connection:
-        assert connection.execute(update(RECORD).values(**held)).rowcount
+        assert connection.execute(update(RECORD).values(**hold)).rowcount
     assert needs_somebody(portal, "fin d'année").endswith("à confirmer au rectorat")
     with portal.app.database.write() as connection:
         connection.execute(update(RECORD).values(held_why=None, held_at=None))

@@ -89,7 +89,7 @@ def revoked(portal: Portal) -> str:
     return reference
 
 
-def held(portal: Portal) -> str:
+def held_year_end(portal: Portal) -> str:
     """The brake holds the end of 2026-2027."""
     reference = portal.issued()
     portal.app.ticker.tick()
@@ -102,7 +102,7 @@ SCENES: Final[dict[Kind, Callable[[Portal], str]]] = {
     Kind.DECLARED: Portal.declared, Kind.DELEGATED: delegated, Kind.CHARTER_SIGNED: charter_signed,
     Kind.CODE_ISSUED: Portal.issued, Kind.CODE_REISSUED: Portal.issued, Kind.HANDOVER_REMINDER: Portal.issued,
     Kind.NEW_REQUEST: Portal.submitted, Kind.REMOVAL_TASK: revoked, Kind.CHANGE_TO_HANDLE: reported,
-    Kind.CHANGE_DUE: reported, Kind.BRAKE_ALERT: held, Kind.QUESTION: asked_a_question,
+    Kind.CHANGE_DUE: reported, Kind.BRAKE_ALERT: held_year_end, Kind.QUESTION: asked_a_question,
 }  # fmt: skip
 """What stands behind each mail when it is read; a request that was declared, where nothing is said."""
 

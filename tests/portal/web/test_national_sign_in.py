@@ -78,10 +78,10 @@ class NationalPortal:
 def sent_to(answer: Response) -> str:
     """The address to which a page sends its browser at once."""
     assert answer.status_code == 200, answer.text
-    found = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', answer.text)
-    assert found
-    address = html.unescape(found[1])
-    assert f'href="{found[1]}"' in answer.text
+    match = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', answer.text)
+    assert match
+    address = html.unescape(match[1])
+    assert f'href="{match[1]}"' in answer.text
     return address
 
 
@@ -131,8 +131,8 @@ def test_buttons__on_both_pages_with_what_the_provider_is(national: NationalPort
 def test_operator__signs_in_and_goes_to_the_page_wanted(national_on_each: NationalPortal) -> None:
     client = national_on_each.portal.client()
     url = national_on_each.begun(client, suite="/rectorat/calendrier")
-    asked = dict(parse_qsl(urlsplit(url).query))
-    assert asked["redirect_uri"] == "http://localhost:8000/connexion/retour"
+    query = dict(parse_qsl(urlsplit(url).query))
+    assert query["redirect_uri"] == "http://localhost:8000/connexion/retour"
     page = national_on_each.returned(client, national_on_each.server.authorize(url))
     assert page.url.path == "/rectorat/calendrier"
     user = national_on_each.user_of(client)
@@ -215,11 +215,13 @@ def test_cancelled__nobody_is_told_off(national: NationalPortal, caplog: pytest.
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("given", ["error=server_error", "code="])
-def test_refused__what_the_provider_says_is_not_repeated(national: NationalPortal, given: str) -> None:
+@pytest.mark.parametrize("parameters", ["error=server_error", "code="])
+def test_refused__what_the_provider_says_is_not_repeated(national: NationalPortal, parameters: str) -> None:
     client = national.portal.client()
-    asked = dict(parse_qsl(urlsplit(national.begun(client)).query))
-    page = client.get(f"/connexion/retour?{given}&error_description=<b>Appelez</b>&state={asked['state']}&iss={ISSUER}")
+    query = dict(parse_qsl(urlsplit(national.begun(client)).query))
+    page = client.get(
+        f"/connexion/retour?{parameters}&error_description=<b>Appelez</b>&state={query['state']}&iss={ISSUER}"
+    )
     assert page.status_code == 502
     assert "Appelez" not in text_of(page)
 
@@ -251,11 +253,11 @@ def test_down__the_other_doors_stay_open(national: NationalPortal) -> None:
 
 def test_crowded__waiting_for_the_provider_takes_a_bounded_number_of_threads(national: NationalPortal) -> None:
     places = national.portal.context.providers._places["national"]
-    taken = [places.acquire(blocking=False) for _ in range(AT_ONCE)]
-    assert all(taken)
+    acquisitions = [places.acquire(blocking=False) for _ in range(AT_ONCE)]
+    assert all(acquisitions)
     client = national.portal.client()
     assert client.post("/connexion/fournisseur/national").status_code == 503
-    for _ in taken:
+    for _ in acquisitions:
         places.release()
     assert client.post("/connexion/fournisseur/national").status_code == 200
 
@@ -319,12 +321,12 @@ def test_sign_out__at_the_provider_too(national: NationalPortal) -> None:
     page = national.signed_in(client)
     url = urlsplit(sent_to(signed_out(client, page)))
     assert f"{url.scheme}://{url.netloc}{url.path}" == f"{ISSUER}/logout"
-    asked = parse_qs(url.query)
-    assert asked["post_logout_redirect_uri"] == ["http://localhost:8000/connexion"]
-    assert asked["id_token_hint"][0].count(".") == 2
+    query = parse_qs(url.query)
+    assert query["post_logout_redirect_uri"] == ["http://localhost:8000/connexion"]
+    assert query["id_token_hint"][0].count(".") == 2
     assert national.user_of(client) is None
     assert national.portal.context.provider_cookie not in client.cookies
-    assert "vous êtes déconnecté" in text_of(client.get(f"/connexion?state={asked['state'][0]}"))
+    assert "vous êtes déconnecté" in text_of(client.get(f"/connexion?state={query['state'][0]}"))
 
 
 def test_return__its_headers_fit_in_what_a_proxy_reads(national: NationalPortal) -> None:
@@ -333,9 +335,9 @@ def test_return__its_headers_fit_in_what_a_proxy_reads(national: NationalPortal)
     address = national.server.authorize(national.begun(client, suite="/rectorat"))
     client.follow_redirects = False
     answer = national.returned(client, address)
-    kept = national.portal.context.providers.cookies.read(client.cookies[national.portal.context.provider_cookie])
-    assert kept is not None
-    assert LARGEST_HINT * 0.9 < len(kept.id_token) <= LARGEST_HINT
+    cookie = national.portal.context.providers.cookies.read(client.cookies[national.portal.context.provider_cookie])
+    assert cookie is not None
+    assert LARGEST_HINT * 0.9 < len(cookie.id_token) <= LARGEST_HINT
     assert sum(len(name) + len(value) + 4 for name, value in answer.headers.raw) < 4096 - 100
 
 
@@ -431,9 +433,11 @@ def test_proof__of_another_person(national: NationalPortal, person: dict[str, An
 
 
 @pytest.mark.rule("R105", "R37")
-@pytest.mark.parametrize(("given", "status"), [("Claire", 200), ("Paul", 403)])
-def test_proof__of_a_mailbox_by_its_user_not_by_a_colleague(national: NationalPortal, given: str, status: int) -> None:
-    national.server.person = CHEF_CLAIMS | {"given_name": given}
+@pytest.mark.parametrize(("given_name", "status"), [("Claire", 200), ("Paul", 403)])
+def test_proof__of_a_mailbox_by_its_user_not_by_a_colleague(
+    national: NationalPortal, given_name: str, status: int
+) -> None:
+    national.server.person = CHEF_CLAIMS | {"given_name": given_name}
     client = national.browser(CHEF)
     national.portal.clock.advance(minutes=40)
     assert national.signed_in(client, preuve="oui").status_code == status
@@ -478,9 +482,9 @@ def test_kept_form__comes_back_after_a_sign_in_by_the_provider(national: Nationa
     origin = {"Origin": "http://localhost:8000"}
     page = client.post("/rectorat/etablissements/0310001H/declarer", data=typed, headers=origin)
     assert "Ce que vous avez tapé est gardé" in text_of(page)
-    found = re.search(r'name="suite" value="([^"]+)"', page.text)
-    assert found
-    page = national.signed_in(client, suite=found[1])
+    match = re.search(r'name="suite" value="([^"]+)"', page.text)
+    assert match
+    page = national.signed_in(client, suite=match[1])
     assert 'value="Dupont"' in page.text
 
 
@@ -506,16 +510,16 @@ def test_kept__nothing_of_the_exchange(
         signed_out(client, page)
         national_on_each.server.spoil_token = lambda claims: claims.update(nonce="x")
         national_on_each.signed_in(client)
-    asked = dict(parse_qsl(urlsplit(url).query))
-    secrets = {"sujet-de-claire", "1980-02-03", asked["state"], asked["nonce"], SECRET, *tokens}
+    query = dict(parse_qsl(urlsplit(url).query))
+    secrets = {"sujet-de-claire", "1980-02-03", query["state"], query["nonce"], SECRET, *tokens}
     with national_on_each.portal.app.database.read() as connection:
         rows = [str(row) for table in SQLModel.metadata.sorted_tables for row in connection.execute(select(table))]
     log = [record.getMessage() for record in caplog.records if record.name == "oda"]  # the browser here logs too
     assert log
-    kept = "\n".join([*rows, *log])
+    traces = "\n".join([*rows, *log])
     assert len(tokens) > 2
-    assert OPERATOR in kept
-    assert [secret for secret in secrets if secret in kept] == []
+    assert OPERATOR in traces
+    assert [secret for secret in secrets if secret in traces] == []
 
 
 @pytest.mark.rule("R105")

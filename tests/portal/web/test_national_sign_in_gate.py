@@ -90,7 +90,7 @@ def test_gate__a_button_names_the_person_and_alone_signs_in(portal: Portal) -> N
 
 @pytest.mark.rule("R102")
 @pytest.mark.parametrize(
-    ("peer", "secret", "more"),
+    ("peer", "secret", "headers"),
     [
         (SOMEBODY, SECRET, {}),
         (GATE, "", {}),
@@ -100,9 +100,9 @@ def test_gate__a_button_names_the_person_and_alone_signs_in(portal: Portal) -> N
     ],
 )
 def test_gate__a_spoofed_header_is_a_visit_without_it(
-    portal: Portal, peer: str, secret: str, more: dict[str, str]
+    portal: Portal, peer: str, secret: str, headers: dict[str, str]
 ) -> None:
-    client, plain = browser(portal, MARTIN | RESPONSIBLE | more, peer, secret), portal.client()
+    client, plain = browser(portal, MARTIN | RESPONSIBLE | headers, peer, secret), portal.client()
     assert "Claire" not in client.get("/connexion").text
     assert client.post("/connexion/guichet").url.path == "/connexion"
     assert client.get("/etablissement").url.path == "/connexion"

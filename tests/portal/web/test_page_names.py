@@ -22,6 +22,6 @@ def given_names() -> Iterator[tuple[str, str]]:
 def test_pages__give_no_other_meaning_to_the_names_of_all(portal: Portal) -> None:
     of_all = {"path", "today", "now", "theme", "demo", "done"}
     of_all |= set(environment.environment_of(portal.app.settings, {}).globals)
-    given = list(given_names())
-    assert len(given) > 100
-    assert [(place, name) for place, name in given if name in of_all] == []
+    names = list(given_names())
+    assert len(names) > 100
+    assert [(place, name) for place, name in names if name in of_all] == []

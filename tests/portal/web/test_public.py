@@ -37,7 +37,7 @@ PAGES = (
     "/plan-du-site",
     "/affichage",
 )
-SAID = """\
+SETTINGS = """\
 handling: {expected_days: 7}
 code: {keep_days: 21, hold_seconds: 0}
 drane: {address: "https://drane.exemple.fr/rupn"}
@@ -99,7 +99,7 @@ def test_pages__each_has_one_title_and_is_named_in_the_window(anybody: TestClien
 
 
 def test_pages__say_what_the_settings_say(tmp_path: Path) -> None:
-    with opened(tmp_path, SAID) as portal:
+    with opened(tmp_path, SETTINGS) as portal:
         client = portal.client()
         way = words_of(client, "/demarche")
         assert "en 7 jours environ" in way
@@ -172,13 +172,16 @@ def test_resources__are_those_of_the_settings_and_an_empty_list_says_so(tmp_path
 def test_diagram__shows_each_state_and_each_action_of_the_table() -> None:
     picture = ElementTree.fromstring(diagrams.svg())
     drawn = {
-        name: {one.get(name) for one in picture.iter() if one.get(name)} for name in ("data-state", "data-trigger")
+        name: {element.get(name) for element in picture.iter() if element.get(name)}
+        for name in ("data-state", "data-trigger")
     }
     assert drawn["data-state"] == {state.value for state in State}
     assert drawn["data-trigger"] == {line.trigger.value for line in TABLE}
-    assert not [one for one in picture.iter() if one.tag == f"{SVG}style" or one.get("style")], "the CSP refuses styles"
-    said = (picture.findtext(f"{SVG}desc") or "").lower()
-    assert [trigger.label for trigger in Trigger if trigger.label.lower() not in said] == []
+    assert not [element for element in picture.iter() if element.tag == f"{SVG}style" or element.get("style")], (
+        "the CSP refuses styles"
+    )
+    description = (picture.findtext(f"{SVG}desc") or "").lower()
+    assert [trigger.label for trigger in Trigger if trigger.label.lower() not in description] == []
     width = float((picture.get("viewBox") or "").split()[2])
     assert diagrams.SIZE * 343 / width >= 14, "pixels of a letter on a telephone 375 px wide"
 
@@ -201,7 +204,7 @@ def test_first_page__weighs_little_beside_the_design_system(anybody: TestClient)
     assert len(page.content) + len(ours.content) < 50_000
     assert received < 20_000
     loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
-    assert [one for one in loaded if anybody.get(one).status_code != 200] == []
+    assert [address for address in loaded if anybody.get(address).status_code != 200] == []
     assert len(loaded) == 5
 
 
@@ -226,4 +229,4 @@ def test_documentation__names_each_text_and_each_fact_and_no_other() -> None:
     written = DOC.read_text(encoding="utf-8")
     assert set(re.findall(r"\| `pages/([a-z-]+\.html)` \| (.+) \|", written)) == set(PIECES.items())
     assert set(re.findall(r"\| `\{\{ here\.(\w+) \}\}` \| (.+) \|", written)) == set(WORDS.items())
-    assert list(WORDS) == [one.name for one in fields(PublicFacts)]
+    assert list(WORDS) == [field.name for field in fields(PublicFacts)]

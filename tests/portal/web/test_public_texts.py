@@ -49,7 +49,7 @@ def test_piece__replaces_ours_and_is_escaped_like_ours(pieces: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "complaint"),
     [
         ("<p>un</p>\n{% if here.contact %}\n", 2, "faute de syntaxe"),
         ("<p>un</p>\n<p>{{ visitor.secret }}</p>", 2, "« visitor » n'existe pas ici"),
@@ -67,16 +67,16 @@ def test_piece__replaces_ours_and_is_escaped_like_ours(pieces: Path) -> None:
     ],
 )
 def test_piece__a_wrong_one_is_refused_with_its_file_and_line(
-    pieces: Path, monkeypatch: pytest.MonkeyPatch, text: str, line: int, said: str
+    pieces: Path, monkeypatch: pytest.MonkeyPatch, text: str, line: int, complaint: str
 ) -> None:
     monkeypatch.setattr("notifications.rendering.child.STEP_S", 0.3)
     (pieces / "contact.html").write_text(text, encoding="utf-8")
     problems = refused(pieces)
-    assert any(f"contact.html, ligne {line} : " in one and said in one for one in problems), problems
+    assert any(f"contact.html, ligne {line} : " in problem and complaint in problem for problem in problems), problems
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "complaint"),
     [
         ('{{ "x" * (10**9 if home else 1) }}', "trop gros"),
         ("{{ 10**(10**7 * home|length) }}", "trop long"),
@@ -84,7 +84,7 @@ def test_piece__a_wrong_one_is_refused_with_its_file_and_line(
     ],
 )
 def test_piece__that_only_a_visitor_makes_endless_or_immense_gives_way_to_ours(
-    pieces: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, text: str, said: str
+    pieces: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, text: str, complaint: str
 ) -> None:
     monkeypatch.setattr("notifications.rendering.child.STEP_S", 0.3)
     monkeypatch.setattr(rendering, "_tried", lambda _settings, contents: list(contents.problems))
@@ -99,7 +99,7 @@ def test_piece__that_only_a_visitor_makes_endless_or_immense_gives_way_to_ours(
         portal.client(CHEF).get("/contact")
     (record,) = [record for record in caplog.records if record.name == "oda"]
     assert "contact.html : " in record.getMessage()
-    assert said in record.getMessage()
+    assert complaint in record.getMessage()
 
 
 def test_piece__its_trial_starts_without_the_web_or_a_database(monkeypatch: pytest.MonkeyPatch) -> None:

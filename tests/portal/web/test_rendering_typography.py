@@ -21,7 +21,7 @@ BREAKING = re.compile(r"[^\s] [:;?!»]|« \S|\d (?:septembre|août)\b")
 
 
 @pytest.mark.parametrize(
-    ("page", "shown"),
+    ("page", "typeset"),
     [
         ("<p>« Lire : a ; b ! » ?</p>", "<p>«_Lire_: a_; b_!_»_?</p>"),
         ("<p>Le <b>31 août</b> à 9 h 05, 10 jours</p>", "<p>Le <b>31_août</b> à 9_h_05, 10_jours</p>"),
@@ -34,8 +34,8 @@ BREAKING = re.compile(r"[^\s] [:;?!»]|« \S|\d (?:septembre|août)\b")
         ("a : b", "a_: b"),
     ],
 )
-def test_typographic__only_what_is_read(page: str, shown: str) -> None:
-    assert typographic(page) == shown.replace("_", "\u00a0")
+def test_typographic__only_what_is_read(page: str, typeset: str) -> None:
+    assert typographic(page) == typeset.replace("_", "\u00a0")
     assert typographic(typographic(page)) == typographic(page)
 
 
@@ -59,6 +59,6 @@ def test_form__a_value_sent_back_is_what_was_typed(tmp_path: Path) -> None:
         place = f"/etablissement/demandes/{reference}/delegation"
         refused = send(client, form_to(client.get(place), "/delegation"), why=typed, made_on="")
         assert "Donner une date" in refused.text
-        shown = html.unescape(refused.content.decode())
-        assert typed in shown
-        assert typed.replace(" :", "\u00a0:") not in shown
+        text = html.unescape(refused.content.decode())
+        assert typed in text
+        assert typed.replace(" :", "\u00a0:") not in text

@@ -79,20 +79,20 @@ def test_home__of_two_schools_and_of_nobody_else(portal: Portal) -> None:
 
 @pytest.mark.rule("R60", "R113")
 def test_home__says_each_stage_and_shows_no_code(portal: Portal) -> None:
-    client, said = portal.client(RUPN), []
+    client, pages = portal.client(RUPN), []
     reference = portal.declared(1)
-    said.append(client.get("/rupn").text)
+    pages.append(client.get("/rupn").text)
     portal.do(c.Withdraw(reference=reference, reason=WithdrawReason.ERROR), CHEF)
     reference = portal.issued(1, code=CODE)
     with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage="sent", next_attempt_at=None))
-    said.append(client.get("/rupn").text)
+    pages.append(client.get("/rupn").text)
     portal.do(c.ConfirmHandover(reference=reference, handed_on=portal.context.pages.today()), CHEF)
-    said.append(client.get("/rupn").text)
+    pages.append(client.get("/rupn").text)
     portal.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), STAFF)
-    said.append(client.get("/rupn").text)
+    pages.append(client.get("/rupn").text)
     for page, words in zip(
-        said, ["Vous êtes désigné", "Votre code est prêt", "Votre clé est en service", "demandes sont closes"],
+        pages, ["Vous êtes désigné", "Votre code est prêt", "Votre clé est en service", "demandes sont closes"],
         strict=True,
     ):  # fmt: skip
         assert words in page

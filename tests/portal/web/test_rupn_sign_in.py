@@ -73,16 +73,18 @@ def test_delegation__is_proposed_and_confirmed_by_an_operator(national: National
 
 
 @pytest.mark.parametrize(
-    "said",
+    "attribute",
     [
         resource(ends="13/09/2026"), resource(begins="15/09/2026"), resource(uai="0120001X"), "X", "n'importe quoi|",
         resource().replace("Administration", "Gestion"),
     ],
 )  # fmt: skip
 @pytest.mark.rule("R94", "R113")
-def test_delegation__ended_of_another_application_or_school_says_nothing(national: NationalPortal, said: str) -> None:
+def test_delegation__ended_of_another_application_or_school_says_nothing(
+    national: NationalPortal, attribute: str
+) -> None:
     national.portal.submitted(1)
-    assert "Ma clé ODA" in came_in(national, FrEduResDel=said)
+    assert "Ma clé ODA" in came_in(national, FrEduResDel=attribute)
     assert "son identité" not in national.portal.client(STAFF).get("/rectorat/a-verifier").text
 
 

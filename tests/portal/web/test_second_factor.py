@@ -34,9 +34,9 @@ def entering(portal: Portal, back: str = "") -> tuple[TestClient, Response]:
 
 def key_in(page: Response) -> str:
     """The key as a person would type it."""
-    shown = re.search(r'<p class="oda-secret fr-text--lg">(.*?)</p>', page.text)
-    assert shown
-    return re.sub(r"<[^>]+>|\s", "", shown[1])
+    match = re.search(r'<p class="oda-secret fr-text--lg">(.*?)</p>', page.text)
+    assert match
+    return re.sub(r"<[^>]+>|\s", "", match[1])
 
 
 def codes_in(page: Response) -> list[str]:
@@ -60,7 +60,7 @@ def test_gate__then_the_page_that_was_wanted(portal: Portal) -> None:
 def test_gate__a_recovery_code_opens_too(portal: Portal) -> None:
     _, codes = enrolled(portal)
     client, page = entering(portal)
-    form = next(one for one in forms_of(page) if "secours" in one.fields)
+    form = next(form for form in forms_of(page) if "secours" in form.fields)
     done = send(client, form, secours=codes[2])
     assert done.url.path == "/rectorat"
     assert "9 codes" in client.get("/compte").text

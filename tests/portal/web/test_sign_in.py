@@ -28,9 +28,9 @@ def main_of(answer: Response) -> str:
 
 
 def csrf_of(answer: Response) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
-    assert found
-    return found[1]
+    match = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+    assert match
+    return match[1]
 
 
 def signed_in(portal: Portal, client: TestClient, uai: str = "0310001H", back: str = "") -> Response:
@@ -57,8 +57,8 @@ def test_ask__the_same_answer_whoever_it_is(portal: Portal) -> None:
     assert len(link_mails(portal.app)) == 2
     assert "ce.0310001h" not in answers[0].text
     for address in (OPERATOR, "inconnu@ac-toulouse.fr"):
-        shown = client.post("/connexion/rectorat", data={"adresse": address})
-        assert address not in shown.text
+        page = client.post("/connexion/rectorat", data={"adresse": address})
+        assert address not in page.text
     wrong = client.post("/connexion", data={"uai": "colomiers"})
     assert wrong.status_code == 422
     assert 'value="colomiers"' in wrong.text
@@ -227,13 +227,13 @@ def test_sign_in__a_new_cookie_whatever_the_browser_had(portal: Portal) -> None:
     client = portal.client()
     client.cookies.set(portal.context.cookie, "planted")
     signed_in(portal, client)
-    jar = [one.value for one in client.cookies.jar if one.name == portal.context.cookie]
+    jar = [cookie.value for cookie in client.cookies.jar if cookie.name == portal.context.cookie]
     assert len(set(jar) - {"planted"}) == 1
     assert portal.context.sessions.find("planted", portal.clock.now()) is None
 
 
 @pytest.mark.parametrize(
-    ("path", "kept"),
+    ("path", "is_ours"),
     [
         ("/rectorat?etat=requested&page=2", True),
         ("/etablissement/demandes/ODA-2027-00001", True),
@@ -250,8 +250,8 @@ def test_sign_in__a_new_cookie_whatever_the_browser_had(portal: Portal) -> None:
         (None, False),
     ],
 )
-def test_back__to_our_own_pages_alone(path: object, kept: bool) -> None:
-    assert safe_back(path) == (path if kept else "")
+def test_back__to_our_own_pages_alone(path: object, is_ours: bool) -> None:
+    assert safe_back(path) == (path if is_ours else "")
 
 
 @pytest.mark.rule("R37")
@@ -273,8 +273,8 @@ def test_who__a_name_typed_otherwise_asks_who_is_chef(portal: Portal) -> None:
 def test_who__the_new_chef_is_told_and_the_operator_reads_why_a_check_fell(portal: Portal) -> None:
     issued, reference = portal.issued(1), portal.checked(2)
     client = portal.client(replace(CHEF, name=""))
-    asked = send(client, form_to(client.get("/connexion/qui"), "/connexion/qui"), nom="Paul Roux", fonction="chef")
-    home = send(client, form_to(asked, "/connexion/qui"), succession="new").text
+    question = send(client, form_to(client.get("/connexion/qui"), "/connexion/qui"), nom="Paul Roux", fonction="chef")
+    home = send(client, form_to(question, "/connexion/qui"), succession="new").text
     assert "Cette clé a été déléguée par votre prédécesseur" in home
     assert f"/etablissement/demandes/{issued}" in home
     successor = replace(CHEF, name="Paul Roux")
@@ -284,8 +284,8 @@ def test_who__the_new_chef_is_told_and_the_operator_reads_why_a_check_fell(porta
     assert "Claire Martin" in page
     assert "Paul Roux" in page
     again = portal.client(replace(CHEF, name=""))
-    asked = send(again, form_to(again.get("/connexion/qui"), "/connexion/qui"), nom="M. ROUX Paul", fonction="chef")
-    assert asked.url.path == "/etablissement"
+    answer = send(again, form_to(again.get("/connexion/qui"), "/connexion/qui"), nom="M. ROUX Paul", fonction="chef")
+    assert answer.url.path == "/etablissement"
 
 
 @pytest.mark.rule("R73")

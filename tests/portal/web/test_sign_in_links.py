@@ -29,7 +29,7 @@ def main_of(answer: Response) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
-def asked(portal: Portal, uai: str = "0310001H") -> tuple[TestClient, Response]:
+def ask_link(portal: Portal, uai: str = "0310001H") -> tuple[TestClient, Response]:
     """A desk computer that asked for a link; the page that it shows."""
     desk = portal.client()
     return desk, desk.post("/connexion", data={"uai": uai}, headers={"user-agent": FIREFOX})
@@ -42,7 +42,7 @@ def rows(portal: Portal) -> list[object]:
 
 @pytest.mark.rule("R104")
 def test_elsewhere__six_digits_to_type_where_it_was_asked(portal: Portal) -> None:
-    desk, sent = asked(portal)
+    desk, sent = ask_link(portal)
     phone, place = portal.client(), f"/connexion/lien/{secrets_of(portal.app)[0]}"
     before = rows(portal)
     for page in (phone.get(place), phone.get(place), phone.post(place)):  # a button pressed in vain leads back
@@ -64,7 +64,7 @@ def test_elsewhere__six_digits_to_type_where_it_was_asked(portal: Portal) -> Non
 
 @pytest.mark.rule("R104")
 def test_forwarded__the_mail_of_another_gives_six_digits_that_open_nothing(portal: Portal) -> None:
-    asked(portal)
+    ask_link(portal)
     thief, secret = portal.client(), secrets_of(portal.app)[0]
     sent = thief.post("/connexion", data={"uai": "9999999P"})
     answer = send(thief, form_to(sent, SENT), chiffres=code_of(secret))
@@ -94,7 +94,7 @@ def test_cookie__is_the_same_for_everybody_and_dies_with_the_link(tmp_path: Path
 def test_digits__wrong_ones_are_answered_alike(portal: Portal) -> None:
     pages = []
     for uai in ("0310001H", "0310003K", "9999999P"):
-        desk, sent = asked(portal, uai)
+        desk, sent = ask_link(portal, uai)
         form = form_to(sent, SENT)
         answers = [send(desk, form, chiffres=typed) for typed in ("", "12", "000000", *["000001"] * 4)]
         assert [answer.status_code for answer in answers] == [422] * 6 + [429]
@@ -116,7 +116,7 @@ def test_digits__add_an_establishment_to_the_session_that_asked(portal: Portal) 
 
 @pytest.mark.rule("R104")
 def test_links__asked_one_after_the_other_open_in_the_same_browser(portal: Portal) -> None:
-    desk, _ = asked(portal)
+    desk, _ = ask_link(portal)
     portal.clock.advance(minutes=1)
     desk.post("/connexion", data={"uai": "0310002J"})
     for secret, school in zip(secrets_of(portal.app), ("Jean-Jaurès", "Pierre-de-Fermat"), strict=True):
@@ -126,7 +126,7 @@ def test_links__asked_one_after_the_other_open_in_the_same_browser(portal: Porta
 
 @pytest.mark.rule("R104")
 def test_mail__says_when_and_from_where_it_was_asked(portal: Portal) -> None:
-    asked(portal)
+    ask_link(portal)
     (mail,) = _mails(portal)
     assert '"browser":"Firefox sur Windows"' in mail.replace('": ', '":')
     assert "Gecko" not in mail
@@ -142,10 +142,10 @@ def test_crowd__that_asks_for_links_leaves_the_threads_to_the_others(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many requests as there are threads, on a database that is slow to write."""
-    may_end, asked = threading.Event(), []
+    may_end, uais = threading.Event(), []
 
     def slow(_self: Links, typed: str, _request: LinkRequest) -> None:
-        asked.append(typed)
+        uais.append(typed)
         may_end.wait(30)
 
     monkeypatch.setattr(Links, "send_to_establishment", slow)
@@ -163,4 +163,4 @@ def test_crowd__that_asks_for_links_leaves_the_threads_to_the_others(
             assert {answer.status_code for answer in await asyncio.gather(*asking)} == {303}
 
     asyncio.run(crowd())
-    assert len(asked) == 60
+    assert len(uais) == 60

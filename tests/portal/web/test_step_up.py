@@ -92,10 +92,10 @@ def user_of(portal: Portal, client: TestClient) -> SessionUser:
     return user
 
 
-def prove(portal: Portal, client: TestClient, asked: Response) -> Response:
+def prove(portal: Portal, client: TestClient, proof_page: Response) -> Response:
     """Ask for a link from the page of the proof, open it in the same browser and press its button."""
-    assert str(asked.url).partition("?")[0].endswith(PROOF_PATH), asked.url
-    sent = send(client, form_to(asked, PROOF_PATH))
+    assert str(proof_page.url).partition("?")[0].endswith(PROOF_PATH), proof_page.url
+    sent = send(client, form_to(proof_page, PROOF_PATH))
     assert "pour confirmer que c'est vous" in sent.text.replace("&#39;", "'")
     address = f"/connexion/lien/{secrets_of(portal.app)[-1]}"
     assert "C&#39;est moi" in client.get(address).text.replace("C'est", "C&#39;est")
@@ -104,14 +104,14 @@ def prove(portal: Portal, client: TestClient, asked: Response) -> Response:
 
 @pytest.mark.rule("R105")
 def test_routes__that_need_a_proof_are_these(portal: Portal) -> None:
-    found = {
+    routes = {
         (method, route.path)
         for route in iter_route_contexts(portal.asgi.routes)
         if (dependant := getattr(route.route, "dependant", None))
         and {proven_operator, proven_chef, proven_visitor} & calls_of(dependant)
         for method in (route.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert found == PROVEN | OF_ALL | OF_CHEFS
+    assert routes == PROVEN | OF_ALL | OF_CHEFS
     assert {slug for slug, action in OPERATOR_ACTIONS.items() if action.needs_proof} == PROVEN_ACTIONS
 
 
@@ -145,9 +145,9 @@ def test_time__runs_from_the_proof_whatever_is_done_meanwhile(portal: Portal) ->
 def test_proof__leads_back_under_a_new_secret(portal: Portal) -> None:
     client = later(portal)
     former = session_of(portal, client)
-    asked = client.get(MAILBOX)
-    assert OPERATOR in asked.text
-    page = prove(portal, client, asked)
+    proof_page = client.get(MAILBOX)
+    assert OPERATOR in proof_page.text
+    page = prove(portal, client, proof_page)
     assert str(page.url).endswith(MAILBOX)
     assert session_of(portal, client) != former
     assert portal.context.sessions.find(former, portal.clock.now()) is None
@@ -161,9 +161,9 @@ def test_typed__is_given_back_after_the_proof(portal: Portal) -> None:
     form = form_to(client.get(MAILBOX), "/boite")
     portal.clock.advance(minutes=15)
     typed = {"address": "ce.autre@ac-toulouse.fr", "why": "La boîte a changé."}
-    asked = send(client, form, **typed)
-    assert "Ce que vous avez tapé est gardé" in asked.text
-    page = prove(portal, client, asked)
+    proof_page = send(client, form, **typed)
+    assert "Ce que vous avez tapé est gardé" in proof_page.text
+    page = prove(portal, client, proof_page)
     assert all(text in page.text for text in typed.values())
     assert portal.app.directory.set_mailbox_of("0310001H")[0] is None
     done = send(client, form_to(page, "/boite"))
@@ -182,13 +182,13 @@ def test_code__is_asked_after_the_proof_and_never_kept(portal: Portal) -> None:
     stale = client.get(place)
     assert 'name="code"' not in stale.text  # the request's own page shows no form that would be lost
     assert f'href="{place}/emettre"' in stale.text
-    asked = send(client, form, code="Ab12Cd34")
-    page = prove(portal, client, asked)
+    proof_page = send(client, form, code="Ab12Cd34")
+    page = prove(portal, client, proof_page)
     assert "Ab12Cd34" not in page.text
     assert "Le code, lui, n'est jamais gardé : le taper de nouveau." in page.text.replace("&#39;", "'")
     with portal.app.database.read() as connection:
-        kept = connection.exec_driver_sql("SELECT content FROM kept_form").scalars().all()
-    assert kept
+        contents = connection.exec_driver_sql("SELECT content FROM kept_form").scalars().all()
+    assert contents
     done = send(client, form_to(page, "/emettre"), code="Ab12Cd34")
     assert "C'est fait" in done.text.replace("&#39;", "'")
 
@@ -199,8 +199,8 @@ def test_button__leads_back_to_its_page(portal: Portal) -> None:
     page = client.get("/rectorat/etablissements/0310001H")
     portal.clock.advance(minutes=15)
     token = {CSRF_FIELD: csrf_of(session_of(portal, client))}
-    asked = client.post(f"{MAILBOX}/confirmer", data=token, headers={"referer": str(page.url)})
-    assert str(prove(portal, client, asked).url) == str(page.url)
+    proof_page = client.post(f"{MAILBOX}/confirmer", data=token, headers={"referer": str(page.url)})
+    assert str(prove(portal, client, proof_page).url) == str(page.url)
 
 
 @pytest.mark.rule("R105", "R104")
@@ -216,9 +216,9 @@ def test_proof__by_six_digits_from_another_device(portal: Portal) -> None:
 @pytest.mark.rule("R105")
 def test_proof__of_a_chef_keeps_who_acts_and_the_establishments_of_the_mailbox(portal: Portal) -> None:
     client = later(portal, TWO_SCHOOLS)
-    asked = client.get(PROOF_PATH)
-    assert "Votre connexion gardera les établissements de cette boîte" in asked.text
-    prove(portal, client, asked)
+    proof_page = client.get(PROOF_PATH)
+    assert "Votre connexion gardera les établissements de cette boîte" in proof_page.text
+    prove(portal, client, proof_page)
     user = user_of(portal, client)
     assert (user.uais, user.name, user.proved_at) == (("0310001H",), "Claire Martin", portal.clock.now())
 
@@ -285,14 +285,14 @@ def test_proof__by_the_second_factor_of_whoever_has_one(tmp_path: Path) -> None:
     with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url, settings=OPTIONAL) as portal:
         key, _ = enrolled(portal)
         client = later(portal)
-        former, asked = session_of(portal, client), client.get(MAILBOX)
-        bad = send(client, form_to(asked, "/chiffres"), chiffres=wrong(portal, key))
+        former, proof_page = session_of(portal, client), client.get(MAILBOX)
+        bad = send(client, form_to(proof_page, "/chiffres"), chiffres=wrong(portal, key))
         assert (bad.status_code, client.get(MAILBOX, follow_redirects=False).status_code) == (422, 303)
         page = send(client, form_to(bad, "/chiffres"), chiffres=digits(portal, key))
         assert str(page.url).endswith(MAILBOX)
         assert user_of(portal, client).proved_at == portal.clock.now()
         assert portal.context.sessions.find(former, portal.clock.now()) is None
-        send(client, form_to(asked, "/chiffres"), chiffres=digits(portal, key))
+        send(client, form_to(proof_page, "/chiffres"), chiffres=digits(portal, key))
         assert secrets_of(portal.app) == []  # no mail left for it
 
 

@@ -57,10 +57,10 @@ def test_kept__a_form_comes_back_filled_to_who_signs_in_again(portal: Portal) ->
         assert back.status_code == 200
         assert "Voici ce que vous aviez tapé" in back.text
         assert "Erreur" not in back.text
-        shown = form_to(back, DECLARE)
-        assert shown.fields | RUPN == shown.fields
+        returned_form = form_to(back, DECLARE)
+        assert returned_form.fields | RUPN == returned_form.fields
     assert requests_count(portal) == 0, "it was only shown"
-    done = send(client, shown)
+    done = send(client, returned_form)
     assert done.status_code == 200
     assert requests_count(portal) == 1
 
@@ -126,9 +126,9 @@ def test_kept__a_code_never_is(portal: Portal) -> None:
     end_sessions(portal)
     sent = send(client, form, code="Zz98Yy76", reason="lost", why="clé perdue")
     assert str(sent.url).endswith(f"/connexion/rectorat?suite={KEPT_FORM}")
-    kept = portal.context.kept_forms.find(client.cookies[portal.context.kept_cookie], STAFF)
-    assert kept is not None
-    assert "Zz98Yy76" not in str(kept)
+    kept_form = portal.context.kept_forms.find(client.cookies[portal.context.kept_cookie], STAFF)
+    assert kept_form is not None
+    assert "Zz98Yy76" not in str(kept_form)
     signed_in_again(portal, client, STAFF)
     back = client.get(KEPT_FORM)
     assert "Zz98Yy76" not in back.text
@@ -140,12 +140,12 @@ def test_kept__a_form_of_a_former_session_is_shown_again_at_once(portal: Portal)
     client, form = opened(portal)
     signed_in_again(portal, client)
     assert send(client, form, **RUPN).status_code == 409, "nothing tells that one of our pages sent it"
-    told = {"Sec-Fetch-Site": "same-origin"}
-    shown = client.post(form.action, data=form.fields | RUPN, headers=told)
-    assert shown.status_code == 200
-    assert "Voici ce que vous aviez tapé" in shown.text
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    page = client.post(form.action, data=form.fields | RUPN, headers=headers)
+    assert page.status_code == 200
+    assert "Voici ce que vous aviez tapé" in page.text
     assert requests_count(portal) == 0
-    assert send(client, form_to(shown, DECLARE)).status_code == 200
+    assert send(client, form_to(page, DECLARE)).status_code == 200
     assert requests_count(portal) == 1
 
 

@@ -45,7 +45,7 @@ def page_of(reference: str) -> str:
     return f"/etablissement/demandes/{reference}/code"
 
 
-def told(portal: Portal, number: int = 1) -> str:
+def request_with_unread_code(portal: Portal, number: int = 1) -> str:
     """A request whose code waits to be read, its mail gone."""
     reference = portal.issued(number, code=CODE)
     with portal.app.database.write() as connection:
@@ -67,7 +67,7 @@ def lists(portal: Portal, reference: str, filters: Filters) -> bool:
 
 @pytest.mark.rule("R112")
 def test_code__its_mail_bears_no_code_and_its_page_gives_it_once(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     with portal.app.database.read() as connection:
         (mail,) = connection.execute(select(MAILS).where(MAILS.c.kind.in_(["code_issued", "code_to_read"]))).all()
         assert mail.kind == Kind.CODE_TO_READ.value
@@ -77,10 +77,10 @@ def test_code__its_mail_bears_no_code_and_its_page_gives_it_once(portal: Portal)
     page = chef.get(page_of(reference))
     assert CODE not in page.text
     assert status(portal, reference) is CodeStatus.TO_READ, "no GET opens it"
-    shown = send(chef, form_to(page, page_of(reference)))
-    assert shown.status_code == 200
-    assert shown.text.count(CODE) == 1
-    assert shown.headers["cache-control"] == "no-store"
+    code_page = send(chef, form_to(page, page_of(reference)))
+    assert code_page.status_code == 200
+    assert code_page.text.count(CODE) == 1
+    assert code_page.headers["cache-control"] == "no-store"
     assert status(portal, reference) is CodeStatus.READ
     portal.clock.advance(seconds=60)
     for again in (chef.get(page_of(reference)), send(chef, form_to(page, page_of(reference)))):
@@ -102,7 +102,7 @@ def test_code__its_mail_bears_no_code_and_its_page_gives_it_once(portal: Portal)
 
 @pytest.mark.rule("R112")
 def test_code__a_mailbox_is_told_how_to_sign_in_otherwise(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     by_mail = portal.client(CHEF)
     page = by_mail.get(page_of(reference))
     assert "connecté en votre nom" in page.text
@@ -118,19 +118,19 @@ def test_code__a_mailbox_is_told_how_to_sign_in_otherwise(portal: Portal) -> Non
 
 @pytest.mark.rule("R105", "R112")
 def test_code__asks_for_a_fresh_proof_before_it_is_shown(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     chef = portal.client(NATIONAL)
     form = form_to(chef.get(page_of(reference)), page_of(reference))
     portal.clock.advance(minutes=16)
-    asked = chef.get(page_of(reference))
-    assert not [form for form in forms_of(asked) if form.action == page_of(reference)]
+    page = chef.get(page_of(reference))
+    assert not [form for form in forms_of(page) if form.action == page_of(reference)]
     assert CODE not in send(chef, form).text
     assert status(portal, reference) is CodeStatus.TO_READ
 
 
 @pytest.mark.rule("R3", "R112")
 def test_code__of_another_school_is_not_there(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     other = portal.client(replace(OTHER_CHEF, method=SignInMethod.PROVIDER))
     assert other.get(page_of(reference)).status_code == 404
     assert portal.client(STAFF).get(page_of(reference)).status_code == 403
@@ -138,7 +138,7 @@ def test_code__of_another_school_is_not_there(portal: Portal) -> None:
 
 @pytest.mark.rule("R9", "R112")
 def test_code__two_chefs_at_once(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     clients = [portal.client(NATIONAL), portal.client(HEADERS)]
     forms = [form_to(client.get(page_of(reference)), page_of(reference)) for client in clients]
     with ThreadPoolExecutor(2) as pool:
@@ -149,7 +149,7 @@ def test_code__two_chefs_at_once(portal: Portal) -> None:
 
 @pytest.mark.rule("R10", "R112")
 def test_code__a_double_click_is_one_reading_for_a_minute_of_one_session(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     chef, elsewhere = portal.client(NATIONAL), portal.client(NATIONAL)
     forms = [form_to(client.get(page_of(reference)), page_of(reference)) for client in (chef, chef, elsewhere)]
     with ThreadPoolExecutor(2) as pool:
@@ -168,7 +168,7 @@ def test_code__a_double_click_is_one_reading_for_a_minute_of_one_session(portal:
 
 @pytest.mark.rule("R10", "R112")
 def test_code__a_second_click_that_another_machine_answers_shows_the_same_code(portal: Portal, tmp_path: Path) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     other = Portal(bootstrap(load_settings(tmp_path / "config.yaml"), {}, clock=portal.clock), portal.clock)
     chef, same_browser = portal.client(NATIONAL), other.client()
     same_browser.cookies.update(chef.cookies)
@@ -190,7 +190,7 @@ def test_code__a_second_click_that_another_machine_answers_shows_the_same_code(p
 
 @pytest.mark.rule("R44", "R112")
 def test_code__lost_after_it_was_read_is_issued_again(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     chef = portal.client(NATIONAL)
     send(chef, form_to(chef.get(page_of(reference)), page_of(reference)))
     code = c.Code(clear="Neuf1234")
@@ -200,7 +200,7 @@ def test_code__lost_after_it_was_read_is_issued_again(portal: Portal) -> None:
 
 @pytest.mark.rule("R58", "R61", "R112")
 def test_code__never_read_expires_and_is_listed(portal: Portal) -> None:
-    reference = told(portal)
+    reference = request_with_unread_code(portal)
     assert lists(portal, reference, Filters(code_unread=True))
     assert not lists(portal, reference, Filters(undeliverable=True))
     portal.clock.advance(days=31)

@@ -79,9 +79,9 @@ def test_whole__a_homonym_is_confirmed_only_when_there_is_one(portal: Portal) ->
     fresh = form_to(client.get(WHOLE), "/demande-complete")
     answer = send(client, fresh, **TYPED | {"mail": "zoe.durand2@ac-toulouse.fr"})
     assert "déjà la demande ODA-2027-00001" in answer.text
-    asked = form_to(answer, "/demande-complete")
-    assert asked.options["homonym_confirmed"] == ["oui"]
-    assert "C'est fait" in plain(send(client, asked, homonym_confirmed="oui").text)
+    confirmation = form_to(answer, "/demande-complete")
+    assert confirmation.options["homonym_confirmed"] == ["oui"]
+    assert "C'est fait" in plain(send(client, confirmation, homonym_confirmed="oui").text)
     assert states(portal) == ["requested", "requested"]
 
 
@@ -143,8 +143,8 @@ def test_finishing__does_what_is_left(portal: Portal) -> None:
         client, form, made_on="2026-09-10", why_reason="outside_hours", why="Et le samedi.", signed_on="2026-09-11"
     )
     assert (again.status_code, again.url.path) == (200, f"{PLACE}{reference}")
-    shown = client.get(f"{PLACE}{reference}").text
-    assert "Les familles sont aussi accueillies hors des heures du secrétariat. Et le samedi." in plain(shown)
+    html = client.get(f"{PLACE}{reference}").text
+    assert "Les familles sont aussi accueillies hors des heures du secrétariat. Et le samedi." in plain(html)
 
 
 @pytest.mark.rule("R26")
@@ -229,13 +229,13 @@ def test_renewal__made_in_another_tab_is_said(portal: Portal) -> None:
     mine, theirs = portal.client(CHEF), portal.client(CHEF)
     form, other = (form_to(client.get(f"{PLACE}{reference}/renouveler"), "/renouveler") for client in (mine, theirs))
     typed = {"made_on": "2026-09-10", "signed_on": "2026-09-11"}
-    made = send(theirs, other, **typed)
-    assert "C'est fait" in plain(made.text)
-    assert send(theirs, other, **typed).url.path == made.url.path
+    renewal = send(theirs, other, **typed)
+    assert "C'est fait" in plain(renewal.text)
+    assert send(theirs, other, **typed).url.path == renewal.url.path
     answer = send(mine, form, **typed)
     assert answer.status_code == 422
     assert "Rien n'a été enregistré" in plain(answer.text)
-    assert made.url.path.rsplit("/", 1)[1] in answer.text
+    assert renewal.url.path.rsplit("/", 1)[1] in answer.text
 
 
 @pytest.mark.rule("R3")
@@ -256,9 +256,9 @@ def test_whole__an_unusual_address_is_confirmed_by_a_box(portal: Portal) -> None
     answer = send(client, form, **TYPED | {"mail": "zoe.durand@ac-touluose.fr"})
     assert answer.status_code == 422
     assert "le domaine ressemble à « ac-toulouse.fr »" in plain(answer.text)
-    asked = form_to(answer, "/demande-complete")
-    assert asked.fields["mail"] == "zoe.durand@ac-touluose.fr"
-    assert "C'est fait" in plain(send(client, asked, mail_confirmed="oui").text)
+    confirmation = form_to(answer, "/demande-complete")
+    assert confirmation.fields["mail"] == "zoe.durand@ac-touluose.fr"
+    assert "C'est fait" in plain(send(client, confirmation, mail_confirmed="oui").text)
     page = plain(portal.client(STAFF).get("/rectorat/demandes/ODA-2027-00001").text)
     assert "À vérifier. Cette adresse n'est pas de celles de l'académie" in page
 
@@ -291,9 +291,9 @@ def test_declare__a_name_is_proposed_as_an_administration_writes_it(portal: Port
     answer = send(client, form, **TYPED | {"nom": "MARTIN", "prenom": "zoé"})
     assert answer.status_code == 422
     assert "Zoé Martin (proposé)" in plain(answer.text)
-    asked = form_to(answer, "/demande-complete")
-    assert asked.fields["name_form"] == "proposed"
-    send(client, asked, name_form=choice)
+    confirmation = form_to(answer, "/demande-complete")
+    assert confirmation.fields["name_form"] == "proposed"
+    send(client, confirmation, name_form=choice)
     with portal.app.database.read() as connection:
         page = list_chef_requests(
             connection, "0310001H", portal.actor(STAFF), portal.app.policy, portal.app.mailer, portal.clock.now()
@@ -327,11 +327,11 @@ def test_whole__what_is_to_be_confirmed_is_asked_at_once(portal: Portal) -> None
     form = form_to(client.get(WHOLE), "/demande-complete")
     answer = send(client, form, **TYPED | {"nom": "MARTIN", "mail": "zoe.durand@ac-touluose.fr"})
     assert answer.status_code == 422
-    asked = form_to(answer, "/demande-complete")
-    assert asked.fields["name_form"] == "proposed"
+    confirmation = form_to(answer, "/demande-complete")
+    assert confirmation.fields["name_form"] == "proposed"
     assert "mail_confirmed" in answer.text
     assert states(portal) == []
-    assert "C'est fait" in plain(send(client, asked, mail_confirmed="oui").text)
+    assert "C'est fait" in plain(send(client, confirmation, mail_confirmed="oui").text)
 
 
 @pytest.mark.rule("R7", "R18")

@@ -47,9 +47,9 @@ def test_button__renews_all_that_are_ticked_and_nothing_is_typed(portal: Portal)
         references[0]: ("Nomb", "rupn1@ac-toulouse.fr", State.DECLARED.value),
         references[1]: ("Nomc", "rupn2@ac-toulouse.fr", State.DECLARED.value),
     }
-    left = client.get(PLACE).text
-    assert references[2] in left
-    assert references[0] not in left
+    html = client.get(PLACE).text
+    assert references[2] in html
+    assert references[0] not in html
 
 
 @pytest.mark.rule("R10")

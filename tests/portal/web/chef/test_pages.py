@@ -61,13 +61,13 @@ def test_home__a_code_that_has_not_left_is_nothing_to_do(portal: Portal) -> None
 
 
 def test_request__shows_the_step_under_way_and_the_next_one(portal: Portal) -> None:
-    shown = {
+    steps = {
         portal.declared(1): ("Délégation Étape 2 sur 6", "Charte"),
         portal.submitted(2): ("Vérification par le rectorat Étape 5 sur 6", "Mise en service de la clé"),
         portal.issued(3): ("Mise en service de la clé Étape 6 sur 6", None),
     }
     client = portal.client(CHEF)
-    for reference, (now, following) in shown.items():
+    for reference, (now, following) in steps.items():
         page = plain(re.sub(r"<[^>]+>", " ", client.get(PLACE + reference).text))
         assert now in page
         assert (f"Étape suivante : {following}" in page) if following else ("Étape suivante" not in page)
@@ -165,7 +165,7 @@ def test_papers__are_pdf_opened_in_the_browser_and_never_cached(portal: Portal) 
 @pytest.mark.rule("R60")
 def test_mails__show_what_the_mailbox_received_without_the_code(portal: Portal) -> None:
     portal.issued(code="Zq93Kx71")
-    app, told = portal.app, []
+    app, masks = portal.app, []
     MailStore(app.database, app.mailer, app.settings.mail, portal.clock).claim(50)  # their words are made here
     client, other = portal.client(CHEF), portal.client(OTHER_CHEF)
     listed = client.get("/etablissement/courriels").text
@@ -177,9 +177,9 @@ def test_mails__show_what_the_mailbox_received_without_the_code(portal: Portal) 
         assert page.status_code == 200
         assert "Zq93Kx71" not in page.text
         assert "Madame, Monsieur," in page.text
-        told.append(MASK in page.text)
+        masks.append(MASK in page.text)
         assert other.get(f"/etablissement/courriels/{number}").status_code == 404
-    assert told.count(True) == 1
+    assert masks.count(True) == 1
     assert client.get("/etablissement/courriels/abc").status_code == 404
     assert client.get("/etablissement/courriels/99999999999999999999").status_code == 404
 

@@ -60,9 +60,9 @@ def test_declaration__refused_keeps_what_was_typed(portal: Portal) -> None:
     assert '<a href="#mail">' in wrong.text
     assert form_to(wrong, "/declarer").fields["mail"] == "zoe"
     homonym = send(client, form, nom="Nomb", prenom="Prenom", mail="autre@ac-toulouse.fr")
-    asked = form_to(homonym, "/declarer")
-    assert asked.options["homonym_confirmed"] == ["oui"]
-    assert "C'est fait" in plain(send(client, asked, homonym_confirmed="oui").text)
+    confirmation = form_to(homonym, "/declarer")
+    assert confirmation.options["homonym_confirmed"] == ["oui"]
+    assert "C'est fait" in plain(send(client, confirmation, homonym_confirmed="oui").text)
 
 
 @pytest.mark.rule("R19")
@@ -164,9 +164,9 @@ def test_amend__changes_what_was_wrong_and_asks_for_a_homonym_when_needed(portal
     assert form.fields["nom"] == "Nomc"
     nothing = send(client, form)
     assert "La correction ne change rien" in nothing.text
-    asked = form_to(send(client, form, nom="Nomb"), "/correction")
-    assert asked.options["homonym_confirmed"] == ["oui"]
-    assert "la correction est enregistrée" in send(client, asked, homonym_confirmed="oui").text
+    confirmation = form_to(send(client, form, nom="Nomb"), "/correction")
+    assert confirmation.options["homonym_confirmed"] == ["oui"]
+    assert "la correction est enregistrée" in send(client, confirmation, homonym_confirmed="oui").text
 
 
 @pytest.mark.rule("R30")

@@ -74,7 +74,7 @@ def test_page__is_narrowed_by_subject_kind_person_and_dates(portal: Portal) -> N
     everything = staff.get(SECURITY_LOG_PATH).text
     assert "les demandes" in everything
     assert "les établissements" in everything
-    for query, shown, hidden in (
+    for query, visible, hidden in (
         ("du=2026-09-15", "les établissements", "les demandes"),
         ("au=14/09/2026", "les demandes", "les établissements"),
         (f"personne={DRANE.subject}", "les demandes", "les établissements"),
@@ -82,7 +82,7 @@ def test_page__is_narrowed_by_subject_kind_person_and_dates(portal: Portal) -> N
     ):
         page = staff.get(f"{SECURITY_LOG_PATH}?{query}").text
         rows = page[page.index("debut-liste") :]
-        assert shown in rows, query
+        assert visible in rows, query
         assert hidden not in rows, query
     assert "Aucun événement ne correspond" in staff.get(f"{SECURITY_LOG_PATH}?sujet=token").text
 
@@ -97,7 +97,7 @@ def test_page__says_what_is_wrong_with_its_address(portal: Portal, query: str) -
 def test_page__goes_on_page_after_page_by_few_queries(portal: Portal) -> None:
     for _ in range(120):
         portal.app.export_journal.record(portal.actor(STAFF), _an_export())
-    staff, seen, address = portal.client(STAFF), [], SECURITY_LOG_PATH
+    staff, numbers, address = portal.client(STAFF), [], SECURITY_LOG_PATH
     queries: list[str] = []
 
     def note(_: Any, __: Any, statement: str, *___: Any) -> None:
@@ -108,13 +108,13 @@ def test_page__goes_on_page_after_page_by_few_queries(portal: Portal) -> None:
         queries.clear()
         page = staff.get(address).text
         assert len(queries) < 15
-        seen += [int(part.split("<")[0]) for part in page.split("· n° ")[1:]]
+        numbers += [int(part.split("<")[0]) for part in page.split("· n° ")[1:]]
         if "Page suivante" not in page:
             break
         address = f"{SECURITY_LOG_PATH}?{unescape(page.split('Page suivante')[0].rsplit('?', 1)[1].split(chr(34))[0])}"
     event.remove(portal.app.database.engine, "before_cursor_execute", note)
-    assert len(seen) == len(set(seen)) >= 120
-    assert seen == sorted(seen, reverse=True)
+    assert len(numbers) == len(set(numbers)) >= 120
+    assert numbers == sorted(numbers, reverse=True)
 
 
 def _an_export() -> Any:
@@ -196,9 +196,9 @@ def test_refusals__of_a_crowd_of_networks_keep_the_worst(portal: Portal) -> None
     portal.app.ticker.tick()
     ((_, data),) = installation_events(portal.app, "door_refused")
     assert (data["subjects"], data["refused"]) == (30, 35)
-    kept = addresses(portal)
-    assert len(kept) == 20
-    assert [times for *_, times in kept[:6]] == [2, 2, 2, 2, 2, 1]
+    rows = addresses(portal)
+    assert len(rows) == 20
+    assert [times for *_, times in rows[:6]] == [2, 2, 2, 2, 2, 1]
     assert "192.0.2" not in json.dumps(data)
 
 
@@ -217,10 +217,10 @@ def test_last_seal__none_then_one_that_does_not_leave_then_one_that_is_late(port
     assert "Aucun encore" in seal_of(portal)
     portal.declared(1)
     portal.app.journal_sealer.seal_day()
-    said = seal_of(portal)
-    assert "N° 1, du 14 septembre 2026 : 2 chaînes couvertes, dont 2 changées" in said
-    assert "Vérifié" in said
-    assert "Il ne quitte pas le service" in said
+    text = seal_of(portal)
+    assert "N° 1, du 14 septembre 2026 : 2 chaînes couvertes, dont 2 changées" in text
+    assert "Vérifié" in text
+    assert "Il ne quitte pas le service" in text
     portal.clock.advance(days=3)
     assert "Il a 3 jours" in seal_of(portal)
 

@@ -81,7 +81,7 @@ def test_health__tells_of_a_system_that_is_told_no_more_after_an_hour(portal: Po
     ]
     portal.clock.advance(minutes=20)
     portal.app.health.keep(portal.app.health._read())
-    [told] = [finding for finding in portal.app.health.report().findings if "webhook" in finding.code]
-    assert told.needs_somebody
-    assert told.text == "« tickets » n'est plus prévenu depuis 70 minutes"
+    [finding] = [finding for finding in portal.app.health.report().findings if "webhook" in finding.code]
+    assert finding.needs_somebody
+    assert finding.text == "« tickets » n'est plus prévenu depuis 70 minutes"
     assert b'oda_needs_somebody{check="webhook_tickets"} 1.0' in portal.app.metrics.exposition()

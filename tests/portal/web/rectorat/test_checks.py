@@ -27,8 +27,8 @@ def client(portal: Portal) -> TestClient:
 
 def hidden(page: Response) -> dict[str, Any]:
     """The hidden fields of the table and of its form."""
-    found = re.findall(r'<input type="hidden"(?: form="verifications")? name="([^"]+)" value="([^"]*)">', page.text)
-    return {name: unescape(value) for name, value in found}
+    pairs = re.findall(r'<input type="hidden"(?: form="verifications")? name="([^"]+)" value="([^"]*)">', page.text)
+    return {name: unescape(value) for name, value in pairs}
 
 
 def answered(page: Response, **answers: str) -> dict[str, Any]:
@@ -54,17 +54,17 @@ def order_of(page: Response) -> list[str]:
 
 @pytest.mark.rule("R34")
 def test_checks__both_answers_of_each_line_are_recorded_at_once(portal: Portal, client: TestClient) -> None:
-    first, second, left = portal.submitted(1), portal.submitted(2, OTHER_CHEF), portal.submitted(3)
+    first, second, third = portal.submitted(1), portal.submitted(2, OTHER_CHEF), portal.submitted(3)
     answers = positive(first) | {f"liste-{second}": "negative", f"delegation-{second}": "positive"}
     answer = client.post(PLACE, data=answered(client.get(PLACE), **answers))
     assert answer.status_code == 200
     assert "4 vérifications enregistrées" in answer.text
     assert checks_of(portal, first) == ("positive", "positive")
     assert checks_of(portal, second) == ("negative", "positive")
-    assert checks_of(portal, left) == (None, None)
+    assert checks_of(portal, third) == (None, None)
     assert f"/rectorat/demandes/{second}/renvoyer?motif=absent-de-la-liste" in answer.text
     assert f"/rectorat/lot?action=emettre&amp;cochees={first.removeprefix('ODA-')}" in answer.text
-    assert order_of(answer) == [left]
+    assert order_of(answer) == [third]
 
 
 def test_checks__everything_that_is_compared_stands_in_the_line(portal: Portal, client: TestClient) -> None:
@@ -154,13 +154,13 @@ def test_checks__a_void_or_old_one_comes_back_with_its_reason(portal: Portal, cl
 
 
 def test_checks__a_page_holds_twenty_lines_and_the_next_follows(portal: Portal, client: TestClient) -> None:
-    made = {portal.submitted(number) for number in range(1, 23)}
+    references = {portal.submitted(number) for number in range(1, 23)}
     page = client.get(PLACE)
     following = unescape(re.findall(r'href="(/rectorat/a-verifier\?[^"]*apres=[^"]+)"', page.text)[0])
     assert len(order_of(page)) == 20
     assert "22 demandes à vérifier" in page.text
     rest = client.get(following)
-    assert set(order_of(page)) | set(order_of(rest)) == made
+    assert set(order_of(page)) | set(order_of(rest)) == references
     assert len(order_of(client.get(PLACE, params={"lignes": "50"}))) == 22
 
 
@@ -196,8 +196,8 @@ def put_in_force(portal: Portal, kind: ListKind, *rows: dict[str, Any], on: date
             texts = dict.fromkeys(("usage_name", "other_mails", "application", "author"), "")
             values = {"kind": kind.value, "uai": "0310001H", "prenom": "Prénom", **texts, **row}
             values |= {"folded_mail": fold_mail(values["mail"]), "person": person_key(values["nom"], values["prenom"])}
-            seen = {"first_import": number, "last_import": number, "line": line}
-            connection.execute(insert(EVIDENCE_ENTRY).values(values | seen))
+            provenance = {"first_import": number, "last_import": number, "line": line}
+            connection.execute(insert(EVIDENCE_ENTRY).values(values | provenance))
 
 
 @pytest.mark.rule("R94")

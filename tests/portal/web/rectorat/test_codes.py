@@ -72,8 +72,8 @@ def test_batch__from_the_worklist_to_the_mails(portal: Portal, client: TestClien
     drawn = codes(portal)
     assert set(drawn) == set(references)
     assert states(portal) == {"requested"}
-    shown = client.get("/rectorat?etat=en-cours").text
-    assert shown.count("Code tiré, pas encore transmis") >= 2
+    html = client.get("/rectorat?etat=en-cours").text
+    assert html.count("Code tiré, pas encore transmis") >= 2
     early = send(client, buttons(page), suite="toutes")
     assert "a téléchargé le fichier du lot n° 1 : ses codes ne peuvent pas être" in early.text
     assert code_mails(portal) == 0
@@ -136,8 +136,8 @@ def test_batch__two_operators_and_two_clicks(portal: Portal, client: TestClient)
     assert codes(portal) == drawn
 
     page = client.get("/rectorat/codes/1")
-    taken = form_to(page, "/1/fichier")
-    assert send(client, taken).content == send(client, taken).content, "a double click takes it once"
+    form = form_to(page, "/1/fichier")
+    assert send(client, form).content == send(client, form).content, "a double click takes it once"
     other_page = colleague.get("/rectorat/codes/1")
     why = send(colleague, form_to(other_page, "/1/fichier"))
     assert why.status_code == 422
@@ -192,9 +192,9 @@ def test_batch__readers_see_and_do_nothing(portal: Portal, client: TestClient) -
     portal.checked(1)
     page = draw_all(client)
     reader = portal.client(DRANE)
-    shown = reader.get("/rectorat/codes/1")
-    assert shown.status_code == 200
-    assert "/suite" not in shown.text
+    view = reader.get("/rectorat/codes/1")
+    assert view.status_code == 200
+    assert "/suite" not in view.text
     form = form_to(page, "/1/fichier")
     assert reader.post(form.action, data=form.fields).status_code == 403
     assert portal.client(CHEF).get("/rectorat/codes/1").status_code == 403
@@ -249,21 +249,21 @@ def test_clicks__three_hundred(portal: Portal, client: TestClient) -> None:
 FILE = "référence;code\n"
 
 
-def given(client: TestClient, text: str, **more: str) -> Response:
+def upload(client: TestClient, text: str, **fields: str) -> Response:
     form = form_to(client.get("/rectorat/codes/fichier"), "/codes/fichier")
-    return client.post(form.action, data=form.fields | more, files={"fichier": ("codes.csv", text.encode())})
+    return client.post(form.action, data=form.fields | fields, files={"fichier": ("codes.csv", text.encode())})
 
 
 @pytest.mark.rule("R98", "R60", "R91")
 def test_file__each_line_checked_before_the_first_is_done(portal: Portal, client: TestClient) -> None:
-    one, two, twice, same, late = (portal.checked(n) for n in range(1, 6))
+    first, second, twice, same, late = (portal.checked(n) for n in range(1, 6))
     unready = portal.submitted(6)
     lines = [
-        f"{one};Zx98Yw71", f"{two};Zx98Yw72", f"{twice};Zx98Yw73", f"{twice};Zx98Yw74", f"{same};Zx98Yw75",
-        f"{late};Zx98Yw75", f"{unready};Zx98Yw76", "ODA-2027-09999;Zx98Yw77", f"{one[:-1]};Zx98Yw78", ";Zx98Yw79",
+        f"{first};Zx98Yw71", f"{second};Zx98Yw72", f"{twice};Zx98Yw73", f"{twice};Zx98Yw74", f"{same};Zx98Yw75",
+        f"{late};Zx98Yw75", f"{unready};Zx98Yw76", "ODA-2027-09999;Zx98Yw77", f"{first[:-1]};Zx98Yw78", ";Zx98Yw79",
         "Zx98Yw80;ODA-2027-00001",
     ]  # fmt: skip
-    page = given(client, FILE + "\n".join(lines) + "\n")
+    page = upload(client, FILE + "\n".join(lines) + "\n")
     assert page.status_code == 200
     assert "2 codes à émettre, 9 lignes refusées" in page.text
     assert "Zx98Yw" not in page.text
@@ -274,7 +274,7 @@ def test_file__each_line_checked_before_the_first_is_done(portal: Portal, client
     done = send(client, form)
     assert "2 codes émis, 9 lignes refusées" in done.text
     assert "Zx98Yw" not in done.text
-    assert codes(portal) == {one: "Zx98Yw71", two: "Zx98Yw72"}
+    assert codes(portal) == {first: "Zx98Yw71", second: "Zx98Yw72"}
     assert code_mails(portal) == 2
     again = send(client, form)
     assert again.status_code == 422
@@ -284,7 +284,7 @@ def test_file__each_line_checked_before_the_first_is_done(portal: Portal, client
 
 @pytest.mark.rule("R98")
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "complaint"),
     [
         ("", "Choisir un fichier"),
         ("nom;prénom\nMartin;Claire\n", "une colonne « Référence » et une colonne « Code »"),
@@ -292,17 +292,17 @@ def test_file__each_line_checked_before_the_first_is_done(portal: Portal, client
         ("référence;code\nODA-2027-00001;=Zx98Yw71\n", "formule"),
     ],
 )
-def test_file__unusable_says_why_and_no_code(client: TestClient, text: str, said: str) -> None:
-    page = given(client, text)
+def test_file__unusable_says_why_and_no_code(client: TestClient, text: str, complaint: str) -> None:
+    page = upload(client, text)
     assert page.status_code == 422
-    assert said in page.text
+    assert complaint in page.text
     assert "Zx98Yw" not in page.text
 
 
 @pytest.mark.rule("R98")
 def test_file__without_titles_then_given_up(portal: Portal, client: TestClient) -> None:
     reference = portal.checked(1)
-    page = given(client, f"{reference};Zx98Yw71", entier="oui")
+    page = upload(client, f"{reference};Zx98Yw71", entier="oui")
     assert "1 code à émettre" in page.text
     form = form_to(page, "/fichier/confirmer")
     client.post("/rectorat/codes/fichier/abandonner", data=form.fields)

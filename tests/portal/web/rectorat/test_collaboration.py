@@ -31,11 +31,11 @@ def test_assignment__is_told_to_a_colleague_and_warns(portal: Portal, client: Te
     reference = portal.submitted(1)
     assert "Vous vous en occupez jusqu'à 14 h 00" in send(client, reference, "suivi", suivi="prendre").text
     colleague = portal.client(COLLEAGUE)
-    told = "Suivie par op@ac-toulouse.fr jusqu'à 14 h 00"
-    assert told in colleague.get(f"/rectorat/demandes/{reference}").text
-    assert told in colleague.get("/rectorat").text
+    mention = "Suivie par op@ac-toulouse.fr jusqu'à 14 h 00"
+    assert mention in colleague.get(f"/rectorat/demandes/{reference}").text
+    assert mention in colleague.get("/rectorat").text
     assert "Suivie par op@ac-toulouse.fr" in colleague.get("/rectorat/a-verifier").text
-    assert told in portal.client(DRANE).get(f"/rectorat/demandes/{reference}").text
+    assert mention in portal.client(DRANE).get(f"/rectorat/demandes/{reference}").text
 
 
 @pytest.mark.rule("R88")

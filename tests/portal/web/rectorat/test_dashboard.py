@@ -37,7 +37,7 @@ def test_dashboard__counts_by_state_and_leads_to_the_lists_and_their_files(porta
     assert "1 RUPN sans date de déclaration à la DRANE" in html
     assert "1 demande dont une vérification est négative" in html
     for task, expected in (("a=sans-date-drane", without), ("verifications=negatives", negative)):
-        addresses = [unescape(found) for found in re.findall(r'href="([^"]+)"', html) if task in unescape(found)]
+        addresses = [unescape(link) for link in re.findall(r'href="([^"]+)"', html) if task in unescape(link)]
         assert [address.partition("format=")[2] for address in addresses] == ["", "csv", "xlsx", "ods"]
         for address in addresses[:2]:
             answer = reader.get(address).text

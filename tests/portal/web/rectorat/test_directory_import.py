@@ -20,13 +20,13 @@ from workflow.database.tables import ESTABLISHMENT
 PLACE = "/rectorat/etablissements/import"
 CONFIRM = f"{PLACE}/confirmer"
 
-KEPT = [
+SCHOOL_ROWS = [
     row(uai, nom=nom, kind=kind, commune=commune, departement=departement, mail=mail or "")
     for uai, (nom, kind, commune, departement, mail) in SCHOOLS.items()
 ]
 
 
-def given(client: TestClient, content: bytes) -> Response:
+def upload(client: TestClient, content: bytes) -> Response:
     form = form_to(client.get(PLACE), PLACE)
     data = {name: value for name, value in form.fields.items() if name != "fichier"}
     return client.post(form.action, data=data, files={"fichier": ("annuaire.csv", content, "text/csv")})
@@ -48,23 +48,28 @@ def waiting(portal: Portal) -> int:
         return connection.execute(select(func.count()).select_from(STAGED_IMPORTS)).scalar_one()
 
 
-def table(*given: Mapping[str, str]) -> list[list[str]]:
-    return [line.split(";") for line in text_of(*given).splitlines()]
+def table(*records: Mapping[str, str]) -> list[list[str]]:
+    return [line.split(";") for line in text_of(*records).splitlines()]
 
 
 @pytest.mark.rule("R66", "R91", "R95")
 def test_import__is_shown_then_done_and_again_changes_nothing(portal: Portal) -> None:
     reference, client = portal.declared(1), portal.client(STAFF)
     assert f'href="{PLACE}"' in client.get("/rectorat/etablissements").text
-    closed = [row(**KEPT[0] | {"etat": "FERME"}), row(**KEPT[1] | {"nom": "Lycée Fermat"}), *KEPT[2:], row("0310009A")]
+    closed = [
+        row(**SCHOOL_ROWS[0] | {"etat": "FERME"}),
+        row(**SCHOOL_ROWS[1] | {"nom": "Lycée Fermat"}),
+        *SCHOOL_ROWS[2:],
+        row("0310009A"),
+    ]
     content = file_of(*closed, row(uai_of(8), etat="?"))
-    page = given(client, content)
+    page = upload(client, content)
     assert page.status_code == 200
-    for said in (
+    for words in (
         "1 nouveau, 2 changés, 0 disparu, 2 inchangés", f'href="/rectorat/demandes/{reference}"',
         "nom : Lycée Pierre-de-Fermat → Lycée Fermat", "ouvert : oui → non", "« ? » n&#39;est pas connu", "Ligne 7",
     ):  # fmt: skip
-        assert said in page.text, said
+        assert words in page.text, words
     assert names(portal)["0310002J"] == "Lycée Pierre-de-Fermat"
     done = confirmed(client, page)
     assert "C'est fait : l'annuaire est importé, 1 nouveau, 2 changés" in done.text.replace("&#39;", "'")
@@ -72,7 +77,7 @@ def test_import__is_shown_then_done_and_again_changes_nothing(portal: Portal) ->
     assert "n&#39;attend plus" in confirmed(client, page).text  # a second press
     with portal.app.database.read() as connection:
         events = connection.execute(select(func.count()).select_from(EVENT)).scalar_one()
-    again = given(client, content)
+    again = upload(client, content)
     assert "Rien ne changerait : 0 nouveau, 0 changé, 0 disparu, 5 inchangés" in again.text
     assert CONFIRM not in again.text
     with portal.app.database.read() as connection:
@@ -80,13 +85,13 @@ def test_import__is_shown_then_done_and_again_changes_nothing(portal: Portal) ->
 
 
 @pytest.mark.rule("R91")
-@pytest.mark.parametrize("made", [xlsx_of, ods_of])
-def test_columns__named_by_hand_once(portal: Portal, made: object) -> None:
+@pytest.mark.parametrize("workbook_of", [xlsx_of, ods_of])
+def test_columns__named_by_hand_once(portal: Portal, workbook_of: object) -> None:
     client = portal.client(STAFF)
-    cells = table(*KEPT, row("0310009A", nom="Collège neuf"))
+    cells = table(*SCHOOL_ROWS, row("0310009A", nom="Collège neuf"))
     cells[0][1], cells[0][6] = "Appelé", "Contact"
-    content = made([["Annuaire de Toulouse"], *cells])  # type: ignore[operator]
-    page = given(client, content)
+    content = workbook_of([["Annuaire de Toulouse"], *cells])  # type: ignore[operator]
+    page = upload(client, content)
     assert "Désigner les colonnes" in page.text
     assert "Aucun titre ne dit où est la colonne « Nom de l&#39;établissement »" in page.text
     assert "ce.0310001h@ac-toulouse.fr" in page.text  # the first rows help to choose
@@ -96,11 +101,11 @@ def test_columns__named_by_hand_once(portal: Portal, made: object) -> None:
     form.fields |= {"colonne-nom_etablissement": "1", "colonne-mail": "1"}
     assert "est désignée à la fois pour" in send(client, form).text
     form.fields |= {"colonne-mail": "6"}
-    shown = send(client, form)
-    assert "1 nouveau, 0 changé, 0 disparu, 4 inchangés" in shown.text
-    confirmed(client, shown)
+    preview = send(client, form)
+    assert "1 nouveau, 0 changé, 0 disparu, 4 inchangés" in preview.text
+    confirmed(client, preview)
     assert names(portal)["0310009A"] == "Collège neuf"
-    assert "Rien ne changerait" in given(client, content).text  # the choice was kept
+    assert "Rien ne changerait" in upload(client, content).text  # the choice was kept
 
 
 @pytest.mark.rule("R67")
@@ -111,7 +116,7 @@ def test_loss_and_cut_file__are_vouched_for(portal: Portal) -> None:
             {"uai": uai_of(n), "nom": "X", "kind": "Collège", "commune": "Y", "departement": "31", "is_open": True,
              "is_listed": True} for n in range(20, 30)
         ])  # fmt: skip
-    page = given(client, file_of(*KEPT)[:-1])
+    page = upload(client, file_of(*SCHOOL_ROWS)[:-1])
     assert "Le fichier a l'air coupé" in page.text
     assert "Cet import ferait perdre 10 des 14 établissements ouverts" in page.text
     refused = confirmed(client, page)
@@ -125,15 +130,15 @@ def test_loss_and_cut_file__are_vouched_for(portal: Portal) -> None:
 @pytest.mark.rule("R91", "R87")
 def test_file__refused_at_once(portal: Portal) -> None:
     client = portal.client(STAFF)
-    for content, said in (
+    for content, complaint in (
         (b"", "Aucun fichier"),
         (zip_of({"photo.jpg": b"x"}), "archive ZIP"),
         (xlsx_of([["UAI"], ["=1+1"]]), "formule (A2)"),
         (b"\x89PNG\r\n\x1a\n", "accents sont abîmés"),
         (b"x" * 20_500_000, "dépasse 20 Mo"),
     ):
-        page = given(client, content)
-        assert (page.status_code, said in page.text) == (422, True), said
+        page = upload(client, content)
+        assert (page.status_code, complaint in page.text) == (422, True), complaint
     assert waiting(portal) == 0
 
 
@@ -146,22 +151,22 @@ def test_file__leaves_nothing_on_a_disk(portal: Portal, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", written)
     client = portal.client(STAFF)
-    content = file_of(*KEPT, *rows(60_000, 1000, academie="11"))
+    content = file_of(*SCHOOL_ROWS, *rows(60_000, 1000, academie="11"))
     monkeypatch.setattr(DirectoryImport, "most_rows", 100_000)
     assert len(content) > 3_000_000
-    assert "4 inchangés" in given(client, content).text
+    assert "4 inchangés" in upload(client, content).text
     with portal.app.database.read() as connection:
-        kept = connection.execute(select(STAGED_IMPORTS.c.content)).scalar_one()
-    assert b"0310001H" not in kept
+        staged_content = connection.execute(select(STAGED_IMPORTS.c.content)).scalar_one()
+    assert b"0310001H" not in staged_content
 
 
 @pytest.mark.rule("R91")
 def test_staged__is_the_actor_s_and_is_forgotten(portal: Portal) -> None:
     client = portal.client(STAFF)
-    page = given(client, file_of(*KEPT))
+    page = upload(client, file_of(*SCHOOL_ROWS))
     send(client, form_to(page, f"{PLACE}/abandonner"))
     assert waiting(portal) == 0
-    page = given(client, file_of(*KEPT, row("0310009A")))
+    page = upload(client, file_of(*SCHOOL_ROWS, row("0310009A")))
     portal.clock.advance(hours=1)
     portal.app.ticker.tick()
     assert waiting(portal) == 0

@@ -58,7 +58,7 @@ def listed(page: Response) -> list[str]:
 
 @pytest.mark.rule("R96", "R25")
 def test_sent__a_request_is_prepared_taken_away_and_noted_once(portal: Portal) -> None:
-    one, two = portal.declared(1), portal.declared(2, OTHER_CHEF)
+    first, second = portal.declared(1), portal.declared(2, OTHER_CHEF)
     staff, reader = portal.client(STAFF), portal.client(DRANE)
     assert "2 RUPN à transmettre, 0 correction, 0 retrait." in reader.get(PLACE).text
     page = prepared(staff)
@@ -66,23 +66,23 @@ def test_sent__a_request_is_prepared_taken_away_and_noted_once(portal: Portal) -
     book = CalamineWorkbook.from_filelike(BytesIO(reader.get(f"{address}/fichier?format=xlsx").content))
     rows = book.get_sheet_by_index(0).to_python()
     assert rows[0][:3] == ["Mouvement", "UAI", "Établissement"]
-    assert sorted(row[-1] for row in rows[1:]) == [one, two]
+    assert sorted(row[-1] for row in rows[1:]) == [first, second]
     assert {row[0] for row in rows[1:]} == {"ajout"}
     assert f"transmission n° {address.rsplit('/', 1)[1]}" in staff.get(PLACE).text
     assert [form for form in forms_of(staff.get(PLACE)) if form.action.endswith("/preparer")] == []
-    done = noted(staff, page, one)
+    done = noted(staff, page, first)
     assert "1 ligne est notée transmise à la DRANE le 14 septembre 2026" in done.text
-    assert standings(portal) == {one: "up_to_date", two: "to_add"}
-    twice = noted(staff, page, one, two)
+    assert standings(portal) == {first: "up_to_date", second: "to_add"}
+    twice = noted(staff, page, first, second)
     assert "1 ligne est notée" in twice.text
-    assert noted(staff, page, one, two).status_code == 422
+    assert noted(staff, page, first, second).status_code == 422
     with portal.app.database.read() as connection:
         kind = EVENT.c.kind == "send_to_drane"
         assert connection.execute(select(func.count()).where(kind)).scalar_one() == 2
     assert "Rien à transmettre" in reader.get(PLACE).text
-    request = portal.client(STAFF).get(f"/rectorat/demandes/{one}").text
+    request = portal.client(STAFF).get(f"/rectorat/demandes/{first}").text
     assert "transmis par le rectorat le 14 septembre 2026" in request
-    chef = portal.client(CHEF).get(f"/etablissement/demandes/{one}").text
+    chef = portal.client(CHEF).get(f"/etablissement/demandes/{first}").text
     assert "par le rectorat, le 14 septembre 2026" in chef
 
 
@@ -149,11 +149,14 @@ def test_sent__two_operators_at_once_note_it_once(portal: Portal) -> None:
 
 @pytest.mark.rule("R96", "R2")
 def test_declared__all_of_a_year_with_their_state_for_the_drane(portal: Portal) -> None:
-    one, two = portal.declared(1), portal.submitted(2, OTHER_CHEF)
+    first, second = portal.declared(1), portal.submitted(2, OTHER_CHEF)
     reader = portal.client(DRANE)
     assert "2026-2027" in reader.get(PLACE).text
     lines = reader.get(f"{PLACE}/declares?annee=2026-2027&format=csv").text.splitlines()
-    assert [(line.split(";")[8], line.split(";")[9]) for line in lines[1:]] == [(two, "demandée"), (one, "déclarée")]
+    assert [(line.split(";")[8], line.split(";")[9]) for line in lines[1:]] == [
+        (second, "demandée"),
+        (first, "déclarée"),
+    ]
     assert reader.get(f"{PLACE}/declares?annee=1999-2000").url.path == PLACE
     assert reader.post(f"{PLACE}/preparer").status_code == 403
     assert reader.get(f"{PLACE}/999").status_code == 404

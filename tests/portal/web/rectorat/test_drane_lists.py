@@ -15,7 +15,7 @@ PLACE = "/rectorat/listes"
 ROWS = "UAI;Nom;Prénom;Mél\n0310001H;Nomb;Prénom;rupn1@ac-toulouse.fr\n0310001H;L'Hôte;Zoé;z@ac-toulouse.fr\nX;Y;Z;\n"
 
 
-def given(client: TestClient, content: str, day: str = "10/09/2026", slug: str = "rupn") -> Response:
+def upload(client: TestClient, content: str, day: str = "10/09/2026", slug: str = "rupn") -> Response:
     """The answer to a file and to its date."""
     form = form_to(client.get(f"{PLACE}/{slug}/importer"), "/importer")
     data = {name: value for name, value in form.fields.items() if name != "fichier"} | {"date": day}
@@ -24,14 +24,14 @@ def given(client: TestClient, content: str, day: str = "10/09/2026", slug: str =
 
 def brought(client: TestClient, content: str = ROWS, **how: str) -> Response:
     """The answer to the confirmation."""
-    return send(client, form_to(given(client, content, **how), "/confirmer"))
+    return send(client, form_to(upload(client, content, **how), "/confirmer"))
 
 
 @pytest.mark.rule("R91", "R93")
 def test_import__says_what_it_understood_then_puts_the_list_in_force(portal: Portal) -> None:
     staff = portal.client(STAFF)
     assert "Aucune liste n'a encore été importée" in staff.get(PLACE).text
-    page = given(staff, ROWS)
+    page = upload(staff, ROWS)
     assert page.status_code == 200
     for words in ("2 nouvelles", "1 refusée", "10 septembre 2026", "Ligne 4", "L'HÔTE Zoé"):
         assert words in page.text.replace("\u00a0", " ").replace("’", "'").replace("&#39;", "'"), words
@@ -40,17 +40,17 @@ def test_import__says_what_it_understood_then_puts_the_list_in_force(portal: Por
     assert "est en vigueur" in done.text
     (in_force,) = portal.app.lists.imports(ListKind.LISTING)
     assert in_force.rows == 2
-    assert "rien ne changerait" in given(staff, ROWS).text.replace("\u00a0", " ")
+    assert "rien ne changerait" in upload(staff, ROWS).text.replace("\u00a0", " ")
 
 
 @pytest.mark.rule("R93")
 def test_import__a_date_to_come_or_missing_is_refused_and_the_file_may_say_it(portal: Portal) -> None:
     staff = portal.client(STAFF)
     tomorrow = portal.app.lists.today + timedelta(days=1)
-    assert given(staff, ROWS, tomorrow.strftime("%d/%m/%Y")).status_code == 422
-    page = given(staff, ROWS, "")
+    assert upload(staff, ROWS, tomorrow.strftime("%d/%m/%Y")).status_code == 422
+    page = upload(staff, ROWS, "")
     assert (page.status_code, "La date de la liste manque" in page.text) == (422, True)
-    page = given(staff, f"Liste des RUPN au 9 septembre 2026\n{ROWS}", "")
+    page = upload(staff, f"Liste des RUPN au 9 septembre 2026\n{ROWS}", "")
     assert "comme le fichier le dit" in page.text
     assert "9 septembre 2026" in page.text.replace("\u00a0", " ")
 
@@ -73,9 +73,9 @@ def test_lists__a_reader_reads_and_searches_and_a_chef_does_not_enter(portal: Po
     page = reader.get(PLACE).text
     assert "Importer" not in page
     assert reader.get(f"{PLACE}/rupn/importer").status_code == 403
-    found = reader.get(f"{PLACE}/rupn?mots=hote+zoe").text
-    assert "z@ac-toulouse.fr" in found
-    assert "rupn1@" not in found
+    html = reader.get(f"{PLACE}/rupn?mots=hote+zoe").text
+    assert "z@ac-toulouse.fr" in html
+    assert "rupn1@" not in html
     file = reader.get(f"{PLACE}/rupn/export?mots=hote&format=csv")
     assert file.headers["content-disposition"].startswith('attachment; filename="liste-rupn')
     assert ("z@ac-toulouse.fr" in file.text, "rupn1@" in file.text) == (True, False)

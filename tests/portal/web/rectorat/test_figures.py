@@ -98,12 +98,12 @@ def counted(portal: Portal, backend: str, day: date) -> dict[str, Any]:
 
 def tables(html: str) -> dict[str, list[list[str]]]:
     """The page's tables, as texts, by their captions."""
-    found = {}
+    contents = {}
     for table in re.findall(r"<table.*?</table>", html, re.DOTALL):
         rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr>.*?</tr>", table)]
         (caption,) = re.findall(r"<caption>(.*?)</caption>", table)
-        found[plain(caption)] = [[plain(cell) for cell in row] for row in rows]
-    return found
+        contents[plain(caption)] = [[plain(cell) for cell in row] for row in rows]
+    return contents
 
 
 def plain(html: str) -> str:
@@ -162,11 +162,11 @@ def number(words: str) -> str:
     """A cell less its unit: what a spreadsheet keeps of it."""
     if words == "–":
         return ""
-    found = re.fullmatch(r"([\d ]+(?:,\d+)?)( %)?(?: jours?)?", words)
-    if not found:
+    match = re.fullmatch(r"([\d ]+(?:,\d+)?)( %)?(?: jours?)?", words)
+    if not match:
         return words
-    value = float(found[1].replace(" ", "").replace(",", "."))
-    return f"{round(value / 100, 3) if found[2] else value:g}"
+    value = float(match[1].replace(" ", "").replace(",", "."))
+    return f"{round(value / 100, 3) if match[2] else value:g}"
 
 
 def as_text(cell: Any) -> str:

@@ -43,7 +43,7 @@ def imported(client: TestClient, text: str, **ticked: str) -> Response:
 
 def rows_of(page: str, caption: str) -> dict[str, list[str]]:
     """The texts of a table's rows by their heading, without what stands in small letters."""
-    (table,) = [one for one in re.findall("<table.*?</table>", page, re.DOTALL) if caption in one]
+    (table,) = [table for table in re.findall("<table.*?</table>", page, re.DOTALL) if caption in table]
     table = re.sub(r'<p class="oda-quiet">.*?</p>|<span class="fr-badge.*?</span>', "", table, flags=re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in table.split("<tr>")[2:]]
     return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in cells}
@@ -117,7 +117,7 @@ def test_import__a_day_is_replaced_what_is_gone_is_confirmed_and_counted_in_the_
         kinds = [EVENT.c.kind == "activation_imported"]
         events = connection.execute(select(EVENT.c.canonical).where(*kinds).order_by(EVENT.c.seq)).scalars().all()
     data = [json.loads(text)["data"] for text in events]
-    counts = [(one["new"], one["changed"], one["gone"], one["unchanged"]) for one in data]
+    counts = [(entry["new"], entry["changed"], entry["gone"], entry["unchanged"]) for entry in data]
     assert counts == [(16, 0, 0, 0), (0, 0, 1, 15)]
 
 
@@ -173,7 +173,7 @@ def test_establishments__are_paged(portal: Portal) -> None:
     ]
     with portal.app.database.write() as connection:
         connection.execute(insert(ESTABLISHMENT), places)
-    lines = "".join(f"{one['uai']};20/06/2026;10;5\n" for one in places)
+    lines = "".join(f"{place['uai']};20/06/2026;10;5\n" for place in places)
     imported(portal.client(STAFF), f"UAI;Date;Comptes : élèves;Activés : élèves\n{lines}")
     reader = portal.client(DRANE)
     first, second = (schools(reader.get(f"{PLACE}/etablissements?page={n}").text) for n in (1, 2))

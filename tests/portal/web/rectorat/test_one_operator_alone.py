@@ -106,8 +106,8 @@ def test_token__who_made_it_does_not_issue_what_it_asked_for(portal: Portal) -> 
     token, secret = portal.app.tokens.create(
         portal.actor(STAFF), Role.CHEF, [UAI], scope=Scope.ACT, label="programme", days=30
     )
-    found = portal.app.tokens.find(secret)
-    assert found
+    match = portal.app.tokens.find(secret)
+    assert match
     reference = portal.checked()
     assert refused_code(portal, reference) == {"four_eyes", "stands_in"}
     portal.app.tokens.revoke(portal.actor(STAFF), token.id)
@@ -208,8 +208,8 @@ def test_import__the_establishments_own_mailboxes_are_nobodys_choice(portal: Por
 def test_mailbox__the_former_one_and_every_operator_are_told(portal: Portal) -> None:
     set_mailbox(portal)
     assert [mail.recipient for mail in mails(portal, Kind.MAILBOX_CHANGED)] == ["ce.0310001h@ac-toulouse.fr"]
-    told = {mail.recipient for mail in mails(portal, Kind.MAILBOX_TO_CONFIRM)}
-    assert told == {"oda@ac-toulouse.fr", "op@ac-toulouse.fr", OTHER_OPERATOR}
+    recipients = {mail.recipient for mail in mails(portal, Kind.MAILBOX_TO_CONFIRM)}
+    assert recipients == {"oda@ac-toulouse.fr", "op@ac-toulouse.fr", OTHER_OPERATOR}
     set_mailbox(portal)
     assert len(mails(portal, Kind.MAILBOX_TO_CONFIRM)) == 3
 
@@ -253,8 +253,8 @@ def test_mailbox__changed_behind_the_second_operators_back_is_not_confirmed(port
 def test_mailbox__of_an_operator_and_his_substitute_is_one_persons(portal: Portal, who: str) -> None:
     today = portal.context.pages.today()
     service = portal.app.substitutions
-    given = service.give(portal.actor(STAFF), STAFF, today, today, to=DRANE.subject)
-    substitute, staff = service.actor(DRANE, given, Channel.WEB), portal.actor(STAFF)
+    substitution = service.give(portal.actor(STAFF), STAFF, today, today, to=DRANE.subject)
+    substitute, staff = service.actor(DRANE, substitution, Channel.WEB), portal.actor(STAFF)
     author, other = (substitute, staff) if who == "by the substitute" else (staff, substitute)
     portal.app.directory.set_mailbox(UAI, INSIDER, "l'annuaire est faux", author)
     for actor in (author, other):

@@ -27,9 +27,9 @@ def ask(portal: Portal, reference: str) -> Response:
 @pytest.mark.rule("R90")
 def test_question__is_asked_seen_by_both_and_answered(portal: Portal) -> None:
     reference = portal.submitted(1)
-    asked = ask(portal, reference)
-    assert "Une question attend la réponse de l'établissement" in unescape(asked.text)
-    assert QUESTION in asked.text
+    answer = ask(portal, reference)
+    assert "Une question attend la réponse de l'établissement" in unescape(answer.text)
+    assert QUESTION in answer.text
     chef = portal.client(CHEF)
     assert "Le rectorat vous pose une question" in chef.get("/etablissement").text
     address = f"/etablissement/demandes/{reference}"

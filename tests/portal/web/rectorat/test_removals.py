@@ -32,13 +32,13 @@ def queries_of_a_page(portal: Portal) -> int:
     statements: list[object] = []
     app = portal.app
 
-    def heard(*args: object) -> None:
+    def note(*args: object) -> None:
         statements.append(args)
 
-    event.listen(app.database.engine, "before_cursor_execute", heard)
+    event.listen(app.database.engine, "before_cursor_execute", note)
     with app.database.read() as connection:
         list_removals(connection, RemovalFilters(), app.policy, app.mailer)
-    event.remove(app.database.engine, "before_cursor_execute", heard)
+    event.remove(app.database.engine, "before_cursor_execute", note)
     return len(statements)
 
 
@@ -182,9 +182,9 @@ def test_confirm__each_as_its_line_says_and_none_that_changed(portal: Portal) ->
 
 @pytest.mark.rule("R49", "R47")
 def test_confirm__a_question_has_no_answer_of_its_line(portal: Portal) -> None:
-    asked = portal.checked(1)
-    portal.do(c.Revoke(reference=asked, reason=RevokeReason.DEPARTURE), STAFF)
-    page = portal.client(STAFF).get(f"{PLACE}/confirmer", params={"choix": [asked]})
+    reference = portal.checked(1)
+    portal.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), STAFF)
+    page = portal.client(STAFF).get(f"{PLACE}/confirmer", params={"choix": [reference]})
     assert "ce que dit sa ligne" not in page.text
 
 
@@ -225,6 +225,6 @@ def test_reopen__is_for_operators(portal: Portal) -> None:
 
 def test_list__is_searched_by_name(portal: Portal) -> None:
     first, second = revoked(portal, 1), revoked(portal, 2)
-    found = portal.client(STAFF).get(PLACE, params={"nom": "NOMC"}).text
-    assert second in found
-    assert first not in found
+    html = portal.client(STAFF).get(PLACE, params={"nom": "NOMC"}).text
+    assert second in html
+    assert first not in html

@@ -24,7 +24,7 @@ from workflow.removals.tasks import RemovalFilters
 FILE = f"{PLACE}/fichier"
 
 
-def given(client: TestClient, content: bytes = b"", **fields: str) -> Response:
+def upload(client: TestClient, content: bytes = b"", **fields: str) -> Response:
     """The answer to a file, and to what is typed beside it."""
     form = form_to(client.get(FILE), "/fichier")
     data = {name: value for name, value in form.fields.items() if name != "fichier"} | fields
@@ -98,8 +98,8 @@ def own(backend: str, tmp_path: Path) -> Iterator[Portal]:
 def test_export__in_the_form_of_the_academie(own: Portal) -> None:
     reference = revoked(own, 1)
     client = own.client(STAFF)
-    told = client.get(f"{PLACE}/export").text
-    assert "1 cellule a des lettres que ce codage ne sait pas écrire, remplacées par les plus proches : ł → l" in told
+    text = client.get(f"{PLACE}/export").text
+    assert "1 cellule a des lettres que ce codage ne sait pas écrire, remplacées par les plus proches : ł → l" in text
     answer = client.get(f"{PLACE}/export?lettres=remplacer")
     assert answer.headers["content-disposition"] == 'attachment; filename="oda_lot.txt"'
     assert answer.headers["content-type"] == "text/plain; charset=windows-1252"
@@ -110,11 +110,11 @@ def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, m
     references = [revoked(portal, number) for number in range(1, 6)]
     statements = 0
 
-    def heard(*_: object) -> None:
+    def note(*_: object) -> None:
         nonlocal statements
         statements += 1
 
-    event.listen(portal.app.database.engine, "before_cursor_execute", heard)
+    event.listen(portal.app.database.engine, "before_cursor_execute", note)
     counts = []
     for page in (1, 5):
         monkeypatch.setattr(files, "PAGE", page)
@@ -126,7 +126,7 @@ def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, m
         ).decode()
         assert [line.split(";")[2] for line in content.splitlines()[1:]] == references
         counts.append(statements)
-    event.remove(portal.app.database.engine, "before_cursor_execute", heard)
+    event.remove(portal.app.database.engine, "before_cursor_execute", note)
     assert counts[0] == 5 * counts[1]
 
 
@@ -141,7 +141,7 @@ def test_file__is_read_first_then_confirmed_line_by_line(portal: Portal) -> None
     text = (
         f"Référence;Résultat;Précision\n{first};Supprimée;vu à la console\n{second};;\n{third};zut;\nODA-2027-99999;;\n"
     )
-    read = given(client, text.encode("latin-1"), outcome="absent")
+    read = upload(client, text.encode("latin-1"), outcome="absent")
     assert read.status_code == 200
     assert "2 retraits à confirmer, 2 lignes écartées" in read.text
     assert "Clé supprimée : 1" in read.text
@@ -168,8 +168,8 @@ def test_file__somebody_vouches_for_one_that_looks_cut(portal: Portal) -> None:
     reference = revoked(portal, 1)
     client = portal.client(STAFF)
     content = f"référence;résultat;précision\n{reference};absente".encode()
-    assert given(client, content).status_code == 422
-    assert "1 retrait à confirmer" in given(client, content, entier="oui").text
+    assert upload(client, content).status_code == 422
+    assert "1 retrait à confirmer" in upload(client, content, entier="oui").text
 
 
 @pytest.mark.rule("R49")
@@ -179,7 +179,7 @@ def test_file__what_the_rules_refuse_or_warn_of_is_told_before(portal: Portal) -
     portal.do(c.IssueCode(reference=other, extends=extended), STAFF)
     portal.do(c.Revoke(reference=extended, reason=RevokeReason.DEPARTURE), STAFF)
     client = portal.client(STAFF)
-    read = given(client, lignes=f"{extended};supprimée\n{alone};gardée\n{other};absente")
+    read = upload(client, lignes=f"{extended};supprimée\n{alone};gardée\n{other};absente")
     assert "2 retraits à confirmer, 1 ligne écartée" in read.text
     assert f"Attention : La clé de cette personne sert aussi ailleurs : {other}" in read.text
 
@@ -188,13 +188,13 @@ def test_file__what_the_rules_refuse_or_warn_of_is_told_before(portal: Portal) -
 def test_file__confirmed_meanwhile_is_refused_and_stops_no_other(portal: Portal) -> None:
     first, second = revoked(portal, 1), revoked(portal, 2)
     client = portal.client(STAFF)
-    form = form_to(given(client, lignes=f"{first}\n{second}", outcome="removed"), "/confirmer")
+    form = form_to(upload(client, lignes=f"{first}\n{second}", outcome="removed"), "/confirmer")
     portal.do(c.ConfirmRemoval(reference=first, outcome=RemovalOutcome.ABSENT), STAFF)
     done = send(client, form)
     assert "1 retrait confirmé, 1 refusé" in done.text
     assert "Le retrait est déjà confirmé" in done.text
     assert outcomes(portal) == {first: "absent", second: "removed"}
-    read = given(client, lignes=f"{first}\n{second}", outcome="removed").text
+    read = upload(client, lignes=f"{first}\n{second}", outcome="removed").text
     assert "Aucun retrait à confirmer, 2 lignes écartées" in read
     assert "déjà confirmé : clé supprimée le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in read
 
@@ -205,14 +205,14 @@ def test_file__the_list_taken_away_as_a_workbook_is_understood(portal: Portal, f
     first, second = revoked(portal, 1), revoked(portal, 2)
     client = portal.client(STAFF)
     content = client.get(f"{PLACE}/liste/export?format={file_format}").content
-    answer = given(client, content, outcome="removed").text
+    answer = upload(client, content, outcome="removed").text
     assert "2 retraits à confirmer" in answer
     assert first in answer
     assert second in answer
 
 
 @pytest.mark.parametrize(
-    ("content", "typed", "said"),
+    ("content", "typed", "complaint"),
     [
         (b"", "", "Choisir un fichier qui n&#39;est pas vide"),
         (b"ODA-2027-00001", "ODA-2027-00001", "ne garder que l&#39;un des deux"),
@@ -232,17 +232,17 @@ def test_file__the_list_taken_away_as_a_workbook_is_understood(portal: Portal, f
     ],
 )
 def test_file__what_cannot_be_read_is_told_and_changes_nothing(
-    portal: Portal, content: bytes, typed: str, said: str
+    portal: Portal, content: bytes, typed: str, complaint: str
 ) -> None:
-    answer = given(portal.client(STAFF), content, lignes=typed)
+    answer = upload(portal.client(STAFF), content, lignes=typed)
     assert answer.status_code == 422
     assert "Rien n'a été lu" in answer.text
-    assert said in answer.text
+    assert complaint in answer.text
 
 
 def test_file__a_body_too_large_to_be_thrown_away_is_refused(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_import, "DRAINED", 1_000_000)
-    assert given(portal.client(STAFF), b"a" * 1_000_001).status_code == 413
+    assert upload(portal.client(STAFF), b"a" * 1_000_001).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_file__lines_that_no_page_of_ours_made(portal: Portal, lines: str) -> No
 def test_file__the_export_comes_back_as_it_left(portal: Portal) -> None:
     references = [revoked(portal, number) for number in (1, 2)]
     client = portal.client(STAFF)
-    read = given(client, client.get(f"{PLACE}/export").content, outcome="removed")
+    read = upload(client, client.get(f"{PLACE}/export").content, outcome="removed")
     assert "2 retraits à confirmer" in read.text
     send(client, form_to(read, "/confirmer"))
     assert outcomes(portal) == dict.fromkeys(references, "removed")
@@ -271,7 +271,7 @@ def test_file__a_long_one_is_shown_in_part_and_confirmed_whole(portal: Portal, m
     monkeypatch.setattr(removals, "SHOWN_LINES", 1)
     references = [revoked(portal, number) for number in (1, 2, 3)]
     client = portal.client(STAFF)
-    read = given(client, lignes="\n".join([*references, "x", "y"]), outcome="expired")
+    read = upload(client, lignes="\n".join([*references, "x", "y"]), outcome="expired")
     assert "Et 2 autres." in read.text
     assert "Et 1 autre." in read.text
     done = send(client, form_to(read, "/confirmer"))

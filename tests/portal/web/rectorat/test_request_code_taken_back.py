@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 
 @pytest.fixture
-def held(tmp_path: Path, database_url: str) -> Iterator[Portal]:
+def holding_portal(tmp_path: Path, database_url: str) -> Iterator[Portal]:
     """A portal in which a code waits for a minute."""
     with open_portal(tmp_path, database_url, hold_seconds=60) as portal:
         yield portal
@@ -39,45 +39,45 @@ def kept_codes(portal: Portal) -> int:
 
 
 @pytest.mark.rule("R62")
-def test_hold__says_when_it_leaves_and_takes_it_back_in_one_tap(held: Portal) -> None:
-    reference = held.checked()
-    client = held.client(STAFF)
+def test_hold__says_when_it_leaves_and_takes_it_back_in_one_tap(holding_portal: Portal) -> None:
+    reference = holding_portal.checked()
+    client = holding_portal.client(STAFF)
     page = send(client, form_to(client.get(PLACE + reference), "/emettre"), code=f" {CODE[:4]} {CODE[4:]}\u00a0")
     assert "partira à 10 h 01 vers ce.0310001h@ac-toulouse.fr" in plain(page.text)
     back = send(client, form_to(page, "/annuler-envoi"))
     assert "L'envoi du code est annulé" in plain(back.text) or "l'envoi du code est annulé" in plain(back.text)
     assert form_to(back, "/emettre"), "the request is again to be issued"
-    assert mails_of(held) == [("cancelled", "code_erased")]
-    assert kept_codes(held) == 0
+    assert mails_of(holding_portal) == [("cancelled", "code_erased")]
+    assert kept_codes(holding_portal) == 0
     again = send(client, form_to(back, "/emettre"), code="Autre123")
     assert "partira à 10 h 01" in plain(again.text)
-    assert [stage for stage, _ in mails_of(held)] == ["cancelled", "pending"]
-    chef = held.client(CHEF).get(f"/etablissement/demandes/{reference}")
+    assert [stage for stage, _ in mails_of(holding_portal)] == ["cancelled", "pending"]
+    chef = holding_portal.client(CHEF).get(f"/etablissement/demandes/{reference}")
     assert CODE not in chef.text
 
 
 @pytest.mark.rule("R62")
-def test_hold__is_over_after_its_minute_and_says_so(held: Portal) -> None:
-    reference = held.checked()
-    client = held.client(STAFF)
+def test_hold__is_over_after_its_minute_and_says_so(holding_portal: Portal) -> None:
+    reference = holding_portal.checked()
+    client = holding_portal.client(STAFF)
     page = send(client, form_to(client.get(PLACE + reference), "/emettre"), code=CODE)
-    held.clock.advance(seconds=61)
+    holding_portal.clock.advance(seconds=61)
     late = send(client, form_to(page, "/annuler-envoi"))
     assert late.status_code == 422
     assert "Le délai pour annuler l'envoi du code a pris fin" in plain(late.text)
     assert "« code erroné (erreur de saisie) »" in plain(late.text)
-    shown = client.get(PLACE + reference)
-    assert not [form for form in forms_of(shown) if form.action.endswith("/annuler-envoi")]
-    assert mails_of(held) == [("pending", None)]
+    page = client.get(PLACE + reference)
+    assert not [form for form in forms_of(page) if form.action.endswith("/annuler-envoi")]
+    assert mails_of(holding_portal) == [("pending", None)]
 
 
 @pytest.mark.rule("R62")
-def test_hold__of_a_code_issued_again_asks_for_another(held: Portal) -> None:
-    reference = held.issued()
-    held.clock.advance(days=2)
-    with held.app.database.write() as connection:
+def test_hold__of_a_code_issued_again_asks_for_another(holding_portal: Portal) -> None:
+    reference = holding_portal.issued()
+    holding_portal.clock.advance(days=2)
+    with holding_portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage="sent", next_attempt_at=None))
-    client = held.client(STAFF)
+    client = holding_portal.client(STAFF)
     form = form_to(client.get(f"{PLACE}{reference}/reemettre"), "/reemettre")
     page = send(client, form, reason="typing_error", code=CODE)
     back = plain(send(client, form_to(page, "/annuler-envoi")).text)
@@ -86,9 +86,9 @@ def test_hold__of_a_code_issued_again_asks_for_another(held: Portal) -> None:
 
 
 @pytest.mark.rule("R41")
-def test_code__its_field_says_for_whom_and_in_which_form(held: Portal) -> None:
-    reference = held.checked()
-    page = plain(held.client(STAFF).get(PLACE + reference).text)
+def test_code__its_field_says_for_whom_and_in_which_form(holding_portal: Portal) -> None:
+    reference = holding_portal.checked()
+    page = plain(holding_portal.client(STAFF).get(PLACE + reference).text)
     assert "Code d'initialisation de Prénom Nomb" in page
     assert "4 à 16 lettres et chiffres, par exemple K7m4Rt9x" in page
     assert "60 secondes après l'envoi du formulaire, à ce.0310001h@ac-toulouse.fr" in page
@@ -132,14 +132,14 @@ def test_lost_code__leads_to_the_mailbox_first_then_to_its_mail(portal: Portal) 
 
 
 @pytest.mark.rule("R62")
-def test_hold__in_the_table_of_codes_each_is_taken_back_by_itself(held: Portal) -> None:
-    first, second = held.checked(1), held.checked(2)
-    client = held.client(STAFF)
+def test_hold__in_the_table_of_codes_each_is_taken_back_by_itself(holding_portal: Portal) -> None:
+    first, second = holding_portal.checked(1), holding_portal.checked(2)
+    client = holding_portal.client(STAFF)
     table = client.get(f"/rectorat/lot?action=emettre&portee=cochees&ref={first}&ref={second}")
     assert '<button type="submit" disabled hidden aria-hidden="true">' in table.text, "Enter sends nothing"
     form = form_to(table, "/lot/emettre")
     done = send(client, form, **{f"code-{first}": "Zq93 Kx71", f"code-{second}": "Autre123"})
     assert plain(done.text).count("Son courriel partira à 10 h 01.") == 2
     send(client, form_to(done, f"/{first}/annuler-envoi"))
-    assert sorted(stage for stage, _ in mails_of(held)) == ["cancelled", "pending"]
+    assert sorted(stage for stage, _ in mails_of(holding_portal)) == ["cancelled", "pending"]
     assert form_to(client.get(PLACE + first), "/emettre")

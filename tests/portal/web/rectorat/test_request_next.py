@@ -66,9 +66,9 @@ def test_next__follows_the_order_of_the_list_and_begins_again(portal: Portal, or
         portal.clock.advance(hours=1)
     client = portal.client(STAFF)
     addresses = links(client, f"/rectorat?etat=demandee&verifications=positives&tri={order.value}")
-    one, two, three = addresses
-    assert f"Demande suivante à émettre : {three}" in issued(client, addresses[two])
-    assert f"Demande suivante à émettre : {one}" in issued(client, addresses[three])
+    first, second, third = addresses
+    assert f"Demande suivante à émettre : {third}" in issued(client, addresses[second])
+    assert f"Demande suivante à émettre : {first}" in issued(client, addresses[third])
 
 
 def test_next__of_a_list_where_none_is_ready_leads_back_to_it(portal: Portal) -> None:
@@ -79,13 +79,13 @@ def test_next__of_a_list_where_none_is_ready_leads_back_to_it(portal: Portal) ->
     assert 'href="/rectorat?verifications=a-faire">Retour à la liste' in page
 
 
-@pytest.mark.parametrize("said", ["", "n%27importe", "etat%3Ddemandee", "%26%3D", "nom%3D" + "a" * 3000])
-def test_origin__what_says_nothing_is_the_usual_list(portal: Portal, said: str) -> None:
+@pytest.mark.parametrize("origin", ["", "n%27importe", "etat%3Ddemandee", "%26%3D", "nom%3D" + "a" * 3000])
+def test_origin__what_says_nothing_is_the_usual_list(portal: Portal, origin: str) -> None:
     reference = portal.checked()
-    page = portal.client(STAFF).get(f"{PLACE}{reference}?de={said}")
+    page = portal.client(STAFF).get(f"{PLACE}{reference}?de={origin}")
     assert page.status_code == 200
     assert len(page.text) < 60_000
-    assert ('href="/rectorat">Demandes' in page.text) is ("nom" not in said)
+    assert ('href="/rectorat">Demandes' in page.text) is ("nom" not in origin)
     assert "?" not in links(portal.client(STAFF), "/rectorat")[reference]
     assert "de=" not in portal.client(CHEF).get(f"/etablissement/demandes/{reference}?de=departement%3D31").text
 

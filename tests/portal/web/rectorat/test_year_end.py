@@ -19,7 +19,7 @@ YEAR = "2026-2027"
 AFTER = datetime(2027, 9, 6, 9, 0, tzinfo=PARIS)
 
 
-def held(portal: Portal) -> None:
+def hold_year_end(portal: Portal) -> None:
     """Two requests whose year ended while the service was stopped: the brake holds."""
     portal.issued(1)
     portal.declared(2, OTHER_CHEF)
@@ -101,7 +101,7 @@ def test_preview__bad_input_is_said_in_french(portal: Portal) -> None:
 
 @pytest.mark.rule("R52")
 def test_held__said_on_every_page_and_confirmed_by_an_operator(portal: Portal) -> None:
-    held(portal)
+    hold_year_end(portal)
     client = portal.client(STAFF)
     for place in (PLACE, f"{PLACE}/apercu"):
         page = client.get(place).text.replace("&#39;", "'")
@@ -123,7 +123,7 @@ def test_held__said_on_every_page_and_confirmed_by_an_operator(portal: Portal) -
 
 @pytest.mark.rule("R7", "R52")
 def test_held__an_absurd_clock_confirms_nothing_and_the_page_says_why(portal: Portal) -> None:
-    held(portal)
+    hold_year_end(portal)
     portal.clock.set(datetime(2106, 3, 1, 12, tzinfo=PARIS))
     client = portal.client(STAFF)
     refused = send(client, form_to(client.get(f"{PLACE}/{YEAR}/confirmer"), "/confirmer"), sure="oui")
@@ -135,7 +135,7 @@ def test_held__an_absurd_clock_confirms_nothing_and_the_page_says_why(portal: Po
 
 @pytest.mark.rule("R2", "R52")
 def test_held__a_reader_sees_it_and_confirms_nothing(portal: Portal) -> None:
-    held(portal)
+    hold_year_end(portal)
     reader = portal.client(DRANE)
     page = reader.get(PLACE)
     assert "est retenue" in page.text
@@ -149,7 +149,7 @@ def test_held__a_reader_sees_it_and_confirms_nothing(portal: Portal) -> None:
 
 @pytest.mark.rule("R50")
 def test_running__shows_how_far_it_is_and_refreshes_only_meanwhile(portal: Portal) -> None:
-    held(portal)
+    hold_year_end(portal)
     end = portal.app.year_ends.confirm(SchoolYear(2026), portal.actor(STAFF))
     with portal.app.database.write() as connection:
         row = {"key": f"year-end:{YEAR}:{end.last_day}:0310009Z", "at": AFTER, "requests": 3}
@@ -165,7 +165,7 @@ def test_running__shows_how_far_it_is_and_refreshes_only_meanwhile(portal: Porta
 
 @pytest.mark.rule("R54", "R69")
 def test_past__its_figures_who_confirmed_and_the_report(portal: Portal) -> None:
-    held(portal)
+    hold_year_end(portal)
     client = portal.client(STAFF)
     send(client, form_to(client.get(f"{PLACE}/{YEAR}/confirmer"), "/confirmer"), sure="oui")
     page = portal.client(DRANE).get(PLACE).text

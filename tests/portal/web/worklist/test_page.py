@@ -95,9 +95,9 @@ def test_worklist__counters_are_links_to_what_they_count(portal: Portal, client:
         "code non remis": "1", "signalement à régler": "1", "prête à émettre": "1", "remise à confirmer": "1",
     }  # fmt: skip
     for address, number, label in tiles:
-        found = references(client, address.replace("&amp;", "&"))
-        assert len(found) == int(number), label
-        assert found == ([ready] if label == "prête à émettre" else [issued])
+        hits = references(client, address.replace("&amp;", "&"))
+        assert len(hits) == int(number), label
+        assert hits == ([ready] if label == "prête à émettre" else [issued])
 
 
 @pytest.mark.rule("R95")
@@ -116,18 +116,18 @@ def test_worklist__pages_follow_each_other_and_say_each_line_once(
     portal: Portal, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("portal.web.worklist.page.PAGE", 3)
-    made = [portal.declared(number) for number in range(1, 6)]
+    refs = [portal.declared(number) for number in range(1, 6)]
     walked: list[str] = []
     pages, parameters = [], {"etat": "en-cours", "tri": "nom"}
     while True:
         answer = client.get("/rectorat", params=parameters)
         walked += listed(answer.text)
         pages.append(re.search(r"Demandes (\d) à (\d) sur 5", answer.text))
-        more = re.search(r'fr-pagination__link--next[^>]*value="([^"]+)"', answer.text)
-        if not more:
+        next_page = re.search(r'fr-pagination__link--next[^>]*value="([^"]+)"', answer.text)
+        if not next_page:
             break
-        parameters = {"etat": "en-cours", "tri": "nom", "portee": "cochees", "aller": more[1]}
-    assert sorted(walked) == sorted(made)
+        parameters = {"etat": "en-cours", "tri": "nom", "portee": "cochees", "aller": next_page[1]}
+    assert sorted(walked) == sorted(refs)
     assert [page and page.groups() for page in pages] == [("1", "3"), ("4", "5")]
     back = re.search(r'fr-pagination__link--prev[^>]*value="([^"]+)"', answer.text)
     assert back
@@ -136,15 +136,17 @@ def test_worklist__pages_follow_each_other_and_say_each_line_once(
 
 
 def test_worklist__takes_as_many_queries_for_many_as_for_one(portal: Portal, client: TestClient) -> None:
-    seen: list[str] = []
-    event.listen(portal.app.database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    statements: list[str] = []
+    event.listen(
+        portal.app.database.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2])
+    )
     portal.submitted(1)
     counted = []
     for number in range(2, 6):
         client.get("/rectorat")
-        seen.clear()
+        statements.clear()
         client.get("/rectorat")
-        counted.append(len(seen))
+        counted.append(len(statements))
         portal.submitted(number)
     assert len(set(counted)) == 1
     assert counted[0] <= 20
@@ -152,10 +154,10 @@ def test_worklist__takes_as_many_queries_for_many_as_for_one(portal: Portal, cli
 
 def ticked(html: str) -> list[str]:
     """The references whose box is ticked on the page, then those that it carries from other pages."""
-    here = re.findall(r'name="ref" value="([^"]+)" checked', html)
+    on_page = re.findall(r'name="ref" value="([^"]+)" checked', html)
     carried = re.search(r'name="cochees" value="([^"]*)"', html)
     assert carried
-    return [*here, *(f"ODA-{text}" for text in carried[1].split())]
+    return [*on_page, *(f"ODA-{text}" for text in carried[1].split())]
 
 
 @pytest.mark.rule("R89")
@@ -163,31 +165,31 @@ def test_ticks__are_kept_by_pages_refusals_ways_back_and_visits(
     portal: Portal, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("portal.web.worklist.page.PAGE", 2)
-    made = [portal.submitted(number) for number in range(1, 6)]
+    refs = [portal.submitted(number) for number in range(1, 6)]
     html = client.get("/rectorat").text
-    more = re.search(r'name="aller" value="(apres=[^"]+)"', html)
-    assert more
+    next_page = re.search(r'name="aller" value="(apres=[^"]+)"', html)
+    assert next_page
     form = {"etat": "demandee", "portee": "cochees"}
-    second = client.get("/rectorat", params={**form, "ref": made[0], "aller": more[1]})
-    assert listed(second.text) == made[2:4]
-    assert (ticked(second.text), "Cochées sur d'autres pages : 1" in second.text) == ([made[0]], True)
-    carried = {**form, "cochees": made[0].removeprefix("ODA-"), "ref": made[3], "apres": more[1].partition("=")[2]}
+    second = client.get("/rectorat", params={**form, "ref": refs[0], "aller": next_page[1]})
+    assert listed(second.text) == refs[2:4]
+    assert (ticked(second.text), "Cochées sur d'autres pages : 1" in second.text) == ([refs[0]], True)
+    carried = {**form, "cochees": refs[0].removeprefix("ODA-"), "ref": refs[3], "apres": next_page[1].partition("=")[2]}
     refused = client.get("/rectorat/lot", params={**carried, "action": ""})
     assert (refused.status_code, "Aucune action n'est choisie" in unescape(refused.text)) == (422, True)
-    assert (listed(refused.text), ticked(refused.text)) == (made[2:4], [made[3], made[0]])
+    assert (listed(refused.text), ticked(refused.text)) == (refs[2:4], [refs[3], refs[0]])
     prepared = client.get("/rectorat/lot", params={**carried, "action": "verifier-liste"})
     assert "Vérifier la liste" in prepared.text or "2 demandes" in prepared.text
     back = re.search(r'href="(/rectorat\?[^"]+)">Revenir sans rien changer', prepared.text)
     assert back
     returned = client.get(back[1].replace("&amp;", "&"))
-    assert (listed(returned.text), ticked(returned.text)) == (made[2:4], [made[3], made[0]])
-    visit = re.search(rf'href="(/rectorat/demandes/{made[2]}[^"]*)"', returned.text)
+    assert (listed(returned.text), ticked(returned.text)) == (refs[2:4], [refs[3], refs[0]])
+    visit = re.search(rf'href="(/rectorat/demandes/{refs[2]}[^"]*)"', returned.text)
     assert visit
     request = client.get(visit[1].replace("&amp;", "&"))
     way = re.search(r'href="(/rectorat\?[^"]+)">Demandes</a>', request.text)
     assert way
     again = client.get(way[1].replace("&amp;", "&"))
-    assert (listed(again.text), ticked(again.text)) == (made[2:4], [made[3], made[0]])
+    assert (listed(again.text), ticked(again.text)) == (refs[2:4], [refs[3], refs[0]])
 
 
 def test_ticks__none_for_an_action_is_said_on_the_list(portal: Portal, client: TestClient) -> None:
@@ -201,20 +203,20 @@ def test_ticks__none_for_an_action_is_said_on_the_list(portal: Portal, client: T
 
 
 def test_headings__sort_both_ways_and_say_so(portal: Portal, client: TestClient) -> None:
-    made = [portal.submitted(1), portal.submitted(2, OTHER_CHEF), portal.submitted(3)]
+    refs = [portal.submitted(1), portal.submitted(2, OTHER_CHEF), portal.submitted(3)]
     html = client.get("/rectorat").text
     assert html.count("aria-sort") == 1
     link = '<a class="oda-sort" href="([^"]+)">'
     name = re.search(f'<th scope="col" abbr="RUPN">{link}<span class="fr-sr-only">Trier par : </span>RUPN', html)
     assert name
     sorted_by_name = client.get(name[1].replace("&amp;", "&")).text
-    assert listed(sorted_by_name) == made
+    assert listed(sorted_by_name) == refs
     back = re.search(f'<th scope="col" abbr="RUPN" aria-sort="ascending">{link}', sorted_by_name)
     assert back
     backwards = client.get(back[1].replace("&amp;", "&")).text
-    assert (listed(backwards), 'aria-sort="descending"' in backwards) == (made[::-1], True)
-    assert references(client, "/rectorat?etat=demandee&tri=etablissement") == [made[1], made[0], made[2]]
-    assert references(client, "/rectorat?etat=demandee&tri=recentes")[-1] == made[0]
+    assert (listed(backwards), 'aria-sort="descending"' in backwards) == (refs[::-1], True)
+    assert references(client, "/rectorat?etat=demandee&tri=etablissement") == [refs[1], refs[0], refs[2]]
+    assert references(client, "/rectorat?etat=demandee&tri=recentes")[-1] == refs[0]
 
 
 def test_list__an_order_that_no_heading_shows_is_said_in_words(portal: Portal, client: TestClient) -> None:
@@ -235,7 +237,7 @@ def test_export__is_the_list_of_the_filter_without_formulas(
     portal: Portal, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("portal.web.worklist.page.READ_TOGETHER", 2)
-    made = [portal.submitted(number) for number in range(1, 6)]
+    refs = [portal.submitted(number) for number in range(1, 6)]
     portal.declared(6)
     for session_user in (STAFF, DRANE):
         answer = portal.client(session_user).get("/rectorat/export?etat=demandee&tri=nom")
@@ -243,7 +245,7 @@ def test_export__is_the_list_of_the_filter_without_formulas(
         assert "demandes.csv" in answer.headers["content-disposition"]
         headings, *rows = answer.content.decode("utf-8-sig").splitlines()
         assert headings.startswith("Référence;Année;État")
-        assert [row.partition(";")[0] for row in rows] == made
+        assert [row.partition(";")[0] for row in rows] == refs
     assert portal.client(CHEF).get("/rectorat/export").status_code == 403
 
 
