@@ -26,7 +26,9 @@ class Element:
 
     @property
     def is_hidden(self) -> bool:
-        return any(one.style.get("display") == "none" or one.tag in ("title", "style") for one in self.lineage)
+        return any(
+            element.style.get("display") == "none" or element.tag in ("title", "style") for element in self.lineage
+        )
 
 
 class Page(HTMLParser):
@@ -78,23 +80,27 @@ class Page(HTMLParser):
 
 
 def declarations(style: str) -> dict[str, str]:
-    return {name.strip(): value.strip() for name, _, value in (one.partition(":") for one in style.split(";")) if value}
+    return {
+        name.strip(): value.strip()
+        for name, _, value in (declaration.partition(":") for declaration in style.split(";"))
+        if value
+    }
 
 
 def matches(selector: str, element: Element) -> bool:
     """For the selectors that the frame has: ``tag``, ``.class``, ``.class tag``."""
     *outer, last = selector.split()
     if outer:
-        return matches(last, element) and any(matches(outer[0], one) for one in element.lineage[1:])
+        return matches(last, element) and any(matches(outer[0], ancestor) for ancestor in element.lineage[1:])
     return element.attributes.get("class") == last[1:] if last[0] == "." else element.tag == last
 
 
-def shown(element: Element, name: str, rules: list[tuple[str, dict[str, str]]]) -> str:
+def style_of(element: Element, name: str, rules: list[tuple[str, dict[str, str]]]) -> str:
     """The value of a property there: the rules win over the elements' own styles, the nearest element over others."""
-    for one in element.lineage:
-        ruled = [body[name] for selector, body in rules if name in body and matches(selector, one)]
-        if ruled or name in one.style:
-            return ruled[-1] if ruled else one.style[name]
+    for node in element.lineage:
+        ruled = [body[name] for selector, body in rules if name in body and matches(selector, node)]
+        if ruled or name in node.style:
+            return ruled[-1] if ruled else node.style[name]
     raise AssertionError(f"{name} is nowhere said for {element.tag}")
 
 

@@ -40,8 +40,8 @@ WITH_PAPER = {
 def paper(example: str, wordings: TemplateLoader | None = None, **changes: Any) -> Paper:
     """The first paper of an example, some of its facts replaced."""
     kind, facts = EXAMPLES[example]
-    made, *_ = papers_of(kind, replace(facts, **changes), MAIL_CONTEXT, wordings or TemplateLoader())
-    return made
+    first, *_ = papers_of(kind, replace(facts, **changes), MAIL_CONTEXT, wordings or TemplateLoader())
+    return first
 
 
 def of_person(**changes: str) -> Paper:
@@ -55,11 +55,11 @@ def rewritten(name: str, text: str) -> TemplateLoader:
     return TemplateLoader(loader=ChoiceLoader([DictLoader({name: text}), PackageLoader("notifications", "templates")]))
 
 
-def reader(made: Paper) -> PdfReader:
-    return PdfReader(io.BytesIO(compile_paper(made, AT)))
+def reader(document: Paper) -> PdfReader:
+    return PdfReader(io.BytesIO(compile_paper(document, AT)))
 
 
-def text_of(made: Paper) -> str:
+def text_of(document: Paper) -> str:
     """The words of every page, one space between two."""
-    read = " ".join(page.extract_text() for page in reader(made).pages)
+    read = " ".join(page.extract_text() for page in reader(document).pages)
     return " ".join(read.replace("\u200b", "").replace("\u00a0", " ").split())

@@ -16,7 +16,7 @@ HEAD = '{% extends "mails/layout.j2" %}\n{% block subject %}\nObjet\n{% endblock
 render = Renderer(own_wordings()).render
 """The words of a mail by this package's own templates."""
 
-Told = Callable[[dict[str, str]], list[str]]
+Check = Callable[[dict[str, str]], list[str]]
 
 
 def mail(body: str) -> str:
@@ -33,12 +33,12 @@ def folder_of(place: Path, texts: dict[str, str]) -> Path:
     return folder
 
 
-def told_of(place: Path, texts: dict[str, str]) -> list[str]:
+def problems_of(place: Path, texts: dict[str, str]) -> list[str]:
     """Every problem of these templates, in the order in which they are told, with paths from ``place`` on."""
-    found = problems(TemplateLoader(folder_of(place, texts)), MAIL_CONTEXT)
-    return [str(problem).removeprefix(f"{place}/") for problem in found]
+    all_problems = problems(TemplateLoader(folder_of(place, texts)), MAIL_CONTEXT)
+    return [str(problem).removeprefix(f"{place}/") for problem in all_problems]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Told:
-    return lambda texts: told_of(tmp_path, texts)
+def check(tmp_path: Path) -> Check:
+    return lambda texts: problems_of(tmp_path, texts)

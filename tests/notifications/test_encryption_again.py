@@ -37,7 +37,7 @@ def keep(office: Office, count: int, sealer: Sealer) -> dict[str, str]:
     return codes
 
 
-def kept(office: Office) -> dict[str, str]:
+def ciphertexts(office: Office) -> dict[str, str]:
     with office.database.read() as connection:
         query = select(SEALS.c.reference, SEALS.c.ciphertext).where(SEALS.c.ciphertext.is_not(None))
         return {row.reference: row.ciphertext for row in connection.execute(query)}
@@ -45,7 +45,7 @@ def kept(office: Office) -> dict[str, str]:
 
 def opened(office: Office, *keys: str) -> dict[str, str]:
     sealer = Sealer(keys)
-    return {reference: sealer.open(ciphertext, reference) for reference, ciphertext in kept(office).items()}
+    return {reference: sealer.open(ciphertext, reference) for reference, ciphertext in ciphertexts(office).items()}
 
 
 @pytest.mark.rule("R71")
@@ -68,7 +68,7 @@ def test_reseal__writes_at_most_200_at_a_time(office: Office) -> None:
     def count(name: str) -> None:
         if name == "reseal.between_batches":
             still_old.append(
-                sum(not Sealer([NEW]).is_under_first_key(ciphertext) for ciphertext in kept(office).values())
+                sum(not Sealer([NEW]).is_under_first_key(ciphertext) for ciphertext in ciphertexts(office).values())
             )
 
     set_crash_hook(count)
@@ -93,7 +93,7 @@ def test_reseal__leaves_what_was_erased_or_replaced_meanwhile(office: Office, mo
 
     monkeypatch.setattr(Sealer, "resealed", meanwhile)
     assert encryption.reseal(office.database, Sealer([NEW, OLD])).count == 1
-    assert kept(office)[reference(1)] == replaced
+    assert ciphertexts(office)[reference(1)] == replaced
     assert opened(office, NEW, OLD) == {reference(1): "Nouveau", reference(2): codes[reference(2)]}
 
 
@@ -105,7 +105,7 @@ def test_reseal__names_what_no_key_opens_and_leaves_it(office: Office) -> None:
         connection.execute(update(SEALS).where(SEALS.c.reference == reference(1)).values(ciphertext=lost))
     done = encryption.reseal(office.database, Sealer([NEW, OLD]))
     assert (done.count, done.unreadable) == (2, (reference(1),))
-    assert kept(office)[reference(1)] == lost
+    assert ciphertexts(office)[reference(1)] == lost
     with office.database.read() as connection:
         assert encryption.count_under_other_keys(connection, Sealer([NEW, OLD])) == 1
 
@@ -113,10 +113,10 @@ def test_reseal__names_what_no_key_opens_and_leaves_it(office: Office) -> None:
 @pytest.mark.rule("R71")
 def test_reseal__a_mail_that_waits_leaves_with_its_code(office: Office) -> None:
     office.issue()
-    (old,) = kept(office).values()
+    (old,) = ciphertexts(office).values()
     office.mailer.sealer = Sealer([NEW, *office.sealer._ring.keys])
     assert encryption.reseal(office.database, office.mailer.sealer).count == 1
-    assert list(kept(office).values()) != [old]
+    assert list(ciphertexts(office).values()) != [old]
     office.mailer.sealer = Sealer([NEW])
     office.send()
     assert office.only(Kind.CODE_ISSUED).stage is Stage.SENT

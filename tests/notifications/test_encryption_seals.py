@@ -114,8 +114,8 @@ def test_take_back__erases_the_code_and_its_mail_tells_nobody(office: Office) ->
 @pytest.mark.rule("R62")
 def test_hold__a_mail_leaves_no_sooner_than_it_may(office: Office) -> None:
     issued = request_event(Trigger.ISSUE_CODE)
-    held = SealCode(Code(clear="S3cretAB12"), office.clock.now() + timedelta(seconds=60))
-    office.handle(replace(issued, decision=replace(issued.decision, effects=(held,))))
+    effect = SealCode(Code(clear="S3cretAB12"), office.clock.now() + timedelta(seconds=60))
+    office.handle(replace(issued, decision=replace(issued.decision, effects=(effect,))))
     assert office.send() == 0
     office.clock.advance(seconds=59)
     assert office.send() == 0
@@ -126,8 +126,8 @@ def test_hold__a_mail_leaves_no_sooner_than_it_may(office: Office) -> None:
 @pytest.mark.rule("R61")
 def test_erase_overdue__only_what_is_older(office: Office) -> None:
     mail = office.issue()
-    told: list[int] = []
-    office.mailer.on_dead = lambda _, dead: told.append(dead.id)
+    dead_ids: list[int] = []
+    office.mailer.on_dead = lambda _, dead: dead_ids.append(dead.id)
     with office.database.write() as connection:
         now = office.clock.now()
         assert office.mailer.erase_overdue(connection, now, now) == 0
@@ -136,7 +136,7 @@ def test_erase_overdue__only_what_is_older(office: Office) -> None:
         assert encryption.count_codes(connection) == 0
     assert _seal_row(office) == (None, "overdue")
     assert office.find(mail.id).stage is Stage.CANCELLED
-    assert told == [mail.id]
+    assert dead_ids == [mail.id]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

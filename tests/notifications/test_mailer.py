@@ -170,13 +170,13 @@ def test_secret__in_no_byte_of_the_database_file(office: Office) -> None:
     file = Path(str(office.database.engine.url.database))
     forms = _written_forms(MARKED)
 
-    def found() -> list[bytes]:
+    def forms_stored() -> list[bytes]:
         stored = _stored_anywhere(file)
         return [form for form in forms if form in stored]
 
     office.relay.on("RCPT", "550 5.1.1 no such user")
     office.issue(MARKED)
-    assert found() == []
+    assert forms_stored() == []
     office.send()
     assert office.only(Kind.CODE_ISSUED).stage is Stage.DEAD
     office.retry(office.only(Kind.CODE_ISSUED).id)
@@ -191,7 +191,7 @@ def test_secret__in_no_byte_of_the_database_file(office: Office) -> None:
     office.handle(request_event(Trigger.CONFIRM_HANDOVER, at=office.clock.now()))
     with closing(sqlite3.connect(file)) as plain:
         plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert found() == []
+    assert forms_stored() == []
     assert ciphertext not in _stored_anywhere(file)
 
 

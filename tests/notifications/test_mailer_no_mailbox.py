@@ -51,9 +51,9 @@ def test_born_dead__two_in_one_batch_are_told_in_one_alert(office: Office) -> No
     dead = {mail.reference: mail.id for mail in office.mails(stages=[Stage.DEAD])}
     office.send()
     alert = office.only(Kind.MAIL_UNDELIVERABLE)
-    told = CATALOGUE[alert.kind].decode(alert.context)
-    assert {lost.reference: lost.mail for lost in (told, *told.others)} == dead
-    assert len(dead) == told.count == 2
+    alert_facts = CATALOGUE[alert.kind].decode(alert.context)
+    assert {lost.reference: lost.mail for lost in (alert_facts, *alert_facts.others)} == dead
+    assert len(dead) == alert_facts.count == 2
 
 
 @pytest.mark.rule("R55", "R58")

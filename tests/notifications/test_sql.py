@@ -43,7 +43,7 @@ def database(backend: str, tmp_path: Path) -> Iterator[Database]:
         database.dispose()
 
 
-def kept(database: Database) -> list[dict[str, Any]]:
+def stored_rows(database: Database) -> list[dict[str, Any]]:
     with database.read() as connection:
         return [dict(item._mapping) for item in connection.execute(select(EVERY).order_by(EVERY.c.order))]
 
@@ -56,7 +56,7 @@ def test_insert__each_value_comes_back(database: Database, size: int) -> None:
     rows = [row(number) for number in range(size)]
     with database.write() as connection:
         insert_rows(connection, EVERY, rows)
-    assert kept(database) == [item | {"left_out": "par défaut"} for item in rows]
+    assert stored_rows(database) == [item | {"left_out": "par défaut"} for item in rows]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -72,11 +72,11 @@ def test_update__only_the_rows_that_are_found(database: Database, size: int) -> 
     right = [n for n in range(size) if n % 3]
     assert count == len(right)
     expected = [row(n) | {name: row(n + 1)[name] for name in names} if n in right else row(n) for n in range(size)]
-    assert kept(database) == [item | {"left_out": "par défaut"} for item in expected]
+    assert stored_rows(database) == [item | {"left_out": "par défaut"} for item in expected]
 
 
 def test_nothing__asks_nothing(database: Database) -> None:
     with database.write() as connection:
         insert_rows(connection, EVERY, [])
         assert update_rows(connection, EVERY, ("order",), ("key",), []) == 0
-    assert kept(database) == []
+    assert stored_rows(database) == []

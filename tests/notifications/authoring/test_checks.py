@@ -10,15 +10,15 @@ from notifications.authoring.checks import paper_problems, problems
 from notifications.authoring.examples import MAIL_CONTEXT
 from notifications.messages.catalogue import MailContext
 from notifications.rendering.environment import OWN, TemplateLoader, TemplateProblem, own_names
-from tests.notifications.templates import HEAD, Told, folder_of, mail, told
+from tests.notifications.templates import HEAD, Check, check, folder_of, mail
 
-__all__ = ["told"]
+__all__ = ["check"]
 MISSING = "cette ligne emploie ce qui n'existe pas :"
 
 
-def in_declared(told: Told, body: str) -> list[str]:
+def in_declared(check: Check, body: str) -> list[str]:
     """What is said of a body of the mail ``declared``, without its file."""
-    return [one.removeprefix("modeles/mails/declared.j2") for one in told({"mails/declared.j2": mail(body)})]
+    return [problem.removeprefix("modeles/mails/declared.j2") for problem in check({"mails/declared.j2": mail(body)})]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_own_papers__pass_their_own_check(own: Path) -> None:
 
 @pytest.mark.rule("R68")
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "start"),
     [
         ("{{ rupn.surname }}", f", ligne 6 : {MISSING} « surname »"),
         ("a\n\n{{ rupn.ful }}", f", ligne 8 : {MISSING} « ful »"),
@@ -91,8 +91,8 @@ def test_own_papers__pass_their_own_check(own: Path) -> None:
         ("{{ super().x }}{{ self.nothing.__class__ }}", f", ligne 6 : {MISSING} « x »"),
     ],
 )
-def test_names__unknown_to_the_mail(told: Told, body: str, said: str) -> None:
-    assert [one[: len(said)] for one in in_declared(told, body)] == [said]
+def test_names__unknown_to_the_mail(check: Check, body: str, start: str) -> None:
+    assert [problem[: len(start)] for problem in in_declared(check, body)] == [start]
 
 
 @pytest.mark.rule("R68")
@@ -116,18 +116,18 @@ def test_names__unknown_to_the_mail(told: Told, body: str, said: str) -> None:
         "{{ renews or 'aucune' }} {{ kind.label }} {{ facts.year.label }} {{ here.day_of is callable }}",
     ],
 )  # fmt: skip
-def test_names__what_can_be_written(told: Told, body: str) -> None:
-    assert in_declared(told, body) == []
+def test_names__what_can_be_written(check: Check, body: str) -> None:
+    assert in_declared(check, body) == []
 
 
 @pytest.mark.rule("R68")
-def test_names__of_a_shared_part_are_those_of_every_mail_that_draws_it_in(told: Told) -> None:
-    (said,) = told({"mails/parts/year.j2": "{{ year.label }} {{ drane_declared_on is defined }} {{ renews }}"})
-    assert said.startswith(f"modeles/mails/parts/year.j2, ligne 1 : {MISSING} « renews »")
-    assert "key_extended" in said
-    (said,) = told({"mails/parts/year.j2": "{{ expires_on|default('') }}\n{{ yaer.label }}"})
-    assert "ligne 2 : « yaer » n'existe pas ; vouliez-vous dire « year » ?" in said
-    assert "expires_on" not in said
+def test_names__of_a_shared_part_are_those_of_every_mail_that_draws_it_in(check: Check) -> None:
+    (problem,) = check({"mails/parts/year.j2": "{{ year.label }} {{ drane_declared_on is defined }} {{ renews }}"})
+    assert problem.startswith(f"modeles/mails/parts/year.j2, ligne 1 : {MISSING} « renews »")
+    assert "key_extended" in problem
+    (problem,) = check({"mails/parts/year.j2": "{{ expires_on|default('') }}\n{{ yaer.label }}"})
+    assert "ligne 2 : « yaer » n'existe pas ; vouliez-vous dire « year » ?" in problem
+    assert "expires_on" not in problem
 
 
 @pytest.mark.rule("R68")
@@ -141,35 +141,35 @@ def test_names__of_a_shared_part_are_those_of_every_mail_that_draws_it_in(told: 
         ("{% from 'mails/parts/year.j2' import x, y as z with context %}", "{{ x is defined }}{{ z is defined }}"),
     ],
 )
-def test_names__set_before_the_blocks_are_those_of_every_block(told: Told, start: str, body: str) -> None:
-    assert told({"mails/declared.j2": mail(body).replace("\n", f"\n{start}\n", 1)}) == []
+def test_names__set_before_the_blocks_are_those_of_every_block(check: Check, start: str, body: str) -> None:
+    assert check({"mails/declared.j2": mail(body).replace("\n", f"\n{start}\n", 1)}) == []
 
 
 @pytest.mark.rule("R68")
-def test_names__of_a_loop_are_those_of_what_it_draws_in_and_no_other(told: Told) -> None:
+def test_names__of_a_loop_are_those_of_what_it_draws_in_and_no_other(check: Check) -> None:
     loop = "{% for l in here.links %}{{ loop.index }}{% include 'mails/parts/year.j2' %}{% endfor %}"
     part = "{{ l.title if l is defined }}{{ loop.index if loop is defined }}"
-    assert told({"mails/declared.j2": mail(loop), "mails/parts/year.j2": part}) == []
-    (said,) = told({"mails/declared.j2": mail(loop), "exports/removals.j2": "{{ l is defined }}"})
-    assert said.startswith("modeles/exports/removals.j2, ligne 1 : « l » n'existe pas")
+    assert check({"mails/declared.j2": mail(loop), "mails/parts/year.j2": part}) == []
+    (problem,) = check({"mails/declared.j2": mail(loop), "exports/removals.j2": "{{ l is defined }}"})
+    assert problem.startswith("modeles/exports/removals.j2, ligne 1 : « l » n'existe pas")
 
 
 @pytest.mark.rule("R68")
-def test_names__of_a_loop_around_a_block(told: Told) -> None:
+def test_names__of_a_loop_around_a_block(check: Check) -> None:
     layout = (Path(str(OWN)) / "mails/layout.j2").read_text(encoding="utf-8")
     loop = "{% for l in here.links %}{% block lien scoped %}{{ l.title }}{% endblock %}{% endfor %}"
     filled = mail("Bonjour") + "{% block lien %}{{ l.url }}{% endblock %}"
-    assert told({"mails/layout.j2": layout + loop, "mails/declared.j2": filled}) == []
-    unscoped = told({"mails/layout.j2": layout + loop.replace(" scoped", "")})
+    assert check({"mails/layout.j2": layout + loop, "mails/declared.j2": filled}) == []
+    unscoped = check({"mails/layout.j2": layout + loop.replace(" scoped", "")})
     assert f"{MISSING} « l »" in unscoped[0]
 
 
 @pytest.mark.rule("R68")
-def test_names__of_the_layout_are_those_of_every_mail(told: Told) -> None:
+def test_names__of_the_layout_are_those_of_every_mail(check: Check) -> None:
     layout = (Path(str(OWN)) / "mails/layout.j2").read_text(encoding="utf-8")
-    (said,) = told({"mails/layout.j2": layout + "{{ rupn.full }}"})
-    assert f"{MISSING} « rupn » (à l'essai avec l'exemple « removal_confirmed_one »)" in said
-    assert told({"mails/layout.j2": layout + "{{ rupn.full if rupn is defined }}"}) == []
+    (problem,) = check({"mails/layout.j2": layout + "{{ rupn.full }}"})
+    assert f"{MISSING} « rupn » (à l'essai avec l'exemple « removal_confirmed_one »)" in problem
+    assert check({"mails/layout.j2": layout + "{{ rupn.full if rupn is defined }}"}) == []
 
 
 @pytest.mark.rule("R68")
@@ -188,15 +188,15 @@ def test_names__of_the_layout_are_those_of_every_mail(told: Told) -> None:
     ],
 )
 def test_syntax__is_told_in_french_with_its_line_and_the_words_of_jinja(
-    told: Told, body: str, line: int, words: str
+    check: Check, body: str, line: int, words: str
 ) -> None:
-    (problem,) = in_declared(told, body)
+    (problem,) = in_declared(check, body)
     assert problem.startswith(f", ligne {line} : le modèle n'est pas bien écrit ({words}")
 
 
 @pytest.mark.rule("R68")
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "words"),
     [
         ("{{ 1 / 0 }}", "cette ligne ne peut pas être calculée (ZeroDivisionError"),
         ("{{ drane_declared_on|day }}", "cette ligne emploie une valeur qui peut manquer"),
@@ -206,15 +206,15 @@ def test_syntax__is_told_in_french_with_its_line_and_the_words_of_jinja(
         ("{{ (here.links|list)[7].title }}", "cette ligne emploie ce qui n'existe pas : "),
     ],
 )
-def test_trial__what_fails_is_told_with_its_line_and_example(told: Told, body: str, said: str) -> None:
-    (problem,) = in_declared(told, body)
-    assert problem.startswith(f", ligne 6 : {said}")
+def test_trial__what_fails_is_told_with_its_line_and_example(check: Check, body: str, words: str) -> None:
+    (problem,) = in_declared(check, body)
+    assert problem.startswith(f", ligne 6 : {words}")
     assert problem.endswith("(à l'essai avec l'exemple « declared »)")
 
 
 @pytest.mark.rule("R68")
-def test_trial__tries_every_example(told: Told) -> None:
-    (problem,) = in_declared(told, "{% if renews %}{{ renews / 2 }}{% endif %}")
+def test_trial__tries_every_example(check: Check) -> None:
+    (problem,) = in_declared(check, "{% if renews %}{{ renews / 2 }}{% endif %}")
     assert problem.startswith(", ligne 6 : ")
     assert problem.endswith("« declared_renewed »)")
 
@@ -224,82 +224,82 @@ def test_trial__tries_every_example(told: Told) -> None:
     "body",
     ["Le code.", "{{ slot }}\n\n{{ slot }}", "Le code : {{ slot }}", "{% if by_operator %}{{ slot }}{% endif %}"],
 )
-def test_slot__exactly_one_in_a_code_mail(told: Told, body: str) -> None:
-    (problem,) = told({"mails/code_issued.j2": mail(body)})
+def test_slot__exactly_one_in_a_code_mail(check: Check, body: str) -> None:
+    (problem,) = check({"mails/code_issued.j2": mail(body)})
     assert "modeles/mails/code_issued.j2 : il faut un objet, puis un seul « {{ slot }} », seul sur sa ligne" in problem
-    assert told({"mails/code_issued.j2": mail("Voici :\n\n{{ slot }}\n\nFin.")}) == []
+    assert check({"mails/code_issued.j2": mail("Voici :\n\n{{ slot }}\n\nFin.")}) == []
 
 
 @pytest.mark.rule("R60", "R68")
-def test_slot__none_in_another_mail_nor_lost_with_a_part(told: Told) -> None:
-    (problem,) = in_declared(told, "{{ slot }}")
+def test_slot__none_in_another_mail_nor_lost_with_a_part(check: Check) -> None:
+    (problem,) = in_declared(check, "{{ slot }}")
     assert "pas de « {{ slot }} » : ce courriel ne porte aucun code" in problem
-    problems = told({"mails/declared.j2": mail("a"), "mails/parts/handover.j2": "Le code."})
-    assert {one.partition(" : ")[0] for one in problems} == {"modeles/mails/parts/handover.j2"}
+    problems = check({"mails/declared.j2": mail("a"), "mails/parts/handover.j2": "Le code."})
+    assert {problem.partition(" : ")[0] for problem in problems} == {"modeles/mails/parts/handover.j2"}
 
 
 @pytest.mark.rule("R68")
-def test_subject__is_required(told: Told) -> None:
-    assert "il faut un objet à la première ligne" in told({"mails/declared.j2": ""})[0]
-    assert told({"mails/declared.j2": "Objet\n\nSans charpente, pour {{ rupn.full }}."}) == []
+def test_subject__is_required(check: Check) -> None:
+    assert "il faut un objet à la première ligne" in check({"mails/declared.j2": ""})[0]
+    assert check({"mails/declared.j2": "Objet\n\nSans charpente, pour {{ rupn.full }}."}) == []
 
 
 @pytest.mark.rule("R68")
-def test_blocks__must_be_those_of_the_layout(told: Told) -> None:
-    assert told({"mails/declared.j2": HEAD.replace("body", "corps") + "x{% endblock %}"}) == [
+def test_blocks__must_be_those_of_the_layout(check: Check) -> None:
+    assert check({"mails/declared.j2": HEAD.replace("body", "corps") + "x{% endblock %}"}) == [
         "modeles/mails/declared.j2 : il manque le bloc « body », que mails/layout.j2 demande",
         "modeles/mails/declared.j2, ligne 5 : le bloc « corps » n'existe pas dans mails/layout.j2 ;"
         " ce qu'il peut employer ici : body, subject",
     ]
-    assert told({"mails/declared.j2": mail("a") + "Au revoir"}) == [
+    assert check({"mails/declared.j2": mail("a") + "Au revoir"}) == [
         "modeles/mails/declared.j2, ligne 8 : ceci est hors des blocs et ne paraîtrait pas : le mettre dans un bloc"
     ]
 
 
 @pytest.mark.rule("R68")
-def test_blocks__that_a_layout_drops_are_told_once(told: Told) -> None:
-    said = told({"mails/declared.j2": "Objet\na", "mails/layout.j2": "{% block subject %}{% endblock %}\n"})
-    assert said == ["modeles/mails/layout.j2 : il manque le bloc « body », que d'autres modèles remplissent"]
+def test_blocks__that_a_layout_drops_are_told_once(check: Check) -> None:
+    all_problems = check({"mails/declared.j2": "Objet\na", "mails/layout.j2": "{% block subject %}{% endblock %}\n"})
+    assert all_problems == ["modeles/mails/layout.j2 : il manque le bloc « body », que d'autres modèles remplissent"]
 
 
-def test_blocks__super_is_the_block_of_the_template_extended(told: Told) -> None:
+def test_blocks__super_is_the_block_of_the_template_extended(check: Check) -> None:
     layout = "{% block subject %}{% endblock %}\n{% block body %}{{ here.x }}{% endblock %}"
-    assert told({"mails/layout.j2": layout}) == []
-    (said,) = told({"mails/layout.j2": layout, "mails/declared.j2": mail("{{ super() }}")})
-    assert said.startswith(f"modeles/mails/layout.j2, ligne 2 : {MISSING} « x »")
+    assert check({"mails/layout.j2": layout}) == []
+    (problem,) = check({"mails/layout.j2": layout, "mails/declared.j2": mail("{{ super() }}")})
+    assert problem.startswith(f"modeles/mails/layout.j2, ligne 2 : {MISSING} « x »")
 
 
-def test_import__itself(told: Told) -> None:
-    said = told({"mails/declared.j2": "Objet\n{% import 'mails/declared.j2' as m %}"})
-    assert said[0].startswith("modeles/mails/declared.j2, ligne 2 : le modèle s'appelle lui-même sans fin")
+def test_import__itself(check: Check) -> None:
+    all_problems = check({"mails/declared.j2": "Objet\n{% import 'mails/declared.j2' as m %}"})
+    assert all_problems[0].startswith("modeles/mails/declared.j2, ligne 2 : le modèle s'appelle lui-même sans fin")
 
 
-def test_extends__itself_or_nothing(told: Told) -> None:
+def test_extends__itself_or_nothing(check: Check) -> None:
     assert (
-        "le modèle s'appelle lui-même sans fin" in told({"mails/declared.j2": "{% extends 'mails/declared.j2' %}"})[0]
+        "le modèle s'appelle lui-même sans fin" in check({"mails/declared.j2": "{% extends 'mails/declared.j2' %}"})[0]
     )
-    (said,) = told({"mails/declared.j2": "{% extends 'mails/layuot.j2' %}"})
-    assert "ligne 1 : le modèle « mails/layuot.j2 » n'existe pas" in said
+    (problem,) = check({"mails/declared.j2": "{% extends 'mails/layuot.j2' %}"})
+    assert "ligne 1 : le modèle « mails/layuot.j2 » n'existe pas" in problem
 
 
 @pytest.mark.rule("R68")
-def test_frame__shows_the_content_and_knows_its_own_names(told: Told) -> None:
-    assert told({"mails/frame.html.j2": "<p>{{ title }}</p>{{ content }}{{ foot }}"}) == []
+def test_frame__shows_the_content_and_knows_its_own_names(check: Check) -> None:
+    assert check({"mails/frame.html.j2": "<p>{{ title }}</p>{{ content }}{{ foot }}"}) == []
     for frame in ("<p>{{ title }}</p>", "{{ content }}{{ content }}", "{% if content %}{% endif %}"):
-        (said,) = told({"mails/frame.html.j2": frame})
-        assert said.startswith("modeles/mails/frame.html.j2 : il faut « {{ content }} » une seule fois")
-    (said,) = told({"mails/frame.html.j2": "{{ content }}{{ rupn.full }}"})
-    assert "ligne 1 : « rupn » n'existe pas ; ce qu'il peut employer ici : academie, academie_de, content" in said
+        (problem,) = check({"mails/frame.html.j2": frame})
+        assert problem.startswith("modeles/mails/frame.html.j2 : il faut « {{ content }} » une seule fois")
+    (problem,) = check({"mails/frame.html.j2": "{{ content }}{{ rupn.full }}"})
+    assert "ligne 1 : « rupn » n'existe pas ; ce qu'il peut employer ici : academie, academie_de, content" in problem
 
 
 @pytest.mark.rule("R68")
-def test_problems__are_all_told_at_once_by_file_and_line(told: Told) -> None:
-    said = told({
+def test_problems__are_all_told_at_once_by_file_and_line(check: Check) -> None:
+    all_problems = check({
         "mails/revoked.j2": mail("{{ a }}\n{{ b }}"),
         "mails/declared.j2": mail("{% faute %}"),
         "autre.txt": "x",
     })  # fmt: skip
-    assert [one.partition(" : ")[0] for one in said] == [
+    assert [problem.partition(" : ")[0] for problem in all_problems] == [
         "modeles/autre.txt",
         "modeles/mails/declared.j2, ligne 6",
         "modeles/mails/revoked.j2, ligne 6",
@@ -310,13 +310,13 @@ def test_problems__are_all_told_at_once_by_file_and_line(told: Told) -> None:
 def test_problems__the_papers_are_told_with_the_rest(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"mails/declared.j2": mail("{{ a }}")})
     paper = TemplateProblem(folder / "papers/charter.typ", 2, "faute")
-    found = problems(TemplateLoader(folder), MAIL_CONTEXT, lambda *_: [paper])
-    assert [problem.path.name for problem in found] == ["declared.j2", "charter.typ"]
+    all_problems = problems(TemplateLoader(folder), MAIL_CONTEXT, lambda *_: [paper])
+    assert [problem.path.name for problem in all_problems] == ["declared.j2", "charter.typ"]
 
 
 @pytest.mark.rule("R69")
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "start"),
     [
         ("// version : 2026-1\n\n#let x = ", 3, "typst refuse ce modèle"),
         ("Charte", 1, "la première ligne doit donner la version de la charte"),
@@ -327,10 +327,10 @@ def test_problems__the_papers_are_told_with_the_rest(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_papers__what_is_wrong_has_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+def test_papers__what_is_wrong_has_its_line(tmp_path: Path, text: str, line: int, start: str) -> None:
     wordings = TemplateLoader(folder_of(tmp_path, {"papers/charter.typ": text}))
-    found = {problem.line: problem.message for problem in paper_problems(wordings, MAIL_CONTEXT)}
-    assert found[line].startswith(said)
+    messages = {problem.line: problem.message for problem in paper_problems(wordings, MAIL_CONTEXT)}
+    assert messages[line].startswith(start)
 
 
 def test_papers__nothing_is_made_when_none_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

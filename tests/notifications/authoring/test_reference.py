@@ -43,19 +43,19 @@ def test_titles__every_template_has_one_and_no_other() -> None:
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_meanings__every_name_of_every_mail_has_one(kind: AnyKind) -> None:
-    told = {one.name.removeprefix("facts.") for one in mail_variables(kind)}
-    assert set(members(facts_class(kind))) <= told
-    assert given_to(template_of(kind))[0] - set(ALWAYS) <= told
-    assert all(one.meaning for one in mail_variables(kind))
+    names = {variable.name.removeprefix("facts.") for variable in mail_variables(kind)}
+    assert set(members(facts_class(kind))) <= names
+    assert given_to(template_of(kind))[0] - set(ALWAYS) <= names
+    assert all(variable.meaning for variable in mail_variables(kind))
 
 
 def test_examples__every_value_that_is_no_record_shows_one() -> None:
-    for one in (
+    for variable in (
         *settings_variables(),
         *page_variables(),
-        *(one for kind in (*Kind, *TransientMail) for one in mail_variables(kind)),
+        *(variable for kind in (*Kind, *TransientMail) for variable in mail_variables(kind)),
     ):
-        assert one.example or one.type in ("fiche", "liste de fiches"), one
+        assert variable.example or variable.type in ("fiche", "liste de fiches"), variable
 
 
 def test_full_name__as_it_may_be_typed() -> None:
@@ -79,9 +79,9 @@ def test_names__of_the_package_are_found_below_its_folder() -> None:
     assert TemplateLoader().names() == own_names()
 
 
-def using(told: list[Variable]) -> str:
+def using(variables: list[Variable]) -> str:
     """A text that writes every one of these names."""
-    written = ((one.loop, f"x {{{{ {one.name} }}}}") for one in told)
+    written = ((variable.loop, f"x {{{{ {variable.name} }}}}") for variable in variables)
     return "\n".join(f"{{% for one in {loop} %}}{text}{{% endfor %}}" if loop else text for loop, text in written)
 
 

@@ -30,7 +30,7 @@ def died_at(office: Office, point: str) -> Mail:
 
 @pytest.mark.rule("R56")
 @pytest.mark.parametrize(
-    ("point", "left", "copies"),
+    ("point", "stage", "copies"),
     [
         ("mail.claiming", Stage.PENDING, 1),
         ("mail.wording", Stage.PENDING, 1),
@@ -43,15 +43,15 @@ def died_at(office: Office, point: str) -> Mail:
     ],
 )
 def test_crash__nothing_is_lost_and_a_second_copy_is_the_same_mail(
-    office: Office, point: str, left: Stage, copies: int
+    office: Office, point: str, stage: Stage, copies: int
 ) -> None:
-    assert died_at(office, point).stage is left
+    assert died_at(office, point).stage is stage
     office.clock.advance(minutes=3)
     office.send(office.another())
     mail = office.only()
     assert mail.stage is Stage.SENT
     assert [str(got.message["Message-ID"]) for got in office.relay.received] == [mail.message_id] * copies
-    assert (mail.doubted_at is not None) is (left is Stage.SENDING)
+    assert (mail.doubted_at is not None) is (stage is Stage.SENDING)
 
 
 def test_crash__the_lease_outlives_the_longest_sending() -> None:

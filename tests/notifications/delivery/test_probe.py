@@ -81,8 +81,8 @@ def test_probe__encrypted(tmp_path: Path, security: str) -> None:
     how = "par STARTTLS" if security == "starttls" else "dès l'ouverture"
     assert trial.probe.connection == f"chiffrée {how}, TLS 1.3"
     until = french.day(certificate.until.date())
-    said = f"connexion chiffrée {how}, TLS 1.3 ; certificat valable jusqu'au {until}"
-    assert trial.text(ProbeStep.ENCRYPTION) == said
+    text = f"connexion chiffrée {how}, TLS 1.3 ; certificat valable jusqu'au {until}"
+    assert trial.text(ProbeStep.ENCRYPTION) == text
     assert not trial.results[ProbeStep.ENCRYPTION].is_alarming
 
 
@@ -98,10 +98,10 @@ def test_certificate__is_read_without_a_mail(
     context = {"tls_context" if security == "tls" else "starttls": certificate.server()}
     with ScriptedRelay(**context) as relay:  # type: ignore[arg-type]
         settings = mail_settings(relay.port, relay={"security": security})
-        seen = asyncio.run(read_certificate(settings, certificate.client()))
+        relay_certificate = asyncio.run(read_certificate(settings, certificate.client()))
         unknown = asyncio.run(read_certificate(settings, ssl.create_default_context()))
         commands = {entry.command.partition(" ")[0] for entry in relay.transcript}
-    assert seen == RelayCertificate(until=None if refused else certificate.until, refused=refused)
+    assert relay_certificate == RelayCertificate(until=None if refused else certificate.until, refused=refused)
     assert unknown == RelayCertificate(refused=18)
     assert commands <= {"CONNECT", "EHLO", "STARTTLS", "QUIT"}
 

@@ -86,8 +86,8 @@ def kinds_of(event: RequestEvent, **settings: Any) -> list[Kind]:
 @pytest.mark.parametrize("trigger", Trigger)
 def test_drafts__without_receipts_of_steps(trigger: Trigger) -> None:
     receipts = {Kind.DECLARED, Kind.DELEGATED, Kind.CHARTER_SIGNED}
-    told = kinds_of(request_event(trigger), step_receipts=False)
-    assert told == [kind for kind in TOLD[trigger] if kind not in receipts]
+    kinds = kinds_of(request_event(trigger), step_receipts=False)
+    assert kinds == [kind for kind in TOLD[trigger] if kind not in receipts]
 
 
 @pytest.mark.rule("R5", "R55")
@@ -189,9 +189,9 @@ def test_drafts__what_became_of_a_report() -> None:
     day = date(2027, 1, 4)
     known = f.facts(State.CODE_ISSUED, reports=(f.report(2, Change.DEPARTURE),))
     dated = {"settlement": Settlement.REVOCATION_DATED, "why": "il part ce jour-là", "revoke_on": day}
-    told = facts_in(drafts(request_event(Trigger.SETTLE_CHANGE, facts=known, command=dated)), Kind.REPORT_SETTLED)
-    assert (told.change, told.reported_on) == (Change.DEPARTURE, date(2026, 10, 6))
-    assert (told.settlement, told.why, told.revoke_on) == tuple(dated.values())
+    report = facts_in(drafts(request_event(Trigger.SETTLE_CHANGE, facts=known, command=dated)), Kind.REPORT_SETTLED)
+    assert (report.change, report.reported_on) == (Change.DEPARTURE, date(2026, 10, 6))
+    assert (report.settlement, report.why, report.revoke_on) == tuple(dated.values())
 
 
 @pytest.mark.rule("R55", "R95")
@@ -225,9 +225,9 @@ def test_drafts__removals_confirmed_together_are_one_mail_an_establishment() -> 
     elsewhere = replace(events[0], decision=replace(
         events[0].decision, request=events[0].decision.request.with_(uai=f.OTHER_UAI)
     ))  # fmt: skip
-    here, there = drafts(*events, elsewhere)
-    assert (len(here.context.removed), here.context.kept, here.reference) == (3, (), None)
-    assert (there.uai, len(there.context.removed)) == (f.OTHER_UAI, 1)
+    own, other = drafts(*events, elsewhere)
+    assert (len(own.context.removed), own.context.kept, own.reference) == (3, (), None)
+    assert (other.uai, len(other.context.removed)) == (f.OTHER_UAI, 1)
 
 
 @pytest.mark.rule("R49")
@@ -246,11 +246,13 @@ def test_drafts__removals_reopened_together_are_one_mail_an_establishment() -> N
 @pytest.mark.rule("R3", "R48", "R49")
 def test_drafts__a_key_kept_elsewhere_does_not_show(uai: str, is_told: bool) -> None:
     known = replace(f.facts(State.REVOKED), others=(f.other(uai=uai),))
-    kept = {"outcome": RemovalOutcome.KEPT}
-    told = facts_in(drafts(request_event(Trigger.CONFIRM_REMOVAL, facts=known, command=kept)), Kind.REMOVAL_CONFIRMED)
-    assert bool(told.kept) is is_told
-    assert bool(told.removed) is not is_told
-    assert f.other().reference not in repr(told)
+    command = {"outcome": RemovalOutcome.KEPT}
+    removal = facts_in(
+        drafts(request_event(Trigger.CONFIRM_REMOVAL, facts=known, command=command)), Kind.REMOVAL_CONFIRMED
+    )
+    assert bool(removal.kept) is is_told
+    assert bool(removal.removed) is not is_told
+    assert f.other().reference not in repr(removal)
 
 
 @pytest.mark.parametrize("is_verified", [False, True])
@@ -258,9 +260,11 @@ def test_drafts__a_key_kept_elsewhere_does_not_show(uai: str, is_told: bool) -> 
 def test_drafts__a_renewal_keeps_the_key_once_it_is_verified(is_verified: bool) -> None:
     renewal = f.other(State.REQUESTED, uai=f.UAI, renews=f.REFERENCE)
     known = replace(f.facts(State.REVOKED), others=(f.checked(renewal) if is_verified else renewal,))
-    kept = {"outcome": RemovalOutcome.KEPT}
-    told = facts_in(drafts(request_event(Trigger.CONFIRM_REMOVAL, facts=known, command=kept)), Kind.REMOVAL_CONFIRMED)
-    assert bool(told.kept) is is_verified
+    command = {"outcome": RemovalOutcome.KEPT}
+    removal = facts_in(
+        drafts(request_event(Trigger.CONFIRM_REMOVAL, facts=known, command=command)), Kind.REMOVAL_CONFIRMED
+    )
+    assert bool(removal.kept) is is_verified
 
 
 @pytest.mark.rule("R19")

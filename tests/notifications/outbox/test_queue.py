@@ -32,10 +32,10 @@ def claim(office: Office) -> Claim | None:
         return claims[0] if claims and begun(connection, claims, now) else None
 
 
-def held(office: Office) -> Claim:
-    found = claim(office)
-    assert found
-    return found
+def claim_due(office: Office) -> Claim:
+    claimed = claim(office)
+    assert claimed
+    return claimed
 
 
 def complete(office: Office, claimed: Claim, result: SendResult, rules: RetryRules = RULES) -> Stage | None:
@@ -56,14 +56,14 @@ def test_claim__codes_first_then_the_oldest(office: Office) -> None:
     office.enqueue(draft("delegated"))
     office.issue()
     office.clock.advance(seconds=1)
-    order = [held(office).mail.kind for _ in range(3)]
+    order = [claim_due(office).mail.kind for _ in range(3)]
     assert order == [Kind.CODE_ISSUED, Kind.DECLARED, Kind.DELEGATED]
     assert claim(office) is None
 
 
 def test_claim__holds_the_mail_under_a_lease(office: Office) -> None:
     office.enqueue(draft())
-    claimed = held(office)
+    claimed = claim_due(office)
     assert claimed.mail.stage is Stage.PENDING
     stored = office.only()
     assert (stored.stage, stored.lease_token, stored.next_attempt_at) == (Stage.SENDING, claimed.token, None)
@@ -76,7 +76,7 @@ def test_hold__alone_leaves_the_mail_as_it_was_and_due_again_later(office: Offic
     assert office.only().stage is Stage.PENDING
     assert claim(office) is None
     office.clock.advance(seconds=120)
-    again = held(office)
+    again = claim_due(office)
     with office.database.write() as connection:
         assert not begun(connection, [first], office.clock.now())
     mail = office.only()
@@ -113,7 +113,7 @@ def test_begin__once_of_a_mail_held_twice_by_one_sender(office: Office) -> None:
 def test_begin__again_after_a_commit_whose_answer_was_lost(office: Office) -> None:
     """The database restarted just after: the mail was begun by us and by nobody else, so there is nothing to doubt."""
     office.enqueue(draft())
-    claimed = held(office)
+    claimed = claim_due(office)
     with office.database.write() as connection:
         assert begun(connection, [claimed], office.clock.now()) == [claimed]
     assert complete(office, claimed, SENT) is Stage.SENT
@@ -139,17 +139,17 @@ def test_claim__two_open_transactions_never_hold_the_same_mail(office: Office) -
 
 def test_complete__sent(office: Office) -> None:
     office.enqueue(draft())
-    assert complete(office, held(office), SENT) is Stage.SENT
+    assert complete(office, claim_due(office), SENT) is Stage.SENT
     mail = office.only()
     assert (mail.sent_at, mail.attempts, mail.last_reply, mail.lease_token) == (office.clock.now(), 1, "250 Ok", None)
 
 
 def test_complete__by_token_only(office: Office) -> None:
     office.enqueue(draft())
-    first = held(office)
+    first = claim_due(office)
     office.clock.advance(minutes=3)
     assert take_back(office) == 1
-    second = held(office)
+    second = claim_due(office)
     assert complete(office, first, SENT) is None
     assert office.only().stage is Stage.SENDING
     assert complete(office, second, SENT) is Stage.SENT
@@ -161,13 +161,13 @@ def test_complete__waits_longer_each_time_then_dies(office: Office) -> None:
     result = SendResult(SendOutcome.RETRY, Fault.DEFERRED, "451 later")
     waits = []
     for _ in range(2):
-        complete(office, held(office), result)
+        complete(office, claim_due(office), result)
         due = office.only().next_attempt_at
         assert due
         waits.append(due - office.clock.now())
         office.clock.set(due)
     assert [base <= wait <= base * 1.25 for wait, base in zip(waits, RULES.delays, strict=True)] == [True, True]
-    assert complete(office, held(office), result) is Stage.DEAD
+    assert complete(office, claim_due(office), result) is Stage.DEAD
     mail = office.only()
     assert (mail.fault, mail.attempts, mail.next_attempt_at, mail.last_reply) == (Fault.EXHAUSTED, 3, None, "451 later")
 
@@ -175,7 +175,7 @@ def test_complete__waits_longer_each_time_then_dies(office: Office) -> None:
 def test_release__no_attempt_is_counted(office: Office) -> None:
     office.enqueue(draft())
     before = office.only()
-    claimed = held(office)
+    claimed = claim_due(office)
     with office.database.write() as connection:
         queue.release(connection, [claimed])
     assert office.only() == before
@@ -184,7 +184,7 @@ def test_release__no_attempt_is_counted(office: Office) -> None:
 def test_take_back__a_lost_lease_is_a_doubt_retried_once(office: Office) -> None:
     office.enqueue(draft())
     for again in (True, False):
-        held(office)
+        claim_due(office)
         office.clock.advance(seconds=120)
         assert take_back(office) == 0
         office.clock.advance(seconds=6)
@@ -198,7 +198,7 @@ def test_take_back__a_lost_lease_is_a_doubt_retried_once(office: Office) -> None
 
 def test_take_back__not_retried_when_the_setting_says_so(office: Office) -> None:
     office.enqueue(draft())
-    held(office)
+    claim_due(office)
     office.clock.advance(minutes=3)
     take_back(office, RetryRules(3, (timedelta(seconds=60),), retry_uncertain=False))
     assert office.only().next_attempt_at is None
@@ -208,10 +208,10 @@ def test_complete__in_doubt_is_retried_once_and_remembered(office: Office) -> No
     office.enqueue(draft())
     lost = SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY)
     doubted = office.clock.now()
-    complete(office, held(office), lost)
+    complete(office, claim_due(office), lost)
     assert office.only().doubted_at == doubted
     office.clock.advance(minutes=2)
-    assert complete(office, held(office), SENT) is Stage.SENT
+    assert complete(office, claim_due(office), SENT) is Stage.SENT
     assert office.only().doubted_at == doubted
 
 
@@ -253,7 +253,7 @@ def test_due_count__counts_up_to_a_limit_and_sees_lost_leases(office: Office) ->
     office.enqueue(draft(), draft(), draft())
     assert (due(2), due(4)) == (2, 3)
     for _ in range(3):
-        held(office)
+        claim_due(office)
     assert due(4) == 0
     office.clock.advance(minutes=5)
     assert due(4) == 3

@@ -90,14 +90,14 @@ def test_environment__of_the_child_holds_no_secret_of_the_service(monkeypatch: p
 
 
 def test_child__outlives_the_signals_that_stop_the_service_and_ends_with_who_made_it() -> None:
-    kept = child.Child("builtins:pow")
-    assert kept.call(2, 5) == 32
-    process = kept._process
+    runner = child.Child("builtins:pow")
+    assert runner.call(2, 5) == 32
+    process = runner._process
     assert process
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         process.send_signal(number)
-    assert kept.call(3, 2) == 9
-    del kept
+    assert runner.call(3, 2) == 9
+    del runner
     assert process.returncode is not None
 
 
@@ -115,22 +115,22 @@ def test_child__ends_when_who_made_it_is_killed(tmp_path: Path) -> None:
 
 
 def test_child__killed_between_two_calls_is_started_anew() -> None:
-    kept = child.Child("os:getpid")
-    process, first = kept._process, kept.call()
+    runner = child.Child("os:getpid")
+    process, first = runner._process, runner.call()
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: kept._process is not None and kept._process.poll() is not None)
-    assert kept.call() not in (first, process)
+    wait_until(lambda: runner._process is not None and runner._process.poll() is not None)
+    assert runner.call() not in (first, process)
 
 
 def test_child__what_was_interrupted_is_no_answer_to_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = child.Child("builtins:pow")
-    assert kept.call(2, 2) == 4
+    runner = child.Child("builtins:pow")
+    assert runner.call(2, 2) == 4
     answer = child._answer
     monkeypatch.setattr(child, "_answer", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        kept.call(2, 3)
+        runner.call(2, 3)
     monkeypatch.setattr(child, "_answer", answer)
-    assert kept.call(2, 4) == 16
+    assert runner.call(2, 4) == 16
 
 
 def interrupted(process: "subprocess.Popen[bytes]", call: bytes) -> NoReturn:

@@ -43,7 +43,7 @@ def test_folder__replaces_the_template_of_the_same_name_and_no_other(tmp_path: P
 def test_folder__replaces_a_part_in_every_mail_that_includes_it(tmp_path: Path) -> None:
     renderer = Renderer(TemplateLoader(folder_of(tmp_path, {"mails/parts/rupns.j2": "- personne\n"})))
     users = users_of("mails/parts/rupns.j2")
-    bodies = [renderer.render(*one, MAIL_CONTEXT).body for one in EXAMPLES.values() if one[0] in users]
+    bodies = [renderer.render(*example, MAIL_CONTEXT).body for example in EXAMPLES.values() if example[0] in users]
     assert len(bodies) >= 4
     assert ["- personne" in body for body in bodies] == [True] * len(bodies)
 
@@ -73,9 +73,9 @@ def test_folder__takes_a_file_with_a_byte_order_mark_or_windows_ends_of_line(tmp
     ],
 )
 def test_folder__a_file_that_replaces_nothing(tmp_path: Path, name: str, message: str) -> None:
-    at, said = only_problem(folder_of(tmp_path, {name: "x"}))
+    at, problem = only_problem(folder_of(tmp_path, {name: "x"}))
     assert at == name
-    assert said.startswith(message)
+    assert problem.startswith(message)
 
 
 def test_folder__hidden_files_copies_of_editors_and_readme_are_left_out(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_folder__a_link_out_of_it_is_not_followed(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"..data/year.j2": "x"})
     (folder / "mails").mkdir()
     (folder / "mails" / "declared.j2").symlink_to(secret)
-    at, said = only_problem(folder)
-    assert (at, said) == ("mails/declared.j2", "ce lien mène hors du dossier des modèles : y copier le fichier")
+    at, problem = only_problem(folder)
+    assert (at, problem) == ("mails/declared.j2", "ce lien mène hors du dossier des modèles : y copier le fichier")
     assert "le scellé" not in TemplateLoader(folder).source("mails/declared.j2")
 
 
@@ -123,8 +123,8 @@ def test_folder__a_pipe_a_huge_file_and_another_encoding(tmp_path: Path) -> None
     folder = folder_of(tmp_path, {"mails/revoked.j2": "x" * 500_001})
     os.mkfifo(folder / "mails" / "declared.j2")
     (folder / "mails" / "delegated.j2").write_bytes("Objet\nDéclaration".encode("latin-1"))
-    said = [str(problem).removeprefix(f"{folder}/") for problem in TemplateLoader(folder).folder_problems]
-    assert said == [
+    problems = [str(problem).removeprefix(f"{folder}/") for problem in TemplateLoader(folder).folder_problems]
+    assert problems == [
         "mails/declared.j2 : ce n'est pas un fichier ordinaire : y mettre un fichier de texte",
         "mails/delegated.j2, ligne 2 : le fichier n'est pas en UTF-8 : l'enregistrer dans ce codage",
         "mails/revoked.j2 : plus de 500 ko : ce n'est pas un modèle",
@@ -146,8 +146,8 @@ def test_folder__a_file_closed_to_this_account(tmp_path: Path, monkeypatch: pyte
         return opened(path, *args, **named)
 
     monkeypatch.setattr(Path, "open", closed)
-    at, said = only_problem(folder)
-    assert (at, said.partition(" :")[0]) == ("mails/declared.j2", "ce fichier ne peut pas être lu")
+    at, problem = only_problem(folder)
+    assert (at, problem.partition(" :")[0]) == ("mails/declared.j2", "ce fichier ne peut pas être lu")
     assert TemplateLoader(folder).overridden() == ("mails/delegated.j2",)
 
 

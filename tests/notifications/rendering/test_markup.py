@@ -116,7 +116,7 @@ def test_as_html__escapes_in_every_block(mark: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown", "target"),
+    ("text", "address", "target"),
     [
         ("voir https://a.fr/x.", "https://a.fr/x", "https://a.fr/x"),
         ("(https://a.fr/x) : là", "https://a.fr/x", "https://a.fr/x"),
@@ -133,11 +133,11 @@ def test_as_html__escapes_in_every_block(mark: str) -> None:
         ("https://u@a.fr/x@y.fr", "https://u@a.fr/x@y.fr", "https://u@a.fr/x@y.fr"),
     ],
 )
-def test_inline__an_address_is_a_link_that_shows_it(text: str, shown: str, target: str) -> None:
+def test_inline__an_address_is_a_link_that_shows_it(text: str, address: str, target: str) -> None:
     [link] = re.findall(r"<a .*?</a>", inline(text))
-    assert re.sub("<[^>]*>", "", link) == shown
+    assert re.sub("<[^>]*>", "", link) == address
     assert f'href="{target}"' in link
-    assert re.sub("<[^>]*>", "", inline(text)).count(shown) == 1
+    assert re.sub("<[^>]*>", "", inline(text)).count(address) == 1
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_as_html__no_value_gets_out_of_its_place(value: str, mark: str) -> None:
     page = Page(html)
     assert page.skeleton == Page(as_html(parse(f"{mark}a b"))).skeleton
     assert HTML_SLOT not in html
-    assert all(set(one.attributes) <= {"href", "style"} for one in page.of("a", "span"))
-    assert all(one.attributes["href"].lower().startswith(("http://", "https://", "mailto:")) for one in page.of("a"))
-    shown = "".join(text for _, text in page.texts)
-    assert re.sub(r"\s", "", f"a{tamed}") in re.sub(r"\s", "", shown)
+    assert all(set(element.attributes) <= {"href", "style"} for element in page.of("a", "span"))
+    assert all(link.attributes["href"].lower().startswith(("http://", "https://", "mailto:")) for link in page.of("a"))
+    words = "".join(text for _, text in page.texts)
+    assert re.sub(r"\s", "", f"a{tamed}") in re.sub(r"\s", "", words)
     assert SLOT not in as_text(blocks).split("\n")

@@ -32,8 +32,8 @@ each_paper = pytest.mark.parametrize("example", WITH_PAPER)
 @pytest.mark.rule("R69")
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_papers__go_with_the_mails_that_announce_them(example: str) -> None:
-    made = papers_of(*EXAMPLES[example], MAIL_CONTEXT, TemplateLoader())
-    assert tuple(one.filename for one in made) == WITH_PAPER.get(example, ())
+    papers = papers_of(*EXAMPLES[example], MAIL_CONTEXT, TemplateLoader())
+    assert tuple(document.filename for document in papers) == WITH_PAPER.get(example, ())
 
 
 @pytest.mark.rule("R69")
@@ -69,14 +69,14 @@ def test_papers__are_in_the_typeface_of_the_state(example: str) -> None:
 @pytest.mark.rule("R69")
 @each_paper
 def test_papers__are_the_same_to_the_byte(example: str) -> None:
-    made = paper(example)
-    first = compile_paper(made, AT)
-    assert compile_paper(made, AT) == first
-    assert compile_paper(made, AT.astimezone(timezone(timedelta(hours=13)))) == first
-    [stored] = from_json(to_json([made]))
-    assert stored == made
+    document = paper(example)
+    first = compile_paper(document, AT)
+    assert compile_paper(document, AT) == first
+    assert compile_paper(document, AT.astimezone(timezone(timedelta(hours=13)))) == first
+    [stored] = from_json(to_json([document]))
+    assert stored == document
     assert compile_paper(stored, AT) == first
-    assert compile_paper(made, AT + timedelta(days=1)) != first, "the date is in it"
+    assert compile_paper(document, AT + timedelta(days=1)) != first, "the date is in it"
 
 
 @pytest.mark.rule("R69")
@@ -85,13 +85,13 @@ def test_papers__are_the_same_elsewhere() -> None:
         "from tests.notifications.papers import *\nimport hashlib\n"
         "for name in WITH_PAPER: print(hashlib.sha256(compile_paper(paper(name), AT)).hexdigest())\n"
     )
-    seen = set()
+    digests = set()
     for place in ("Pacific/Auckland", "America/Guadeloupe", "UTC"):
         elsewhere = {**os.environ, "TZ": place, "LC_ALL": "C", "HOME": "/nonexistent", "PYTHONHASHSEED": "1"}
         done = subprocess.run([sys.executable, "-c", script], env=elsewhere, capture_output=True, text=True, check=True)
-        seen.add(done.stdout)
-    assert len(seen) == 1
-    assert len(seen.pop().split()) == len(WITH_PAPER)
+        digests.add(done.stdout)
+    assert len(digests) == 1
+    assert len(digests.pop().split()) == len(WITH_PAPER)
 
 
 @pytest.mark.rule("R69")
@@ -112,10 +112,10 @@ def test_papers__what_was_not_stored_is_refused(text: str) -> None:
 
 
 def test_papers__are_made_in_threads() -> None:
-    made = [paper(example) for example in WITH_PAPER]
-    alone = [compile_paper(one, AT) for one in made]
+    papers = [paper(example) for example in WITH_PAPER]
+    alone = [compile_paper(document, AT) for document in papers]
     with ThreadPoolExecutor(8) as threads:
-        together = list(threads.map(lambda one: compile_paper(one, AT), made * 6))
+        together = list(threads.map(lambda document: compile_paper(document, AT), papers * 6))
     assert together == alone * 6
 
 
@@ -126,27 +126,27 @@ def test_papers__a_naive_instant_is_a_mistake() -> None:
 
 @pytest.mark.rule("R27", "R69")
 def test_charter__is_filled_in_on_one_page() -> None:
-    made = paper("delegated")
-    text = text_of(made)
+    document = paper("delegated")
+    text = text_of(document)
     for words in (
         "Académie de Toulouse", "Claire Martin", "claire.martin@ac-toulouse.fr", "Colomiers (0310001H)", "2026-2027",
         "31 août 2027", "ODA-2027-00042", "version 2026-1", "« Administration des comptes EduConnect »",
         "Le chef d’établissement", "Fait à", "centre-de-service@ac-toulouse.fr",
     ):  # fmt: skip
         assert words in text, words
-    assert len(reader(made).pages) == 1
+    assert len(reader(document).pages) == 1
     assert "page 1" not in text
 
 
 @pytest.mark.rule("R27")
 def test_charter__blank_has_no_one_and_no_year() -> None:
-    made = blank_charter(MAIL_CONTEXT, TemplateLoader())
-    assert (made.name, made.filename) == (PaperName.CHARTER, "charte-vierge.pdf")
-    text = text_of(made)
+    document = blank_charter(MAIL_CONTEXT, TemplateLoader())
+    assert (document.name, document.filename) == (PaperName.CHARTER, "charte-vierge.pdf")
+    text = text_of(document)
     assert "Claire" not in text
     assert "ODA-20" not in text
     assert "le dernier jour de l’année scolaire" in text
-    assert len(reader(made).pages) == 1
+    assert len(reader(document).pages) == 1
 
 
 @pytest.mark.rule("R60", "R69")
@@ -159,9 +159,9 @@ def test_sheet__tells_how_to_connect_and_bears_no_code() -> None:
     ):  # fmt: skip
         assert words in text, words
     assert len(reader(sheet).pages) == 1
-    kept = text_of(paper("key_extended"))
-    assert "La clé que vous avez déjà" in kept
-    assert "code d’initialisation, que le chef" not in kept
+    extended = text_of(paper("key_extended"))
+    assert "La clé que vous avez déjà" in extended
+    assert "code d’initialisation, que le chef" not in extended
 
 
 @pytest.mark.rule("R69")
@@ -224,10 +224,10 @@ def test_report__singular_and_nothing_to_do() -> None:
 
 @pytest.mark.rule("R54")
 def test_report__of_a_big_academie_numbers_its_pages() -> None:
-    made = paper("year_end_report", without_mailbox=(OTHER_PLACE,) * 120)
-    text = text_of(made)
-    assert len(reader(made).pages) > 1
-    assert f"page 1 sur {len(reader(made).pages)}" in text
+    document = paper("year_end_report", without_mailbox=(OTHER_PLACE,) * 120)
+    text = text_of(document)
+    assert len(reader(document).pages) > 1
+    assert f"page 1 sur {len(reader(document).pages)}" in text
 
 
 @pytest.mark.rule("R54")
@@ -238,8 +238,8 @@ def test_report__stored_before_departements_were_counted_is_read() -> None:
     )
     facts: YearEndReport = CATALOGUE[Kind.YEAR_END_REPORT].decode(old)
     assert facts.departements == ()
-    [made] = papers_of(Kind.YEAR_END_REPORT, facts, MAIL_CONTEXT, TemplateLoader())
-    assert "3 demandes révoquées" in text_of(made)
+    [document] = papers_of(Kind.YEAR_END_REPORT, facts, MAIL_CONTEXT, TemplateLoader())
+    assert "3 demandes révoquées" in text_of(document)
 
 
 @pytest.mark.rule("R69")

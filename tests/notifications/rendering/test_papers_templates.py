@@ -61,14 +61,14 @@ def test_template__reads_no_file(path: str) -> None:
 
 
 def test_template__a_comment_may_name_a_package() -> None:
-    made = paper("delegated", rewritten(CHARTER, f'{HEAD}// comme "@preview/cetz"\nBonjour'))
-    assert "Bonjour" in text_of(made)
+    document = paper("delegated", rewritten(CHARTER, f'{HEAD}// comme "@preview/cetz"\nBonjour'))
+    assert "Bonjour" in text_of(document)
 
 
 def test_template__windows_line_ends_and_a_byte_order_mark() -> None:
-    made = paper("delegated", rewritten(CHARTER, "\ufeff" + f"{HEAD}Bonjour".replace("\n", "\r\n")))
-    assert "Bonjour" in text_of(made)
-    assert made.data["version"] == "2026-1"
+    document = paper("delegated", rewritten(CHARTER, "\ufeff" + f"{HEAD}Bonjour".replace("\n", "\r\n")))
+    assert "Bonjour" in text_of(document)
+    assert document.data["version"] == "2026-1"
 
 
 @pytest.mark.rule("R68")
@@ -87,10 +87,10 @@ def test_template__a_panic_of_typst_is_no_more_than_a_fault(monkeypatch: pytest.
     def broken(*_: Any, **__: Any) -> None:
         raise PanicException
 
-    made = paper("delegated")
+    document = paper("delegated")
     monkeypatch.setattr(typst, "Compiler", broken)
     with pytest.raises(PaperUnmakeable) as caught:
-        compile_paper(made, AT)
+        compile_paper(document, AT)
     assert caught.value.file == CHARTER
 
 
@@ -116,9 +116,9 @@ def test_version__absent_is_told_at_line_1(source: str) -> None:
 @pytest.mark.rule("R69")
 def test_check_charter__names_the_file_and_both_versions(tmp_path: Path) -> None:
     assert check_charter(TemplateLoader(), "2026-1") is None
-    told = check_charter(TemplateLoader(), "2027-1") or ""
+    problem = check_charter(TemplateLoader(), "2027-1") or ""
     for words in ("charter.typ", "ligne 1", "livré avec le logiciel", "2026-1", "2027-1", "charter.version"):
-        assert words in told, words
+        assert words in problem, words
     (tmp_path / "papers").mkdir()
     own = tmp_path / CHARTER
     own.write_text("// version : 2027-1\nLa nôtre", encoding="utf-8")

@@ -25,22 +25,22 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_rendering__snapshot(name: str) -> None:
     kind, facts = EXAMPLES[name]
-    _held(name, render(kind, facts, MAIL_CONTEXT))
+    _assert_snapshot(name, render(kind, facts, MAIL_CONTEXT))
 
 
 def test_rendering__snapshot_of_a_trial_of_the_relay() -> None:
-    _held(TransientMail.CHECK.value, Renderer().render_check(CHECK_EXAMPLE, MAIL_CONTEXT))
+    _assert_snapshot(TransientMail.CHECK.value, Renderer().render_check(CHECK_EXAMPLE, MAIL_CONTEXT))
 
 
-def _held(name: str, rendered: Rendered) -> None:
-    for path, shown in (
+def _assert_snapshot(name: str, rendered: Rendered) -> None:
+    for path, text in (
         (SNAPSHOTS / f"{name}.txt", f"Objet : {rendered.subject}\n\n{rendered.body}"),
         (SNAPSHOTS / f"{name}.html", rendered.html),
     ):
         if os.environ.get("ODA_SNAPSHOTS") == "write":
             path.parent.mkdir(exist_ok=True)
-            path.write_text(shown, encoding="utf-8")
-        assert shown == path.read_text(encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
 
 
 def test_rendering__no_snapshot_of_a_mail_that_is_no_more() -> None:

@@ -15,9 +15,9 @@ from notifications.authoring.reference import EXPORT, export_variables, members
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.markup import csv_cell
 from notifications.rendering.renderer import Removal, Unexportable, removals
-from tests.notifications.templates import Told, folder_of, told
+from tests.notifications.templates import Check, check, folder_of
 
-__all__ = ["told"]
+__all__ = ["check"]
 TEMPLATE = "exports/removals.j2"
 
 
@@ -29,19 +29,19 @@ def exported(wordings: TemplateLoader, lines: tuple[Removal, ...] = REMOVALS) ->
 def test_default__a_line_a_removal_that_a_reader_of_csv_takes_back() -> None:
     headings, *rows = csv.reader(io.StringIO(exported(TemplateLoader())), delimiter=";")
     assert [len(row) for row in rows] == [len(headings)] * len(REMOVALS)
-    found = [dict(zip(headings, row, strict=True)) for row in rows]
-    assert [one["Référence"] for one in found] == [one.reference for one in REMOVALS]
-    assert [one["À faire aujourd'hui"] for one in found] == [
+    lines = [dict(zip(headings, row, strict=True)) for row in rows]
+    assert [line["Référence"] for line in lines] == [line.reference for line in REMOVALS]
+    assert [line["À faire aujourd'hui"] for line in lines] == [
         "Retirer les droits de cet établissement, garder la clé",
         "Supprimer la clé",
         "Regarder si une clé a été activée ; si oui : supprimer la clé",
         "Garder la clé, changer sa date d'expiration",
     ]
-    assert [one["Nouvelle date d'expiration"] for one in found] == ["31/08/2028", "", "", "31/08/2028"]
-    odd = found[2]
+    assert [line["Nouvelle date d'expiration"] for line in lines] == ["31/08/2028", "", "", "31/08/2028"]
+    odd = lines[2]
     assert (odd["Nom"], odd["Prénom"]) == ('Le "Grand" ; Roux', "'-Anaïs")
     assert odd["À savoir"] == "les demandes ODA-2028-00001 et ODA-2028-00002 suivent, sans clé pour l'instant"
-    assert found[3]["Autres demandes qui gardent la clé"] == "ODA-2028-00003 ODA-2028-00004"
+    assert lines[3]["Autres demandes qui gardent la clé"] == "ODA-2028-00003 ODA-2028-00004"
 
 
 def test_default__nothing_to_remove_is_the_headings_alone() -> None:
@@ -97,7 +97,7 @@ def test_replaced__the_form_that_a_console_wants(tmp_path: Path) -> None:
 
 @pytest.mark.rule("R83", "R68")
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "start"),
     [
         ("a\n{% for one in lines %}{{ one.nom }}{% endfor %}",
          ", ligne 2 : cette ligne emploie ce qui n'existe pas : « nom »"),
@@ -112,14 +112,14 @@ def test_replaced__the_form_that_a_console_wants(tmp_path: Path) -> None:
         ("{{ subject }}", ", ligne 1 : « subject » n'existe pas"),
     ],
 )  # fmt: skip
-def test_replaced__what_is_wrong_is_told_at_the_start_with_its_line(told: Told, text: str, said: str) -> None:
-    (problem,) = told({TEMPLATE: text})
-    assert problem.startswith(f"modeles/{TEMPLATE}{said}")
+def test_replaced__what_is_wrong_is_told_at_the_start_with_its_line(check: Check, text: str, start: str) -> None:
+    (problem,) = check({TEMPLATE: text})
+    assert problem.startswith(f"modeles/{TEMPLATE}{start}")
 
 
-def test_replaced__a_wrong_export_is_told_beside_a_wrong_mail(told: Told) -> None:
-    problems = told({TEMPLATE: "{{ x }}", "mails/declared.j2": "{{ y }}"})
-    assert [one.partition(",")[0] for one in problems] == [f"modeles/{TEMPLATE}", "modeles/mails/declared.j2"]
+def test_replaced__a_wrong_export_is_told_beside_a_wrong_mail(check: Check) -> None:
+    problems = check({TEMPLATE: "{{ x }}", "mails/declared.j2": "{{ y }}"})
+    assert [problem.partition(",")[0] for problem in problems] == [f"modeles/{TEMPLATE}", "modeles/mails/declared.j2"]
 
 
 def test_replaced__what_fails_in_use_says_where(tmp_path: Path) -> None:
@@ -129,27 +129,29 @@ def test_replaced__what_fails_in_use_says_where(tmp_path: Path) -> None:
 
 
 def test_length__the_lines_are_taken_as_they_are_needed() -> None:
-    taken = 0
+    count = 0
 
     def endless() -> Iterator[Removal]:
-        nonlocal taken
+        nonlocal count
         while True:
-            taken += 1
+            count += 1
             yield REMOVALS[1]
 
     pieces = list(islice(removals(TemplateLoader(), endless(), DAY, MAIL_CONTEXT), 3))
     assert len(pieces) == 3
-    assert taken < 1000
+    assert count < 1000
 
 
 def test_reference__every_name_is_documented_with_an_example() -> None:
     known = export_variables()
-    assert set(EXPORT) <= {one.name for one in known}
-    assert {f"one.{name}" for name in members(Removal)} <= {one.name for one in known}
-    assert all(one.meaning and (one.example or one.type in ("fiche", "liste de fiches")) for one in known)
+    assert set(EXPORT) <= {variable.name for variable in known}
+    assert {f"one.{name}" for name in members(Removal)} <= {variable.name for variable in known}
+    assert all(
+        variable.meaning and (variable.example or variable.type in ("fiche", "liste de fiches")) for variable in known
+    )
 
 
 @pytest.mark.rule("R68")
-def test_reference__all_that_is_written_can_be_used(told: Told) -> None:
-    inside = "".join(f"x {{{{ {one.name} }}}}" for one in export_variables() if one.loop)
-    assert told({TEMPLATE: f"{{{{ today }}}}{{{{ here }}}}{{% for one in lines %}}{inside}{{% endfor %}}"}) == []
+def test_reference__all_that_is_written_can_be_used(check: Check) -> None:
+    inside = "".join(f"x {{{{ {variable.name} }}}}" for variable in export_variables() if variable.loop)
+    assert check({TEMPLATE: f"{{{{ today }}}}{{{{ here }}}}{{% for one in lines %}}{inside}{{% endfor %}}"}) == []

@@ -56,7 +56,7 @@ def body_of(source: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ("Objet\n{{ inconnu }}", "cette ligne emploie ce qui n'existe pas : « inconnu »"),
         ("Objet\n{{ rupn.inconnu }}", "cette ligne emploie ce qui n'existe pas : « inconnu »"),
@@ -67,10 +67,10 @@ def body_of(source: str) -> str:
         ("Objet\n> Ici\n\n> Là", "il faut un seul bouton"),
     ],
 )
-def test_rendering__a_faulty_template_is_one_error_in_french(source: str, said: str) -> None:
+def test_rendering__a_faulty_template_is_one_error_in_french(source: str, message: str) -> None:
     with pytest.raises(Unrenderable) as caught:
         renderer_of(source).render(*EXAMPLES["declared"], MAIL_CONTEXT)
-    assert str(caught.value).startswith(f"mails/declared.j2 : {said}")
+    assert str(caught.value).startswith(f"mails/declared.j2 : {message}")
 
 
 @pytest.mark.parametrize("frame", ["{{ inconnu }}", "{% for", "{{ content }}" + HTML_SLOT])
@@ -101,7 +101,7 @@ def test_rendering__a_missing_template_is_the_same_error() -> None:
 
 @pytest.mark.rule("R68")
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "reason"),
     [
         ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "trop long"),
         ("{{ 10**(10**8) }}", "trop long"),
@@ -111,13 +111,13 @@ def test_rendering__a_missing_template_is_the_same_error() -> None:
     ids=["a loop", "one operation", "a text", "a filter"],
 )
 def test_endless__a_template_that_only_some_data_make_endless_stops_its_own_mail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, reason: str
 ) -> None:
     monkeypatch.setattr(child, "STEP_S", 0.3)
     texts = {"mails/declared.j2": mail(words), "mails/submitted.j2": mail("")}
     renderer = Renderer(TemplateLoader(folder_of(tmp_path, texts)))
     assert renderer.render(*EXAMPLES["submitted"], MAIL_CONTEXT).subject
-    with pytest.raises(Unrenderable, match=rf"mails/declared\.j2 : {said}"):
+    with pytest.raises(Unrenderable, match=rf"mails/declared\.j2 : {reason}"):
         renderer.render(*EXAMPLES["declared"], MAIL_CONTEXT)
     assert renderer.render(*EXAMPLES["submitted"], MAIL_CONTEXT).subject
 
@@ -131,9 +131,9 @@ def test_replaced__a_mail_is_the_same_to_the_byte_from_the_kept_child(
     started: list[object] = []
     start = child.Child._started
 
-    def counted(kept: child.Child) -> object:
-        started.append(kept)
-        return start(kept)
+    def counted(process: child.Child) -> object:
+        started.append(process)
+        return start(process)
 
     monkeypatch.setattr(child.Child, "_started", counted)
     for example in ("declared", "code_issued", "declared", "submitted"):

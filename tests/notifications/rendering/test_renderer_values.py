@@ -31,7 +31,7 @@ def filled(facts: Any, value: str) -> Any:
     if type(facts) is str:
         return value
     if isinstance(facts, tuple):
-        return tuple(filled(one, value) for one in facts)
+        return tuple(filled(part, value) for part in facts)
     if is_dataclass(facts) and not isinstance(facts, type):
         return replace(facts, **{f.name: filled(getattr(facts, f.name), value) for f in fields(facts)})
     return facts
@@ -61,7 +61,7 @@ def test_rendering__no_value_changes_the_page(name: str, value: str) -> None:
     kind, facts = EXAMPLES[name]
     page = Page(render(kind, filled(facts, value), MAIL_CONTEXT).html)
     assert page.skeleton == plain_skeleton(name)
-    assert all(one.attributes["href"].lower().startswith(("https://", "http://", "mailto:")) for one in page.of("a"))
+    assert all(link.attributes["href"].lower().startswith(("https://", "http://", "mailto:")) for link in page.of("a"))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"])
