@@ -57,6 +57,7 @@ def test_piece__replaces_ours_and_is_escaped_like_ours(pieces: Path) -> None:
         ("<p>un</p>\n\n{% if home %}{{ here.telephone }}{% endif %}", 3, "« here.telephone » n'existe pas"),
         ("<p>{{ here.contact | majuscule }}</p>", 1, "faute de syntaxe"),
         ("\n{{ 1 // 0 }}", 2, "échoue quand on l'affiche"),
+        ("\n{{ home.__class__ }}", 2, "échoue quand on l'affiche"),
         ("\n{{ '%0999999999d' | format(1) }}", 2, "trop gros"),
         ("\n{% for a in 'x' * 99999 %}{% for b in 'x' * 99999 %}{% endfor %}{% endfor %}", 2, "trop long"),
         ("<p>a</p>\n{% include 'base.html' %}", 2, "une page n'en appelle pas d'autre"),
@@ -81,6 +82,7 @@ def test_piece__a_wrong_one_is_refused_with_its_file_and_line(
         ('{{ "x" * (10**9 if home else 1) }}', "trop gros"),
         ("{{ 10**(10**7 * home|length) }}", "trop long"),
         ("{{ 1 // (0 if home else 1) }}", "ne peut pas être calculée"),
+        ("{{ home.__class__ if home }}", "interdit à un modèle"),
     ],
 )
 def test_piece__that_only_a_visitor_makes_endless_or_immense_gives_way_to_ours(
