@@ -131,10 +131,10 @@ class Portal:
         return reference
 
     def ended_last_year(self, *numbers: int) -> list[str]:
-        """Keys of 2025-2026, revoked by its end: the schedule ran all summer."""
+        """Keys of 2025-2026, revoked by its end: the schedule ran as summer ended."""
         references = [self.issued_last_year(number) for number in numbers]
         now = self.clock.now()
-        for day in (datetime(2026, 8, 1, 9, tzinfo=PARIS), datetime(2026, 8, 29, 9, tzinfo=PARIS), now):
+        for day in (datetime(2026, 8, 29, 9, tzinfo=PARIS), now):
             self.clock.set(day)
             self.app.ticker.tick()
         return references
