@@ -172,4 +172,5 @@ class ScriptedRelay:
 
 def message_id(content: bytes) -> str:
     """The Message-ID of a message, empty when it has none."""
-    return str(BytesHeaderParser(policy=policy.default).parsebytes(content)["Message-ID"] or "")
+    header = content.partition(b"\r\n\r\n")[0]  # what follows may be long: the papers
+    return str(BytesHeaderParser(policy=policy.default).parsebytes(header)["Message-ID"] or "")
