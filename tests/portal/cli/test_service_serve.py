@@ -19,7 +19,9 @@ from sqlalchemy import insert
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from portal.cli.service import warnings
+from tests.kit.forked_process import forked, writing_to
 from tests.kit.installation import make_installation
+from tests.kit.killed_process import run_oda
 from tests.kit.ports import free_port
 from workflow.database.connection import Database
 from workflow.database.schedule_tables import NODE
@@ -40,11 +42,11 @@ def config(tmp_path: Path, url: str) -> Path:
 
 
 @contextmanager
-def serving(config: Path, *args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The service in a process of its own, once it answers; its address."""
     port = free_port()
     command = [sys.executable, "-c", "from portal.cli.main import main; main()", "--config", str(config),
-               "serve", "--port", str(port), *args]  # fmt: skip
+               "serve", "--port", str(port)]  # fmt: skip
     environ = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
         try:
@@ -104,13 +106,20 @@ def test_serve__answers_ticks_and_stops_when_told_without_logging_an_address(con
 
 
 def test_serve__alone_leaves_the_schedule_to_another_process(config: Path, url: str) -> None:
-    with serving(config, "--no-worker") as (process, address):
-        assert answer(f"{address}/sante", tries=200)[0] == 200
-        assert answer(f"{address}/")[0] == 200
-        log = stopped(process)
+    port, log = free_port(), config.parent / "serve.log"
+    process = forked(writing_to, log, run_oda, ["--config", str(config), "serve", "--port", str(port), "--no-worker"])
+    try:
+        assert answer(f"http://127.0.0.1:{port}/sante", tries=200)[0] == 200
+        assert answer(f"http://127.0.0.1:{port}/")[0] == 200
+        process.terminate()
+        process.join(20)
+        assert process.exitcode == 0, log.read_text()
+    finally:
+        process.kill()
+        process.join()
     assert not ticked(url)
-    assert "le portail seul" in log
-    assert log.splitlines()[-1].endswith("arrêté proprement")
+    assert "le portail seul" in log.read_text()
+    assert log.read_text().splitlines()[-1].endswith("arrêté proprement")
 
 
 def serve(config: Path, *args: str) -> Result:
