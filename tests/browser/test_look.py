@@ -162,6 +162,7 @@ FACTS = """() => {
   const frame = document.documentElement.cloneNode(true);
   frame.querySelectorAll("input[type=hidden]").forEach(field => field.remove());
   frame.querySelectorAll("[aria-current]").forEach(link => link.removeAttribute("aria-current"));
+  frame.querySelectorAll("a").forEach(link => { link.search = ""; });
   const content = frame.querySelectorAll("title, main");
   content.forEach(part => part.remove());
   const isSeen = (part) => {
@@ -178,10 +179,11 @@ FACTS = """() => {
     scripts: [...document.querySelectorAll("*")].filter(isScript).map(part => part.outerHTML.slice(0, 80)),
   };
 }"""
-"""A page's title and content, and what surrounds them: without the sessions' tokens, the portal's port, nor where in
-the menu one is. Where its links lead, whether each heading of the first level is seen, and what makes a page differ
-where there is no JavaScript. What a page is asked by a selector of Playwright's has its library compiled in that page,
-at a sixth of the cost of opening it, and each question goes through three processes: this is one, without selectors."""
+"""A page's title and content, and what surrounds them: without the sessions' tokens, the portal's port, what its links
+ask of their page, nor where in the menu one is. Where its links lead, whether each heading of the first level is seen,
+and what makes a page differ where there is no JavaScript. What a page is asked by a selector of Playwright's has its
+library compiled in that page, at a sixth of the cost of opening it, and each question goes through three processes:
+this is one, without selectors."""
 
 BEYOND = f"""size => {{
   const wide = ({TOO_WIDE})();

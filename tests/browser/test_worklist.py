@@ -9,6 +9,7 @@ from states.vocabulary import RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.page_widths import fits
 from tests.kit.portal import STAFF
+from tests.kit.ready_requests import ready_requests
 from workflow.database.tables import ESTABLISHMENT
 
 MANY = 50
@@ -49,8 +50,7 @@ def code(number: int) -> str:
 
 @pytest.fixture
 def ready(site: Site) -> Site:
-    for number in range(1, MANY + 1):
-        site.portal.checked(number)
+    ready_requests(site.portal, MANY)
     return site
 
 
