@@ -105,6 +105,8 @@ def _read(wordings: TemplateLoader) -> Iterator[TemplateProblem]:
                 notes = _misspelt(wordings, name)
             for line, message in notes:
                 yield TemplateProblem(wordings.path_of(name), line, message)
+        if wordings.uses(name).isdisjoint(replaced):
+            continue
         for template, line, message in _hidden_blocks(wordings, name):
             if template in replaced:
                 yield TemplateProblem(wordings.path_of(template), line, message)

@@ -159,6 +159,7 @@ class TemplateLoader:
         self._contents = contents or (read_folder(folder, own_names()) if folder else Contents())
         own = PackageLoader("notifications", "templates")
         self._loader = loader or (ChoiceLoader([_Texts(folder, self._contents.texts), own]) if folder else own)
+        self._has_own_below = bool(folder and not loader)
         self._trees: dict[str, nodes.Template | None] = {}
         self._uses: dict[str, frozenset[str]] = {}
 
@@ -209,6 +210,8 @@ class TemplateLoader:
 
     def tree(self, name: str) -> nodes.Template | None:
         """The syntax tree of a template, parsed once; None when it is missing or its syntax is wrong."""
+        if self._has_own_below and name not in self._contents.texts:
+            return own_wordings().tree(name)
         if name not in self._trees:
             try:
                 self._trees[name] = self.environment.parse(self.source(name), name)
