@@ -38,7 +38,7 @@ def ready(desk: Desk, count: int) -> list[str]:
 
 
 def states(desk: Desk, references: list[str]) -> list[str]:
-    return [desk.office.seen(reference).request.state.value for reference in references]
+    return [desk.office.view(reference).request.state.value for reference in references]
 
 
 @pytest.mark.rule("R97", "R60")

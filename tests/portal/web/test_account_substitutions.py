@@ -12,7 +12,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.portal.web.test_access_of_every_address import CHEFS_SEE, READERS_SEE, Town, addresses
-from tests.workflow.auth.test_substitutions import IN_A_WEEK, TODAY, given
+from tests.workflow.auth.test_substitutions import IN_A_WEEK, TODAY, give_substitution
 from workflow.auth.actors import remember_chef
 from workflow.auth.sessions import SessionUser
 
@@ -86,7 +86,7 @@ def test_doors__of_a_substitution_that_does_not_hold_are_as_without_it(
     portal: Portal, user: SessionUser, why: str
 ) -> None:
     town = Town(portal)
-    substitution = given(portal, user, TODAY + timedelta(days=why == "not-yet"), IN_A_WEEK)
+    substitution = give_substitution(portal, user, TODAY + timedelta(days=why == "not-yet"), IN_A_WEEK)
     substitute = DRANE if user is STAFF else OTHER_CHEF
     plain, chosen = portal.client(substitute), portal.client(substitute)
     chosen.cookies.set(portal.context.substitution_cookie, str(substitution.number))
@@ -111,7 +111,7 @@ def test_doors__of_a_substitution_that_does_not_hold_are_as_without_it(
 @pytest.mark.parametrize("user", [STAFF, CHEF], ids=["operator", "chef"])
 def test_doors__of_one_that_holds_are_those_of_the_role_alone(portal: Portal, user: SessionUser) -> None:
     town = Town(portal)
-    given(portal, user)
+    give_substitution(portal, user)
     client = acting(portal, user)
     mine, others = (READERS_SEE, CHEFS_SEE) if user is STAFF else (CHEFS_SEE, READERS_SEE)
     assert {client.get(town.filled(path)).status_code for path in mine if "number" not in path} == {200}
@@ -119,7 +119,7 @@ def test_doors__of_one_that_holds_are_those_of_the_role_alone(portal: Portal, us
 
 
 def test_choice__of_anothers_substitution_opens_nothing(portal: Portal) -> None:
-    substitution = given(portal)
+    substitution = give_substitution(portal)
     for value in (str(substitution.number), "0", "9" * 30, "x", "-1", "1 OR 1"):
         client = portal.client(OTHER_CHEF)
         client.cookies.set(portal.context.substitution_cookie, value)

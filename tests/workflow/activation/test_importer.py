@@ -42,10 +42,10 @@ def test_rows__the_pupils_of_an_establishment_are_those_of_its_kind() -> None:
         (uai, "31", date(2023, 6, 20)) for uai in ("0310001H", "0310002J", "0310009S")
     ]
     numbers = [row.numbers for row in rows]
-    assert [one["college_activated"] for one in numbers] == [543, None, None]
-    assert [one["lycee_activated"] for one in numbers] == [None, 300, None]
-    assert [one["pupil_activated"] for one in numbers] == [543, 300, 20]
-    assert [one["parent_accounts"] for one in numbers] == [1500, None, None]
+    assert [counts["college_activated"] for counts in numbers] == [543, None, None]
+    assert [counts["lycee_activated"] for counts in numbers] == [None, 300, None]
+    assert [counts["pupil_activated"] for counts in numbers] == [543, 300, 20]
+    assert [counts["parent_accounts"] for counts in numbers] == [1500, None, None]
 
 
 @pytest.mark.rule("R100")
@@ -76,21 +76,21 @@ def test_rows__the_total_of_the_pupils_is_that_of_its_parts_unless_it_is_given()
 )
 @pytest.mark.rule("R100", "R91")
 def test_rows__one_that_cannot_be_is_refused_for_itself(line: str, why: str) -> None:
-    found = read(f"Département;Date;Comptes : élèves;Activés : élèves\n{line}\n09;;100;54\n")
-    (refused,) = found.refused
-    assert [row.place for row in found.rows] == ["09"]
+    reading = read(f"Département;Date;Comptes : élèves;Activés : élèves\n{line}\n09;;100;54\n")
+    (refused,) = reading.refused
+    assert [row.place for row in reading.rows] == ["09"]
     assert refused.line == 2
     assert refused.message.replace("\u202f", " ").replace("\xa0", " ") == why or not why
 
 
 @pytest.mark.rule("R100")
 def test_rows__a_departement_is_left_out_beside_its_establishments_and_a_place_given_twice() -> None:
-    found = read(
+    reading = read(
         "UAI;Département;Comptes : élèves;Activés : élèves\n;31;1000;500\n0310001H;31;100;50\n0310001H;31;100;60\n"
         ";09;9;9\n"
     )
-    assert [row.place for row in found.rows] == ["0310001H", "09"]
-    assert [(one.line, one.message) for one in found.refused] == [
+    assert [row.place for row in reading.rows] == ["0310001H", "09"]
+    assert [(fault.line, fault.message) for fault in reading.refused] == [
         (2, "ses établissements sont donnés à la même date : ils s'additionnent"),
         (4, "la ligne 3 donne déjà ce lieu à cette date"),
     ]
@@ -119,7 +119,7 @@ def test_file__rates_without_numbers_are_refused_whole(titles: str, why: str) ->
 
 
 @pytest.mark.parametrize(
-    ("count", "decimals", "shown"),
+    ("count", "decimals", "text"),
     [
         (AccountCount(1000, 543), 1, "54,3 %"), (AccountCount(1000, 600), 1, "60 %"),
         (AccountCount(200, 113), 0, "57 %"), (AccountCount(3, 2), 1, "66,7 %"),
@@ -127,8 +127,8 @@ def test_file__rates_without_numbers_are_refused_whole(titles: str, why: str) ->
     ],
 )  # fmt: skip
 @pytest.mark.rule("R100")
-def test_rate__rounded_half_up_and_written_in_french(count: AccountCount, decimals: int, shown: str) -> None:
-    assert percent_text(count.percent(decimals)).replace("\xa0", " ") == shown
+def test_rate__rounded_half_up_and_written_in_french(count: AccountCount, decimals: int, text: str) -> None:
+    assert percent_text(count.percent(decimals)).replace("\xa0", " ") == text
 
 
 @pytest.mark.rule("R100")

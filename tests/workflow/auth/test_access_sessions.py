@@ -10,7 +10,7 @@ from notifications.vocabulary import Kind, Mail
 from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.sign_in import installation_events, secrets_of
-from tests.workflow.auth.test_sign_in_links import SCHOOL, asked
+from tests.workflow.auth.test_sign_in_links import SCHOOL, request_link
 from workflow.auth.access import OpenSession, SessionFilters, SessionUnknown
 from workflow.auth.actors import NotAllowed
 from workflow.auth.sessions import Device, SessionUser
@@ -31,31 +31,33 @@ def seen_by(portal: Portal, session_user: SessionUser, secret: str = "") -> tupl
 
 def everybody(portal: Portal, of: str = "", words: str = "") -> list[tuple[str, str]]:
     sessions = portal.app.open_sessions.all(portal.actor(STAFF), SessionFilters(of=of, words=words))
-    return [(one.subject, one.name) for one in sessions]
+    return [(session.subject, session.name) for session in sessions]
 
 
 def test_list__of_a_mailbox_shows_all_its_readers_and_nobody_else(portal: Portal) -> None:
-    mine, *_ = [portal.secret(one) for one in (CHEF, DEPUTY, TWO_SCHOOLS, OTHER_CHEF, STAFF)]
+    mine, *_ = [portal.secret(user) for user in (CHEF, DEPUTY, TWO_SCHOOLS, OTHER_CHEF, STAFF)]
     sessions = seen_by(portal, CHEF, mine)
-    assert [(one.subject, one.name, one.is_own) for one in sessions] == [
+    assert [(session.subject, session.name, session.is_own) for session in sessions] == [
         (CHEF.subject, CHEF.name, True), (DEPUTY.subject, DEPUTY.name, False),
         (TWO_SCHOOLS.subject, TWO_SCHOOLS.name, False),
     ]  # fmt: skip
-    assert len({one.number for one in sessions}) == 3
+    assert len({session.number for session in sessions}) == 3
 
 
 def test_list__of_the_rectorat_is_by_address_whatever_its_case(portal: Portal) -> None:
     portal.secret(STAFF), portal.secret(DRANE), portal.secret(CHEF)
-    assert [one.subject for one in seen_by(portal, replace(STAFF, subject=STAFF.subject.upper()))] == [STAFF.subject]
+    assert [session.subject for session in seen_by(portal, replace(STAFF, subject=STAFF.subject.upper()))] == [
+        STAFF.subject
+    ]
 
 
 def test_list__what_is_over_is_not_there(portal: Portal) -> None:
-    left, idle, lasting = (portal.secret(STAFF) for _ in range(3))
-    portal.context.sign_in.sign_out(left)
+    signed_out, idle, lasting = (portal.secret(STAFF) for _ in range(3))
+    portal.context.sign_in.sign_out(signed_out)
     portal.clock.advance(minutes=100)
     assert is_open(portal, lasting)
     portal.clock.advance(minutes=30)
-    assert [one.number for one in seen_by(portal, STAFF)] == [3]
+    assert [session.number for session in seen_by(portal, STAFF)] == [3]
     assert not is_open(portal, idle)
 
 
@@ -66,14 +68,14 @@ def test_number__never_serves_again_and_outlives_a_new_secret(portal: Portal) ->
     unknown = replace(CHEF, name="")
     secret = portal.secret(unknown)
     fresh = portal.context.sign_in.identify(unknown, secret, "Claire Martin", CHEF.role)
-    assert [(one.number, one.is_own) for one in seen_by(portal, CHEF, fresh)] == [(2, True)]
+    assert [(session.number, session.is_own) for session in seen_by(portal, CHEF, fresh)] == [(2, True)]
 
 
 def test_end__one_of_ones_own_and_no_other(portal: Portal) -> None:
     mine, other, anothers = portal.secret(CHEF), portal.secret(DEPUTY), portal.secret(OTHER_CHEF)
     service, actor = portal.app.open_sessions, portal.actor(CHEF)
     service.end_own(CHEF, 2, actor)
-    assert [is_open(portal, one) for one in (mine, other, anothers)] == [True, False, True]
+    assert [is_open(portal, secret) for secret in (mine, other, anothers)] == [True, False, True]
     assert portal.context.sessions.ended_by(other) is SessionEnd.OWNER
     for number in (2, 3, 99):  # over already, somebody else's, nobody's
         with pytest.raises(SessionUnknown):
@@ -83,26 +85,26 @@ def test_end__one_of_ones_own_and_no_other(portal: Portal) -> None:
 
 
 def test_end__all_others_and_their_links(portal: Portal) -> None:
-    mine, others = portal.secret(CHEF), [portal.secret(one) for one in (DEPUTY, TWO_SCHOOLS)]
+    mine, others = portal.secret(CHEF), [portal.secret(user) for user in (DEPUTY, TWO_SCHOOLS)]
     anothers = portal.secret(STAFF)
-    asked(portal)
+    request_link(portal)
     assert portal.app.open_sessions.end_others(CHEF, mine, portal.actor(CHEF)) == 2
     assert is_open(portal, mine)
     assert is_open(portal, anothers)
-    assert not any(is_open(portal, one) for one in others)
+    assert not any(is_open(portal, secret) for secret in others)
     assert secrets_of(portal.app) == []
     assert installation_events(portal.app, "session_ended") == [("session_ended", {"sessions": 2})]
 
 
 def test_end__by_an_operator_one_or_all_of_somebody(portal: Portal) -> None:
     staff = portal.actor(STAFF)
-    first, second, both, reader = (portal.secret(one) for one in (CHEF, DEPUTY, TWO_SCHOOLS, DRANE))
+    first, second, both, reader = (portal.secret(user) for user in (CHEF, DEPUTY, TWO_SCHOOLS, DRANE))
     service = portal.app.open_sessions
     service.end(1, staff)
     assert portal.context.sessions.ended_by(first) is SessionEnd.RECTORAT
-    asked(portal)
+    request_link(portal)
     assert service.end_all_of(" 0310001h ", staff) == 2
-    assert not any(is_open(portal, one) for one in (second, both))
+    assert not any(is_open(portal, secret) for secret in (second, both))
     assert secrets_of(portal.app) == []
     assert service.end_all_of(DRANE.subject.upper(), staff) == 1
     assert not is_open(portal, reader)
@@ -126,17 +128,17 @@ def test_end__is_for_operators(portal: Portal, who: SessionUser) -> None:
 
 
 def test_all__is_searched_without_accents_and_paged(portal: Portal) -> None:
-    for one in (CHEF, replace(DEPUTY, name="Élodie Œuvrard"), OTHER_CHEF, STAFF):
-        portal.secret(one)
+    for user in (CHEF, replace(DEPUTY, name="Élodie Œuvrard"), OTHER_CHEF, STAFF):
+        portal.secret(user)
     assert everybody(portal, words="elodie oeuvrard") == [(DEPUTY.subject, "Élodie Œuvrard")]
     assert everybody(portal, words="0310001h martin") == [(CHEF.subject, CHEF.name)]
     assert everybody(portal, words=STAFF.subject.upper()) == [(STAFF.subject, "")]
     assert everybody(portal, words="%") == everybody(portal), "nothing to look for"
     assert [who for who, _ in everybody(portal, of=SCHOOL.lower())] == [DEPUTY.subject, CHEF.subject]
     page = portal.app.open_sessions.all(portal.actor(STAFF), SessionFilters(), limit=2)
-    assert [one.number for one in page] == [4, 3]
+    assert [session.number for session in page] == [4, 3]
     rest = portal.app.open_sessions.all(portal.actor(STAFF), SessionFilters(), limit=9, after=3)
-    assert [one.number for one in rest] == [2, 1]
+    assert [session.number for session in rest] == [2, 1]
 
 
 def begun(portal: Portal, session_user: SessionUser, device: Device | None) -> str:
@@ -178,8 +180,8 @@ def test_new_browser__says_when_whence_and_how(portal: Portal) -> None:
     national = replace(STAFF, method=SignInMethod.PROVIDER, provider="ProConnect")
     begun(portal, national, FIREFOX)
     (mail,) = news(portal)
-    for said in ("14 septembre 2026 à 10", "Firefox sur Windows", "192.0.2.7", "fournisseur d'identité"):
-        assert said in mail.context
+    for words in ("14 septembre 2026 à 10", "Firefox sur Windows", "192.0.2.7", "fournisseur d'identité"):
+        assert words in mail.context
     assert FIREFOX.token not in mail.context
     (session,) = seen_by(portal, STAFF)
     assert (session.browser, session.door) == ("Firefox sur Windows", "fournisseur d'identité (ProConnect)")
@@ -191,7 +193,7 @@ def test_new_browser__is_told_to_the_rectorat_alone(portal: Portal) -> None:
     rupn = SessionUser(role=Role.RUPN, subject="rupn1@ac-toulouse.fr")
     secret = begun(portal, rupn, FIREFOX)
     assert news(portal) == []
-    assert [one.is_own for one in seen_by(portal, rupn, secret)] == [True]
+    assert [session.is_own for session in seen_by(portal, rupn, secret)] == [True]
     assert seen_by(portal, replace(STAFF, subject=rupn.subject)) == (), "an operator of the same address is another"
 
 

@@ -50,11 +50,11 @@ def test_bind__establishments_of_one_mailbox_are_told_once_and_a_second_time_is_
 def test_bind__twice_at_once_is_one_binding(portal: Portal) -> None:
     barrier = Barrier(2)
 
-    def one() -> None:
+    def bind_claire() -> None:
         barrier.wait()
         bind(portal, "claire", COLLEGE)
 
-    threads = [Thread(target=one) for _ in range(2)]
+    threads = [Thread(target=bind_claire) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -5,7 +5,7 @@ from sqlalchemy import func, insert, select, update
 
 from tests.kit.portal import SCHOOLS, Portal
 from tests.kit.sign_in import BROWSER, installation_events, secrets_of
-from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
+from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, enter, request_link
 from workflow.auth import rate_limit
 from workflow.auth.rate_limit import (
     FAILED_OPENINGS,
@@ -89,10 +89,10 @@ def test_strangers__have_a_ceiling_together_that_the_known_networks_do_not_pay(p
     assert ask(portal, AWAY) == 1
     portal.context.sign_in.sign_in(secrets_of(portal.app)[-1], client=AWAY.client, browser=BROWSER)
     uais = (SCHOOL, OTHER) if shared else (SCHOOL,)
-    left = sum(
+    links_sent = sum(
         ask(portal, LinkRequest(client=f"192.0.2.{n}", browser=BROWSER), 5, uais[n % len(uais)]) for n in range(6)
     )
-    assert left == LINKS_FROM_STRANGERS.most - 1  # the first time, the known one was a stranger too
+    assert links_sent == LINKS_FROM_STRANGERS.most - 1  # the first time, the known one was a stranger too
     assert ask(portal, LinkRequest(client="203.0.113.9", browser=BROWSER)) == 0
     assert ask(portal, AWAY) == 1
 
@@ -112,7 +112,7 @@ def test_links__of_a_day(portal: Portal) -> None:
 
 @pytest.mark.rule("R74")
 def test_opening__a_good_link_opens_whatever_others_tried(portal: Portal) -> None:
-    secret = asked(portal)
+    secret = request_link(portal)
     for number in range(FAILED_OPENINGS.most + 2):
         with pytest.raises(LinkDead if number < FAILED_OPENINGS.most else TooManyTries):
             enter(portal, f"faux{number}")
@@ -141,10 +141,10 @@ def test_refusals__are_counted_not_written_one_by_one(portal: Portal) -> None:
 
 @pytest.mark.rule("R74")
 def test_counts__have_a_ceiling_and_tell_no_address(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked(portal)
+    request_link(portal)
     with portal.app.database.read() as connection:
-        kept = str(connection.execute(select(TRIES)).all())
-    assert not {SCHOOL, HERE.client, SCHOOLS[SCHOOL][4]} & set(kept.split("'"))
+        stored = str(connection.execute(select(TRIES)).all())
+    assert not {SCHOOL, HERE.client, SCHOOLS[SCHOOL][4]} & set(stored.split("'"))
     monkeypatch.setattr(rate_limit, "MOST_COUNTS", 10)
     ends_at = portal.clock.now().replace(hour=23)
     rows = [

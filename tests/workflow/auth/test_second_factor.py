@@ -254,9 +254,9 @@ def test_session__that_waits_cannot_open_itself(portal: Portal) -> None:
     enrolled(portal)
     begun, secret = waiting(portal)
     assert portal.context.sign_in.open_without_factor(begun, secret) == secret
-    found = portal.context.sessions.find(secret, portal.clock.now())
-    assert found
-    assert found.awaits_factor
+    session_user = portal.context.sessions.find(secret, portal.clock.now())
+    assert session_user
+    assert session_user.awaits_factor
 
 
 def test_need__is_of_operators_alone_and_not_of_a_provider_that_asked_for_two(portal: Portal) -> None:

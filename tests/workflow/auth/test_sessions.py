@@ -8,7 +8,7 @@ import pytest
 from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, SCHOOLS, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.sign_in import installation_events, secrets_of
-from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
+from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, enter, request_link
 from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
 from workflow.auth.sessions import LinkDead, SessionUser
@@ -16,7 +16,7 @@ from workflow.auth.sessions import LinkDead, SessionUser
 UNKNOWN = replace(CHEF, name="")
 
 
-def found(portal: Portal, secret: str) -> SessionUser | None:
+def find_session(portal: Portal, secret: str) -> SessionUser | None:
     return portal.context.sessions.find(secret, portal.clock.now())
 
 
@@ -25,12 +25,12 @@ def test_session__ends_unused_and_at_last(portal: Portal) -> None:
     secret = portal.secret(CHEF)
     for _ in range(5):
         portal.clock.advance(minutes=119)
-        assert found(portal, secret) == CHEF
+        assert find_session(portal, secret) == CHEF
     portal.clock.advance(minutes=5)
-    assert found(portal, secret) is None, "ten hours are over"
+    assert find_session(portal, secret) is None, "ten hours are over"
     other = portal.secret(CHEF)
     portal.clock.advance(minutes=120)
-    assert found(portal, other) is None, "two hours unused"
+    assert find_session(portal, other) is None, "two hours unused"
 
 
 @pytest.mark.rule("R37", "R73", "R75")
@@ -39,8 +39,8 @@ def test_present__under_a_new_secret_until_the_same_end(portal: Portal) -> None:
     ends = portal.context.sessions.ends_at(secret)
     portal.clock.advance(minutes=10)
     fresh = portal.context.sign_in.identify(UNKNOWN, secret, "Claire Martin", Role.DEPUTY)
-    assert found(portal, secret) is None
-    assert found(portal, fresh) == SessionUser(role=Role.DEPUTY, subject=SCHOOL, name="Claire Martin")
+    assert find_session(portal, secret) is None
+    assert find_session(portal, fresh) == SessionUser(role=Role.DEPUTY, subject=SCHOOL, name="Claire Martin")
     assert portal.context.sessions.ends_at(fresh) == ends
     assert installation_events(portal.app, "presented") == [("presented", {"establishments": 1})]
 
@@ -55,21 +55,21 @@ def test_present__as_nobody_else(portal: Portal) -> None:
 @pytest.mark.rule("R73")
 def test_sign_in__ends_the_former_session_of_the_browser(portal: Portal) -> None:
     former = portal.secret(STAFF)
-    entered = enter(portal, asked(portal), former)
-    assert found(portal, former) is None
+    entered = enter(portal, request_link(portal), former)
+    assert find_session(portal, former) is None
     assert entered.secret != former
-    assert found(portal, entered.secret) == UNKNOWN
+    assert find_session(portal, entered.secret) == UNKNOWN
 
 
 @pytest.mark.rule("R73")
 def test_join__only_to_the_session_that_asked(portal: Portal) -> None:
     mine, another = portal.secret(CHEF), portal.secret(OTHER_CHEF)
-    joined = enter(portal, asked(portal, OTHER, replace(HERE, session=mine)), mine)
+    joined = enter(portal, request_link(portal, OTHER, replace(HERE, session=mine)), mine)
     assert joined.session_user == TWO_SCHOOLS
-    assert found(portal, mine) is None
-    fresh = enter(portal, asked(portal, OTHER, replace(HERE, session=joined.secret)), another)
+    assert find_session(portal, mine) is None
+    fresh = enter(portal, request_link(portal, OTHER, replace(HERE, session=joined.secret)), another)
     assert fresh.session_user == SessionUser(role=Role.CHEF, subject=OTHER), "opened in somebody else's browser"
-    assert enter(portal, asked(portal, OTHER), joined.secret).session_user == fresh.session_user, (
+    assert enter(portal, request_link(portal, OTHER), joined.secret).session_user == fresh.session_user, (
         "asked for by nobody signed in"
     )
 
@@ -82,7 +82,7 @@ def test_join__of_a_mailbox_makes_a_national_session_one_that_reads_no_code(port
         identity="d", identity_name="Claire Martin",
     )  # fmt: skip
     asking = portal.secret(named)
-    joined = enter(portal, asked(portal, OTHER, replace(HERE, session=asking)), asking)
+    joined = enter(portal, request_link(portal, OTHER, replace(HERE, session=asking)), asking)
     assert joined.session_user.uais == TWO_SCHOOLS.uais
     assert joined.session_user.method is SignInMethod.MAIL_LINK
     assert joined.session_user.identity == "d", "the end of the binding still ends this session"
@@ -90,18 +90,18 @@ def test_join__of_a_mailbox_makes_a_national_session_one_that_reads_no_code(port
 
 @pytest.mark.rule("R73", "R75")
 def test_leave__everywhere(portal: Portal) -> None:
-    all_of_them = [portal.secret(one) for one in (CHEF, DEPUTY, TWO_SCHOOLS)]
-    others = [portal.secret(one) for one in (OTHER_CHEF, STAFF)]
+    all_of_them = [portal.secret(user) for user in (CHEF, DEPUTY, TWO_SCHOOLS)]
+    others = [portal.secret(user) for user in (OTHER_CHEF, STAFF)]
     assert portal.context.sign_in.sign_out_everywhere(CHEF) == 3
-    assert [found(portal, one) for one in all_of_them] == [None] * 3
-    assert all(found(portal, one) for one in others)
+    assert [find_session(portal, secret) for secret in all_of_them] == [None] * 3
+    assert all(find_session(portal, secret) for secret in others)
     assert installation_events(portal.app, "signed_out_everywhere") == [("signed_out_everywhere", {"sessions": 3})]
 
 
 @pytest.mark.rule("R72", "R73")
 @pytest.mark.parametrize("everywhere", [True, False], ids=["signed-out-everywhere", "the-mailbox-changes"])
 def test_leave__everywhere_ends_the_pending_links(portal: Portal, everywhere: bool) -> None:
-    pending, anothers = asked(portal), asked(portal, OTHER)
+    pending, anothers = request_link(portal), request_link(portal, OTHER)
     directory, operator = portal.app.directory, portal.actor(STAFF)
     if everywhere:
         portal.context.sign_in.sign_out_everywhere(CHEF)
@@ -117,16 +117,16 @@ def test_leave__everywhere_ends_the_pending_links(portal: Portal, everywhere: bo
 @pytest.mark.rule("R14", "R73")
 def test_mailbox__that_becomes_another_ends_the_sessions_of_the_former(portal: Portal) -> None:
     operator, directory = portal.actor(STAFF), portal.app.directory
-    all_of_them = [portal.secret(one) for one in (CHEF, DEPUTY, TWO_SCHOOLS)]
-    others = [portal.secret(one) for one in (OTHER_CHEF, STAFF)]
+    all_of_them = [portal.secret(user) for user in (CHEF, DEPUTY, TWO_SCHOOLS)]
+    others = [portal.secret(user) for user in (OTHER_CHEF, STAFF)]
     directory.set_mailbox(OTHER_CHEF.subject, SCHOOLS[OTHER_CHEF.subject][4], "l'adresse de l'annuaire", operator)
-    assert all(found(portal, one) for one in (*all_of_them, *others)), "set to what it was"
+    assert all(find_session(portal, secret) for secret in (*all_of_them, *others)), "set to what it was"
     directory.set_mailbox(SCHOOL, "direction@ac-toulouse.fr", "l'ancienne est ouverte à trop de monde", operator)
-    assert [found(portal, one) for one in all_of_them] == [None] * 3
-    assert all(found(portal, one) for one in others)
+    assert [find_session(portal, secret) for secret in all_of_them] == [None] * 3
+    assert all(find_session(portal, secret) for secret in others)
     anew = portal.secret(CHEF)
     directory.set_mailbox(SCHOOL, None, "l'annuaire est juste", operator)
-    assert found(portal, anew) is None
+    assert find_session(portal, anew) is None
 
 
 @pytest.mark.rule("R66", "R73")
@@ -135,8 +135,8 @@ def test_import__ends_the_sessions_of_the_mailboxes_that_it_changes(portal: Port
     rows = [row(uai, mail="nouvelle@ac-toulouse.fr" if uai == SCHOOL else box or "")
             for uai, (_, _, _, _, box) in SCHOOLS.items()]  # fmt: skip
     portal.app.directory.import_file(BytesIO(file_of(*rows)), portal.actor(STAFF))
-    assert found(portal, moved) is None
-    assert found(portal, same)
+    assert find_session(portal, moved) is None
+    assert find_session(portal, same)
 
 
 @pytest.mark.rule("R2", "R73")

@@ -24,7 +24,7 @@ HERE = LinkRequest(client="192.0.2.1", browser=BROWSER)
 SCHOOL, OTHER = "0310001H", "0310002J"
 
 
-def asked(portal: Portal, uai: str = SCHOOL, asking: LinkRequest = HERE) -> str:
+def request_link(portal: Portal, uai: str = SCHOOL, asking: LinkRequest = HERE) -> str:
     """Ask for a link; its secret."""
     portal.context.links.send_to_establishment(uai, asking)
     return secrets_of(portal.app)[-1]
@@ -42,7 +42,7 @@ def alter(portal: Portal, uai: str, **values: object) -> None:
 @pytest.mark.rule("R11", "R72")
 def test_ask__the_mailbox_gets_it_before_any_other_mail(portal: Portal) -> None:
     portal.declared()
-    secret = asked(portal, " 0310001h ")
+    secret = request_link(portal, " 0310001h ")
     (mail,) = link_mails(portal.app)
     assert (mail.kind, mail.recipient, mail.uai) == (Kind.SIGN_IN, "ce.0310001h@ac-toulouse.fr", SCHOOL)
     assert (mail.priority, mail.reference) == (Priority.SIGN_IN, None)
@@ -91,7 +91,7 @@ def test_ask__the_rectorat_by_an_address_of_the_settings(portal: Portal) -> None
 
 @pytest.mark.rule("R72", "R75")
 def test_use__once_and_the_journal_knows(portal: Portal) -> None:
-    secret = asked(portal)
+    secret = request_link(portal)
     for _ in range(3):  # what a scanner does
         assert portal.context.links.preview(secret, browser=BROWSER)
     entered = enter(portal, secret)
@@ -108,7 +108,7 @@ def test_use__once_and_the_journal_knows(portal: Portal) -> None:
 
 @pytest.mark.rule("R72")
 def test_use__two_at_once_one_comes_in(portal: Portal) -> None:
-    secret, start = asked(portal), Barrier(2)
+    secret, start = request_link(portal), Barrier(2)
 
     def press(_: int) -> bool:
         start.wait()
@@ -123,13 +123,13 @@ def test_use__two_at_once_one_comes_in(portal: Portal) -> None:
 
 @pytest.mark.rule("R72")
 def test_use__dies_with_time_and_with_a_newer_one(portal: Portal) -> None:
-    first = asked(portal)
+    first = request_link(portal)
     portal.clock.advance(minutes=1)
-    second = asked(portal)
+    second = request_link(portal)
     enter(portal, second)
     with pytest.raises(LinkDead):
         enter(portal, first)
-    third = asked(portal)
+    third = request_link(portal)
     portal.clock.advance(minutes=15)
     with pytest.raises(LinkDead):
         enter(portal, third)
@@ -143,12 +143,12 @@ def test_use__dies_with_time_and_with_a_newer_one(portal: Portal) -> None:
 def test_use__opens_every_establishment_of_the_mailbox(portal: Portal) -> None:
     alter(portal, OTHER, set_mailbox="CE.0310001H@ac-toulouse.fr")
     alter(portal, "0120001X", set_mailbox="ce.0310001h@ac-toulouse.fr", is_open=False)
-    assert enter(portal, asked(portal, OTHER)).session_user.subject == f"{SCHOOL},{OTHER}"
+    assert enter(portal, request_link(portal, OTHER)).session_user.subject == f"{SCHOOL},{OTHER}"
 
 
 @pytest.mark.rule("R72")
 def test_use__not_once_the_mailbox_is_another(portal: Portal) -> None:
-    secret = asked(portal)
+    secret = request_link(portal)
     alter(portal, SCHOOL, set_mailbox="ce.0310002j@ac-toulouse.fr")
     with pytest.raises(LinkDead):
         enter(portal, secret)
@@ -156,7 +156,7 @@ def test_use__not_once_the_mailbox_is_another(portal: Portal) -> None:
 
 @pytest.mark.rule("R58", "R72")
 def test_mail__that_dies_alerts_nobody_and_is_given_up(portal: Portal) -> None:
-    asked(portal)
+    request_link(portal)
     with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage=Stage.DEAD.value, next_attempt_at=None))
     (mail,) = link_mails(portal.app)
@@ -168,7 +168,7 @@ def test_mail__that_dies_alerts_nobody_and_is_given_up(portal: Portal) -> None:
 
 @pytest.mark.rule("R72")
 def test_mail__of_a_link_is_not_sent_again_by_hand(portal: Portal) -> None:
-    asked(portal)
+    request_link(portal)
     (mail,) = link_mails(portal.app)
     with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage=Stage.DEAD.value, fault="exhausted", next_attempt_at=None))

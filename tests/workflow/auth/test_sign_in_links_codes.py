@@ -44,13 +44,13 @@ def type_code(portal: Portal, code: str, browser: str = MINE, client: str = CLIE
 
 
 def outcomes(portal: Portal, codes: list[str], browser: str = MINE, client: str = CLIENT) -> list[str]:
-    found = []
+    names = []
     for code in codes:
         try:
-            found.append(type(type_code(portal, code, browser, client)).__name__)
+            names.append(type(type_code(portal, code, browser, client)).__name__)
         except (WrongCode, TooManyTries) as refused:
-            found.append(type(refused).__name__)
-    return found
+            names.append(type(refused).__name__)
+    return names
 
 
 def tries(portal: Portal, name: str) -> list[int]:
@@ -73,15 +73,15 @@ def test_link__of_another_browser_opens_nothing_and_stays(portal: Portal) -> Non
 @pytest.mark.rule("R104")
 def test_code__of_the_link_signs_in_where_it_was_asked_and_ends_it(portal: Portal) -> None:
     secret = ask(portal)
-    shown = portal.context.links.preview(secret, browser=HIS)
-    assert shown
-    assert (shown.is_here, shown.network, shown.browser_name) == (False, "192.0.2.0/24", "Firefox")
-    assert shown.asked_at == portal.clock.now()
-    entered = type_code(portal, shown.code)
+    preview = portal.context.links.preview(secret, browser=HIS)
+    assert preview
+    assert (preview.is_here, preview.network, preview.browser_name) == (False, "192.0.2.0/24", "Firefox")
+    assert preview.asked_at == portal.clock.now()
+    entered = type_code(portal, preview.code)
     assert entered.session_user.uais == (SCHOOL,)
     assert tries(portal, WRONG_CODES_OF_BROWSER.name) == []  # a right one counts for nothing
     with pytest.raises(WrongCode):
-        type_code(portal, shown.code)
+        type_code(portal, preview.code)
     with pytest.raises(LinkDead):
         portal.context.sign_in.sign_in(secret, client=CLIENT, browser=MINE)
 

@@ -40,7 +40,9 @@ def portal(database_url: str, tmp_path: Path) -> Iterator[Portal]:
         yield portal
 
 
-def given(portal: Portal, user: SessionUser = STAFF, first: date = TODAY, last: date = IN_A_WEEK) -> Substitution:
+def give_substitution(
+    portal: Portal, user: SessionUser = STAFF, first: date = TODAY, last: date = IN_A_WEEK
+) -> Substitution:
     """A substitution of the operator by the reader, or of the chef by another."""
     to, name = (DRANE.subject, "") if user is STAFF else (OTHER_CHEF.subject, OTHER_CHEF.name)
     return portal.app.substitutions.give(
@@ -48,20 +50,20 @@ def given(portal: Portal, user: SessionUser = STAFF, first: date = TODAY, last: 
     )
 
 
-def holds(portal: Portal, one: Substitution) -> bool:
-    user = DRANE if one.role is Role.OPERATOR else OTHER_CHEF
-    return portal.app.substitutions.in_force(user, one.number) is not None
+def holds(portal: Portal, substitution: Substitution) -> bool:
+    user = DRANE if substitution.role is Role.OPERATOR else OTHER_CHEF
+    return portal.app.substitutions.in_force(user, substitution.number) is not None
 
 
-def acting(portal: Portal, one: Substitution) -> Actor:
-    user = DRANE if one.role is Role.OPERATOR else OTHER_CHEF
-    found = portal.app.substitutions.in_force(user, one.number)
-    assert found
-    return portal.app.substitutions.actor(user, found, Channel.WEB)
+def acting(portal: Portal, substitution: Substitution) -> Actor:
+    user = DRANE if substitution.role is Role.OPERATOR else OTHER_CHEF
+    in_force = portal.app.substitutions.in_force(user, substitution.number)
+    assert in_force
+    return portal.app.substitutions.actor(user, in_force, Channel.WEB)
 
 
 def test_give__an_operator_to_a_reader_who_acts_in_their_own_name(portal: Portal) -> None:
-    actor = acting(portal, given(portal))
+    actor = acting(portal, give_substitution(portal))
     assert (actor.role, actor.in_stead_of) == (Role.OPERATOR, STAFF.subject)
     assert actor.label == f"{DRANE.subject} (opérateur du rectorat, en suppléance {french.de(STAFF.subject)})"
     assert actor.number not in {portal.actor(STAFF).number, portal.actor(DRANE).number}
@@ -71,7 +73,7 @@ def test_give__an_operator_to_a_reader_who_acts_in_their_own_name(portal: Portal
 
 
 def test_give__a_chef_to_another_for_one_establishment(portal: Portal) -> None:
-    actor = acting(portal, given(portal, CHEF))
+    actor = acting(portal, give_substitution(portal, CHEF))
     assert actor.establishments == {CHEF.subject}, "and no other, be it their own"
     assert (actor.name, actor.chef_name) == (OTHER_CHEF.name, CHEF.name)
     assert "en suppléance de Claire Martin (0310001H)" in actor.label
@@ -79,17 +81,17 @@ def test_give__a_chef_to_another_for_one_establishment(portal: Portal) -> None:
 
 @pytest.mark.parametrize("user", [STAFF, CHEF], ids=["operator", "chef"])
 def test_days__hold_from_the_first_to_the_last_and_no_longer(portal: Portal, user: SessionUser) -> None:
-    one = given(portal, user, TODAY + timedelta(days=1), TODAY + timedelta(days=2))
-    assert not holds(portal, one)
-    for held in (True, True, False):
+    substitution = give_substitution(portal, user, TODAY + timedelta(days=1), TODAY + timedelta(days=2))
+    assert not holds(portal, substitution)
+    for is_held in (True, True, False):
         portal.clock.advance(days=1)
-        assert holds(portal, one) is held
+        assert holds(portal, substitution) is is_held
     portal.app.ticker.tick()
     assert installation_events(portal.app, "substitution_expired") == [
         ("substitution_expired", {"number": 1, "why": "expired"})
     ]
     portal.clock.advance(days=-2)
-    assert not holds(portal, one), "ended for good, whatever the clock"
+    assert not holds(portal, substitution), "ended for good, whatever the clock"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_days__hold_from_the_first_to_the_last_and_no_longer(portal: Portal, use
 )
 def test_days__that_make_no_sense_are_refused(portal: Portal, first: date, last: date) -> None:
     with pytest.raises(SubstitutionRefused):
-        given(portal, STAFF, first, last)
+        give_substitution(portal, STAFF, first, last)
     assert installation_events(portal.app, "substitution_given") == []
 
 
@@ -119,7 +121,10 @@ def test_give__to_nobody_who_is_not_known(portal: Portal) -> None:
 
 def test_give__neither_by_a_reader_nor_a_deputy_nor_a_substitute(portal: Portal) -> None:
     give = portal.app.substitutions.give
-    chain = [(acting(portal, given(portal)), DRANE), (acting(portal, given(portal, CHEF)), OTHER_CHEF)]
+    chain = [
+        (acting(portal, give_substitution(portal)), DRANE),
+        (acting(portal, give_substitution(portal, CHEF)), OTHER_CHEF),
+    ]
     for actor, user in ((portal.actor(DRANE), DRANE), (portal.actor(DEPUTY), DEPUTY), *chain):
         with pytest.raises(NotAllowed):
             give(actor, user, TODAY, IN_A_WEEK, to=DRANE.subject, name=CHEF.name, uai=CHEF.subject)
@@ -127,7 +132,7 @@ def test_give__neither_by_a_reader_nor_a_deputy_nor_a_substitute(portal: Portal)
 
 def test_holds__for_the_person_it_was_given_to_alone(portal: Portal) -> None:
     service = portal.app.substitutions
-    of_operator, of_chef = given(portal), given(portal, CHEF)
+    of_operator, of_chef = give_substitution(portal), give_substitution(portal, CHEF)
     at_same_address = [replace(DRANE, role=role) for role in (Role.RUPN, Role.OPERATOR)]
     for user in (STAFF, CHEF, DEPUTY, OTHER_CHEF, replace(DRANE, subject="autre@ac-toulouse.fr"), *at_same_address):
         assert service.in_force(user, of_operator.number) is None
@@ -150,14 +155,14 @@ def mails(portal: Portal) -> list[tuple[str, str]]:
 def test_mails__tell_both_and_the_operators_that_it_is_given_and_that_it_ended_early(
     portal: Portal, user: SessionUser
 ) -> None:
-    one = given(portal, user)
+    substitution = give_substitution(portal, user)
     both = [DRANE.subject, "oda@ac-toulouse.fr", STAFF.subject]
     if user is CHEF:
         both = ["ce.0120001x@ac-toulouse.fr", "ce.0310001h@ac-toulouse.fr", "oda@ac-toulouse.fr"]
     assert mails(portal) == [(address, "") for address in both]
-    assert portal.app.substitutions.end(one.number, portal.actor(user), user)
+    assert portal.app.substitutions.end(substitution.number, portal.actor(user), user)
     assert mails(portal) == [(address, "par la personne suppléée") for address in both]
-    given(portal, user)
+    give_substitution(portal, user)
     mails(portal)
     portal.clock.advance(days=30)
     assert portal.app.substitutions.expire() == 1
@@ -165,7 +170,7 @@ def test_mails__tell_both_and_the_operators_that_it_is_given_and_that_it_ended_e
 
 
 def test_mails__tell_that_a_role_was_lost(portal: Portal) -> None:
-    given(portal, CHEF)
+    give_substitution(portal, CHEF)
     mails(portal)
     with portal.app.database.write() as connection:
         remember_chef(connection, [CHEF.subject], "Paul Neuf", is_new=True)
@@ -175,20 +180,20 @@ def test_mails__tell_that_a_role_was_lost(portal: Portal) -> None:
 
 @pytest.mark.parametrize("by", ["giver", "substitute", "operator"])
 def test_end__by_either_or_by_an_operator(portal: Portal, by: str) -> None:
-    one = given(portal, CHEF)
+    substitution = give_substitution(portal, CHEF)
     user = {"giver": CHEF, "substitute": OTHER_CHEF, "operator": STAFF}[by]
     for stranger in (DRANE, DEPUTY, replace(OTHER_CHEF, name="Paul Neuf")):
-        assert not portal.app.substitutions.end(one.number, portal.actor(stranger), stranger)
-    assert holds(portal, one)
-    assert portal.app.substitutions.end(one.number, portal.actor(user), user)
-    assert not holds(portal, one)
-    assert not portal.app.substitutions.end(one.number, portal.actor(user), user)
+        assert not portal.app.substitutions.end(substitution.number, portal.actor(stranger), stranger)
+    assert holds(portal, substitution)
+    assert portal.app.substitutions.end(substitution.number, portal.actor(user), user)
+    assert not holds(portal, substitution)
+    assert not portal.app.substitutions.end(substitution.number, portal.actor(user), user)
     assert installation_events(portal.app, "substitution_ended") == [("substitution_ended", {"number": 1, "why": by})]
 
 
 @pytest.mark.parametrize("lost", ["giver-renamed", "substitute-renamed", "giver-closed", "giver-moved", "other-moved"])
 def test_end__with_the_role_of_either(portal: Portal, lost: str) -> None:
-    one, staff = given(portal, CHEF), portal.actor(STAFF)
+    substitution, staff = give_substitution(portal, CHEF), portal.actor(STAFF)
     mails(portal)
     uai = CHEF.subject if lost.startswith("giver") else OTHER_CHEF.subject
     if lost.endswith("moved"):
@@ -199,7 +204,7 @@ def test_end__with_the_role_of_either(portal: Portal, lost: str) -> None:
                 remember_chef(connection, [uai], "Paul Neuf", is_new=True)
             else:
                 connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).values(is_open=False))
-    assert not holds(portal, one), "at once, before the schedule has passed"
+    assert not holds(portal, substitution), "at once, before the schedule has passed"
     portal.app.ticker.tick()
     assert installation_events(portal.app, "substitution_ended") == [
         ("substitution_ended", {"number": 1, "why": "role_lost"})
@@ -212,7 +217,7 @@ def test_end__with_the_role_of_either(portal: Portal, lost: str) -> None:
     assert mails(portal) == [(address, ended) for address in [*addresses, "oda@ac-toulouse.fr"]]
 
 
-def asked(portal: Portal, reference: str, actor: Actor) -> object:
+def attest(portal: Portal, reference: str, actor: Actor) -> object:
     """This operator attests the delegation for an establishment that telephoned (R5)."""
     behalf = OnBehalf(who="la secrétaire", how=RequestedBy.TELEPHONE, when=TODAY.isoformat())
     attests = c.Delegate(reference=reference, why="accueil des familles", made_on=TODAY, on_behalf=behalf)
@@ -231,7 +236,7 @@ def issues(portal: Portal, reference: str, actor: Actor) -> bool:
 def ready(portal: Portal, for_chef: Actor) -> str:
     """A request whose delegation this operator attested for the establishment, and that waits for its code."""
     reference = portal.declared()
-    assert isinstance(asked(portal, reference, for_chef), Done)
+    assert isinstance(attest(portal, reference, for_chef), Done)
     version = portal.app.settings.charter.version
     portal.do(c.SignCharter(reference=reference, signed_on=TODAY, version=version, copy_kept=True), CHEF)
     mail = "rupn1@ac-toulouse.fr"
@@ -243,28 +248,28 @@ def ready(portal: Portal, for_chef: Actor) -> str:
 
 @pytest.mark.rule("R6")
 def test_four_eyes__what_the_substitute_did_counts_for_both(portal: Portal) -> None:
-    substitute = acting(portal, given(portal))
+    substitute = acting(portal, give_substitution(portal))
     reference = ready(portal, substitute)
     assert not issues(portal, reference, substitute)
     assert not issues(portal, reference, portal.app.people.operator(STAFF.subject, Channel.WEB))
-    (second,) = [one for one in portal.app.people.operators() if one != STAFF.subject]
+    (second,) = [address for address in portal.app.people.operators() if address != STAFF.subject]
     assert issues(portal, reference, portal.app.people.operator(second, Channel.WEB))
 
 
 @pytest.mark.rule("R6")
 def test_four_eyes__what_the_substituted_did_counts_for_the_substitute(portal: Portal) -> None:
-    one = given(portal)
+    substitution = give_substitution(portal)
     reference = ready(portal, portal.actor(STAFF))
-    assert not issues(portal, reference, acting(portal, one))
+    assert not issues(portal, reference, acting(portal, substitution))
 
 
 @pytest.mark.rule("R6")
 def test_four_eyes__still_counts_once_it_has_ended_and_under_another(portal: Portal) -> None:
-    one = given(portal)
-    reference = ready(portal, acting(portal, one))
-    portal.app.substitutions.end(one.number, portal.actor(STAFF), STAFF)
+    substitution = give_substitution(portal)
+    reference = ready(portal, acting(portal, substitution))
+    portal.app.substitutions.end(substitution.number, portal.actor(STAFF), STAFF)
     assert not issues(portal, reference, portal.app.people.operator(STAFF.subject, Channel.WEB))
-    (second,) = [each for each in portal.app.people.operators() if each != STAFF.subject]
+    (second,) = [address for address in portal.app.people.operators() if address != STAFF.subject]
     other = replace(STAFF, subject=second)
     again = portal.app.substitutions.give(portal.actor(other), other, TODAY, IN_A_WEEK, to=DRANE.subject)
     assert not issues(portal, reference, acting(portal, again)), "the same reader, in the stead of another"
@@ -274,8 +279,8 @@ def test_four_eyes__still_counts_once_it_has_ended_and_under_another(portal: Por
 def test_four_eyes__whoever_set_the_mailbox_of_the_substitute_counts(portal: Portal) -> None:
     staff = portal.actor(STAFF)
     portal.app.directory.set_mailbox(OTHER_CHEF.subject, "neuve@ac-toulouse.fr", "elle a changé", staff)
-    one = given(portal, CHEF)
-    actor = acting(portal, one)
+    substitution = give_substitution(portal, CHEF)
+    actor = acting(portal, substitution)
     assert staff.number in actor.counts_as
     (done,) = portal.app.engine.execute(
         [c.Declare(uai=CHEF.subject, nom="Roux", prenom="Anaïs", mail="anais.roux@ac-toulouse.fr")], actor
@@ -288,23 +293,23 @@ def test_four_eyes__whoever_set_the_mailbox_of_the_substitute_counts(portal: Por
 
 
 def test_list__is_of_both_and_of_operators(portal: Portal) -> None:
-    given(portal)
-    given(portal, CHEF)
+    give_substitution(portal)
+    give_substitution(portal, CHEF)
     service = portal.app.substitutions
-    assert [one.number for one in service.of_user(STAFF)] == [1]
-    assert [one.number for one in service.of_user(DRANE)] == [1]
-    assert [one.number for one in service.of_user(CHEF)] == [2]
-    assert [one.number for one in service.of_user(TWO_SCHOOLS)] == [2]
-    assert [one.number for one in service.of_user(OTHER_CHEF)] == [2]
+    assert [substitution.number for substitution in service.of_user(STAFF)] == [1]
+    assert [substitution.number for substitution in service.of_user(DRANE)] == [1]
+    assert [substitution.number for substitution in service.of_user(CHEF)] == [2]
+    assert [substitution.number for substitution in service.of_user(TWO_SCHOOLS)] == [2]
+    assert [substitution.number for substitution in service.of_user(OTHER_CHEF)] == [2]
     assert service.of_user(DEPUTY) == ()
-    assert [one.number for one in service.all(portal.actor(STAFF))] == [2, 1]
+    assert [substitution.number for substitution in service.all(portal.actor(STAFF))] == [2, 1]
     with pytest.raises(NotAllowed):
         service.all(portal.actor(DRANE))
 
 
 def test_ended__is_forgotten_after_a_year(portal: Portal) -> None:
-    one = given(portal)
-    portal.app.substitutions.end(one.number, portal.actor(STAFF), STAFF)
+    substitution = give_substitution(portal)
+    portal.app.substitutions.end(substitution.number, portal.actor(STAFF), STAFF)
     portal.clock.advance(days=367)
     portal.app.substitutions.expire()
     assert portal.app.substitutions.of_user(STAFF) == ()
@@ -313,4 +318,4 @@ def test_ended__is_forgotten_after_a_year(portal: Portal) -> None:
 def test_required_second_factor__no_reader_stands_in_for_an_operator(database_url: str, tmp_path: Path) -> None:
     settings = "sign_in:\n  second_factor: required\n"
     with open_portal(tmp_path, database_url, settings=settings) as portal, pytest.raises(SubstitutionRefused):
-        given(portal)
+        give_substitution(portal)

@@ -16,18 +16,18 @@ from workflow.auth.tokens import Token, TokenRefused
 from workflow.database.access_tables import TOKENS
 
 
-def made(portal: Portal, role: Role = Role.READER, subject: str = READER, days: int = 30) -> tuple[Token, str]:
+def create(portal: Portal, role: Role = Role.READER, subject: str = READER, days: int = 30) -> tuple[Token, str]:
     by = portal.actor(STAFF)
     return portal.app.tokens.create(by, role, [subject], scope=Scope.READ, label="tableau de bord", days=days)
 
 
 @pytest.mark.rule("R76")
 def test_token__stands_for_its_person_until_its_end(portal: Portal) -> None:
-    token, secret = made(portal)
+    token, secret = create(portal)
     assert secret.startswith("oda_")
-    found = portal.app.tokens.find(secret)
-    assert found
-    actor, scope = found
+    bearer = portal.app.tokens.find(secret)
+    assert bearer
+    actor, scope = bearer
     assert (actor.role, actor.channel, scope) == (Role.READER, Channel.API, Scope.READ)
     assert actor.number == portal.actor(DRANE).number
     (listed,) = portal.app.tokens.all(portal.actor(STAFF))
@@ -38,15 +38,15 @@ def test_token__stands_for_its_person_until_its_end(portal: Portal) -> None:
 
 @pytest.mark.rule("R3", "R76")
 def test_token__of_a_chef_is_for_these_establishments(portal: Portal) -> None:
-    _, secret = made(portal, Role.CHEF, "0310001H")
-    found = portal.app.tokens.find(secret)
-    assert found
-    assert found[0].establishments == frozenset({"0310001H"})
+    _, secret = create(portal, Role.CHEF, "0310001H")
+    bearer = portal.app.tokens.find(secret)
+    assert bearer
+    assert bearer[0].establishments == frozenset({"0310001H"})
 
 
 @pytest.mark.rule("R75", "R76")
 def test_token__revoked_and_told_without_its_secret(portal: Portal) -> None:
-    token, secret = made(portal)
+    token, secret = create(portal)
     tokens, by = portal.app.tokens, portal.actor(STAFF)
     assert tokens.revoke(by, token.id).revoked_at == portal.clock.now()
     assert tokens.find(secret) is None
@@ -63,13 +63,13 @@ def test_token__revoked_and_told_without_its_secret(portal: Portal) -> None:
 def test_token__of_who_may_enter_and_made_by_operators(portal: Portal) -> None:
     for role, subject in ((Role.OPERATOR, READER), (Role.READER, OPERATOR), (Role.CHEF, "9999999Z")):
         with pytest.raises(NotAllowed):
-            made(portal, role, subject)
+            create(portal, role, subject)
     for alone in (Role.SCHEDULE, Role.CONNECTOR):  # what acts by itself has no token, nor a session
         with pytest.raises(NotAllowed, match="Personne n'agit comme"):
-            made(portal, alone, "0310001H")
+            create(portal, alone, "0310001H")
     for days in (0, 367):
         with pytest.raises(TokenRefused):
-            made(portal, days=days)
+            create(portal, days=days)
     for session_user in (CHEF, DRANE):
         with pytest.raises(NotAllowed):
             portal.app.tokens.all(portal.actor(session_user))
@@ -84,8 +84,8 @@ def test_token__of_who_may_enter_and_made_by_operators(portal: Portal) -> None:
 def test_tokens__of_an_establishment_end_with_its_mailbox_or_its_closure(
     portal: Portal, changed: dict[str, str], why: str
 ) -> None:
-    ended, two = made(portal, Role.CHEF, "0310001H"), made(portal, Role.DEPUTY, "0310001H")
-    staying = [made(portal, Role.CHEF, "0120001X"), made(portal, Role.OPERATOR, OPERATOR), made(portal)]
+    ended, two = create(portal, Role.CHEF, "0310001H"), create(portal, Role.DEPUTY, "0310001H")
+    staying = [create(portal, Role.CHEF, "0120001X"), create(portal, Role.OPERATOR, OPERATOR), create(portal)]
     directory, by = portal.app.directory, portal.actor(STAFF)
     if changed:
         lines = [
@@ -103,7 +103,7 @@ def test_tokens__of_an_establishment_end_with_its_mailbox_or_its_closure(
 
 @pytest.mark.rule("R37", "R76")
 def test_tokens__end_when_a_chef_says_to_be_the_new_one(portal: Portal) -> None:
-    former, other = made(portal, Role.CHEF, "0310001H"), made(portal, Role.CHEF, "0120001X")
+    former, other = create(portal, Role.CHEF, "0310001H"), create(portal, Role.CHEF, "0120001X")
     portal.clock.advance(days=1)
     portal.app.tokens.end_former_chefs(portal.actor(replace(CHEF, name="Luce Faure")))
     assert portal.app.tokens.find(former[1]) is None
@@ -113,8 +113,8 @@ def test_tokens__end_when_a_chef_says_to_be_the_new_one(portal: Portal) -> None:
 
 @pytest.mark.rule("R3", "R75", "R76")
 def test_tokens__a_chef_sees_and_ends_those_of_the_establishment_alone(portal: Portal) -> None:
-    theirs, anothers = made(portal, Role.CHEF, "0310001H"), made(portal, Role.CHEF, "0120001X")
-    staffs, over = made(portal, Role.OPERATOR, OPERATOR), made(portal, Role.CHEF, "0310001H", days=1)
+    theirs, anothers = create(portal, Role.CHEF, "0310001H"), create(portal, Role.CHEF, "0120001X")
+    staffs, over = create(portal, Role.OPERATOR, OPERATOR), create(portal, Role.CHEF, "0310001H", days=1)
     portal.clock.advance(days=1)
     tokens, chef = portal.app.tokens, portal.actor(CHEF)
     assert [token.id for token in tokens.of_establishments(chef)] == [theirs[0].id]
@@ -131,5 +131,5 @@ def test_tokens__a_chef_sees_and_ends_those_of_the_establishment_alone(portal: P
 @pytest.mark.rule("R76")
 @pytest.mark.parametrize("secret", ["", "oda_", "oda_faux", "autre", "oda_é"])
 def test_find__nobody(portal: Portal, secret: str) -> None:
-    made(portal)
+    create(portal)
     assert portal.app.tokens.find(secret) is None

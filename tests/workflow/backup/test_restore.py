@@ -87,8 +87,8 @@ def test_restore__gives_no_reference_that_may_have_been_given_since_the_backup(s
         restored(folder, url)
         copy = System.reopened(url, NOW)
         try:
-            given = {copy.issued(number) for number in (41, 42, 43)}
-            assert given.isdisjoint(lost)
+            references = {copy.issued(number) for number in (41, 42, 43)}
+            assert references.isdisjoint(lost)
             assert copy.flaws() == []
             with copy.database.write() as connection:  # a number beyond those left out is still missed
                 connection.execute(update(COUNTER).values(last=COUNTER.c.last + 1))

@@ -86,9 +86,9 @@ def test_now__a_machine_that_slept_asks_at_once() -> None:
     for clock in (bench.own, bench.database):
         clock.advance(hours=8)  # and the counter stood still
     assert bench.clock.now() == bench.database.now()
-    asked = bench.asked
+    questions = bench.asked
     bench.clock.now()
-    assert bench.asked == asked, "once is enough"
+    assert bench.asked == questions, "once is enough"
 
 
 @pytest.mark.rule("R82")
@@ -150,9 +150,9 @@ def test_clock_for__postgresql_answers_its_own_time(tmp_path: Path) -> None:
     with fresh_database("postgresql", tmp_path) as database, database.read() as connection:
         clock = clock_for(database, connection, SystemClock())
         assert isinstance(clock, DatabaseClock)
-        before, said, after = now_in(connection), clock.now(), now_in(connection)
+        before, answer, after = now_in(connection), clock.now(), now_in(connection)
         margin = timedelta(seconds=1)
-        assert before - margin <= said <= after + margin
+        assert before - margin <= answer <= after + margin
         assert abs(clock.refresh().skew) < timedelta(seconds=5)
 
 
@@ -160,21 +160,21 @@ def test_clock_for__a_question_needs_no_connection_of_the_pool(tmp_path: Path) -
     with fresh_database("postgresql", tmp_path) as database:
         most = _POOL["pool_size"] + _POOL["max_overflow"]
         open_ones: list[AbstractContextManager[object]] = [database.write() for _ in range(most)]
-        for one in open_ones:
-            one.__enter__()
+        for transaction in open_ones:
+            transaction.__enter__()
         try:
             with database.aside() as connection:
                 assert now_in(connection)
         finally:
-            for one in open_ones:
-                one.__exit__(None, None, None)
+            for transaction in open_ones:
+                transaction.__exit__(None, None, None)
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
 def test_clock_for__a_clock_that_is_given_stays(backend: str, tmp_path: Path) -> None:
-    given = FakeClock(NOON)
+    clock = FakeClock(NOON)
     with fresh_database(backend, tmp_path) as database, database.read() as connection:
-        assert clock_for(database, connection, given) is given
+        assert clock_for(database, connection, clock) is clock
 
 
 def test_clock_for__sqlite_has_one_machine_whose_clock_judges(tmp_path: Path) -> None:

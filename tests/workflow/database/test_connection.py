@@ -53,10 +53,10 @@ def test_connection__cut_at_its_commit_is_unreachable(tmp_path: Path) -> None:
 def test_pool__every_idle_connection_that_was_cut_is_replaced(tmp_path: Path) -> None:
     with fresh_database("postgresql", tmp_path) as database:
         opened = [database.read() for _ in range(4)]
-        for one in opened:
-            one.__enter__().exec_driver_sql("SELECT 1")
-        for one in opened:
-            one.__exit__(None, None, None)
+        for reading in opened:
+            reading.__enter__().exec_driver_sql("SELECT 1")
+        for reading in opened:
+            reading.__exit__(None, None, None)
         cut(database)
         for _ in range(5):
             with database.read() as connection:

@@ -78,7 +78,7 @@ def test_sqlite__cuts_back_the_file_that_a_long_reader_made_grow(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("said", "fault"),
+    ("text", "fault"),
     [
         ('FATAL:  password authentication failed for user "oda"', DatabaseFault.PASSWORD),
         ("FATAL:  authentification par mot de passe échouée pour l'utilisateur « oda »", DatabaseFault.PASSWORD),
@@ -106,8 +106,8 @@ def test_sqlite__cuts_back_the_file_that_a_long_reader_made_grow(tmp_path: Path)
         ("connection timeout expired", DatabaseFault.UNREACHABLE),
     ],
 )
-def test_fault__of_a_connection_that_has_no_code_is_told_apart(said: str, fault: DatabaseFault) -> None:
-    trouble = trouble_of(OperationalError(None, None, psycopg.OperationalError(f"connection failed: {said}")))
+def test_fault__of_a_connection_that_has_no_code_is_told_apart(text: str, fault: DatabaseFault) -> None:
+    trouble = trouble_of(OperationalError(None, None, psycopg.OperationalError(f"connection failed: {text}")))
     assert trouble is not None
     assert str(trouble) == fault.message
 

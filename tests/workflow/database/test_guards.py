@@ -80,10 +80,10 @@ def attack(system: System, statement: str) -> None:
 @pytest.mark.rule("R8", "R63")
 def test_guards__refuse_everything_but_the_write_path(system: System, backend: str) -> None:
     before = system.dump()
-    for what, (statement, rule) in {**REFUSED, **ONLY_HERE[backend]}.items():
+    for name, (statement, rule) in {**REFUSED, **ONLY_HERE[backend]}.items():
         with pytest.raises(DBAPIError, match=rule) as refused:
             attack(system, statement)
-        assert refused, what
+        assert refused, name
     assert system.dump() == before
 
 

@@ -64,6 +64,6 @@ def test_upgrade__an_address_that_no_relay_takes_leaves_no_mailbox(database: Dat
             connection.execute(spoil, {"uai": uai, "mailbox": mailbox, "set_mailbox": set_mailbox})
         version._empty_unusable_mailboxes(connection)
         rows = connection.execute(select(ESTABLISHMENT).order_by(ESTABLISHMENT.c.uai)).all()
-    assert [(one.mailbox, one.set_mailbox) for one in rows] == [
+    assert [(row.mailbox, row.set_mailbox) for row in rows] == [
         (None, None), (None, None), (None, "ce3@ac-toulouse.fr")
     ]  # fmt: skip

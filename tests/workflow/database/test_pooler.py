@@ -28,8 +28,8 @@ def test_pooler__requests_are_made_side_by_side_and_swept(tmp_path: Path) -> Non
 
             with ThreadPoolExecutor(CLIENTS) as clients:
                 list(clients.map(declare, range(CLIENTS)))
-            made = _requests(portal)
-            assert made == CLIENTS * TIMES
+            count = _requests(portal)
+            assert count == CLIENTS * TIMES
             with portal.app.database.read() as connection:
                 assert not list(Verifier(connection, portal.app.hasher).flaws())
 

@@ -17,8 +17,8 @@ SEEN = hashlib.sha256("\x1f".join(("Durand", "Zoé", "zoe@ac-toulouse.fr", "2026
 AT = "2026-09-14 08:00:00"
 
 
-def add_request(connection: Connection, reference: str, seen: str) -> None:
-    """A request to check, whose list check is negative and saw ``seen``."""
+def add_request(connection: Connection, reference: str, evidence: str) -> None:
+    """A request to check, whose list check is negative and saw ``evidence``."""
     event = {"stream": reference, "hash": f"h{reference}", "at": AT}
     connection.execute(
         text(
@@ -32,9 +32,9 @@ def add_request(connection: Connection, reference: str, seen: str) -> None:
         "nom": "Durand", "prenom": "Zoé", "mail": "zoe@ac-toulouse.fr", "folded_mail": reference,
         "person": "durand zoe",
         "chef_name": "", "delegation_why": "", "listing_outcome": "negative", "listing_source": "liste",
-        "listing_seen": seen, "delegation_source": "", "delegation_seen": "", "acted_on_behalf": "", "created_at": AT,
-        "changed_at": AT, "checks": "negative", "last_trigger": "check_listing", "last_actor": "", "chain_length": 1,
-        "chain_head": event["hash"],
+        "listing_seen": evidence, "delegation_source": "", "delegation_seen": "", "acted_on_behalf": "",
+        "created_at": AT, "changed_at": AT, "checks": "negative", "last_trigger": "check_listing", "last_actor": "",
+        "chain_length": 1, "chain_head": event["hash"],
     }  # fmt: skip
     names = ", ".join(row)
     values = ", ".join(f":{name}" for name in row)
@@ -84,8 +84,8 @@ def test_upgrade__keeps_what_was_reported_and_asks_for_void_checks_again(before:
     with before.read() as connection:
         checks = connection.execute(text("SELECT reference, checks FROM delegation_request")).all()
         assert dict(checks) == {"ODA-2027-00001": "to_do", "ODA-2027-00002": "negative"}
-        kept = connection.execute(text("SELECT change, settlement, revoke_on FROM change_report")).all()
-        assert kept == [("key_lost", None, None)]
+        reports = connection.execute(text("SELECT change, settlement, revoke_on FROM change_report")).all()
+        assert reports == [("key_lost", None, None)]
         if not before.is_postgresql:
             assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
     with before.write() as connection:

@@ -57,7 +57,7 @@ class Bench:
         with self.database.read() as connection:
             return [dict(r) for r in connection.execute(select(ESTABLISHMENT).order_by(ESTABLISHMENT.c.uai)).mappings()]
 
-    def one(self, uai: str = "0310001H") -> dict[str, Any]:
+    def row_of(self, uai: str = "0310001H") -> dict[str, Any]:
         return next(r for r in self.stored() if r["uai"] == uai)
 
     def events(self) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ class Bench:
             replace(command(Trigger.DECLARE), uai=uai, nom=f"Dupont{'abcdef'[n]}", mail=f"p{n}@ac-toulouse.fr")
             for n, uai in enumerate(uais)
         ]
-        return [self._done(one) for one in people]
+        return [self._done(declaration) for declaration in people]
 
     def withdraw(self, reference: str) -> None:
         self._done(replace(command(Trigger.WITHDRAW), reference=reference))

@@ -33,12 +33,12 @@ def cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ';"\r\n') else text
 
 
-def text_of(*given: Mapping[str, str]) -> str:
-    return "\n".join([HEADING, *(";".join(map(cell, one.values())) for one in given), ""])
+def text_of(*lines: Mapping[str, str]) -> str:
+    return "\n".join([HEADING, *(";".join(map(cell, line.values())) for line in lines), ""])
 
 
-def file_of(*given: Mapping[str, str]) -> bytes:
-    return text_of(*given).encode()
+def file_of(*lines: Mapping[str, str]) -> bytes:
+    return text_of(*lines).encode()
 
 
 def read_bytes(content: bytes, *, is_complete: bool = False) -> DirectoryReader:
@@ -46,11 +46,11 @@ def read_bytes(content: bytes, *, is_complete: bool = False) -> DirectoryReader:
     return DirectoryReader(16).read(DirectoryFile(BytesIO(content), is_complete).records())
 
 
-def read(*given: Mapping[str, str]) -> DirectoryReader:
-    return read_bytes(file_of(*given))
+def read(*lines: Mapping[str, str]) -> DirectoryReader:
+    return read_bytes(file_of(*lines))
 
 
 def entry(**cells: str) -> DirectoryEntry:
     """The only establishment of a file whose row has these cells."""
-    (found,) = read(row(**cells)).entries.values()
-    return found
+    (only_entry,) = read(row(**cells)).entries.values()
+    return only_entry

@@ -16,7 +16,7 @@ FIRST = "0310001H"
 def test_import__new_establishments(bench: Bench) -> None:
     imported = bench.bring(row(), row("0751234j ", nom="  LYCÉE\nNEUF ", kind="Lycée", mail=" x@ac-toulouse.fr "))
     assert imported.new == (EstablishmentName(FIRST, f"Collège {FIRST}"), EstablishmentName("0751234J", "LYCÉE NEUF"))
-    assert bench.one("0751234J") == {
+    assert bench.row_of("0751234J") == {
         "uai": "0751234J", "nom": "LYCÉE NEUF", "kind": "Lycée", "commune": "Toulouse", "departement": "31",
         "mailbox": "x@ac-toulouse.fr", "set_mailbox": None, "is_open": True, "is_listed": True,
         "telephone": "", "chef_name": "", "link_asked_at": None, "departement_name": "", "nature": "",
@@ -26,11 +26,11 @@ def test_import__new_establishments(bench: Bench) -> None:
 
 @pytest.mark.rule("R66")
 def test_import__again_changes_and_writes_nothing(bench: Bench) -> None:
-    given = [row(), row(uai_of(2), mail=""), row(uai_of(3), etat="FERMÉ"), row("bad"), row(uai_of(4), nom="")]
-    bench.bring(*given)
+    lines = [row(), row(uai_of(2), mail=""), row(uai_of(3), etat="FERMÉ"), row("bad"), row(uai_of(4), nom="")]
+    bench.bring(*lines)
     before = bench.everything()
     bench.clock.advance(days=1)
-    again = bench.bring(*given)
+    again = bench.bring(*lines)
     assert (again.changes_something, again.unchanged, len(again.refused)) == (False, 3, 2)
     assert bench.everything() == before
 
@@ -45,7 +45,7 @@ def test_import__changed_with_its_columns(bench: Bench) -> None:
         ColumnChange("nom", f"Collège {FIRST}", "Collège Jean-Moulin"),
         ColumnChange("mailbox", f"ce.{FIRST.lower()}@ac-toulouse.fr", "autre@ac-toulouse.fr"),
     )
-    assert bench.one()["mailbox"] == "autre@ac-toulouse.fr"
+    assert bench.row_of()["mailbox"] == "autre@ac-toulouse.fr"
 
 
 @pytest.mark.rule("R66")
@@ -58,9 +58,9 @@ def test_import__changed_with_its_columns(bench: Bench) -> None:
 def test_import__telephones_when_the_file_has_them(bench: Bench, text: str, stored: str) -> None:
     content = text_of(row()).replace("etat\n", "etat;telephone\n").replace("OUVERT\n", f"OUVERT;{text}\n")
     bench.bring_bytes(content.encode())
-    assert bench.one()["telephone"] == stored
+    assert bench.row_of()["telephone"] == stored
     assert bench.bring(row()).changes_something is False
-    assert bench.one()["telephone"] == stored
+    assert bench.row_of()["telephone"] == stored
 
 
 @pytest.mark.rule("R66", "R12")
@@ -68,11 +68,11 @@ def test_import__gone_is_closed_and_reopens_when_it_comes_back(bench: Bench) -> 
     bench.bring(row(), row(uai_of(2)))
     imported = bench.bring(row(uai_of(2)))
     assert imported.gone == (EstablishmentName(FIRST, f"Collège {FIRST}"),)
-    assert (bench.one()["is_listed"], bench.one()["is_open"]) == (False, False)
+    assert (bench.row_of()["is_listed"], bench.row_of()["is_open"]) == (False, False)
     assert bench.bring(row(uai_of(2))).changes_something is False
     back = bench.bring(row(), row(uai_of(2)))
     assert back.changed[0].changes == (ColumnChange("is_open", False, True), ColumnChange("is_listed", False, True))
-    assert (bench.one()["is_listed"], bench.one()["is_open"]) == (True, True)
+    assert (bench.row_of()["is_listed"], bench.row_of()["is_open"]) == (True, True)
 
 
 @pytest.mark.rule("R66")
@@ -133,7 +133,7 @@ def test_import__refused_row_leaves_its_establishment_as_it_is(bench: Bench) -> 
 
 @pytest.mark.rule("R13", "R66")
 def test_import__open_establishments_without_mailbox_are_counted(bench: Bench) -> None:
-    given = row(mail=""), row(uai_of(2), mail="", etat="FERME"), row(uai_of(3), mail=""), row(uai_of(4))
-    assert bench.bring(*given).without_mailbox == 2
+    lines = row(mail=""), row(uai_of(2), mail="", etat="FERME"), row(uai_of(3), mail=""), row(uai_of(4))
+    assert bench.bring(*lines).without_mailbox == 2
     bench.set_mailbox(FIRST, "fixe@ac-toulouse.fr")
-    assert bench.bring(*given).without_mailbox == 1
+    assert bench.bring(*lines).without_mailbox == 1

@@ -41,15 +41,15 @@ def test_import__two_at_once_are_one(bench: Bench) -> None:
 def statements(bench: Bench, number: int) -> int:
     """How many statements an import takes that changes, closes and adds ``number`` establishments."""
     bench.bring(*rows(2 * number), accept_loss=True)
-    seen: list[object] = []
+    calls: list[object] = []
 
     def see(*_: object) -> None:
-        seen.append(1)
+        calls.append(1)
 
     sql_event.listen(bench.database.engine, "before_cursor_execute", see)
     bench.bring(*rows(number, nom="autre"), *rows(number, 10_000 + number), accept_loss=True)
     sql_event.remove(bench.database.engine, "before_cursor_execute", see)
-    return len(seen)
+    return len(calls)
 
 
 def test_import__statements_do_not_grow_with_the_rows(bench: Bench) -> None:

@@ -31,4 +31,6 @@ def test_damaged__changes_nothing_or_is_understood_right(any_bench: Bench) -> No
             any_bench.bring(*GOOD, accept_loss=True)
     assert wrong == []
     assert 100 < len(refusals) < 170  # neither all taken nor all refused
-    assert [said for said in refusals if "Que faire : " not in said and "Vérifier que le fichier" not in said] == []
+    assert [
+        refusal for refusal in refusals if "Que faire : " not in refusal and "Vérifier que le fichier" not in refusal
+    ] == []

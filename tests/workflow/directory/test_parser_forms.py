@@ -64,23 +64,23 @@ def test_file__forms_of_the_same(content: bytes) -> None:
 @pytest.mark.rule("R66")
 def test_file__more_that_it_says_is_kept_and_what_it_does_not_say_stays(bench: Bench) -> None:
     titles, line = text_of(row()).splitlines()
-    more = (
+    text = (
         f"{titles};telephone;libelle_departement;libelle_nature;Civilité;siren_siret\n"
         f"{line};0561000000;Haute-Garonne;COLLEGE;Mme;193 100 018 00015\n"
     )
-    bench.bring_bytes(more.encode())
-    kept = {
+    bench.bring_bytes(text.encode())
+    cells = {
         "telephone": "05 61 00 00 00", "departement_name": "Haute-Garonne", "nature": "COLLEGE", "chef_civility": "Mme",
         "siret": "19310001800015",
     }  # fmt: skip
-    assert {name: bench.one()[name] for name in kept} == kept
-    assert not bench.bring_bytes(more.encode()).changes_something
+    assert {name: bench.row_of()[name] for name in cells} == cells
+    assert not bench.bring_bytes(text.encode()).changes_something
     assert not bench.bring(row()).changes_something
-    assert {name: bench.one()[name] for name in kept} == kept
-    bench.bring_bytes(more.replace("Mme", "M.").replace("0561000000", "").encode())
-    assert (bench.one()["chef_civility"], bench.one()["telephone"]) == ("M.", "")
-    bench.bring_bytes(more.replace("193 100 018 00015", "193100018").encode())  # a SIREN names no place
-    assert bench.one()["siret"] == ""
+    assert {name: bench.row_of()[name] for name in cells} == cells
+    bench.bring_bytes(text.replace("Mme", "M.").replace("0561000000", "").encode())
+    assert (bench.row_of()["chef_civility"], bench.row_of()["telephone"]) == ("M.", "")
+    bench.bring_bytes(text.replace("193 100 018 00015", "193100018").encode())  # a SIREN names no place
+    assert bench.row_of()["siret"] == ""
 
 
 @pytest.mark.rule("R66")

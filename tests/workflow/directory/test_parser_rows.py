@@ -24,9 +24,9 @@ FIRST = "0310001H"
 def test_row__refused_with_its_line_and_every_reason(bad: dict[str, str], why: str) -> None:
     reading = read(row(nom="Deux\nlignes"), bad, row(uai_of(3)))
     (refused,) = reading.refused
-    said, _, then = refused.message.replace("«  »", "« »").partition(" ; qui n'est pas dans le fichier")
-    assert (refused.line, said) == (4, why)
-    assert bool(then) is (not reading.names_everybody) is ("UAI" in why)
+    reasons, _, rest = refused.message.replace("«  »", "« »").partition(" ; qui n'est pas dans le fichier")
+    assert (refused.line, reasons) == (4, why)
+    assert bool(rest) is (not reading.names_everybody) is ("UAI" in why)
     assert list(reading.entries) == [FIRST, uai_of(3)]
 
 
@@ -80,16 +80,18 @@ def test_row__mailbox_is_taken_as_given(mail: str, mailbox: str | None) -> None:
 
 
 @pytest.mark.rule("R66")
-@pytest.mark.parametrize(("given", "kept"), [("031", "31"), ("9", "09"), ("02A", "2A"), ("620", "620"), ("974", "974")])
-def test_row__departement_is_normalised(given: str, kept: str) -> None:
-    assert entry(departement=given).departement == kept
+@pytest.mark.parametrize(
+    ("code", "expected"), [("031", "31"), ("9", "09"), ("02A", "2A"), ("620", "620"), ("974", "974")]
+)
+def test_row__departement_is_normalised(code: str, expected: str) -> None:
+    assert entry(departement=code).departement == expected
 
 
 @pytest.mark.rule("R66")
 def test_row__unknown_departement_is_a_warning() -> None:
     reading = read(row(departement="ZZ"))
-    told = "« ZZ » n'est pas un code de département : établissement pris sans département"
-    assert [warning.message for warning in reading.warnings] == [told]
+    message = "« ZZ » n'est pas un code de département : établissement pris sans département"
+    assert [warning.message for warning in reading.warnings] == [message]
     assert reading.entries[FIRST].departement == ""
 
 
@@ -152,7 +154,7 @@ def test_kind__unknown_is_taken_and_said_once() -> None:
 @pytest.mark.rule("R66")
 def test_kind__other_academies_and_primary_schools_are_counted_only() -> None:
     outside = [row(uai_of(n), kind=kind) for n, kind in enumerate(("Ecole", "École", "Service Administratif"), 10)]
-    kept = [row(), row(uai_of(2), kind="EREA", academie="016"), row(uai_of(3), kind="Lycée")]
-    reading = read(*kept, *outside, row(uai_of(20), academie="11"), row("?", academie="11"))
+    inside = [row(), row(uai_of(2), kind="EREA", academie="016"), row(uai_of(3), kind="Lycée")]
+    reading = read(*inside, *outside, row(uai_of(20), academie="11"), row("?", academie="11"))
     assert (reading.rows, reading.outside_academie, reading.outside_scope, len(reading.refused)) == (8, 2, 3, 0)
     assert list(reading.entries) == [FIRST, uai_of(2), uai_of(3)]

@@ -13,7 +13,7 @@ ASCII = text_of(*rows(1_000, nom="X", kind="EREA"))
 
 @pytest.mark.rule("R67")
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "le fichier est vide"),
         (b"\xef\xbb\xbf\n\n", "le fichier est vide"),
@@ -60,11 +60,11 @@ ASCII = text_of(*rows(1_000, nom="X", kind="EREA"))
         ((GOOD + "x" * 200_000).encode(), "cellule démesurée"),
     ],
 )  # fmt: skip
-def test_file__unusable_changes_nothing_and_says_why(content: bytes, said: str, any_bench: Bench) -> None:
+def test_file__unusable_changes_nothing_and_says_why(content: bytes, reason: str, any_bench: Bench) -> None:
     before = any_bench.everything()
     with pytest.raises(UnusableFile, match=r"\. Que faire : .+\.$") as unusable:
         any_bench.bring_bytes(content, accept_loss=True)
-    assert said in str(unusable.value)
+    assert reason in str(unusable.value)
     assert any_bench.everything() == before
 
 

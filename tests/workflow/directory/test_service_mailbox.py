@@ -29,11 +29,11 @@ def test_set__is_in_force_and_survives_imports(bench: Bench) -> None:
     )
     bench.bring(row(mail="nouvelle@ac-toulouse.fr"))
     bench.bring(row(mail=""))
-    assert (bench.one()["mailbox"], bench.one()["set_mailbox"]) == (None, SET)
+    assert (bench.row_of()["mailbox"], bench.row_of()["set_mailbox"]) == (None, SET)
     bench.bring(row(etat="FERME"))
     bench.bring(row("0310002J"))
     bench.bring(row())
-    assert (bench.one()["set_mailbox"], bench.one()["is_open"]) == (SET, True)
+    assert (bench.row_of()["set_mailbox"], bench.row_of()["is_open"]) == (SET, True)
 
 
 @pytest.mark.rule("R14")
@@ -41,7 +41,7 @@ def test_clear__gives_back_the_directory_s(bench: Bench) -> None:
     bench.bring(row())
     bench.set_mailbox(UAI, SET)
     change = bench.set_mailbox(UAI, None)
-    assert (change.before, change.after, bench.one()["set_mailbox"]) == (SET, OWN, None)
+    assert (change.before, change.after, bench.row_of()["set_mailbox"]) == (SET, OWN, None)
 
 
 @pytest.mark.rule("R14", "R64")
@@ -75,7 +75,7 @@ def test_set__refused_with_every_reason(bench: Bench) -> None:
             bench.set_mailbox(UAI, address)
     with pytest.raises(DirectoryRefused, match="n'est pas dans l'annuaire"):
         bench.set_mailbox("\udce9\x00", SET)
-    assert bench.one()["set_mailbox"] is None
+    assert bench.row_of()["set_mailbox"] is None
 
 
 @pytest.mark.rule("R14", "R2", "R13")

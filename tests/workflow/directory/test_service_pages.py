@@ -23,7 +23,7 @@ def filled(bench: Bench) -> Bench:
 
 def uais(bench: Bench, limit: int = 50, after: str = "", **criteria: object) -> list[str]:
     wanted = EstablishmentFilters(**criteria)  # type: ignore[arg-type]
-    return [one.uai for one in bench.directory.establishments(reader(), wanted, limit=limit, after=after)]
+    return [line.uai for line in bench.directory.establishments(reader(), wanted, limit=limit, after=after)]
 
 
 @pytest.mark.rule("R12", "R13")
@@ -54,7 +54,7 @@ def test_list__pages_by_uai(filled: Bench) -> None:
 @pytest.mark.rule("R3")
 def test_chef__sees_only_its_own(filled: Bench) -> None:
     mine = chef(uai_of(2))
-    assert [one.uai for one in filled.directory.establishments(mine, EstablishmentFilters())] == [uai_of(2)]
+    assert [line.uai for line in filled.directory.establishments(mine, EstablishmentFilters())] == [uai_of(2)]
     with pytest.raises(DirectoryRefused, match="n'est pas dans l'annuaire"):
         filled.directory.establishment(mine, FIRST)
 
@@ -64,9 +64,9 @@ def test_show__with_its_requests(filled: Bench) -> None:
     first, second = filled.declare(FIRST, FIRST)
     filled.withdraw(first)
     filled.set_mailbox(FIRST, "fixe@ac-toulouse.fr")
-    found, requests = filled.directory.establishment(operator(), " 0310001h")
-    assert (found.mailbox, found.directory_mailbox) == ("fixe@ac-toulouse.fr", "ce.0310001h@ac-toulouse.fr")
-    assert found.live_requests == 1
+    line, requests = filled.directory.establishment(operator(), " 0310001h")
+    assert (line.mailbox, line.directory_mailbox) == ("fixe@ac-toulouse.fr", "ce.0310001h@ac-toulouse.fr")
+    assert line.live_requests == 1
     assert [(r.reference, r.state) for r in requests] == [(second, State.DECLARED), (first, State.REVOKED)]
 
 

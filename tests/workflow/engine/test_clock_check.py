@@ -49,15 +49,15 @@ class Machine:
     def passes(self, **delta: float) -> None:
         self.true += timedelta(**delta)
 
-    def tick(self, shown: datetime | None = None) -> TickResult:
+    def tick(self, clock_time: datetime | None = None) -> TickResult:
         """Tick at the true time, or at the one that the clock shows."""
-        self.system.clock.set(shown or self.true)
+        self.system.clock.set(clock_time or self.true)
         return self.ticker.tick()
 
-    def tick_once(self, shown: datetime | None = None, boot: str | None = "a") -> TickResult:
+    def tick_once(self, clock_time: datetime | None = None, boot: str | None = "a") -> TickResult:
         """Tick as cron does: a new process, which ends after it."""
         self.restart(boot=boot)
-        return self.tick(shown)
+        return self.tick(clock_time)
 
     def lives_until(self, end: datetime) -> None:
         """Tick every 20 days."""
@@ -112,9 +112,9 @@ def test_day__of_a_clock_that_jumps_undoes_nothing_and_the_next_right_tick_does_
         if draw.random() < 0.2:
             machine.restart(counts=draw.random() < 0.5)
         wrong = draw.random() < 0.5
-        shown = shown_at(machine.true, draw) - machine.true
+        offset = shown_at(machine.true, draw) - machine.true
         for _ in range(draw.randrange(1, 4) if wrong else 0):
-            assert machine.tick(machine.true + shown).revoked.get(YEAR, 0) == 0
+            assert machine.tick(machine.true + offset).revoked.get(YEAR, 0) == 0
             machine.passes(minutes=1)
         assert fresh in system.sealed()
         if not wrong:
@@ -256,9 +256,9 @@ def test_cron__the_counter_of_another_boot_claims_nothing(
     """Thirty days ahead: a machine that started anew since may well have been off for so long, and is waited for."""
     machine.passes(days=40)
     machine.tick_once()
-    shown = machine.true + timedelta(days=30)
+    clock_time = machine.true + timedelta(days=30)
     machine.passes(days=-back)
-    assert machine.tick_once(shown, boot).clock_fault is fault
+    assert machine.tick_once(clock_time, boot).clock_fault is fault
 
 
 @pytest.mark.rule("R50", "R61", "R119")
@@ -317,10 +317,10 @@ def test_start__a_step_meanwhile_or_another_start_begins_the_wait_anew(machine: 
     machine.tick_once()
     machine.passes(days=2)
     ahead = timedelta(days=21)
-    for shown, boot in ((ahead, "b"), (2 * ahead, "b"), (ahead, "b"), (3 * ahead / 2, "c"), (ahead / 2, "c")):
-        assert machine.tick_once(machine.true + shown, boot).clock_fault is ClockFault.STARTED
+    for offset, boot in ((ahead, "b"), (2 * ahead, "b"), (ahead, "b"), (3 * ahead / 2, "c"), (ahead / 2, "c")):
+        assert machine.tick_once(machine.true + offset, boot).clock_fault is ClockFault.STARTED
         machine.passes(minutes=29)
-        assert machine.tick_once(machine.true + shown, boot).clock_fault is ClockFault.STARTED
+        assert machine.tick_once(machine.true + offset, boot).clock_fault is ClockFault.STARTED
         machine.passes(minutes=2)
     assert machine.tick_once(machine.true + ahead / 2, "d").clock_fault is None, "a start at once after goes on"
 
@@ -372,11 +372,12 @@ def test_day__of_a_machine_that_starts_again_and_again_under_clocks_of_chance(ma
     machine.tick_once(boot="first")
     for start in range(20):
         machine.passes(minutes=draw.choice((1, 20, 90, 400)))
-        boot, shown = f"start {start}", draw.choice((*ABSURD, machine.true + timedelta(days=draw.randrange(1, 44))))
+        boot = f"start {start}"
+        clock_time = draw.choice((*ABSURD, machine.true + timedelta(days=draw.randrange(1, 44))))
         for _ in range(draw.randrange(25)):
-            assert machine.tick_once(shown, boot).revoked == {}
+            assert machine.tick_once(clock_time, boot).revoked == {}
             machine.passes(minutes=1)
-            shown += timedelta(minutes=1)
+            clock_time += timedelta(minutes=1)
         for _ in range(draw.randrange(1, 40)):
             machine.tick_once(boot=boot)
             machine.passes(minutes=1)
@@ -395,13 +396,13 @@ def test_day__of_a_machine_that_starts_again_and_again_under_clocks_of_chance(ma
 def test_cron__a_person_who_confirms_is_believed_by_the_next_process(machine: Machine) -> None:
     machine.tick_once()
     machine.passes(minutes=1)
-    shown = machine.true + timedelta(days=30)
-    assert machine.tick_once(shown).clock_fault is ClockFault.AHEAD
+    clock_time = machine.true + timedelta(days=30)
+    assert machine.tick_once(clock_time).clock_fault is ClockFault.AHEAD
     with machine.system.database.write() as connection:
-        assert confirm_clock(connection, KEY, machine.system.actors["opérateur"], None, shown)
-    assert machine.tick_once(shown).clock_fault is None
+        assert confirm_clock(connection, KEY, machine.system.actors["opérateur"], None, clock_time)
+    assert machine.tick_once(clock_time).clock_fault is None
     machine.passes(minutes=1)
-    assert machine.tick_once(shown + timedelta(minutes=1)).clock_fault is None
+    assert machine.tick_once(clock_time + timedelta(minutes=1)).clock_fault is None
 
 
 @pytest.mark.rule("R52")

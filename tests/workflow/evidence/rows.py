@@ -50,13 +50,13 @@ class ListedOffice(Office):
             "usage_name": "", "other_mails": "", "application": "", "author": "", "begins": None, "ends": None,
         } | (_DELEGATED if kind is ListKind.DELEGATION else {}) | dict(row)  # fmt: skip
         columns |= {"folded_mail": fold_mail(columns["mail"]), "person": person_key(columns["nom"], columns["prenom"])}
-        table, seen = EVIDENCE_ENTRY, {"last_import": number, "line": line}
+        table, last_read = EVIDENCE_ENTRY, {"last_import": number, "line": line}
         before = (table.c.last_import == number - 1, *(table.c[name] == value for name, value in columns.items()))
         known = connection.execute(select(table.c.id).where(*before)).scalar()
         if known:
-            connection.execute(update(table).where(table.c.id == known).values(seen))
+            connection.execute(update(table).where(table.c.id == known).values(last_read))
             return int(known)
-        query = insert(table).values(columns | seen | {"first_import": number}).returning(table.c.id)
+        query = insert(table).values(columns | last_read | {"first_import": number}).returning(table.c.id)
         return int(connection.execute(query).scalar_one())
 
     def reports(self, reference: str) -> list[Any]:

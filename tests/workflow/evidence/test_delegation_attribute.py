@@ -89,9 +89,9 @@ def test_attribute__is_read_as_it_was_written(values: list[tuple[str, date, date
         f"|{author}|FrEduRneResp={';'.join(f'{uai}$UAJ$PU' for uai in uais)}|s||"
         for name, begins, ends, author, uais in values
     )
-    said = [("" if n.upper() == "X" else n, b, e, "" if a.upper() == "X" else a, u) for n, b, e, a, u in values]
+    expected = [("" if n.upper() == "X" else n, b, e, "" if a.upper() == "X" else a, u) for n, b, e, a, u in values]
     read = [(r.application, r.begins, r.ends, r.author, list(r.uais)) for r in parse_attribute(text)]
-    assert read == said
+    assert read == expected
 
 
 @settings(deadline=None)

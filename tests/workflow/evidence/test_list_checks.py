@@ -28,7 +28,7 @@ def office(database: Database) -> ListedOffice:
 def match(office: ListedOffice, reference: str, kind: ListKind = LISTING) -> Match:
     with office.database.read() as connection:
         comparison = ListComparison(connection, office.policy, office.clock.now())
-        return comparison.matches([office.seen(reference).request])[reference][kind]
+        return comparison.matches([office.view(reference).request])[reference][kind]
 
 
 @pytest.mark.rule("R34", "R94")
@@ -38,10 +38,10 @@ def test_run__what_agrees_is_checked_once_from_its_line(office: ListedOffice) ->
     (delegated,) = office.list_of(DELEGATION, {})
     preview = office.checks.preview().checks
     assert (preview.made[LISTING], preview.made[DELEGATION], preview.requests) == (1, 1, 2)
-    assert office.seen(reference).listing.check is None
+    assert office.view(reference).listing.check is None
     result = office.checks.run().checks
     assert (result.made, result.certainties[LISTING, Certainty.NONE]) == (preview.made, 1)
-    view = office.seen(reference)
+    view = office.view(reference)
     assert view.listing.check
     assert view.delegation.check
     assert view.listing.is_valid
@@ -52,8 +52,8 @@ def test_run__what_agrees_is_checked_once_from_its_line(office: ListedOffice) ->
     event = next(event for event in view.history if event.trigger is Trigger.CHECK_LISTING)
     assert (event.role, event.data["automatic"], event.data["list_line"]) == (Role.SCHEDULE, True, 2)
     again = office.checks.run().checks
-    assert (again.all_made, office.seen(reference).request.version) == (0, view.request.version)
-    assert office.seen(other).listing.check is None
+    assert (again.all_made, office.view(reference).request.version) == (0, view.request.version)
+    assert office.view(other).listing.check is None
 
 
 @pytest.mark.rule("R94")
@@ -70,8 +70,8 @@ def test_run__what_is_near_waits_for_a_person(office: ListedOffice) -> None:
 def test_match__a_list_proves_nothing_of_what_came_after_it(office: ListedOffice) -> None:
     office.list_of(LISTING, {}, on=date(2026, 10, 11))
     reference = office.request()
-    found = match(office, reference)
-    assert (found.certainty, found.since, found.candidates) == (Certainty.OLDER, office.today, ())
+    result = match(office, reference)
+    assert (result.certainty, result.since, result.candidates) == (Certainty.OLDER, office.today, ())
     assert office.checks.run().checks.all_made == 0
     office.list_of(LISTING, {})
     assert match(office, reference).certainty is Certainty.EXACT
@@ -105,7 +105,7 @@ def test_run__an_answer_of_somebody_stands_until_a_newer_list(office: ListedOffi
     office.clock.advance(days=1)
     office.list_of(LISTING, {})
     assert office.checks.run().checks.made[LISTING] == 1
-    assert office.seen(reference).listing.is_valid
+    assert office.view(reference).listing.is_valid
 
 
 @pytest.mark.rule("R94")
@@ -117,7 +117,7 @@ def test_tick__once_a_day_all_and_then_what_has_just_come(office: ListedOffice) 
     assert office.checks.tick().checks.made[LISTING] == 1
     office.clock.advance(hours=1)
     assert office.checks.tick().checks.requests == 0
-    assert all(office.seen(reference).listing.is_valid for reference in (first, second))
+    assert all(office.view(reference).listing.is_valid for reference in (first, second))
 
 
 def checked_and_issued(office: ListedOffice) -> str:
@@ -147,7 +147,7 @@ def test_losses__a_row_that_has_gone_opens_one_report(office: ListedOffice) -> N
     office.clock.advance(days=1)
     office.list_of(LISTING, OTHER)
     assert (office.checks.run().lost, len(office.reports(reference))) == (0, 1)
-    assert office.seen(reference).request.state is State.CODE_ISSUED
+    assert office.view(reference).request.state is State.CODE_ISSUED
 
 
 @pytest.mark.rule("R95")

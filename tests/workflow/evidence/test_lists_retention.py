@@ -63,10 +63,10 @@ def test_rows__gone_from_the_list_do_not_pile_up_and_those_in_force_stay(shelf: 
 
 @pytest.mark.rule("R93")
 @pytest.mark.parametrize(
-    ("state", "kept"),
+    ("state", "names"),
     [(State.DECLARED, ["Autre", make.NOM]), (State.CODE_ISSUED, [make.NOM]), (State.REVOKED, [])],
 )
-def test_rows__that_a_live_request_may_need_are_kept(database: Database, state: State, kept: list[str]) -> None:
+def test_rows__that_a_live_request_may_need_are_kept(database: Database, state: State, names: list[str]) -> None:
     office = Office(database)
     office.request(state)
     hasher, zone = office.engine.hasher, office.policy.calendar.timezone
@@ -75,12 +75,12 @@ def test_rows__that_a_live_request_may_need_are_kept(database: Database, state: 
     lists = Lists(database, hasher, office.clock, zone)
     lists.import_read(read(text), make.TODAY, office.operator)
     erase(lists, 100)
-    assert sorted(entry.nom for entry in lists.search(ListKind.LISTING, "", limit=9)) == sorted(kept)
+    assert sorted(entry.nom for entry in lists.search(ListKind.LISTING, "", limit=9)) == sorted(names)
 
 
 @pytest.mark.rule("R93", "R52")
-@pytest.mark.parametrize(("steps", "left"), [((35, 35, 35), 0), ((105,), 1)], ids=["alive", "absent too long"])
-def test_tick__erases_them_under_the_same_brake_as_the_rest(tmp_path: Path, steps: tuple[int, ...], left: int) -> None:
+@pytest.mark.parametrize(("steps", "count"), [((35, 35, 35), 0), ((105,), 1)], ids=["alive", "absent too long"])
+def test_tick__erases_them_under_the_same_brake_as_the_rest(tmp_path: Path, steps: tuple[int, ...], count: int) -> None:
     with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url) as portal:
         app = portal.app
         text = f"{TITLES}\n0310001H;Petit;Zoé;z@ac-toulouse.fr;\n"
@@ -89,7 +89,7 @@ def test_tick__erases_them_under_the_same_brake_as_the_rest(tmp_path: Path, step
         for days in steps:
             portal.clock.advance(days=days)
             app.ticker.tick()
-        assert len(app.lists.search(ListKind.LISTING, "", limit=9)) == left
+        assert len(app.lists.search(ListKind.LISTING, "", limit=9)) == count
 
 
 @pytest.mark.rule("R93")

@@ -110,7 +110,7 @@ def test_near__elsewhere_is_said_and_never_ticked() -> None:
     assert candidate.is_obstructed
     assert candidate.score < CONFIDENT
     both = match_listing(REQUEST, [row(uai=f.OTHER_UAI), row(2)])
-    assert [found.entry.id for found in both] == [2]
+    assert [candidate.entry.id for candidate in both] == [2]
 
 
 @pytest.mark.rule("R94")

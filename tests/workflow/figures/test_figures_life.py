@@ -80,8 +80,8 @@ class CountedLife(Life):
             with self.system.database.read() as connection:
                 reader = FiguresReader(connection, own, calendar, None)
                 for (day, place, year), expected in self.seen.items():
-                    found = reader.at(day, SchoolYear.stored(year)).places[place]
-                    assert {name: found.count(name) for name in SEEN} == {name: expected[name] for name in SEEN}, day
+                    figures = reader.at(day, SchoolYear.stored(year)).places[place]
+                    assert {name: figures.count(name) for name in SEEN} == {name: expected[name] for name in SEEN}, day
             own.rebuild()
             assert own.verify() == []
 

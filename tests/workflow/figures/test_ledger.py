@@ -64,10 +64,10 @@ def test_figures__count_by_departement_and_for_the_whole(system: System) -> None
     handed(system, system.issued(1))
     system.issued(2)
     system.issued(3, uai="0310002J", chef="chef BC", only_ready=True)
-    found = figures(system, DAY)
-    places = {code: (place.live, place.establishments, place.handovers) for code, place in found.places.items()}
+    counted = figures(system, DAY)
+    places = {code: (place.live, place.establishments, place.handovers) for code, place in counted.places.items()}
     assert places == {"31": (2, 1, 1), "12": (1, 1, 0)}
-    whole = found.academie
+    whole = counted.academie
     assert (whole.live, whole.establishments, whole.handovers, whole.in_service) == (3, 2, 1, 1)
     assert whole.of_state(State.CODE_ISSUED) == 2
     assert whole.of_state(State.REQUESTED) == 1

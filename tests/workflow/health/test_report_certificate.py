@@ -29,15 +29,15 @@ class Scene:
 
     def look(self, security: str, *, days: int = 40, expired: bool = False, host: str = "127.0.0.1") -> ScriptedRelay:
         """Look once at a relay whose authority this machine knows; return the relay, stopped."""
-        made = certificates.certificate(self.folder, days=days, expired=expired, host=host)
-        self.patch.setenv("SSL_CERT_FILE", str(made.pem))
-        context = {"tls_context" if security == "tls" else "starttls": made.server()}
+        certificate = certificates.certificate(self.folder, days=days, expired=expired, host=host)
+        self.patch.setenv("SSL_CERT_FILE", str(certificate.pem))
+        context = {"tls_context" if security == "tls" else "starttls": certificate.server()}
         with ScriptedRelay(**context) as relay:  # type: ignore[arg-type]
             settings = self.portal.app.settings
-            shown = settings.mail.relay.model_copy(
+            relay_settings = settings.mail.relay.model_copy(
                 update={"host": relay.host, "port": relay.port, "security": security}
             )
-            mail = settings.mail.model_copy(update={"relay": shown})
+            mail = settings.mail.model_copy(update={"relay": relay_settings})
             self.patch.setitem(vars(self.portal.app), "settings", settings.model_copy(update={"mail": mail}))
             asyncio.run(self.look_once())
         return relay

@@ -29,14 +29,14 @@ def supervisor(answer: Answer, address: str = "8.8.8.8", **settings: Any) -> Sup
 
 
 def test_call__is_a_get_to_the_checked_address_under_the_given_name() -> None:
-    heard: list[httpx2.Request] = []
+    requests: list[httpx2.Request] = []
 
     def hear(request: httpx2.Request) -> httpx2.Response:
-        heard.append(request)
+        requests.append(request)
         return httpx2.Response(200)
 
     assert supervisor(hear).call() == ""
-    (request,) = heard
+    (request,) = requests
     assert (request.method, str(request.url)) == ("GET", "https://8.8.8.8/ping/secret-key")
     assert request.headers["host"] == "supervision.example.org"
     assert request.extensions["sni_hostname"] == "supervision.example.org"
@@ -47,16 +47,16 @@ def refuse(_: httpx2.Request) -> httpx2.Response:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         (refuse, "la connexion à « supervision.example.org » ne s'établit pas"),
         (lambda _: httpx2.Response(404), "« supervision.example.org » a répondu 404"),
         (lambda _: httpx2.Response(302, headers={"Location": "http://127.0.0.1/"}), "a répondu 302"),
     ],
 )
-def test_call__says_why_it_is_not_heard_and_no_key(answer: Answer, said: str) -> None:
+def test_call__says_why_it_is_not_heard_and_no_key(answer: Answer, reason: str) -> None:
     why = supervisor(answer).call()
-    assert said in why
+    assert reason in why
     assert "secret-key" not in why
 
 

@@ -30,8 +30,8 @@ DIRECTORY = (
 PEOPLE = {"operateur@ac-toulouse.fr": Role.OPERATOR, "drane@ac-toulouse.fr": Role.READER}
 
 
-def rne(uai: str, *more: str) -> str:
-    return "$".join((uai, "UAJ", "PU", "N", "T3", "LYC", "340", *more))
+def rne(uai: str, *parts: str) -> str:
+    return "$".join((uai, "UAJ", "PU", "N", "T3", "LYC", "340", *parts))
 
 
 def find_member(mail: str) -> tuple[Role, str] | None:
@@ -50,13 +50,13 @@ def resolved(claims: Mapping[str, object], *, deputy_may_act: bool = True, **map
     )  # fmt: skip
 
 
-def chef(responsibility: object, **more: object) -> dict[str, object]:
+def chef(responsibility: object, **claims: object) -> dict[str, object]:
     return {
         "FrEduFonctAdm": "DIR",
         "FrEduRneResp": responsibility,
         "given_name": "CLAIRE",
         "usual_name": "MARTIN",
-        **more,
+        **claims,
     }
 
 
@@ -115,7 +115,7 @@ def test_resolve__what_opens_nothing_says_why(claims: Mapping[str, object], code
 
 
 @pytest.mark.parametrize(
-    ("mapping", "more", "role", "is_asked"),
+    ("mapping", "claims", "role", "is_asked"),
     [
         ({}, {}, Role.CHEF, True),
         ({"deputy_functions": ["ADJ"]}, {}, Role.CHEF, False),
@@ -126,13 +126,13 @@ def test_resolve__what_opens_nothing_says_why(claims: Mapping[str, object], code
 )
 @pytest.mark.rule("R4")
 def test_resolve__a_deputy_is_told_by_the_settings_or_asked(
-    mapping: dict[str, object], more: dict[str, object], role: Role, is_asked: bool
+    mapping: dict[str, object], claims: dict[str, object], role: Role, is_asked: bool
 ) -> None:
-    user = resolved(chef(rne(LYCEE), **more), **mapping)  # type: ignore[arg-type]
+    user = resolved(chef(rne(LYCEE), **claims), **mapping)  # type: ignore[arg-type]
     assert isinstance(user, IdentityUser)
     assert (user.role, user.asks_function) == (role, is_asked)
     if role is Role.DEPUTY:
-        refused = resolved(chef(rne(LYCEE), **more), deputy_may_act=False, **mapping)
+        refused = resolved(chef(rne(LYCEE), **claims), deputy_may_act=False, **mapping)
         assert isinstance(refused, IdentityRefused)
         assert refused.code is IdentityRefusal.DEPUTY
 
@@ -206,9 +206,9 @@ def test_resolve__whatever_is_claimed_it_raises_nothing_and_gives_only_what_was_
     claims: dict[str, object], deputy_may_act: bool
 ) -> None:
     result = resolved(claims, deputy_may_act=deputy_may_act)
-    said = repr(claims).upper()
+    text = repr(claims).upper()
     if isinstance(result, IdentityUser) and result.role in (Role.CHEF, Role.DEPUTY):
-        assert all(uai in said for uai in result.subjects)
+        assert all(uai in text for uai in result.subjects)
         assert CLOSED not in result.subjects
     if isinstance(result, BindingNeeded):
-        assert all(uai in said or SIRET in said for uai in result.proposed)
+        assert all(uai in text or SIRET in text for uai in result.proposed)

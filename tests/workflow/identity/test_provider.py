@@ -356,9 +356,9 @@ FRESH = replace(ATTEMPT, is_fresh=True)
 
 def test_fresh__proved_anew() -> None:
     meeting = Meeting()
-    asked = dict(parse_qsl(urlsplit(meeting.client.authorization_url(FRESH)).query))
-    assert (asked["prompt"], asked["max_age"]) == ("login", "0")
-    assert asked["claims"] == '{"id_token": {"auth_time": {"essential": true}}}'
+    query = dict(parse_qsl(urlsplit(meeting.client.authorization_url(FRESH)).query))
+    assert (query["prompt"], query["max_age"]) == ("login", "0")
+    assert query["claims"] == '{"id_token": {"auth_time": {"essential": true}}}'
     assert meeting.exchange(FRESH).subject == "7"
 
 
@@ -387,10 +387,10 @@ def test_level__required_by_the_role() -> None:
 
 def test_level__asked_for() -> None:
     meeting = Meeting(acr={"operator": ["eidas2", "eidas3"], "chef": ["eidas1"]})
-    asked = dict(parse_qsl(urlsplit(meeting.client.authorization_url(ATTEMPT)).query))
-    assert asked["acr_values"] == "eidas2 eidas3 eidas1"
-    asked = dict(parse_qsl(urlsplit(meeting.client.authorization_url(replace(ATTEMPT, level_of="operator"))).query))
-    assert asked["claims"] == '{"id_token": {"acr": {"essential": true, "values": ["eidas2", "eidas3"]}}}'
+    query = dict(parse_qsl(urlsplit(meeting.client.authorization_url(ATTEMPT)).query))
+    assert query["acr_values"] == "eidas2 eidas3 eidas1"
+    query = dict(parse_qsl(urlsplit(meeting.client.authorization_url(replace(ATTEMPT, level_of="operator"))).query))
+    assert query["claims"] == '{"id_token": {"acr": {"essential": true, "values": ["eidas2", "eidas3"]}}}'
 
 
 def test_logout__address() -> None:

@@ -52,11 +52,11 @@ def test_answer__any_bytes(path: str, body: bytes) -> None:
 def test_identity_token__any_claims_of_the_right_key(claims: dict[str, Any]) -> None:
     """Signed as it must be, and yet only what is for this service, this sign-in and now is an identity."""
     meeting = Meeting(userinfo="none")
-    made: dict[str, Any] = {}
+    token: dict[str, Any] = {}
 
     def spoil(target: dict[str, Any]) -> None:
         target.update(claims)
-        made.update(target)
+        token.update(target)
 
     meeting.server.spoil_token = spoil
     try:
@@ -64,10 +64,10 @@ def test_identity_token__any_claims_of_the_right_key(claims: dict[str, Any]) -> 
     except UnicodeEncodeError:  # the library that signs does not write it
         return
     if subject:
-        assert (made["iss"], made["nonce"], made["sub"]) == (ISSUER, ATTEMPT.nonce, subject)
-        assert CLIENT_ID in made["aud"]
-        assert made.get("azp") in (None, CLIENT_ID)
-        assert made["exp"] > meeting.server.clock.now().timestamp() - 60
+        assert (token["iss"], token["nonce"], token["sub"]) == (ISSUER, ATTEMPT.nonce, subject)
+        assert CLIENT_ID in token["aud"]
+        assert token.get("azp") in (None, CLIENT_ID)
+        assert token["exp"] > meeting.server.clock.now().timestamp() - 60
 
 
 @settings(max_examples=80, deadline=None)

@@ -32,7 +32,7 @@ def cookies(database: Database, clock: FakeClock) -> SealedCookies:
     return SealedCookies(database, clock, JournalHasher(b"k" * 32))
 
 
-def taken(cookies: SealedCookies, cookie: str, state: str) -> SignInAttempt:
+def take(cookies: SealedCookies, cookie: str, state: str) -> SignInAttempt:
     attempt = cookies.open(cookie)
     cookies.take(attempt, state)
     return attempt
@@ -40,7 +40,7 @@ def taken(cookies: SealedCookies, cookie: str, state: str) -> SignInAttempt:
 
 def lost(cookies: SealedCookies, cookie: str, state: str) -> None:
     with pytest.raises(ProviderFailure) as caught:
-        taken(cookies, cookie, state)
+        take(cookies, cookie, state)
     assert caught.value.problem is ProviderProblem.LOST
 
 
@@ -49,7 +49,7 @@ def test_take__once_even_by_another_machine_and_in_another_half_hour(
     cookies: SealedCookies, database: Database, clock: FakeClock
 ) -> None:
     attempt, cookie = cookies.begin("national", "/compte", is_fresh=True, session="d", level_of="operator")
-    assert taken(cookies, cookie, attempt.state) == attempt
+    assert take(cookies, cookie, attempt.state) == attempt
     clock.advance(minutes=6)
     lost(cookies, cookie, attempt.state)
     lost(SealedCookies(database, clock, JournalHasher(b"k" * 32)), cookie, attempt.state)
@@ -64,7 +64,7 @@ def test_take__in_the_browser_that_began_alone(cookies: SealedCookies) -> None:
     lost(cookies, cookie, "")
     lost(cookies, "", attempt.state)
     lost(cookies, "é", attempt.state)
-    assert taken(cookies, cookie, attempt.state) == attempt  # what others tried took nothing from it
+    assert take(cookies, cookie, attempt.state) == attempt  # what others tried took nothing from it
 
 
 @pytest.mark.rule("R101")
@@ -92,5 +92,5 @@ def test_keep__what_signing_out_needs(cookies: SealedCookies) -> None:
     assert "eee" not in cookie
     assert cookies.read(cookie) == session
     longer = ProviderSession(provider="national", id_token="e" * (LARGEST_HINT + 1))
-    kept = cookies.read(cookies.keep(longer))
-    assert kept == ProviderSession(provider="national")
+    session_read = cookies.read(cookies.keep(longer))
+    assert session_read == ProviderSession(provider="national")

@@ -80,9 +80,9 @@ def test_try__each_answer_that_serves_nothing(
     ("gap", "word"), [(timedelta(minutes=4), "retarde de 4"), (-timedelta(minutes=4), "avance de 4")]
 )
 def test_try__a_clock_of_another_time_is_said(provider: StrictProvider, gap: timedelta, word: str) -> None:
-    said = StrictProvider(FakeClock(START))._configuration(httpx2.Request("GET", ISSUER))
+    answer = StrictProvider(FakeClock(START))._configuration(httpx2.Request("GET", ISSUER))
     date = format_datetime(START + gap)
-    provider.answers[WELL_KNOWN] = httpx2.Response(200, content=said.content, headers={"Date": date})
+    provider.answers[WELL_KNOWN] = httpx2.Response(200, content=answer.content, headers={"Date": date})
     assert word in unfit(provider)
 
 

@@ -16,7 +16,7 @@ def digest(text: str) -> str:
 
 
 def audit(export: Iterable[str], known_key: str) -> list[str]:
-    faults, hashes, ends, heads, made, keys = [], dict[Any, str](), dict[Any, Any](), dict[str, Any](), {}, {known_key}
+    faults, hashes, ends, heads, seals, keys = [], dict[Any, str](), dict[Any, Any](), dict[str, Any](), {}, {known_key}
     lines = list(map(json.loads, export))
     for line in (line for line in lines if line["type"] == "event"):
         event = json.loads(line["canonical"])
@@ -26,37 +26,37 @@ def audit(export: Iterable[str], known_key: str) -> list[str]:
         ends[stream] = seq, line["hash"]
         hashes[stream, seq] = line["hash"]
         if event["kind"] == "journal_sealed":
-            made[event["data"]["number"]] = event["data"]["hash"]
+            seals[event["data"]["number"]] = event["data"]["hash"]
     number, before, key, born, announced = 0, NONE, "", lines[0]["installation"], set()
     for line in (line for line in lines if line["type"] == "seal"):
         text, name = line["text"], f"sceau {number + 1}"
-        said = dict(row.split(" ", 1) for row in text.splitlines())
-        changed = [h for h in lines if h["type"] == "head" and str(h["seal"]) == said["numero"]]
+        fields = dict(row.split(" ", 1) for row in text.splitlines())
+        changed = [h for h in lines if h["type"] == "head" and str(h["seal"]) == fields["numero"]]
         heads |= {h["stream"]: h for h in changed}
         texts = ["".join(f"{h['stream']} {h['length']} {h['hash']}\n" for h in sorted(group, key=lambda h: h["stream"]))
                  for group in (changed, heads.values())]  # fmt: skip
         try:
-            public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(said["cle"]))
+            public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(fields["cle"]))
             public.verify(bytes.fromhex(line["signature"]), text.encode())
         except Exception:
             faults.append(f"{name} : signature")
-        wanted = ["1", born, str(number + 1), before, key or said["cle"], str(len(heads)), digest(texts[1]),
+        wanted = ["1", born, str(number + 1), before, key or fields["cle"], str(len(heads)), digest(texts[1]),
                   str(len(changed)), digest(texts[0])]  # fmt: skip
         rows = ["oda-sceau", "installation", "numero", "precedent", "cle", "chaines", "tetes", "changees", "lignes"]
-        faults += [f"{name} : {row}" for row, value in zip(rows, wanted, strict=True) if said[row] != value]
+        faults += [f"{name} : {row}" for row, value in zip(rows, wanted, strict=True) if fields[row] != value]
         faults += [
             f"{h['stream']} {h['length']}" for h in changed if hashes.get((h["stream"], h["length"])) != h["hash"]
         ]
-        number, before = int(said["numero"]), digest(text)
-        key = said["cle"] if said["suivante"] == "-" else said["suivante"]
-        announced |= {said["cle"], key}
-        if made.pop(number, None) != before:
+        number, before = int(fields["numero"]), digest(text)
+        key = fields["cle"] if fields["suivante"] == "-" else fields["suivante"]
+        announced |= {fields["cle"], key}
+        if seals.pop(number, None) != before:
             faults.append(f"{name} : événement")
-    return faults + [f"sceau {gone} : retiré" for gone in made] + (["clé inconnue"] if not keys & announced else [])
+    return faults + [f"sceau {gone} : retiré" for gone in seals] + (["clé inconnue"] if not keys & announced else [])
 
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as file:
-        found = audit(file, sys.argv[2])
-    print("\n".join(found) or "tout tient")
-    sys.exit(bool(found))
+        faults = audit(file, sys.argv[2])
+    print("\n".join(faults) or "tout tient")
+    sys.exit(bool(faults))

@@ -106,14 +106,14 @@ def resign_all(forger: Connection, sealed: SealedJournal, secrets: Secrets) -> N
             key=key.public, next_key=None, chains=whole.count, heads=whole.hex, changed=digest.count, lines=digest.hex,
         )  # fmt: skip
         signed, previous = key.sign(content), content.hash
-        kept = {
+        values = {
             "number": number,
             "day": content.day,
             "at": content.at,
             "text": signed.text,
             "signature": signed.signature,
         }
-        forger.execute(insert(JOURNAL_SEAL), [kept])
+        forger.execute(insert(JOURNAL_SEAL), [values])
         head = forger.execute(
             select(EVENT.c.hash).where(EVENT.c.stream == INSTALLATION, EVENT.c.seq == event.seq - 1)
         ).scalar_one()

@@ -37,25 +37,27 @@ class Kinds(ast.NodeVisitor):
                 if _name(call) in ("record", "chain.record") and len(call.args) > 4:
                     yield from self._of(call.args[2], function)
 
-    def _of(self, given: ast.expr, function: ast.AST) -> Iterator[str]:
-        if isinstance(given, ast.Constant):
-            yield str(given.value)
-        elif isinstance(given, ast.IfExp):
-            yield from (*self._of(given.body, function), *self._of(given.orelse, function))
-        elif isinstance(given, ast.Name):
-            arguments = [one.arg for one in function.args.args] if isinstance(function, ast.FunctionDef) else []
-            if given.id in arguments and isinstance(function, ast.FunctionDef):
-                place = arguments.index(given.id)
+    def _of(self, kind: ast.expr, function: ast.AST) -> Iterator[str]:
+        if isinstance(kind, ast.Constant):
+            yield str(kind.value)
+        elif isinstance(kind, ast.IfExp):
+            yield from (*self._of(kind.body, function), *self._of(kind.orelse, function))
+        elif isinstance(kind, ast.Name):
+            arguments = (
+                [argument.arg for argument in function.args.args] if isinstance(function, ast.FunctionDef) else []
+            )
+            if kind.id in arguments and isinstance(function, ast.FunctionDef):
+                place = arguments.index(kind.id)
                 is_method = bool(arguments) and arguments[0] == "self"
                 for call in _calls(self.tree):
                     if _name(call).split(".")[-1] == function.name and len(call.args) > place - is_method:
                         yield from self._of(call.args[place - is_method], self.tree)
-            elif given.id in self.assigned:
-                for value in self.assigned[given.id]:
+            elif kind.id in self.assigned:
+                for value in self.assigned[kind.id]:
                     yield from self._of(value, self.tree)
             else:
                 name = ".".join(self.path.relative_to(ROOT).with_suffix("").parts)
-                known = getattr(importlib.import_module(name), given.id, None)  # of a function around this one
+                known = getattr(importlib.import_module(name), kind.id, None)  # of a function around this one
                 yield from [known] if isinstance(known, str) else []
 
 

@@ -75,13 +75,13 @@ def test_day__has_one_seal(sealed: SealedJournal) -> None:
 
 def test_two_nodes__make_one_seal(own: SealedJournal) -> None:
     own.clock.advance(days=1)
-    made: list[Any] = []
-    threads = [threading.Thread(target=lambda: made.append(own.sealer.seal_day())) for _ in range(4)]
+    seals: list[Any] = []
+    threads = [threading.Thread(target=lambda: seals.append(own.sealer.seal_day())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(seal is not None for seal in made) == 1
+    assert sum(seal is not None for seal in seals) == 1
     with own.database.read() as connection:
         assert messages(own.check(connection)) == []
 
@@ -138,14 +138,14 @@ CUT: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.rule("R65")
 @pytest.mark.parametrize("how", ["tail", "written_anew", "request", "last_request"])
-@pytest.mark.parametrize("given", ["stored", "sent"])
-def test_what_no_chain_shows__the_seals_name(sealed: SealedJournal, forger: Connection, how: str, given: str) -> None:
+@pytest.mark.parametrize("source", ["stored", "sent"])
+def test_what_no_chain_shows__the_seals_name(sealed: SealedJournal, forger: Connection, how: str, source: str) -> None:
     act, expected = CUT[how]
     act(forger)
     assert (
         how == "request" or flaws(forger) == []
     )  # the chains see nothing of it; of that one, a number that is missing
-    report = sealed.check(forger, sealed.sent() if given == "sent" else None)
+    report = sealed.check(forger, sealed.sent() if source == "sent" else None)
     [flaw] = messages(report)
     assert flaw.startswith(expected)
 
@@ -161,31 +161,31 @@ def test_seal_changed__named(sealed: SealedJournal, forger: Connection) -> None:
     assert seal is not None
     changed = seal.signed.text.replace("chaines 4", "chaines 5")
     forger.execute(update(JOURNAL_SEAL).where(JOURNAL_SEAL.c.number == 2).values(text=changed))
-    found = messages(sealed.check(forger))
-    assert "sceau 2 : modifié : sa signature n'est pas celle de son texte" in found
-    assert any("il ne suit pas le sceau 2" in message for message in found)
-    assert any("remplacé" in message for message in found)
+    flaw_texts = messages(sealed.check(forger))
+    assert "sceau 2 : modifié : sa signature n'est pas celle de son texte" in flaw_texts
+    assert any("il ne suit pas le sceau 2" in message for message in flaw_texts)
+    assert any("remplacé" in message for message in flaw_texts)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_seal_removed__named(sealed: SealedJournal, forger: Connection, number: int) -> None:
     forger.execute(delete(JOURNAL_SEAL).where(JOURNAL_SEAL.c.number == number))
-    found = messages(sealed.check(forger))
-    assert f"sceau {number} : retiré : le journal dit qu'il a été fait" in found
+    flaw_texts = messages(sealed.check(forger))
+    assert f"sceau {number} : retiré : le journal dit qu'il a été fait" in flaw_texts
 
 
 def test_head_kept_with_a_seal_changed__named(sealed: SealedJournal, forger: Connection) -> None:
     forger.execute(update(SEALED_HEAD).where(SEALED_HEAD.c.stream == LONG).values(length=2))
-    found = messages(sealed.check(forger))
-    assert "sceau 1 : les têtes de chaîne gardées avec lui ne sont plus celles qu'il couvre" in found
+    flaw_texts = messages(sealed.check(forger))
+    assert "sceau 1 : les têtes de chaîne gardées avec lui ne sont plus celles qu'il couvre" in flaw_texts
 
 
 def test_heads_removed_added__named(sealed: SealedJournal, forger: Connection) -> None:
     forger.execute(delete(SEALED_HEAD).where(SEALED_HEAD.c.seal == 2))
     forger.execute(insert(SEALED_HEAD), [{"seal": 9, "stream": LONG, "length": 1, "hash": "00"}])
-    found = messages(sealed.check(forger))
-    assert any(message.startswith("sceau 2 : les têtes") for message in found)
-    assert any(message.startswith("sceau 9 : inséré") for message in found)
+    flaw_texts = messages(sealed.check(forger))
+    assert any(message.startswith("sceau 2 : les têtes") for message in flaw_texts)
+    assert any(message.startswith("sceau 9 : inséré") for message in flaw_texts)
 
 
 def test_all_signed_again_by_another_key__this_machine_s_key_tells(
@@ -203,24 +203,24 @@ def test_all_signed_again_by_the_true_key__the_sent_seals_tell(sealed: SealedJou
     delete_request(forger, SHORT)
     resign_all(forger, sealed, sealed.secrets)
     assert messages(sealed.check(forger, trusted=(sealed.public(),))) == []
-    found = messages(sealed.check(forger, sealed.sent()))
-    assert f"{SHORT} : retirée avec tous ses événements : scellée" in " ".join(found)
-    assert sum("celui de la base est un autre" in message for message in found) == 3
+    flaw_texts = messages(sealed.check(forger, sealed.sent()))
+    assert f"{SHORT} : retirée avec tous ses événements : scellée" in " ".join(flaw_texts)
+    assert sum("celui de la base est un autre" in message for message in flaw_texts) == 3
 
 
 def test_sent_by_mail_alone__the_difference_tells(sealed: SealedJournal, forger: Connection) -> None:
     delete_request(forger, SHORT)
     resign_all(forger, sealed, sealed.secrets)
     mails = [seal._replace(lines=None) for seal in sealed.sent()]
-    found = messages(sealed.check(forger, mails[:1]))
-    assert len(found) == 1
-    assert "celui de la base est un autre" in found[0]
+    flaw_texts = messages(sealed.check(forger, mails[:1]))
+    assert len(flaw_texts) == 1
+    assert "celui de la base est un autre" in flaw_texts[0]
 
 
 def test_last_seals_removed_with_what_they_cover__the_sent_ones_tell(sealed: SealedJournal, forger: Connection) -> None:
     forger.execute(delete(JOURNAL_SEAL).where(JOURNAL_SEAL.c.number > 1))
-    found = messages(sealed.check(forger, sealed.sent()))
-    assert sum("la base ne l'a plus" in message for message in found) == 2
+    flaw_texts = messages(sealed.check(forger, sealed.sent()))
+    assert sum("la base ne l'a plus" in message for message in flaw_texts) == 2
 
 
 def test_sent_file_changed__named(sealed: SealedJournal, tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def lines(exported: list[str]) -> Lines:
 
 
 def faults(sealed: SealedJournal, lines: Lines) -> list[str]:
-    found: list[str] = auditor.audit([json.dumps(line) for line in lines], sealed.public())
-    return found
+    messages: list[str] = auditor.audit([json.dumps(line) for line in lines], sealed.public())
+    return messages
 
 
 def test_sound__accepted_also_as_a_program(sealed: SealedJournal, exported: list[str], tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ def test_record__waits_in_memory_while_the_database_does_not_answer(
     def busy(_: Database) -> None:
         raise DatabaseBusy
 
-    with monkeypatch.context() as held, caplog.at_level(logging.ERROR, "oda"):
-        held.setattr(Database, "write", busy)
+    with monkeypatch.context() as patch, caplog.at_level(logging.ERROR, "oda"):
+        patch.setattr(Database, "write", busy)
         journal.record(actor, Export(what=ExportedList.REQUESTS, format="csv", rows=4))
     assert caplog.messages == ["exports not recorded yet: 1 (DatabaseBusy)"]
     assert installation_events(portal.app, "exported") == []

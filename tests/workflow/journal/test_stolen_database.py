@@ -244,6 +244,6 @@ def test_table__each_line_has_its_test() -> None:
                                  TestAllButTheSentSeals) for name, test in vars(group).items()
     }  # fmt: skip
     for row in rows:
-        found = [names for words, names in LINES.items() if words in row]
-        assert len(found) == 1, row
-        assert all(name in tests for name in found[0])
+        matches = [names for words, names in LINES.items() if words in row]
+        assert len(matches) == 1, row
+        assert all(name in tests for name in matches[0])

@@ -143,12 +143,12 @@ def delete_request_alone(connection: Connection, reference: str) -> None:
 
 @pytest.mark.rule("R63", "R65")
 def test_untouched__has_no_flaw_and_is_counted(history: Database) -> None:
-    told: list[int] = []
+    steps: list[int] = []
     with history.read() as connection:
-        verifier = Verifier(connection, NOTARY, told.append)
+        verifier = Verifier(connection, NOTARY, steps.append)
         assert list(verifier.flaws()) == []
         assert (verifier.events, verifier.streams) == (11, 4)
-        assert sum(told) == count_events(connection) == 11
+        assert sum(steps) == count_events(connection) == 11
 
 
 @pytest.mark.rule("R63", "R65")
@@ -178,10 +178,10 @@ class TestOneEvent:
     def test_removed__named(self, forger: Connection, stream: str, which: str) -> None:
         seq = self.seq(forger, stream, which)
         remove(forger, stream, seq)
-        found = flaws(forger)
-        assert [flaw.message.startswith("retiré") for flaw in found if (flaw.stream, flaw.seq) == (stream, seq)] == [
-            True
-        ]
+        all_flaws = flaws(forger)
+        assert [
+            flaw.message.startswith("retiré") for flaw in all_flaws if (flaw.stream, flaw.seq) == (stream, seq)
+        ] == [True]
 
     def test_garbled__named(self, forger: Connection, stream: str, which: str) -> None:
         seq = self.seq(forger, stream, which)
@@ -330,9 +330,9 @@ def test_request_removed_beside_the_references_of_a_restoration__named(
     forger.execute(update(COUNTER).values(last=1003 + given_after))
     for reference in removed:
         delete_request(forger, reference)
-    found = flaws(forger)
-    assert [flaw.stream for flaw in found] == named
-    assert all("numérotée et n'existe plus" in flaw.message for flaw in found)
+    all_flaws = flaws(forger)
+    assert [flaw.stream for flaw in all_flaws] == named
+    assert all("numérotée et n'existe plus" in flaw.message for flaw in all_flaws)
 
 
 @pytest.mark.rule("R65")
@@ -377,11 +377,11 @@ def _forget_tail(connection: Connection, reference: str, seq: int) -> None:
     """Remove the events after ``seq``, and bring back what the request keeps of its chain."""
     last = connection.execute(select(EVENT).where(*at(reference, seq))).one()
     remove(connection, reference, *range(seq + 1, length_of(connection, reference) + 1))
-    kept = {
+    values = {
         "state": last.to_state, "version": seq, "chain_length": seq, "chain_head": last.hash, "last_trigger": last.kind,
         "changed_at": last.at,
     }  # fmt: skip
-    connection.execute(update(REQUEST).where(REQUEST.c.reference == reference).values(**kept))
+    connection.execute(update(REQUEST).where(REQUEST.c.reference == reference).values(**values))
 
 
 def _tail(connection: Connection) -> None:

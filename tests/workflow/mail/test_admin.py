@@ -45,7 +45,7 @@ class Post:
             for n in range(count)
         ]
         self.mailbox(None)
-        self.office.do(*(c.Revoke(reference=one, reason=RevokeReason.DEPARTURE) for one in references))
+        self.office.do(*(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE) for reference in references))
 
     def mails(self, *stages: Stage, kind: Kind | None = None) -> list[int]:
         with self.office.database.read() as connection:
@@ -54,7 +54,9 @@ class Post:
     def events(self, kind: str) -> list[dict[str, Any]]:
         query = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == kind)
         with self.office.database.read() as connection:
-            return [json.loads(one)["data"] for one in connection.execute(query.order_by(EVENT.c.seq)).scalars()]
+            return [
+                json.loads(canonical)["data"] for canonical in connection.execute(query.order_by(EVENT.c.seq)).scalars()
+            ]
 
     def flaws(self) -> list[str]:
         with self.office.database.read() as connection:
@@ -104,12 +106,12 @@ def test_retry_all__each_to_the_mailbox_of_today_with_its_event(post: Post) -> N
     results = post.journal.retry_all(UAI.lower(), post.office.operator)
     assert numbers(results) == stuck
     assert len(stuck) == 2
-    told = post.events("mail_retried")
-    assert [(one["mail"], one["leaves_as"]) for one in told] == [
+    events = post.events("mail_retried")
+    assert [(data["mail"], data["leaves_as"]) for data in events] == [
         (result.mail, result.leaves_as) for result in results if isinstance(result, RetryResult)
     ]
     with post.office.database.read() as connection:
-        assert {outbox.find(connection, one["leaves_as"]).recipient for one in told} == {NEW}
+        assert {outbox.find(connection, data["leaves_as"]).recipient for data in events} == {NEW}
     assert post.journal.retry_all(UAI, post.office.operator) == []
     assert post.flaws() == []
 
@@ -126,7 +128,7 @@ def test_retry_all__an_erased_code_stops_no_other(post: Post) -> None:
     assert isinstance(refused, RetryRefusal)
     assert (refused.mail, refused.refusal.rule) == (code, "R62")
     assert isinstance(done, RetryResult)
-    assert [one["mail"] for one in post.events("mail_retried")] == [done.mail]
+    assert [data["mail"] for data in post.events("mail_retried")] == [done.mail]
 
 
 @pytest.mark.rule("R2", "R11", "R15")

@@ -31,16 +31,16 @@ def pasted(text: str, default: RemovalOutcome | None = REMOVED) -> list[FileRow]
     return read(text, default, is_complete=True)
 
 
-def asked(rows: list[FileRow]) -> list[tuple[int, str, RemovalOutcome, str]]:
-    return [(one.number, one.reference, one.outcome, one.note) for one in rows if isinstance(one, RemovalRow)]
+def removals_of(rows: list[FileRow]) -> list[tuple[int, str, RemovalOutcome, str]]:
+    return [(row.number, row.reference, row.outcome, row.note) for row in rows if isinstance(row, RemovalRow)]
 
 
 def faults(rows: list[FileRow]) -> list[tuple[int, str]]:
-    return [(one.number, one.message) for one in rows if isinstance(one, RowFault)]
+    return [(fault.number, fault.message) for fault in rows if isinstance(fault, RowFault)]
 
 
 def test_bare__a_reference_a_line() -> None:
-    assert asked(pasted(f"{ONE}\n\n  {TWO.lower()} \r\n{THREE}")) == [
+    assert removals_of(pasted(f"{ONE}\n\n  {TWO.lower()} \r\n{THREE}")) == [
         (1, ONE, REMOVED, ""), (3, TWO, REMOVED, ""), (4, THREE, REMOVED, "")
     ]  # fmt: skip
 
@@ -48,31 +48,34 @@ def test_bare__a_reference_a_line() -> None:
 @pytest.mark.parametrize("separator", [";", ",", "\t"])
 def test_columns__in_order_without_a_first_line(separator: str) -> None:
     text = f"{ONE}\n{TWO}{separator}absente\n{THREE}{separator}gardée{separator}console relue\n"
-    assert asked(read(text)) == [
+    assert removals_of(read(text)) == [
         (1, ONE, REMOVED, ""), (2, TWO, ABSENT, ""), (3, THREE, KEPT, "console relue")
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("head", ["Précision;autre;Référence;Résultat", "note;x;REFERENCE;outcome"])
 def test_columns__as_a_first_line_names_them(head: str) -> None:
-    assert asked(read(f"{head}\nvu;31;{ONE};Expirée\n;;{TWO};\n")) == [(2, ONE, EXPIRED, "vu"), (3, TWO, REMOVED, "")]
+    assert removals_of(read(f"{head}\nvu;31;{ONE};Expirée\n;;{TWO};\n")) == [
+        (2, ONE, EXPIRED, "vu"),
+        (3, TWO, REMOVED, ""),
+    ]
 
 
 @pytest.mark.rule("R83")
 def test_export__comes_back_as_it_was_given() -> None:
     text = f'À faire aujourd\'hui;Référence;Établissement\r\n"Regarder ; puis";{ONE};"Le ""Grand"""\r\n'
-    assert asked(read(text, ABSENT)) == [(2, ONE, ABSENT, "")]
+    assert removals_of(read(text, ABSENT)) == [(2, ONE, ABSENT, "")]
 
 
 @pytest.mark.parametrize("above", ["sep=;\n", "Retraits faits au 1er septembre, à la console\n\n", "sep=;\n;;\n"])
 @pytest.mark.rule("R49", "R83")
 def test_columns__titles_are_looked_for_further_down(above: str) -> None:
     rows = read(f"{above}Référence;Précision;Résultat\n{ONE};;absente\n")
-    assert [row[1:] for row in asked(rows)] == [(ONE, ABSENT, "")]
+    assert [row[1:] for row in removals_of(rows)] == [(ONE, ABSENT, "")]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (f"Réf.;Précision;Résultat\n{ONE};;absente\n", "ne nomme pas la colonne des références"),
         (f"Suivi;Vu\n{ONE};absente\n", "La ligne 1 n'est ni une référence, ni des titres"),
@@ -87,10 +90,10 @@ def test_columns__titles_are_looked_for_further_down(above: str) -> None:
     ],
 )
 @pytest.mark.rule("R49", "R83")
-def test_columns__nothing_is_guessed(text: str, said: str) -> None:
+def test_columns__nothing_is_guessed(text: str, message: str) -> None:
     with pytest.raises(FileRefused) as refused:
         read(text)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.rule("R49")
@@ -101,7 +104,7 @@ def test_row__an_outcome_in_the_place_of_the_note_is_no_note() -> None:
 
 @pytest.mark.parametrize("hyphen", "‐‑–−")
 def test_reference__typographic_hyphens(hyphen: str) -> None:
-    assert asked(read(f"{ONE.replace('-', hyphen)};absente\n")) == [(1, ONE, ABSENT, "")]
+    assert removals_of(read(f"{ONE.replace('-', hyphen)};absente\n")) == [(1, ONE, ABSENT, "")]
 
 
 def test_columns__none_of_references() -> None:
@@ -118,7 +121,7 @@ def test_nothing__to_read(nothing: str) -> None:
 @pytest.mark.rule("R83")
 def test_faults__each_is_told_and_stops_no_other() -> None:
     rows = read(f"{ONE};zut\n31;absente\n{TWO}\n{TWO};absente\n{THREE};absente\nx\0\n", None)
-    assert asked(rows) == [(4, TWO, ABSENT, ""), (5, THREE, ABSENT, "")]
+    assert removals_of(rows) == [(4, TWO, ABSENT, ""), (5, THREE, ABSENT, "")]
     words = "écrire supprimée, absente, expirée ou gardée."
     assert faults(rows) == [
         (1, f"« zut » n'est pas compris : {words}"),
@@ -131,13 +134,13 @@ def test_faults__each_is_told_and_stops_no_other() -> None:
 @pytest.mark.rule("R83")
 def test_faults__the_same_reference_twice() -> None:
     rows = pasted(f"{ONE}\n{TWO}\n{ONE.lower()};absente")
-    assert asked(rows) == [(1, ONE, REMOVED, ""), (2, TWO, REMOVED, "")]
+    assert removals_of(rows) == [(1, ONE, REMOVED, ""), (2, TWO, REMOVED, "")]
     assert faults(rows) == [(3, "Cette référence est déjà à la ligne 1 : n'en garder qu'une.")]
 
 
 def test_quotes__a_cell_of_several_lines_and_one_never_closed() -> None:
     rows = pasted(f'{ONE};absente;"deux\nlignes"\n{TWO};"absente\n{THREE};expirée\n"x;y')
-    assert asked(rows) == [(1, ONE, ABSENT, "deux lignes"), (4, THREE, EXPIRED, "")]
+    assert removals_of(rows) == [(1, ONE, ABSENT, "deux lignes"), (4, THREE, EXPIRED, "")]
     assert [number for number, _ in faults(rows)] == [3, 5]
     assert "guillemet" in faults(rows)[0][1]
 
@@ -182,21 +185,23 @@ def test_file__whatever_its_encoding(encoding: str) -> None:
 
 
 @pytest.mark.rule("R83", "R91")
-@pytest.mark.parametrize("made", [xlsx_of, ods_of])
-def test_workbook__reads_as_the_same_text(made: Callable[..., bytes]) -> None:
+@pytest.mark.parametrize("write", [xlsx_of, ods_of])
+def test_workbook__reads_as_the_same_text(write: Callable[..., bytes]) -> None:
     cells = [["Retraits faits"], [], ["Référence", "Résultat", "Précision"], [ONE, "absente", "vu"], [TWO, "zut", ""]]
-    rows = read_removals(made(cells), None, most=100, most_bytes=100_000)
-    assert (asked(rows), [line for line, _ in faults(rows)]) == ([(4, ONE, ABSENT, "vu")], [5])
-    assert asked(read_removals(made([[ONE, "expirée"]]), None, most=100, most_bytes=100_000)) == [(1, ONE, EXPIRED, "")]
-    assert asked(read_removals(f"{ONE}\n".encode(), REMOVED, most=1, most_bytes=100)) == [(1, ONE, REMOVED, "")]
+    rows = read_removals(write(cells), None, most=100, most_bytes=100_000)
+    assert (removals_of(rows), [line for line, _ in faults(rows)]) == ([(4, ONE, ABSENT, "vu")], [5])
+    assert removals_of(read_removals(write([[ONE, "expirée"]]), None, most=100, most_bytes=100_000)) == [
+        (1, ONE, EXPIRED, "")
+    ]
+    assert removals_of(read_removals(f"{ONE}\n".encode(), REMOVED, most=1, most_bytes=100)) == [(1, ONE, REMOVED, "")]
     with pytest.raises(FileRefused, match="formule"):
-        read_removals(made([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
+        read_removals(write([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
 
 
 @pytest.mark.rule("R83", "R91")
 def test_workbook__of_excel_before_2007() -> None:
     rows = read_removals(OLD_EXCEL, REMOVED, most=100, most_bytes=100_000)
-    assert asked(rows) == [(2, "ODA-2026-00001", REMOVED, ""), (3, "ODA-2026-00002", REMOVED, "")]
+    assert removals_of(rows) == [(2, "ODA-2026-00001", REMOVED, ""), (3, "ODA-2026-00002", REMOVED, "")]
 
 
 def test_file__all_that_stops_it_is_told_at_once() -> None:
@@ -206,7 +211,7 @@ def test_file__all_that_stops_it_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("référence;vérifié\n".encode("cp850"), "ccents sont abîmés"),
         ("référence;vérifié\n".encode("mac-roman"), "ccents sont abîmés"),
@@ -218,6 +223,6 @@ def test_file__all_that_stops_it_is_told_at_once() -> None:
         (b"a" * 2001, "dépasse 2 ko"),
     ],
 )
-def test_text__what_is_no_text_is_refused(content: bytes, said: str) -> None:
-    with pytest.raises(FileRefused, match=said):
+def test_text__what_is_no_text_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(FileRefused, match=message):
         read_content(content)

@@ -129,14 +129,14 @@ class Office:
             )
         return [line.reference for line in page.lines]
 
-    def shown(self, reference: str, scope: Actor | None = None) -> RequestView | None:
+    def find_view(self, reference: str, scope: Actor | None = None) -> RequestView | None:
         with self.database.read() as connection:
             return show_request(
                 connection, reference, scope or self.operator, self.policy, self.mailer, self.clock.now()
             )
 
-    def seen(self, reference: str, scope: Actor | None = None) -> RequestView:
+    def view(self, reference: str, scope: Actor | None = None) -> RequestView:
         """The same, which must be there."""
-        view = self.shown(reference, scope)
+        view = self.find_view(reference, scope)
         assert view is not None
         return view

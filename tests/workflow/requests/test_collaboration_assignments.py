@@ -23,7 +23,7 @@ def colleague(office: Office) -> Actor:
     return Actor(role=Role.OPERATOR, number=number, label=COLLEAGUE)
 
 
-def taken(office: Office, lasting: timedelta = timedelta(hours=4)) -> Assignments:
+def service_of(office: Office, lasting: timedelta = timedelta(hours=4)) -> Assignments:
     return Assignments(office.engine, lasting)
 
 
@@ -41,22 +41,22 @@ def listed(office: Office, filters: Filters, actor: Actor) -> list[str]:
 @pytest.mark.rule("R88")
 def test_assignment__is_told_until_it_ends(office: Office, colleague: Actor) -> None:
     reference = office.request()
-    taken(office).take(reference, colleague)
-    found = assignment(office, reference)
-    assert found is not None
-    assert (found.address, found.until) == ("colleague@ac-toulouse.fr", office.clock.now() + timedelta(hours=4))
+    service_of(office).take(reference, colleague)
+    current = assignment(office, reference)
+    assert current is not None
+    assert (current.address, current.until) == ("colleague@ac-toulouse.fr", office.clock.now() + timedelta(hours=4))
     office.clock.advance(hours=4)
     assert assignment(office, reference) is None
 
 
 @pytest.mark.rule("R88")
 def test_assignment__a_colleague_takes_over_or_ends_it(office: Office, colleague: Actor) -> None:
-    reference, assignments = office.request(), taken(office)
+    reference, assignments = office.request(), service_of(office)
     assignments.take(reference, colleague)
     assignments.take(reference, office.operator)
-    found = assignment(office, reference)
-    assert found is not None
-    assert found.is_of(office.operator)
+    current = assignment(office, reference)
+    assert current is not None
+    assert current.is_of(office.operator)
     assignments.release(reference)
     assert assignment(office, reference) is None
 
@@ -64,7 +64,7 @@ def test_assignment__a_colleague_takes_over_or_ends_it(office: Office, colleague
 @pytest.mark.rule("R88")
 def test_assignment__stops_no_colleague_and_ends_with_the_state(office: Office, colleague: Actor) -> None:
     reference = office.request()
-    taken(office).take(reference, colleague)
+    service_of(office).take(reference, colleague)
     office.clock.advance(minutes=1)
     done = office.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), by=office.operator)
     assert done.state is State.REVOKED
@@ -76,8 +76,8 @@ def test_assignment__lists_those_of_mine_and_of_nobody(office: Office, colleague
     mine, theirs, nobodys = (
         office.request(mail=f"{name}@ac-toulouse.fr", nom=name) for name in ("un", "deux", "trois")
     )
-    taken(office).take(mine, office.operator)
-    taken(office).take(theirs, colleague)
+    service_of(office).take(mine, office.operator)
+    service_of(office).take(theirs, colleague)
     now = office.clock.now()
     own = Filters(assigned_to=office.operator.number, assigned_at=now)
     assert listed(office, own, office.operator) == [mine]
@@ -87,6 +87,6 @@ def test_assignment__lists_those_of_mine_and_of_nobody(office: Office, colleague
 @pytest.mark.rule("R88")
 def test_assignment__is_no_event(office: Office, colleague: Actor) -> None:
     reference = office.request()
-    before = len(office.seen(reference).history)
-    taken(office).take(reference, colleague)
-    assert len(office.seen(reference).history) == before
+    before = len(office.view(reference).history)
+    service_of(office).take(reference, colleague)
+    assert len(office.view(reference).history) == before

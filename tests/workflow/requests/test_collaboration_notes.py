@@ -45,7 +45,7 @@ def test_private_notes__are_bounded(office: Office) -> None:
 @pytest.mark.rule("R64")
 def test_private_notes__are_no_event(office: Office) -> None:
     reference = office.request()
-    before = office.seen(reference)
+    before = office.view(reference)
     PrivateNotes(office.engine).write(reference, office.operator, "à rappeler")
-    after = office.seen(reference)
+    after = office.view(reference)
     assert (after.history, after.request.version) == (before.history, before.request.version)

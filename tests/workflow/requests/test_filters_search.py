@@ -14,7 +14,7 @@ from workflow.requests.filters import Filters, SearchResult, conditions, count_n
 NADEGE = {"nom": "Lasserre-D'Étienne", "prenom": "Nadège", "mail": "nlasserre@ac-toulouse.fr"}
 
 
-def found(office: Office, typed: str) -> SearchResult:
+def find(office: Office, typed: str) -> SearchResult:
     with office.database.read() as connection:
         result = search(connection, office.operator, typed)
         assert count_named(connection, office.operator, typed) == result.count
@@ -30,7 +30,7 @@ def found(office: Office, typed: str) -> SearchResult:
 def test_search__finds_a_person_in_any_state(office: Office, state: State, typed: str) -> None:
     office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
     reference = office.request(state, **NADEGE)
-    result = found(office, typed)
+    result = find(office, typed)
     assert result.references == (reference,)
     assert result.states == ((state, 1),)
     assert result.exact is None
@@ -41,7 +41,7 @@ def test_search__finds_a_person_in_any_state(office: Office, state: State, typed
 def test_search__a_whole_reference_is_exact(office: Office, typed: str) -> None:
     office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
     reference = office.request(State.DECLARED, **NADEGE)
-    result = found(office, typed)
+    result = find(office, typed)
     assert (result.references, result.exact) == ((reference,), reference)
 
 
@@ -50,7 +50,7 @@ def test_search__a_whole_reference_is_exact(office: Office, typed: str) -> None:
 def test_search__a_number_alone_is_looked_for_in_every_year(office: Office, typed: str) -> None:
     office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
     reference = office.request(State.DECLARED, **NADEGE)
-    result = found(office, typed)
+    result = find(office, typed)
     assert (result.references, result.exact) == ((reference,), None)
 
 
@@ -58,7 +58,7 @@ def test_search__a_number_alone_is_looked_for_in_every_year(office: Office, type
 @pytest.mark.parametrize("typed", ["introuvable", "%", "", "_", "'--", "n", "oda", "ODA-2027-99999", "voltaire"])
 def test_search__what_names_nobody_finds_nothing(office: Office, typed: str) -> None:
     office.request(State.DECLARED, **NADEGE)
-    result = found(office, typed)
+    result = find(office, typed)
     assert (result.references, result.exact, result.count.number) == ((), None, 0)
 
 
@@ -73,8 +73,8 @@ def test_search__a_chef_finds_nothing_of_another(office: Office) -> None:
 def test_words__follow_the_person(office: Office) -> None:
     reference = office.request(State.DECLARED, **NADEGE)
     office.do(c.Amend(reference=reference, nom="Vidal", mail="nvidal@ac-toulouse.fr", on_behalf=make.on_behalf()))
-    assert not found(office, "lasserre").references
-    assert found(office, "nvidal").references == found(office, "vidal nadege").references == (reference,)
+    assert not find(office, "lasserre").references
+    assert find(office, "nvidal").references == find(office, "vidal nadege").references == (reference,)
     with office.database.read() as connection:
         words = set(connection.execute(select(WORD.c.word)).scalars())
     assert words == {"vidal", "nadege", "nvidal@ac-toulouse.fr"}
@@ -85,13 +85,17 @@ def test_words__follow_the_person(office: Office) -> None:
 def test_search__is_served_by_indexes(office: Office) -> None:
     office.request(State.DECLARED, **NADEGE)
     statements: list[tuple[str, object]] = []
-    event.listen(office.database.engine, "before_cursor_execute", lambda *told: statements.append((told[2], told[3])))
+    event.listen(
+        office.database.engine,
+        "before_cursor_execute",
+        lambda *args: statements.append((args[2], args[3])),
+    )
     for typed in ("nadege lasserre", "1", "nlasserre@ac-toulouse.fr"):
-        found(office, typed)
+        find(office, typed)
     if office.database.is_postgresql:
         return  # which reads a small table whole, and says so
     with office.database.engine.connect() as connection:
-        for statement, values in [told for told in statements if REQUEST.name in told[0]]:
+        for statement, values in [entry for entry in statements if REQUEST.name in entry[0]]:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
             scans = [row[3] for row in plan if row[3].startswith(f"SCAN {REQUEST.name}")]
             assert not scans, (statement, scans)

@@ -71,7 +71,7 @@ def test_list__agrees_with_the_mails_on_every_stage(office: Office) -> None:
     reference = office.request(State.CODE_ISSUED)
     for stage in Stage:
         office.mail_becomes(stage, reference)
-        lost = office.seen(reference).code_fate is CodeStatus.UNDELIVERABLE
+        lost = office.view(reference).code_fate is CodeStatus.UNDELIVERABLE
         assert office.listed(undeliverable=True) == ([reference] if lost else []), stage
 
 
@@ -101,7 +101,7 @@ def test_list__expiry_differs_when_the_year_moved(office: Office) -> None:
     moved = {make.YEAR: make.LAST_DAY - timedelta(days=30)}
     office.policy = replace(office.policy, calendar=make.calendar(given_ends=moved))
     assert office.listed(expiry_differs=True) == [issued]
-    assert office.seen(issued).expiry_differs
+    assert office.view(issued).expiry_differs
 
 
 @pytest.mark.rule("R46", "R49")

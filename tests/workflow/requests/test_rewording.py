@@ -63,7 +63,7 @@ def requests_at_every_check(office: Office) -> dict[str, str]:
 
 def decided(office: Office, reference: str) -> tuple[object, ...]:
     """All that a page or a program goes by, but for the words."""
-    view = office.seen(reference)
+    view = office.view(reference)
     with office.database.read() as connection:
         worklist = Worklist(connection, office.operator, office.policy, office.clock.now())
         (line,) = (

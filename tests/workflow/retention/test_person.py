@@ -26,7 +26,7 @@ def portal(tmp_path: Path, database_url: str) -> Iterator[Portal]:
         yield opened
 
 
-def left(portal: Portal, reference: str) -> list[str]:
+def notes_left(portal: Portal, reference: str) -> list[str]:
     """The texts beside the events of a request."""
     with portal.app.database.read() as connection:
         return list(connection.execute(select(NOTE.c.body).where(NOTE.c.stream == reference)).scalars())
@@ -35,29 +35,29 @@ def left(portal: Portal, reference: str) -> list[str]:
 @pytest.mark.rule("R111")
 def test_access__tells_everything_and_is_an_event(portal: Portal) -> None:
     reference = scene.live(portal)
-    found = portal.app.retention.access(scene.MAIL.upper(), portal.actor(STAFF))
-    (request,) = found.requests
+    report = portal.app.retention.access(scene.MAIL.upper(), portal.actor(STAFF))
+    (request,) = report.requests
     assert request.title == f"Demande {reference}"
     assert {scene.NOM, scene.PRENOM, scene.MAIL, scene.CHEF_NAME} <= {value for _, value in request.facts}
     assert any("Qui est Quirinus Zyxalandre ?" in text for text in request.texts)
     assert any("Rappeler Quirinus" in text for text in request.texts)
-    assert len(found.list_rows) == 1
-    assert any(scene.NOM in text for mail in found.mails for text in mail.texts)
+    assert len(report.list_rows) == 1
+    assert any(scene.NOM in text for mail in report.mails for text in mail.texts)
     with portal.app.database.read() as connection:
-        told = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "person_told")).scalar_one()
-    assert scene.found_in(told) == []
-    assert '"requests":1' in told
+        canonical = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "person_told")).scalar_one()
+    assert scene.found_in(canonical) == []
+    assert '"requests":1' in canonical
     assert portal.app.retention.access("personne@ac-toulouse.fr", portal.actor(STAFF)).is_empty
 
 
 @pytest.mark.rule("R111")
 def test_erase__refused_while_a_request_lives_and_for_who_works_here(portal: Portal) -> None:
     reference = scene.live(portal)
-    texts = left(portal, reference)
+    texts = notes_left(portal, reference)
     with pytest.raises(NotAllowed) as refused:
         portal.app.retention.erase(scene.MAIL, portal.actor(STAFF))
     assert [reason.code for reason in refused.value.reasons] == ["person_live"]
-    assert left(portal, reference) == texts
+    assert notes_left(portal, reference) == texts
     with pytest.raises(NotAllowed) as refused:
         portal.app.retention.erase(STAFF.subject, portal.actor(STAFF))
     assert [reason.code for reason in refused.value.reasons] == ["person_in_settings"]
@@ -76,13 +76,13 @@ def test_erase__takes_what_may_go_leaves_what_is_awaited_and_is_done_whole_later
     counts = portal.app.retention.erase(scene.MAIL, portal.actor(STAFF))
     assert counts == plan.counts
     assert counts.requests == 1
-    assert left(portal, gone) == []
-    assert left(portal, awaited)
+    assert notes_left(portal, gone) == []
+    assert notes_left(portal, awaited)
     assert scene.flaws(portal) == []
     scene.confirm(portal, awaited)
     portal.clock.advance(days=1)
     portal.app.retention.erase_due(schedule_actor(portal.app.database))
-    assert left(portal, awaited) == []
+    assert notes_left(portal, awaited) == []
     with portal.app.database.read() as connection:
         assert scene.MAIL not in known_addresses(connection)
     assert oct(portal.app.retention.ledger.path.stat().st_mode & 0o777) == "0o600"
@@ -117,9 +117,9 @@ def test_restored_from_an_older_backup__the_erasure_is_done_again(tmp_path: Path
             for suffix in ("-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             shutil.copyfile(backup, path)
-            assert left(portal, reference)
+            assert notes_left(portal, reference)
             portal.app.ticker.tick()
-            assert left(portal, reference) == []
+            assert notes_left(portal, reference) == []
             with portal.app.database.read() as connection:
                 assert scene.MAIL not in known_addresses(connection)
             assert scene.flaws(portal) == []
@@ -166,10 +166,10 @@ def test_erase__the_texts_of_other_requests_that_were_chosen_and_no_others(porta
         portal.app.private_notes.write(reference, portal.actor(STAFF), "Rien de personne")
         portal.do(c.Revoke(reference=reference, reason=RevokeReason.OTHER, note=f"comme {scene.MAIL}"), STAFF)
     assert portal.app.retention.plan(scene.MAIL).mentions == tuple(others)
-    chosen, kept = others
+    chosen, other = others
     counts = portal.app.retention.erase(scene.MAIL, portal.actor(STAFF), [chosen, mine, "0310001H-2026-9999"])
-    assert scene.found_in("".join(left(portal, chosen))) == []
-    assert scene.found_in("".join(left(portal, kept))) == ["zyxalandre", "quirinus"]
+    assert scene.found_in("".join(notes_left(portal, chosen))) == []
+    assert scene.found_in("".join(notes_left(portal, other))) == ["zyxalandre", "quirinus"]
     with portal.app.database.read() as connection:
         of_chosen = select(PRIVATE_NOTE.c.body).where(PRIVATE_NOTE.c.reference == chosen)
         assert connection.execute(of_chosen).scalars().all() == ["Rien de personne"]
@@ -189,8 +189,8 @@ def test_chef_known_by_name_alone__told_and_erased_but_what_must_stay(portal: Po
         substitute_name=OTHER_CHEF.name,
     )  # fmt: skip
     reference = scene.live(portal)
-    told = portal.app.retention.access_chef("M. wrzésniak  ottilie", portal.actor(STAFF))
-    assert any("Demande " + reference in place.what and "en cours" in place.stays for place in told.places)
+    report = portal.app.retention.access_chef("M. wrzésniak  ottilie", portal.actor(STAFF))
+    assert any("Demande " + reference in place.what and "en cours" in place.stays for place in report.places)
     assert portal.app.retention.plan_chef("Ottilie Wrzesniak", "0310002J").counts.chefs == 1
     assert portal.app.retention.plan_chef("Ottilie Autre").is_unknown
     counts = portal.app.retention.erase_chef("Ottilie Wrzesniak", portal.actor(STAFF))

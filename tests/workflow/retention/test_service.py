@@ -61,9 +61,9 @@ def test_thirteen_months_later__no_name_anywhere_and_nothing_else_has_changed(po
     portal.app.figures.rebuild()
     assert _figures(portal, day) == figures
     with portal.app.database.read() as connection:
-        found = search(connection, portal.actor(STAFF), scene.NOM)
+        result = search(connection, portal.actor(STAFF), scene.NOM)
         row = connection.execute(select(REQUEST).where(REQUEST.c.reference == reference)).one()
-    assert found.references == ()
+    assert result.references == ()
     assert row.nom == ERASED_NAME
     assert row.erased_at is not None
 
@@ -165,7 +165,7 @@ def test_killed_anywhere__goes_on_where_it_was(portal: Portal, point: str, times
             set_crash_hook(None)
     assert kills == times
     assert portal.app.retention.preview().counts.data == {}
-    assert told(portal) == expected.data
+    assert erased_counts(portal) == expected.data
     assert scene.flaws(portal) == []
 
 
@@ -182,12 +182,12 @@ def test_two_machines_at_once__erase_and_tell_everything_once(portal: Portal) ->
         done = [machines.submit(portal.app.retention.erase_due, schedule) for _ in range(2)]
         total = done[0].result() + done[1].result()
     assert total == expected
-    assert told(portal) == expected.data
+    assert erased_counts(portal) == expected.data
     assert portal.app.retention.preview().counts == Counts()
     assert scene.flaws(portal) == []
 
 
-def told(portal: Portal) -> dict[str, int]:
+def erased_counts(portal: Portal) -> dict[str, int]:
     """What the journal says was erased, in all."""
     with portal.app.database.read() as connection:
         texts = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "personal_data_erased")).scalars()
@@ -215,10 +215,10 @@ def test_mail__erased_is_not_sent_again_and_asks_for_nothing(portal: Portal) -> 
 @pytest.mark.rule("R110", "R80")
 def test_digest__tells_on_monday_how_many_stay_for_want_of_a_confirmed_removal(portal: Portal) -> None:
     scene.end(portal, scene.live(portal), removed=False)
-    told: list[int] = []
+    counts: list[int] = []
     for day in (date(2027, 9, 6), date(2027, 9, 20), date(2027, 9, 21)):
         at = portal.app.policy.calendar.midnight(day) + timedelta(hours=9)
         with portal.app.database.read() as connection:
             job_day = JobDay(now=at, policy=portal.app.policy)
-            told.append(late_digest(connection, portal.app.mailer, job_day).unerased)
-    assert told == [0, 1, 0], "not yet, on a Monday, not on a Tuesday"
+            counts.append(late_digest(connection, portal.app.mailer, job_day).unerased)
+    assert counts == [0, 1, 0], "not yet, on a Monday, not on a Tuesday"

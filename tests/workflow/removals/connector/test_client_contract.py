@@ -26,8 +26,8 @@ BODY = '{"nom": "Étienne"}'.encode()
 
 
 def block(language: str, number: int = 0) -> str:
-    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", PAPER, re.DOTALL | re.MULTILINE)
-    return found[number]
+    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", PAPER, re.DOTALL | re.MULTILINE)
+    return blocks[number]
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def test_signature__is_what_openssl_makes_of_it(tmp_path: Path) -> None:
     (tmp_path / "secrets" / "connector-key").write_text(SECRET)
     script = block("sh", 1).partition("curl ")[0].replace("$(date +%s)", "1819785600")
     command = ["sh", "-c", f"{script}\nprintf %s $signature"]
-    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert shown == signing.signature(SecretStr(SECRET), "1819785600", URL, "essai-1819785600", ping())
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert printed == signing.signature(SecretStr(SECRET), "1819785600", URL, "essai-1819785600", ping())
 
 
 def test_paper__names_what_the_code_says() -> None:
-    for word in (*ACTIONS.values(), PING, PONG, *(one.value for one in RemovalOutcome)):
+    for word in (*ACTIONS.values(), PING, PONG, *(outcome.value for outcome in RemovalOutcome)):
         assert f"`{word}`" in PAPER
     table = PAPER.partition("| réglage | effet |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(ConnectorSettings.model_fields)

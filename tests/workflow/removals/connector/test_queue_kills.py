@@ -35,6 +35,6 @@ def test_kill__leaves_one_effect_and_one_confirmation(office: Office, point: str
     office.later(seconds=office.lease.total_seconds())
     assert counts(office.connector.round()) == (1, 0, 0)
     assert len(oda.effects) == 1
-    assert len({one.key for one in oda.received}) == 1
+    assert len({call.key for call in oda.received}) == 1
     assert office.system.removals()[reference].outcome == "kept"
     assert office.system.flaws() == []

@@ -92,24 +92,24 @@ def test_confirmation__is_the_connector_s_in_the_journal(office: Office) -> None
 
 @pytest.mark.rule("R48", "R84")
 def test_question__when_the_key_serves_elsewhere(office: Office) -> None:
-    kept = office.system.issued(1)
+    extended = office.system.issued(1)
     again = office.system.issued(1, uai="0310002J", chef="chef BC", only_ready=True)
     office.system.send_mails()
-    office.system.accept(c.IssueCode(reference=again, extends=kept), "opérateur")
-    office.revoke(kept)
+    office.system.accept(c.IssueCode(reference=again, extends=extended), "opérateur")
+    office.revoke(extended)
     office.oda.will(says(200, {"outcome": "removed", "message": "clé détruite"}))
     assert counts(office.connector.round()) == (0, 0, 1)
     [received] = office.oda.received
     assert (received.content["action"], received.content["kept_for"]) == ("remove_rights", [again])
     assert received.content["expires_on"] == "2027-08-31"
-    row = office.call(kept)
-    assert (row.stage, office.system.removals()[kept].outcome) == ("refused", None)
+    row = office.call(extended)
+    assert (row.stage, office.system.removals()[extended].outcome) == ("refused", None)
     assert "le serveur répond « clé supprimée »" in row.answer
     assert "clé détruite" in row.answer
     with office.system.database.write() as connection:
-        assert calls.again(connection, None, office.system.clock.now()) == [kept]
+        assert calls.again(connection, None, office.system.clock.now()) == [extended]
     assert counts(office.connector.round()) == (1, 0, 0)
-    assert office.system.removals()[kept].outcome == "kept"
+    assert office.system.removals()[extended].outcome == "kept"
     assert len({call.key for call in office.oda.received}) == 2, "a refusal is not replayed: the key is new"
 
 
@@ -128,15 +128,15 @@ def test_answer__that_is_not_the_question_s_is_for_an_operator(office: Office) -
 
 @pytest.mark.rule("R48", "R84")
 def test_namesake__is_never_decided_by_a_program(office: Office) -> None:
-    one = office.system.issued(1)
+    reference = office.system.issued(1)
     declared = c.Declare(uai="0310002J", nom="Nomb", prenom="Prénom", mail="autre@ac-toulouse.fr",
                          homonym_confirmed=True)  # fmt: skip
     office.system.accept(declared, "chef BC")
     office.system.send_mails()
-    office.revoke(one)
+    office.revoke(reference)
     assert counts(office.connector.round()) == (0, 0, 1)
     assert office.oda.received == []
-    row = office.call(one)
+    row = office.call(reference)
     assert "même nom" in row.answer
     assert (row.stage, row.attempts) == ("refused", 0)
 
@@ -261,7 +261,7 @@ def test_operator__may_confirm_at_any_time(office: Office) -> None:
     office.later(minutes=6)
     office.watched(after=overtakes).round()
     removals = office.system.removals()
-    assert [removals[one].outcome for one in (first, second, third)] == ["removed", "absent", "kept"]
+    assert [removals[reference].outcome for reference in (first, second, third)] == ["removed", "absent", "kept"]
     assert office.call(first) is office.call(second) is None
     assert {call.content["reference"] for call in office.oda.received[3:]} == {second, third}
     assert office.system.flaws() == []

@@ -74,8 +74,8 @@ def test_worker__survives_what_the_connector_raises(
 
     monkeypatch.setattr("workflow.removals.connector.service.Connector.round", fails)
     Worker(portal.app).call()
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith("calls failed: incident ")
-    assert " : MemoryError, " in said
-    assert "Nomb" not in said
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("calls failed: incident ")
+    assert " : MemoryError, " in message
+    assert "Nomb" not in message
     assert server.received == []
