@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.kit.databases import fresh_url
@@ -73,7 +73,10 @@ def test_interface__answers_as_described_whatever_is_sent(
             if reference and mode == "positive" and "reference" in (case.path_parameters or {}):
                 case.path_parameters["reference"] = reference
             for role, token in tokens.items():
-                note(f"sent by {role}")
-                case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=required)
+                try:
+                    case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=required)
+                except (Exception, BaseExceptionGroup) as error:
+                    error.add_note(f"sent by: {role.label}")
+                    raise
 
         sent()
