@@ -23,14 +23,14 @@ class Ear(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.said: dict[str, list[str]] = {}
+        self.logs: dict[str, list[str]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
         self.keep(record.name, f"{record.getMessage()} {record.args!r} {record.stack_info or ''} {trace}")
 
     def keep(self, name: str, line: str) -> None:
-        self.said.setdefault(name, []).append(line)
+        self.logs.setdefault(name, []).append(line)
 
     def before_cursor_execute(
         self, _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool

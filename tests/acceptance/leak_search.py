@@ -41,7 +41,7 @@ class LeakSearch:
         self.database = desk.app.database
         self.begun, self.position = time.time(), stored.log_position(self.database)
         self.written: list[str | bytes] = []
-        self.shown: dict[int, tuple[object, ...]] = {}
+        self.last_mails: dict[int, tuple[object, ...]] = {}
 
     def oda(self, *words: str, typed: str | None = None, code: int | None = 0, who: str = AS_OPERATOR) -> Result:
         """Run a command, its output kept with the traceback of whatever it raised."""
@@ -64,7 +64,7 @@ class LeakSearch:
         """Issue the code from a pipe; returns its ciphertext."""
         self.oda("request", "issue-code", reference, typed=f"{clear}\n")
         sealed = self.ciphertext(reference)
-        assert any(sealed in line for line in self.ear.said[PARAMETERS]), "what the database is given is heard"
+        assert any(sealed in line for line in self.ear.logs[PARAMETERS]), "what the database is given is heard"
         return sealed
 
     def tick(self, **later: float) -> None:
@@ -90,16 +90,16 @@ class LeakSearch:
         with self.database.read() as connection:
             rows = connection.execute(text("SELECT * FROM outgoing_mail ORDER BY id")).all()
         mails = {row.id: (*row, self.desk.config.read_text()) for row in rows}
-        for number in (number for number, row in mails.items() if self.shown.get(number) != row):
+        for number in (number for number, row in mails.items() if self.last_mails.get(number) != row):
             self.oda("mail", "show", str(number))
             self.oda("mail", "show", str(number), "--json")
-        self.shown = mails
+        self.last_mails = mails
         for reference in self._references():
             self.oda("request", "show", reference)
             self.oda("request", "show", reference, "--json")
-        found = [hit for log in self.folder.rglob("*-wal") for hit in search(CODES, log)]  # before it is emptied
-        found += self.told(*PIECES) + self.kept(*CODES)
-        assert not found, "\n".join(map(str, found))
+        hits = [hit for log in self.folder.rglob("*-wal") for hit in search(CODES, log)]  # before it is emptied
+        hits += self.hits_in_output(*PIECES) + self.hits_in_storage(*CODES)
+        assert not hits, "\n".join(map(str, hits))
 
     def print_papers(self) -> None:
         """Every paper of every request, for the next look."""
@@ -109,22 +109,22 @@ class LeakSearch:
 
     def hits(self, *secrets: str) -> list[Hit]:
         """Where these stand: files, rows, logs, outputs."""
-        return self.told(*secrets) + self.kept(*secrets)
+        return self.hits_in_output(*secrets) + self.hits_in_storage(*secrets)
 
-    def told(self, *secrets: str) -> list[Hit]:
+    def hits_in_output(self, *secrets: str) -> list[Hit]:
         """Where these stand in what was logged and written since the last time."""
-        said, outputs = self.ear.said, self.written
-        self.ear.said, self.written = {}, []
-        found = [
-            hit for name, lines in said.items() for hit in search(secrets, "\n".join(dict.fromkeys(lines)), name=name)
+        logs, outputs = self.ear.logs, self.written
+        self.ear.logs, self.written = {}, []
+        hits = [
+            hit for name, lines in logs.items() for hit in search(secrets, "\n".join(dict.fromkeys(lines)), name=name)
         ]
-        papers = [one for one in outputs if isinstance(one, bytes) and one.startswith(b"%PDF")]
-        pages = [one if isinstance(one, bytes) else one.encode() for one in outputs if one not in papers]
-        for one in (*papers, b"\n".join(pages)):
-            found += search(secrets, one, name="outputs")
-        return found
+        papers = [output for output in outputs if isinstance(output, bytes) and output.startswith(b"%PDF")]
+        pages = [output if isinstance(output, bytes) else output.encode() for output in outputs if output not in papers]
+        for output in (*papers, b"\n".join(pages)):
+            hits += search(secrets, output, name="outputs")
+        return hits
 
-    def kept(self, *secrets: str) -> list[Hit]:
+    def hits_in_storage(self, *secrets: str) -> list[Hit]:
         """Where these stand in the files of the installation and in the rows of its database, as they are now.
 
         All that SQLite wrote is first brought into its file, over what it had there.
@@ -138,9 +138,9 @@ class LeakSearch:
         if not self.database.is_postgresql:
             return []
         files = dict(stored.server_files(self.database, self.begun, self.position))
-        found = [hit for path, content in files.items() for hit in search(secrets, content, name=str(path), deep=False)]
-        found += search(secrets, "\n".join(map(str, files)), name="names")
-        return found + search(secrets, stored.dump(self.database), name="dump")
+        hits = [hit for path, content in files.items() for hit in search(secrets, content, name=str(path), deep=False)]
+        hits += search(secrets, "\n".join(map(str, files)), name="names")
+        return hits + search(secrets, stored.dump(self.database), name="dump")
 
     def _column(self, query: str) -> list[str]:
         with self.database.read() as connection:

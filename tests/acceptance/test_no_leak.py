@@ -55,7 +55,7 @@ def at_the_relay(leak_search: LeakSearch, code: str) -> int:
             search(PIECES, "\n".join(f"{name}: {value}" for part in message.walk() for name, value in part.items()))
             == []
         )
-    assert search(PIECES, "\n".join(said.command for said in leak_search.relay.transcript)) == []
+    assert search(PIECES, "\n".join(exchange.command for exchange in leak_search.relay.transcript)) == []
     return len(carrying)
 
 
@@ -65,7 +65,7 @@ def test_life__sent_after_troubles_replaced_handed_over(leak_search: LeakSearch)
     sealed = leak_search.issue(reference, FIRST)
     leak_search.print_papers()
     leak_search.look()
-    assert leak_search.kept(sealed), "the search finds the ciphertext, so it would find the code"
+    assert leak_search.hits_in_storage(sealed), "the search finds the ciphertext, so it would find the code"
 
     leak_search.relay.on("END", f"450 4.2.0 {FIRST} comes too early", about="ce.0310001h@ac-toulouse.fr")
     leak_search.tick()
@@ -84,7 +84,7 @@ def test_life__sent_after_troubles_replaced_handed_over(leak_search: LeakSearch)
 
     leak_search.oda("request", "reissue-code", reference, "--reason", "not-received", typed=f"{SECOND}\n")
     replacing = leak_search.ciphertext(reference)
-    assert leak_search.kept(sealed) == []
+    assert leak_search.hits_in_storage(sealed) == []
     leak_search.look()
 
     leak_search.relay.on("END", f"554 5.6.0 {SECOND} is refused here", about="ce.0310001h@ac-toulouse.fr")
@@ -99,7 +99,7 @@ def test_life__sent_after_troubles_replaced_handed_over(leak_search: LeakSearch)
     leak_search.look()
 
     leak_search.oda("request", "confirm-handover", reference, "--handed-on", "2026-10-12", who=AS_CHEF)
-    assert leak_search.kept(replacing) == []
+    assert leak_search.hits_in_storage(replacing) == []
     leak_search.tick(hours=1)
     leak_search.print_papers()
     leak_search.look()
@@ -124,7 +124,7 @@ def test_life__dead_discarded_key_changed_revoked(leak_search: LeakSearch) -> No
     leak_search.oda("secrets", "new-key")
     leak_search.oda("secrets", "rotate")
     assert leak_search.ciphertext(waiting) != before
-    assert leak_search.kept(before) == []
+    assert leak_search.hits_in_storage(before) == []
     leak_search.look()
     keys = (leak_search.folder / "secrets" / "seal-key").read_text().split()
     assert {Path(hit.where).name for key in keys for hit in leak_search.hits(key)} == {"seal-key"}
@@ -133,9 +133,9 @@ def test_life__dead_discarded_key_changed_revoked(leak_search: LeakSearch) -> No
     assert at_the_relay(leak_search, FOURTH) == 1
     leak_search.look()
 
-    kept = [sealed, leak_search.ciphertext(discarded), leak_search.ciphertext(waiting)]
+    ciphertexts = [sealed, leak_search.ciphertext(discarded), leak_search.ciphertext(waiting)]
     leak_search.oda("request", "revoke", discarded, waiting, "--reason", "departure")
-    assert leak_search.kept(*kept) == []
+    assert leak_search.hits_in_storage(*ciphertexts) == []
     leak_search.tick(hours=1)
     leak_search.look()
     assert at_the_relay(leak_search, THIRD) == 0
@@ -148,7 +148,7 @@ def test_life__kept_too_long_is_gone(leak_search: LeakSearch) -> None:
     sealed = leak_search.issue(reference, FIRST)
     leak_search.tick()
     leak_search.tick(days=31)
-    assert leak_search.kept(sealed) == []
+    assert leak_search.hits_in_storage(sealed) == []
     leak_search.look()
 
 

@@ -11,7 +11,7 @@ __all__ = ["leak_search"]
 TYPED = "Zq7Xk2Wv9Bn4Tm6R"
 
 
-def taken(leak_search: LeakSearch, number: int, *words: str) -> list[str]:
+def codes_of_file(leak_search: LeakSearch, number: int, *words: str) -> list[str]:
     """The codes of a batch's file, which alone is not kept among what was written."""
     done = leak_search.desk.oda("code", "file", str(number), *words)
     assert done.exit_code == 0, done.stderr
@@ -25,11 +25,11 @@ def test_drawn__in_the_file_and_the_mails_alone(leak_search: LeakSearch) -> None
     config.write_text(config.read_text().replace("code:\n", "code:\n  source: drawn\n  length: 16\n"))
     first, second = leak_search.request(UAIS[0], 1), leak_search.request(UAIS[1], 2)
     leak_search.oda("code", "draw", "--ready")
-    codes = taken(leak_search, 1)
+    codes = codes_of_file(leak_search, 1)
     assert len(set(codes)) == 2
     assert all(len(code) == 16 for code in codes)
     leak_search.oda("code", "file", "1", code=1)
-    assert taken(leak_search, 1, "--why", "la console a refusé le fichier") == codes
+    assert codes_of_file(leak_search, 1, "--why", "la console a refusé le fichier") == codes
     leak_search.oda("code", "draw", first, code=1)
     leak_search.oda("code", "list", "--json")
     leak_search.look()

@@ -72,19 +72,19 @@ def test_error__while_the_message_is_made(
     struck: list[str] = []
     usual = BytesGenerator.flatten
 
-    def broken(writer: BytesGenerator, message: "Message[Any, Any]", *how: Any, **more: Any) -> None:
-        made = message.as_string()
-        if search(FIRST, made, deep=False):
-            struck.append(made)
-            raise kind(f"cannot write {made} that holds {FIRST}")
-        usual(writer, message, *how, **more)
+    def broken(writer: BytesGenerator, message: "Message[Any, Any]", *how: Any, **options: Any) -> None:
+        content = message.as_string()
+        if search(FIRST, content, deep=False):
+            struck.append(content)
+            raise kind(f"cannot write {content} that holds {FIRST}")
+        usual(writer, message, *how, **options)
 
     leak_search.issue(other, SECOND)
     monkeypatch.setattr(BytesGenerator, "flatten", broken)
     leak_search.tick()
     assert struck, "the message was made, its code in it"
     stages = leak_search.oda("mail", "list", "--stage", "dead", "--json").stdout
-    assert [one["reference"] for one in json.loads(stages)] == [reference]
+    assert [mail["reference"] for mail in json.loads(stages)] == [reference]
     others = (search(SECOND, got.content, deep=False) for got in leak_search.relay.received)
     assert any(others), "the others leave all the same"
     leak_search.look()
@@ -97,8 +97,8 @@ def test_objects__that_hold_a_code_show_nothing() -> None:
     reissue = ReissueCode(reference="ODA-2027-00001", code=code, reason=ReissueReason.LOST)
     sealer = Sealer([Fernet.generate_key().decode()])
     sealer.open(sealer.seal(FIRST, "ODA-2027-00001"), "ODA-2027-00001")
-    for held in (code, issue, reissue, SealCode(code), Refused(()), sealer, vars(sealer)):
-        assert search(FIRST, f"{held} {held!r}") == []
+    for value in (code, issue, reissue, SealCode(code), Refused(()), sealer, vars(sealer)):
+        assert search(FIRST, f"{value} {value!r}") == []
     with pytest.raises(CodeUnreadable) as caught:
         sealer.open(sealer.seal(FIRST, "ODA-2027-00001"), "ODA-2027-00002")
     assert search(FIRST, "".join(traceback.format_exception(caught.value))) == []

@@ -29,8 +29,8 @@ def test_link__the_code_is_on_its_page_alone(leak_search: LeakSearch) -> None:
     leak_search.issue(reference, CODES[0])
     leak_search.tick(minutes=2)
     path = f"/etablissement/demandes/{reference}/code"
-    (told,) = (got for got in leak_search.relay.received if search(path, got.content))
-    assert search(CODES[0], told.content) == []
+    (mail,) = (got for got in leak_search.relay.received if search(path, got.content))
+    assert search(CODES[0], mail.content) == []
     app = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=leak_search.clock)
     try:
         context = WebContext.of(app)
@@ -43,9 +43,9 @@ def test_link__the_code_is_on_its_page_alone(leak_search: LeakSearch) -> None:
         client.cookies.set(context.cookie, cookie)
         page = client.get(path)
         assert search(CODES[0], page.content) == []
-        shown = send(client, form_to(page, path))
-        assert shown.text.count(CODES[0]) == 1
-        assert search(CODES[0], str(shown.headers)) == []
+        code_page = send(client, form_to(page, path))
+        assert code_page.text.count(CODES[0]) == 1
+        assert search(CODES[0], str(code_page.headers)) == []
         assert search(CODES[0], client.get(path).content) == []
     finally:
         app.close()

@@ -20,38 +20,38 @@ from tests.kit.leaks import Hit, search
 
 __all__ = ["leak_search"]
 
-ASKED = (
+PLANTED_FORMS = (
     "raw", "raw in groups", "UTF-16, little end first", "UTF-16, big end first", "base64, at the beginning",
     "base64, one byte later", "base64, two bytes later", "quoted-printable, all of it escaped", "percent, all of it",
     "hexadecimal", "JSON, all escaped", "zlib", "PDF", "mail in HTML, in base64", "mail in HTML, in quoted-printable",
     "PDF in a mail",
 )  # fmt: skip
 """The forms that are tried in each place; ``test_leaks`` tries them all."""
-MARKED = {form: marked(form) for form in ASKED}
+MARKED = {form: marked(form) for form in PLANTED_FORMS}
 """A code of its own for each form, so that it is known which are found."""
 BYTES = {form: FORMS[form](code) for form, code in MARKED.items()}
-TEXTS = {form: made.decode() if made.isascii() else repr(made) for form, made in BYTES.items()}
+TEXTS = {form: content.decode() if content.isascii() else repr(content) for form, content in BYTES.items()}
 """The same as a log or a column of text would hold them."""
 RAW = marked("planted as it is")
 
 
 def missed(hits: list[Hit], forms: dict[str, str] | None = None) -> list[str]:
-    found = {hit.secret for hit in hits}
-    return [form for form, code in (forms or MARKED).items() if code not in found]
+    secrets = {hit.secret for hit in hits}
+    return [form for form, code in (forms or MARKED).items() if code not in secrets]
 
 
 def in_a_table(leak_search: LeakSearch) -> None:
     with leak_search.database.write() as connection:
         connection.execute(text("CREATE TABLE planted (value TEXT)"))
-        connection.execute(text("INSERT INTO planted VALUES (:value)"), [{"value": one} for one in TEXTS.values()])
+        connection.execute(text("INSERT INTO planted VALUES (:value)"), [{"value": value} for value in TEXTS.values()])
 
 
 @pytest.mark.rule("R60")
 def test_planted__in_a_table(leak_search: LeakSearch) -> None:
-    assert leak_search.kept(*MARKED.values()) == [], "what is found below is what is planted"
+    assert leak_search.hits_in_storage(*MARKED.values()) == [], "what is found below is what is planted"
     in_a_table(leak_search)
-    leak_search.ear.said.clear()
-    assert missed(leak_search.kept(*MARKED.values())) == []
+    leak_search.ear.logs.clear()
+    assert missed(leak_search.hits_in_storage(*MARKED.values())) == []
     if leak_search.database.is_postgresql:
         assert missed(search([*MARKED.values()], dump(leak_search.database))) == []
 
@@ -67,7 +67,7 @@ def test_planted__and_erased_again(leak_search: LeakSearch) -> None:
         assert any("pg_wal" in hit.where for hit in leak_search.on_disk(RAW))
     else:
         assert any("-wal" in hit.where for hit in search(RAW, leak_search.folder))
-        assert leak_search.kept(RAW) == [], "its log is emptied, its pages are wiped"
+        assert leak_search.hits_in_storage(RAW) == [], "its log is emptied, its pages are wiped"
 
 
 @pytest.mark.rule("R60")
@@ -99,8 +99,8 @@ def test_planted__in_a_traceback(leak_search: LeakSearch) -> None:
             raise ValueError(value)
         except ValueError:
             logging.getLogger("oda").debug("failed", exc_info=True)
-    heard = leak_search.ear.said.get("oda", [])
-    assert [value in line for value, line in zip(TEXTS.values(), heard, strict=True)] == [True] * len(TEXTS)
+    lines = leak_search.ear.logs.get("oda", [])
+    assert [value in line for value, line in zip(TEXTS.values(), lines, strict=True)] == [True] * len(TEXTS)
     assert missed(leak_search.hits(*MARKED.values())) == []
 
 
@@ -109,7 +109,7 @@ def test_planted__in_a_file_or_its_name(leak_search: LeakSearch) -> None:
     for number, value in enumerate(BYTES.values()):
         (leak_search.folder / "secrets" / f"{number}.bin").write_bytes(value)
     (leak_search.folder / RAW).touch()
-    assert missed(leak_search.kept(RAW, *MARKED.values()), MARKED | {"name": RAW}) == []
+    assert missed(leak_search.hits_in_storage(RAW, *MARKED.values()), MARKED | {"name": RAW}) == []
 
 
 @pytest.mark.rule("R60")
@@ -136,7 +136,7 @@ def in_a_column(name: str) -> Callable[[LeakSearch], None]:
         leak_search.desk.office.request(State.DECLARED, UAIS[0])
         with leak_search.database.write() as connection:
             connection.execute(text(f"UPDATE outgoing_mail SET {name} = :value"), {"value": f"« {CODES[0]} »"})
-        leak_search.ear.said.clear()
+        leak_search.ear.logs.clear()
 
     return plant
 

@@ -24,10 +24,10 @@ def look(leak_search: LeakSearch) -> None:
     for number in numbers:
         leak_search.oda("mail", "show", str(number), "--json")
     leak_search.oda("journal", "verify")
-    for client in [name for name in leak_search.ear.said if name.startswith("http")]:  # the test's own browser
-        del leak_search.ear.said[client]
-    found = leak_search.told(*PIECES) + leak_search.kept(*PIECES)
-    assert not found, "\n".join(map(str, found))
+    for client in [name for name in leak_search.ear.logs if name.startswith("http")]:  # the test's own browser
+        del leak_search.ear.logs[client]
+    hits = leak_search.hits_in_output(*PIECES) + leak_search.hits_in_storage(*PIECES)
+    assert not hits, "\n".join(map(str, hits))
 
 
 @pytest.mark.rule("R60", "R72")

@@ -35,13 +35,15 @@ from workflow.engine.engine import Engine
 
 SCHOOLS = int(os.environ.get("ODA_SIM_SCHOOLS", "40"))
 BUSY = float(os.environ.get("ODA_SIM_BUSY", "0"))
-ASKED = os.environ.get("ODA_SEED", "77")
-SEED = random.SystemRandom().randrange(10**6) if ASKED == "new" else int(ASKED)
+SEED_TEXT = os.environ.get("ODA_SEED", "77")
+SEED = random.SystemRandom().randrange(10**6) if SEED_TEXT == "new" else int(SEED_TEXT)
 EIGHT = time(8)
 
 
 @contextmanager
-def told(folder: Path, backend: str, place: Place, first: date, years: list[int], **other: Any) -> Iterator[Story]:
+def simulation(
+    folder: Path, backend: str, place: Place, first: date, years: list[int], **other: Any
+) -> Iterator[Story]:
     """A simulation ready to live from this day on."""
     print(f"ODA_SEED={SEED} {backend}")
     values = {"schools": 8, "seed": SEED} | other
@@ -60,26 +62,26 @@ def place_of(draw: random.Random) -> Place:
 def test_three_years__the_oracle_agrees(backend: str, tmp_path: Path) -> None:
     """Two nodes on PostgreSQL, one on SQLite, from 1 September 2026 on: 2028 and the end of its calendar inside."""
     place, years = place_of(random.Random(SEED)), [2026, 2027, 2028]
-    with told(tmp_path, backend, place, date(2026, 9, 1), years, schools=SCHOOLS, busy=BUSY) as story:
-        print(place.rule, place.notices, story.fate.told)
+    with simulation(tmp_path, backend, place, date(2026, 9, 1), years, schools=SCHOOLS, busy=BUSY) as story:
+        print(place.rule, place.notices, story.fate.events)
         story.live(max(date(2029, 11, 20), place.last_day(2028) + timedelta(days=75)))
         wrong = all_wrong(story)
-        assert wrong == [], f"ODA_SEED={SEED} {story.fate.told}"
-        print(f"{len(story.record.lives)} requests", story.told)
-        met = {kind for kind in WATCHED if story.told.letters.get(kind)}
-        assert {year for _, year in story.oracle.held} >= story.held_years, f"ODA_SEED={SEED}: the brake was not tried"
+        assert wrong == [], f"ODA_SEED={SEED} {story.fate.events}"
+        print(f"{len(story.record.lives)} requests", story.tally)
+        met = {kind for kind in WATCHED if story.tally.letters.get(kind)}
+        assert {year for _, year in story.oracle.holds} >= story.held_years, f"ODA_SEED={SEED}: the brake was not tried"
         assert set(WATCHED) - met <= (set() if backend == "postgresql" else {"clock_alert"}), f"ODA_SEED={SEED}"
 
 
 PLACES = {
-    "A": Place(zone="A", given=None, departements=("25", "39")),
-    "B": Place(zone="B", given=None, departements=("13",)),
+    "A": Place(zone="A", calendar=None, departements=("25", "39")),
+    "B": Place(zone="B", calendar=None, departements=("13",)),
     "Réunion": Place(
-        zone=None, given="Réunion", given_years=(2026, 2027), departements=("974",), timezone="Indian/Reunion",
+        zone=None, calendar="Réunion", given_years=(2026, 2027), departements=("974",), timezone="Indian/Reunion",
         public=((12, 20),), rentrees={2026: date(2026, 8, 17), 2027: date(2027, 8, 16)},
     ),
     "Corse": Place(
-        zone=None, given="Corse", given_years=(2026, 2027), departements=("2A", "2B"),
+        zone=None, calendar="Corse", given_years=(2026, 2027), departements=("2A", "2B"),
         days_off=frozenset({date(2026, 12, 8), date(2027, 3, 18)}),
     ),
 }  # fmt: skip
@@ -89,7 +91,7 @@ PLACES = {
 @pytest.mark.parametrize("name", PLACES)
 def test_one_year__in_each_calendar(name: str, tmp_path: Path) -> None:
     """The zones, and the places whose dates the settings give, each until its invitations of the year after."""
-    with told(tmp_path, "sqlite", PLACES[name], date(2026, 9, 14), [2026], endings=("plain",)) as story:
+    with simulation(tmp_path, "sqlite", PLACES[name], date(2026, 9, 14), [2026], endings=("plain",)) as story:
         story.live(date(2027, 9, 24))
         assert all_wrong(story) == [], f"ODA_SEED={SEED}"
 
@@ -152,7 +154,7 @@ BREAKS = {
 @pytest.mark.parametrize("fault", BREAKS)
 def test_oracle__sees_the_software_broken(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     breaks, first, year_end_scene, words = BREAKS[fault]
-    with told(tmp_path, "sqlite", Place(), first, [2026], endings=(year_end_scene,)) as story:
+    with simulation(tmp_path, "sqlite", Place(), first, [2026], endings=(year_end_scene,)) as story:
         breaks(monkeypatch)
         with pytest.raises(AssertionError, match=words):
             story.live(date(2027, 11, 1))

@@ -69,27 +69,27 @@ def _piecemeal(text: bytes, bits: int) -> bytes:
 
 
 def _compressed(text: bytes) -> Iterator[Box]:
-    for found in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08", text):
-        gzip = found[0][0] == 0x1F
-        if len(out := _inflated(text, found.start(), 31 if gzip else 15)) >= 8:
+    for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08", text):
+        gzip = match[0][0] == 0x1F
+        if len(out := _inflated(text, match.start(), 31 if gzip else 15)) >= 8:
             yield ("gzip" if gzip else "zlib"), out
 
 
 def _members(text: bytes) -> Iterator[Box]:
-    for found in re.finditer(rb"PK\x03\x04", text):
-        header = text[found.start() : found.start() + 30]
+    for match in re.finditer(rb"PK\x03\x04", text):
+        header = text[match.start() : match.start() + 30]
         if len(header) < 30:
             continue
         method, name, extra = struct.unpack("<8xH16xHH", header)
-        start = found.start() + 30 + name + extra
+        start = match.start() + 30 + name + extra
         if method == 8 and (out := _inflated(text, start, -15)):
             yield "zip", out
 
 
 def _pdfs(text: bytes) -> Iterator[Box]:
     """The words of each PDF as a reader shows them: its fonts write them by numbers of their own."""
-    for found in re.finditer(rb"%PDF-.*?%%EOF", text, re.DOTALL):
-        if words := _words(found[0]):
+    for match in re.finditer(rb"%PDF-.*?%%EOF", text, re.DOTALL):
+        if words := _words(match[0]):
             yield "pdf", words
 
 
@@ -100,16 +100,16 @@ def _words(pdf: bytes) -> bytes | None:
 
     try:
         reader = PdfReader(io.BytesIO(pdf))
-        said = "\n".join(page.extract_text() for page in reader.pages)
+        words = "\n".join(page.extract_text() for page in reader.pages)
         about = "\n".join(str(value) for value in (reader.metadata or {}).values())
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None  # a piece of one: its streams are searched all the same
-    return f"{said}\n{about}".encode()
+    return f"{words}\n{about}".encode()
 
 
 def _mail(text: bytes) -> Iterator[Box]:
     """Each part of each mail, or of what is left of it, decoded by itself: a log may hold many, one after the other."""
-    starts = [found.start() for found in _HEADERS.finditer(text)]
+    starts = [header.start() for header in _HEADERS.finditer(text)]
     for start, end in pairwise((*starts, len(text))):
         part: Message = message_from_bytes(text[start:end], policy=policy.compat32)
         for value in part.values():

@@ -39,25 +39,25 @@ def base64_needles(secret: bytes) -> frozenset[bytes]:
         first = -(-before * 8 // 6)
         last = (before + len(secret)) * 8 // 6
         written.add(whole[first:last])
-    return frozenset(written | {one.translate(bytes.maketrans(b"+/", b"-_")) for one in written})
+    return frozenset(written | {needle.translate(bytes.maketrans(b"+/", b"-_")) for needle in written})
 
 
-def _from_hex(found: re.Match[bytes]) -> bytes:
-    return bytes([int(found[1], 16)])
+def _from_hex(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 16)])
 
 
-def _from_octal(found: re.Match[bytes]) -> bytes:
-    return bytes([int(found[1], 8) & 0xFF])
+def _from_octal(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 8) & 0xFF])
 
 
 def _character(code: int) -> bytes:
     return chr(code).encode("utf-8", "replace") if code < 0x110000 else b"?"
 
 
-def _entity(found: re.Match[bytes]) -> bytes:
-    decimal, hexadecimal, name = found.groups()
+def _entity(match: re.Match[bytes]) -> bytes:
+    decimal, hexadecimal, name = match.groups()
     if name:
-        return _character(name2codepoint[name.decode()]) if name.decode() in name2codepoint else found[0]
+        return _character(name2codepoint[name.decode()]) if name.decode() in name2codepoint else match[0]
     return _character(int(decimal) if decimal else int(hexadecimal, 16))
 
 
@@ -70,7 +70,7 @@ def _percent(text: bytes) -> bytes:
 
 
 def _backslashes(text: bytes) -> bytes:
-    text = re.sub(rb"\\\\*u([0-9A-Fa-f]{4})", lambda found: _character(int(found[1], 16)), text)
+    text = re.sub(rb"\\\\*u([0-9A-Fa-f]{4})", lambda match: _character(int(match[1], 16)), text)
     text = re.sub(rb"\\\\*x([0-9A-Fa-f]{2})", _from_hex, text)
     return re.sub(rb"\\\\*([0-3][0-7]{2})", _from_octal, text)
 
@@ -78,11 +78,11 @@ def _backslashes(text: bytes) -> bytes:
 def _written_out(text: bytes) -> bytes:
     """What a program shows of bytes, ``b'x\\x9c\\n'``, made bytes again: each backslash counts once."""
 
-    def one(found: re.Match[bytes]) -> bytes:
-        hexadecimal, letter = found.groups()
+    def byte_of(match: re.Match[bytes]) -> bytes:
+        hexadecimal, letter = match.groups()
         return _PLAIN.get(letter, letter) if letter else bytes([int(hexadecimal, 16)])
 
-    return re.sub(rb"\\(?:x([0-9a-fA-F]{2})|(.))", one, text, flags=re.DOTALL)
+    return re.sub(rb"\\(?:x([0-9a-fA-F]{2})|(.))", byte_of, text, flags=re.DOTALL)
 
 
 def _entities(text: bytes) -> bytes:
@@ -203,10 +203,10 @@ def _matches(pattern: re.Pattern[bytes], kinds: bytes, least: int, text: bytes) 
     """What the pattern finds, tried only where so many letters of its own follow one another: ten times as quick."""
     marked, end = text.translate(kinds), 0
     while (start := marked.find(b"x" * least, end)) >= 0:
-        found = pattern.match(text, start)
-        assert found
-        end = found.end()
-        yield found[0]
+        match = pattern.match(text, start)
+        assert match
+        end = match.end()
+        yield match[0]
 
 
 def decoded(writing: str, run: bytes) -> Iterator[bytes]:

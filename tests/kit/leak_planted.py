@@ -53,10 +53,10 @@ def pdf(words: str) -> bytes:
     """A paper whose words are nowhere in its bytes: they lie in deflated streams, by the numbers of a font."""
     import typst
 
-    made = typst.compile(f"#set page(width: 12cm)\n= Titre\n{words}".encode(), format="pdf")
-    assert isinstance(made, bytes)
-    assert words.encode() not in made
-    return made
+    content = typst.compile(f"#set page(width: 12cm)\n= Titre\n{words}".encode(), format="pdf")
+    assert isinstance(content, bytes)
+    assert words.encode() not in content
+    return content
 
 
 def _zipped(secret: str, method: int) -> bytes:
@@ -73,16 +73,16 @@ def _encoded_header(secret: str) -> bytes:
     return message.as_bytes()
 
 
-def _told(secret: str) -> bytes:
+def _sentence(secret: str) -> bytes:
     return sentence(secret).encode()
 
 
 def _each(form: str, secret: str) -> bytes:
-    return "".join(form % ord(one) for one in secret).encode()
+    return "".join(form % ord(letter) for letter in secret).encode()
 
 
 def _in_part(form: str, secret: str) -> bytes:
-    return "".join(form % ord(one) if at in (1, 9) else one for at, one in enumerate(secret)).encode()
+    return "".join(form % ord(letter) if at in (1, 9) else letter for at, letter in enumerate(secret)).encode()
 
 
 def _escaped(secret: str) -> str:
@@ -118,7 +118,7 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "hexadecimal in capitals": lambda s: s.encode().hex().upper().encode(),
     "hexadecimal with spaces": lambda s: s.encode().hex(" ").encode(),
     "hexadecimal with colons": lambda s: s.encode().hex(":").upper().encode(),
-    "hexadecimal as C writes it": lambda s: ", ".join(f"0x{ord(one):02x}" for one in s).encode(),
+    "hexadecimal as C writes it": lambda s: ", ".join(f"0x{ord(letter):02x}" for letter in s).encode(),
     "hexadecimal as PostgreSQL writes it": lambda s: b"\\x" + s.encode().hex().encode(),
     "JSON, all escaped": lambda s: _each("\\u%04x", s),
     "JSON, in part, in JSON": lambda s: json.dumps(f'{{"code": "{_escaped(s)}"}}').encode(),
@@ -126,11 +126,11 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "octal escapes": lambda s: _each("\\%03o", s),
     "HTML, decimal": lambda s: _each("&#%d;", s),
     "HTML, hexadecimal, in part": lambda s: _in_part("&#x%x;", s),
-    "zlib": lambda s: AROUND + zlib.compress(_told(s) * 9) + AROUND,
-    "zlib, hardly": lambda s: zlib.compress(_told(s) * 9, 1),
-    "zlib, cut short": lambda s: zlib.compress(os.urandom(50) + _told(s) + os.urandom(50))[:-20],
-    "zlib, as PostgreSQL writes it": lambda s: b"\\x" + zlib.compress(_told(s) * 9).hex().encode(),
-    "gzip": lambda s: AROUND + gzip.compress(_told(s) * 9),
+    "zlib": lambda s: AROUND + zlib.compress(_sentence(s) * 9) + AROUND,
+    "zlib, hardly": lambda s: zlib.compress(_sentence(s) * 9, 1),
+    "zlib, cut short": lambda s: zlib.compress(os.urandom(50) + _sentence(s) + os.urandom(50))[:-20],
+    "zlib, as PostgreSQL writes it": lambda s: b"\\x" + zlib.compress(_sentence(s) * 9).hex().encode(),
+    "gzip": lambda s: AROUND + gzip.compress(_sentence(s) * 9),
     "zip": lambda s: _zipped(s, zipfile.ZIP_DEFLATED),
     "zip, stored": lambda s: _zipped(s, zipfile.ZIP_STORED),
     "zip in base64": lambda s: in_lines(base64.b64encode(_zipped(s, zipfile.ZIP_DEFLATED))),

@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.acceptance.simulation.calendars import DAY, GIVEN, Almanac, Period, almanac
+from tests.acceptance.simulation.calendars import DAY, GIVEN_CALENDARS, Almanac, Period, almanac
 
 _CONFIG = """\
 academie:
@@ -56,7 +56,7 @@ class Place:
     """An académie. ``ends`` are imposed last days; ``given_years`` the years whose holidays its settings give."""
 
     zone: str | None = "C"
-    given: str | None = "C"
+    calendar: str | None = "C"
     given_years: tuple[int, ...] = ()
     departements: tuple[str, ...] = ("31", "82")
     timezone: str = "Europe/Paris"
@@ -72,11 +72,13 @@ class Place:
 
     def config(self, url: str) -> str:
         """The settings' file."""
-        holidays = [f"{label(year)}: [{_periods(GIVEN[self.given or ''][year])}]" for year in self.given_years]
+        holidays = [
+            f"{label(year)}: [{_periods(GIVEN_CALENDARS[self.calendar or ''][year])}]" for year in self.given_years
+        ]
         invite_on = '"{:02d}-{:02d}"'.format(*self.invite_on) if self.invite_on else "null"
         rule = self.rule if self.rule == "eve_of_rentree" else f'"{self.rule}"'
         return _CONFIG.format(
-            zone=self.zone or "null", departements=", ".join(f'"{one}"' for one in self.departements),
+            zone=self.zone or "null", departements=", ".join(f'"{code}"' for code in self.departements),
             timezone=self.timezone, url=url, rule=rule, invite_on=invite_on,
             rentrees=", ".join(f"{label(year)}: {day}" for year, day in self.rentrees.items()),
             ends=", ".join(f"{label(year)}: {day}" for year, day in self.ends.items()),
@@ -93,7 +95,7 @@ class Place:
         return ZoneInfo(self.timezone)
 
     def almanac(self) -> Almanac:
-        return almanac(self.zone, self.given, self.given_years, *self.public, off=self.days_off)
+        return almanac(self.zone, self.calendar, self.given_years, *self.public, off=self.days_off)
 
     def last_day(self, year: int) -> date:
         """The last day of a school year (R22): imposed, fixed, the eve of the next return, else 31 August."""

@@ -30,7 +30,7 @@ OF_SCHOOLS = frozenset({"birth", "step", "withdraw", "hand", "report"})
 class ScheduledAction:
     """What somebody means to do on a day: on a request, or the birth of one in a school, for a year."""
 
-    what: str
+    kind: str
     reference: str = ""
     uai: str = ""
     year: int = 0
@@ -50,12 +50,12 @@ class Deeds:
 
     def commands(self, deed: ScheduledAction, today: date) -> Iterator[Any]:
         """None when the request has moved since and nothing is left to do."""
-        if deed.what == "birth":
+        if deed.kind == "birth":
             yield self._birth(deed)
             return
         life = self.record.lives[deed.reference]
-        if life.live or deed.what == "remove":
-            yield from getattr(self, f"_do_{deed.what}")(life, today)
+        if life.live or deed.kind == "remove":
+            yield from getattr(self, f"_do_{deed.kind}")(life, today)
 
     def _birth(self, deed: ScheduledAction) -> c.Command:
         year = SchoolYear(deed.year)

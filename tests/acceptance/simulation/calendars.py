@@ -1,6 +1,7 @@
 """The days off of the simulated académies, copied from the official calendars: the oracle's own table (R77).
 
-Nothing here reads the packages or the code under test; what the settings must be told is written from ``GIVEN``.
+Nothing here reads the packages or the code under test; what the settings must be told is written from
+``GIVEN_CALENDARS``.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ _PUBLISHED = {
             2028-05-25 2028-05-28, 2028-07-04 2028-08-31""",
 }
 # Given by the settings: by the school year's label, for académies that no zone covers and for years to come.
-_GIVEN = {
+_GIVEN_CALENDARS = {
     "Réunion": {
         2026: """2026-10-10 2026-10-25, 2026-12-19 2027-01-24, 2027-03-06 2027-03-21, 2027-05-06 2027-05-16,
                  2027-07-10 2027-08-15""",
@@ -56,12 +57,14 @@ Period = tuple[date, date]
 
 
 def _read(text: str) -> tuple[Period, ...]:
-    pairs = (one.split() for one in text.split(","))
+    pairs = (pair.split() for pair in text.split(","))
     return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in pairs)
 
 
 PUBLISHED = {zone: _read(text) for zone, text in _PUBLISHED.items()}
-GIVEN = {place: {year: _read(text) for year, text in years.items()} for place, years in _GIVEN.items()}
+GIVEN_CALENDARS = {
+    place: {year: _read(text) for year, text in years.items()} for place, years in _GIVEN_CALENDARS.items()
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +74,11 @@ class Almanac:
     holidays: tuple[Period, ...]
     known: tuple[Period, ...]
     public: frozenset[date]
-    given: frozenset[date] = frozenset()
+    days_off: frozenset[date] = frozenset()
 
     def worked(self, day: date) -> bool:
         """Whether the rectorat is at work."""
-        return day.weekday() < 5 and day not in self.public and day not in self.given
+        return day.weekday() < 5 and day not in self.public and day not in self.days_off
 
     def kind(self, day: date) -> str:
         """What the day is for a school: worked, off, or unknown."""
@@ -97,20 +100,20 @@ class Almanac:
                 yield first + shift * DAY
 
 
-def public_holidays(*more: tuple[int, int]) -> frozenset[date]:
+def public_holidays(*local_days: tuple[int, int]) -> frozenset[date]:
     """Those of France for the covered years, and other days that come every year."""
-    found = set()
+    days = set()
     for year, easter in EASTERS.items():
-        found |= {date(year, *one) for one in (*FIXED, *more)}
-        found |= {easter + shift * DAY for shift in (1, 39, 50)}
-    return frozenset(found)
+        days |= {date(year, *day) for day in (*FIXED, *local_days)}
+        days |= {easter + shift * DAY for shift in (1, 39, 50)}
+    return frozenset(days)
 
 
-def almanac(zone: str | None, given: str | None = None, years: tuple[int, ...] = (), *more: tuple[int, int],
+def almanac(zone: str | None, calendar: str | None = None, years: tuple[int, ...] = (), *local_days: tuple[int, int],
             off: frozenset[date] = frozenset()) -> Almanac:  # fmt: skip
-    """A place's days: its zone's published calendars, and the ``years`` of ``given`` that its settings give."""
-    mine = [GIVEN[given][year] for year in years] if given else []
-    holidays = (*(PUBLISHED[zone] if zone else ()), *(period for one in mine for period in one))
+    """A place's days: its zone's published calendars, and the ``years`` of ``calendar`` that its settings give."""
+    mine = [GIVEN_CALENDARS[calendar][year] for year in years] if calendar else []
+    holidays = (*(PUBLISHED[zone] if zone else ()), *(period for periods in mine for period in periods))
     known = [(date(2026, 9, 1), date(2028, 8, 31))] if zone else []
     known += [(date(year, 9, 1), date(year + 1, 8, 31)) for year in years]
-    return Almanac(holidays=holidays, known=tuple(known), public=public_holidays(*more), given=off)
+    return Almanac(holidays=holidays, known=tuple(known), public=public_holidays(*local_days), days_off=off)

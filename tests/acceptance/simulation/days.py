@@ -41,7 +41,7 @@ class Story(Ticks):
         draw, record = random.Random(seed), Record()
         first = machines.truth.now().astimezone(place.zoneinfo).date()
         cast = Cast(draw, record, schools, range(years[0], years[-1] + 2), first)
-        cast.found(machines)
+        cast.create_schools(machines)
         super().__init__(machines, place, seed, record, cast, draw_fate(draw, place, years, endings), draw)
         self.years, self.busy = years, busy
         self._schedule = chain.schedule_actor(machines.database)
@@ -50,7 +50,7 @@ class Story(Ticks):
     @property
     def held_years(self) -> set[int]:
         """The years whose end fate had the brake hold."""
-        return {int(one[:4]) for one in self.fate.told if one.endswith((": absence", ": moved"))}
+        return {int(event[:4]) for event in self.fate.events if event.endswith((": absence", ": moved"))}
 
     # -- the days -------------------------------------------------------------------------------------------------
 
@@ -58,11 +58,11 @@ class Story(Ticks):
         """Every day up to ``until``."""
         began, day = stopwatch.perf_counter(), self.start.astimezone(self.place.zoneinfo).date()
         while day <= until:
-            for at, what in sorted(self._moments(day), key=lambda moment: (moment[0].astimezone(), moment[1])):
-                self._happen(at, what)
+            for at, kind in sorted(self._moments(day), key=lambda moment: (moment[0].astimezone(), moment[1])):
+                self._happen(at, kind)
             self._nightfall(day)
             day += DAY
-        self.told.seconds = stopwatch.perf_counter() - began
+        self.tally.seconds = stopwatch.perf_counter() - began
 
     def _moments(self, day: date) -> Iterator[Moment]:
         at, draw = self.place.at, self.draw
@@ -91,12 +91,12 @@ class Story(Ticks):
             return True
         return any(planned_day(almanac, place.last_day(year), n) == day for year in self.years for n in place.notices)
 
-    def _happen(self, at: datetime, what: str) -> None:
+    def _happen(self, at: datetime, kind: str) -> None:
         self.machines.truth.set(at)
         if self.fate.stopped(at):
             return
         self._new_settings(at)
-        match what:
+        match kind:
             case "tick":
                 self.tick(at)
             case "leap":
@@ -104,10 +104,10 @@ class Story(Ticks):
                 self.machines.truth.set(at)
             case _:
                 today = at.astimezone(self.place.zoneinfo).date()
-                if what == "operators":
+                if kind == "operators":
                     self._confirm(at, today)
-                self.cast.act(self.draw.choice(self.machines.all).app, today, at, at_school=what == "chefs")
-        if what != "leap" and self.draw.random() < 0.6:
+                self.cast.act(self.draw.choice(self.machines.all).app, today, at, at_school=kind == "chefs")
+        if kind != "leap" and self.draw.random() < 0.6:
             self._drain(at)
 
     def _drain(self, at: datetime) -> None:
@@ -130,7 +130,7 @@ class Story(Ticks):
             if today >= day:
                 ends = self.machines.all[0].app.year_ends
                 ends.run(ends.confirm(SchoolYear(year), self.cast.operator), self._schedule)
-                self.told.confirmed.append(year)
+                self.tally.confirmed.append(year)
                 gone, wrong = self.oracle.confirm(at, year, self.bag.new())
                 self.gone(gone, at, wrong)
 

@@ -20,20 +20,20 @@ class Digests:
         self.days: set[date] = set()
         self._passed = date.min
 
-    def judge(self, now: datetime, letters: list[Letter], held: bool, off: bool) -> list[str]:
-        """``held``: a year's end waits for an operator; ``off``: a machine is stopped by its clock."""
+    def judge(self, now: datetime, letters: list[Letter], end_is_held: bool, off: bool) -> list[str]:
+        """``end_is_held``: a year's end waits for an operator; ``off``: a machine is stopped by its clock."""
         local, wrong = now.astimezone(self.place.zoneinfo), []
         today = local.date()
         allowed = self.place.almanac().worked(today) and local.hour >= 8
         if letters:
             if not allowed or len(letters) > 1 or today in self.days:
                 wrong.append(f"{len(letters)} digests at {now}")
-            if not (held or off or any(self._late(today, 0))):
+            if not (end_is_held or off or any(self._late(today, 0))):
                 wrong.append(f"a digest at {now}, nothing being late: {letters[0].facts}")
             if any(letter.not_after > self.place.at(today + DAY, time()) for letter in letters):
                 wrong.append(f"the digest of {now} may leave another day")
             self.days.add(today)
-        elif allowed and self._passed != today and (held or any(self._late(today, 1))):
+        elif allowed and self._passed != today and (end_is_held or any(self._late(today, 1))):
             wrong.append(f"no digest at {now}: {next(self._late(today, 1), 'held')}")
         if allowed:
             self._passed = today

@@ -25,7 +25,7 @@ class Fate:
     settings: list[tuple[datetime, Place]] = field(default_factory=list)
     off: set[date] = field(default_factory=set)
     leap: datetime | None = None
-    told: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
     calm: list[Span] = field(default_factory=list)
     """Spans left to what was chosen for them."""
 
@@ -44,27 +44,29 @@ def draw_fate(draw: random.Random, place: Place, years: list[int], endings: tupl
     """
     fate = Fate()
     kinds = list(endings) or draw.sample(sorted(ENDINGS), len(years))
-    given = place.with_(given_years=(*place.given_years, 2028)) if place.zone and place.given else None
-    known_on = place.at(date(2028, 9, 1) + draw.randrange(15, 90) * DAY, time(11)) if given and len(years) > 2 else None
+    later_place = place.with_(given_years=(*place.given_years, 2028)) if place.zone and place.calendar else None
+    known_on = (
+        place.at(date(2028, 9, 1) + draw.randrange(15, 90) * DAY, time(11)) if later_place and len(years) > 2 else None
+    )
     for year, kind in zip(years, kinds, strict=True):
-        known = given if known_on and given and place.end(year) > known_on else place
+        known = later_place if known_on and later_place and place.end(year) > known_on else place
         ENDINGS[kind](draw, fate, known, year)
-        fate.told.append(f"{year}-{year + 1}: {kind}")
-    if known_on and given:
-        _give(fate, known_on, given)
+        fate.events.append(f"{year}-{year + 1}: {kind}")
+    if known_on and later_place:
+        _give(fate, known_on, later_place)
     _leap(draw, fate, place, years)
     _missed_notice(draw, fate, place, years)
     first, last = place.at(date(years[0], 9, 2), time()), place.end(years[-1]) + 30 * DAY
     _random_stops(draw, fate, first, last, 10 * len(years))
-    fate.settings.sort(key=lambda one: one[0])
+    fate.settings.sort(key=lambda change: change[0])
     return fate
 
 
-def _give(fate: Fate, known_on: datetime, given: Place) -> None:
+def _give(fate: Fate, known_on: datetime, place: Place) -> None:
     """The dates of a year that no calendar covered reach the settings."""
-    fate.settings.append((known_on, given))
+    fate.settings.append((known_on, place))
     fate.calm.append((known_on - DAY, known_on + DAY))
-    fate.told.append(f"holidays of 2028-2029 given on {known_on:%d/%m/%Y}")
+    fate.events.append(f"holidays of 2028-2029 given on {known_on:%d/%m/%Y}")
 
 
 def _plain(draw: random.Random, fate: Fate, place: Place, year: int) -> None:
@@ -94,7 +96,7 @@ def _moved(draw: random.Random, fate: Fate, place: Place, year: int) -> None:
     fate.settings.append((at, moved))
     if draw.random() < 0.5:
         fate.settings.append((at + timedelta(days=draw.randrange(3, 6)), place))
-        fate.told.append("mended")
+        fate.events.append("mended")
     fate.calm.append((at - 2 * DAY, place.end(year) + 2 * DAY))
 
 
@@ -105,7 +107,7 @@ def _leap(draw: random.Random, fate: Fate, place: Place, years: list[int]) -> No
         if not _within(fate.calm, at):
             fate.leap = at
             fate.calm.append((at - 2 * DAY, at + 2 * DAY))
-            fate.told.append(f"four years ahead on {at:%d/%m/%Y %H:%M}")
+            fate.events.append(f"four years ahead on {at:%d/%m/%Y %H:%M}")
             return
 
 
@@ -117,7 +119,7 @@ def _missed_notice(draw: random.Random, fate: Fate, place: Place, years: list[in
         last = place.at(day, time(12)) + timedelta(hours=draw.randrange(24 * 12))
         if not (_within(fate.calm, first) or _within(fate.calm, last)):
             fate.stops.append((first, last))
-            fate.told.append(f"stopped over the notice of {day}")
+            fate.events.append(f"stopped over the notice of {day}")
             return
 
 

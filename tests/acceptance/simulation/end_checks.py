@@ -59,8 +59,9 @@ def _removals(story: Story, rows: Any) -> Iterator[str]:
     """Each task opened once, and closed by whom it was confirmed (R47, R49)."""
     stored = {row.reference: (row.kind, row.outcome is not None) for row in rows}
     should = {life.reference: (life.removal, life.removed) for life in story.record.lives.values() if life.removal}
-    yield from (f"removal of {one}: {stored.get(one)}, {should.get(one)}" for one in stored.keys() | should.keys()
-                if stored.get(one) != should.get(one))  # fmt: skip
+    for reference in stored.keys() | should.keys():
+        if stored.get(reference) != should.get(reference):
+            yield f"removal of {reference}: {stored.get(reference)}, {should.get(reference)}"
 
 
 def _mails(story: Story, mails: Any) -> Iterator[str]:
@@ -72,19 +73,21 @@ def _mails(story: Story, mails: Any) -> Iterator[str]:
             if mail.stage not in ("cancelled", "pending"):
                 yield f"mail {mail.id} ({mail.kind}) is {mail.stage}"
             continue
-        made, sent = (at.astimezone(place.zoneinfo).date() for at in (mail.created_at, mail.sent_at))
-        if mail.kind in WITHIN_THE_DAY and sent > made:
-            yield f"{mail.kind} {mail.id} of {made} left on {sent}"
-        told = json.loads(mail.context) if mail.erased_at is None else None  # older than its time (R110)
-        if mail.kind == "year_end_notice" and told and str(sent) > told["year"]["last_day"]:
+        written_on, sent = (at.astimezone(place.zoneinfo).date() for at in (mail.created_at, mail.sent_at))
+        if mail.kind in WITHIN_THE_DAY and sent > written_on:
+            yield f"{mail.kind} {mail.id} of {written_on} left on {sent}"
+        context = json.loads(mail.context) if mail.erased_at is None else None  # older than its time (R110)
+        if mail.kind == "year_end_notice" and context and str(sent) > context["year"]["last_day"]:
             yield f"notice {mail.id} left on {sent}, the year being over"
-        if mail.kind in NOT_ON_A_DAY_OFF and _rests(mail.kind, almanac.kind(made), made, place):
-            yield f"{mail.kind} {mail.id} was written on {made}, a day off"
+        if mail.kind in NOT_ON_A_DAY_OFF and _rests(mail.kind, almanac.kind(written_on), written_on, place):
+            yield f"{mail.kind} {mail.id} was written on {written_on}, a day off"
 
 
-def _rests(kind: str, day: str, made: date, place: Any) -> bool:
+def _rests(kind: str, day: str, written_on: date, place: Any) -> bool:
     """A notice that was missed may leave on a day off, when no other day is left before the end (R78)."""
     if kind != "year_end_notice" or day != OFF:
         return day == OFF
-    last_days = [place.last_day(year) for year in (made.year - 1, made.year) if place.last_day(year) >= made]
-    return not last_days or any(place.almanac().between(made, min(last_days)))
+    last_days = [
+        place.last_day(year) for year in (written_on.year - 1, written_on.year) if place.last_day(year) >= written_on
+    ]
+    return not last_days or any(place.almanac().between(written_on, min(last_days)))

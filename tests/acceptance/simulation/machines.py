@@ -109,8 +109,8 @@ class NodeMonitor:
             if connection.execute(select(MAILS.c.id).where(waiting).limit(1)).first() is None:
                 return
             queue.cancel_late(connection, now)
-            taken = {"stage": "sent", "sent_at": now, "next_attempt_at": None}
-            connection.execute(update(MAILS).where(waiting).values(taken))
+            values = {"stage": "sent", "sent_at": now, "next_attempt_at": None}
+            connection.execute(update(MAILS).where(waiting).values(values))
 
     def close(self) -> None:
         for machine in self.all:
@@ -139,8 +139,8 @@ def _hurry(database: Database) -> None:
 @contextlib.contextmanager
 def machines(folder: Path, url: str, place: Place, start: datetime) -> Iterator[NodeMonitor]:
     """Nodes that know each other by their names, closed at the end."""
-    found = NodeMonitor(folder, url, place, start)
+    monitor = NodeMonitor(folder, url, place, start)
     try:
-        yield found
+        yield monitor
     finally:
-        found.close()
+        monitor.close()

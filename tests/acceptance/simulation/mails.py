@@ -33,7 +33,7 @@ class Letter:
     @property
     def named(self) -> tuple[str, ...]:
         """The references of the RUPN that it names, sorted."""
-        return tuple(sorted(one["reference"] for one in self.facts["rupns"]))
+        return tuple(sorted(rupn["reference"] for rupn in self.facts["rupns"]))
 
 
 class Mailbag:

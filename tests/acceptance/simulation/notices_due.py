@@ -9,7 +9,7 @@ from tests.acceptance.simulation.mails import Letter
 from tests.acceptance.simulation.record import Life, Record
 
 WINDOW = 60
-Told = dict[tuple[int, date, int], set[str]]
+Recipients = dict[tuple[int, date, int], set[str]]
 
 
 def planned_day(almanac: Almanac, last_day: date, before: int) -> date:
@@ -28,7 +28,7 @@ class Notices:
 
     def __init__(self, place: Place, record: Record) -> None:
         self.place, self.record = place, record
-        self.told: Told = defaultdict(set)
+        self.recipients: Recipients = defaultdict(set)
 
     def judge(self, now: datetime, letters: list[Letter]) -> list[str]:
         """What is wrong with the notices of this tick; ``letters`` are all of them."""
@@ -62,7 +62,7 @@ class Notices:
         for life in self.record.of_year(year):
             schools[life.uai].append(life)
         open_ = {
-            uai: [(b, day) for b, day in due if uai not in self.told[year, last_day, b]] for uai in schools
+            uai: [(b, day) for b, day in due if uai not in self.recipients[year, last_day, b]] for uai in schools
         }  # fmt: skip
         got: dict[str, list[Letter]] = defaultdict(list)
         for letter in letters:
@@ -74,12 +74,12 @@ class Notices:
             if mine[0].named != names or mine[0].facts["days_left"] != (last_day - today).days:
                 wrong.append(f"notice of {year} to {uai} names {mine[0].named} instead of {names}")
         for uai, lives in schools.items():
-            must = [b for b, day in open_[uai] if min(one.born for one in lives) < self._eight(day)]
+            must = [b for b, day in open_[uai] if min(life.born for life in lives) < self._eight(day)]
             if must and hour >= 8 and uai not in got:
                 wrong.append(f"no notice of {year} to {uai} at {now}, due {open_[uai]}")
         if hour >= 8:  # a school that comes later is not told of what left already
             for before, _ in due:
-                self.told[year, last_day, before] |= set(schools) | set(got)
+                self.recipients[year, last_day, before] |= set(schools) | set(got)
         return wrong
 
     def _eight(self, day: date) -> datetime:
@@ -124,13 +124,13 @@ class Invitations:
         must: dict[str, set[str]] = defaultdict(set)
         may: dict[str, set[str]] = defaultdict(set)
         lives = self.record.lives.values()
-        anew = {(one.uai, one.person) for one in lives if one.year == year}
-        live = {(one.uai, one.person) for one in lives if one.year == year and one.live}
+        anew = {(life.uai, life.person) for life in lives if life.year == year}
+        live = {(life.uai, life.person) for life in lives if life.year == year and life.live}
         over = now >= self.place.end(year - 1)
-        for one in lives:
-            if one.year == year - 1 and one.had_key and (one.uai, one.person) not in live:
-                may[one.uai].add(one.reference)
-                served = one.live or (over and one.ended_by == "expire")
-                if served and (one.uai, one.person) not in anew:
-                    must[one.uai].add(one.reference)
+        for life in lives:
+            if life.year == year - 1 and life.had_key and (life.uai, life.person) not in live:
+                may[life.uai].add(life.reference)
+                served = life.live or (over and life.ended_by == "expire")
+                if served and (life.uai, life.person) not in anew:
+                    must[life.uai].add(life.reference)
         return must, may

@@ -27,7 +27,7 @@ class Oracle:
         self.brake = Brake(born)
         self.notices, self.invitations = Notices(place, record), Invitations(place, record)
         self.reminders, self.digests = Reminders(place, record), Digests(place, record)
-        self.held: list[tuple[datetime, int]] = []
+        self.holds: list[tuple[datetime, int]] = []
         self._doubted_since: datetime | None = None
         self.swept: dict[int, int] = defaultdict(int)
         self.settings(place)
@@ -35,8 +35,8 @@ class Oracle:
     def settings(self, place: Place) -> None:
         """The service now runs under these settings."""
         self.place = place
-        for one in (self.notices, self.invitations, self.reminders, self.digests):
-            one.place = place
+        for judge in (self.notices, self.invitations, self.reminders, self.digests):
+            judge.place = place
 
     def ends(self, now: datetime) -> dict[int, datetime]:
         """The ends to watch: of the years that are open or have live requests, and those foreseen and not over."""
@@ -56,27 +56,29 @@ class Oracle:
         if now - self.brake.last_alive > SILENCE:
             self._doubted_since = now
         is_doubted = self._doubted_since is not None and now - self._doubted_since < A_DAY
-        looked = self.brake.look(now, self.ends(now))
-        gone = [life for year in looked.run for life in self.record.of_year(year)]
-        wrong = self._sweep_letters(now, gone, bag) + self._alerts(now, looked.held, bag)
+        verdict = self.brake.look(now, self.ends(now))
+        gone = [life for year in verdict.run for life in self.record.of_year(year)]
+        wrong = self._sweep_letters(now, gone, bag) + self._alerts(now, verdict.held_years, bag)
         for life in gone:
             self.record.expire(life, now)
-        self.held += [(now, year) for year in looked.held]
+        self.holds += [(now, year) for year in verdict.held_years]
         if is_doubted:
-            return gone, wrong + self.idle(now, [one for one in letters if one.kind not in OF_THE_END])
+            return gone, wrong + self.idle(now, [letter for letter in letters if letter.kind not in OF_THE_END])
         wrong += self.notices.judge(now, bag["year_end_notice"])
         wrong += self.reminders.judge(now, bag["stalled_reminder"] + bag["handover_reminder"], delivered)
         wrong += self.invitations.judge(now, bag["renewal_invitation"])
-        wrong += self.digests.judge(now, bag["late_digest"], held=bool(self.waiting(now)), off=off)
+        wrong += self.digests.judge(now, bag["late_digest"], end_is_held=bool(self.waiting(now)), off=off)
         return gone, wrong
 
     def idle(self, now: datetime, letters: list[Letter]) -> list[str]:
         """Between ticks, or on a machine whose clock is off, the software writes nothing of its own accord (R82)."""
-        return [f"{one.kind} to {one.uai} at {now} by nobody" for one in letters if one.kind != "clock_alert"]
+        return [
+            f"{letter.kind} to {letter.uai} at {now} by nobody" for letter in letters if letter.kind != "clock_alert"
+        ]
 
     def leap(self, now: datetime, letters: list[Letter]) -> list[str]:
         """Under a clock that leaps the software says so, and does nothing else that cannot be undone (R52)."""
-        return self.idle(now, [one for one in letters if one.kind != "brake_alert"])
+        return self.idle(now, [letter for letter in letters if letter.kind != "brake_alert"])
 
     def waiting(self, now: datetime) -> list[int]:
         """The years that the brake holds."""
@@ -104,13 +106,15 @@ class Oracle:
         got = sorted((letter.uai or "", letter.named) for letter in bag["year_end"])
         wrong = [] if want == got else [f"mails of the year's end at {now}: {got} instead of {want}"]
         years = sorted((year, self.swept[year]) for year in {life.year for life in gone})
-        told = sorted((int(one.facts["year"]["label"][:4]), one.facts["revoked"]) for one in bag["year_end_report"])
-        return wrong + ([] if years == told else [f"reports at {now}: {told} instead of {years}"])
+        reports = sorted(
+            (int(letter.facts["year"]["label"][:4]), letter.facts["revoked"]) for letter in bag["year_end_report"]
+        )
+        return wrong + ([] if years == reports else [f"reports at {now}: {reports} instead of {years}"])
 
-    def _alerts(self, now: datetime, held: list[int], bag: Bag) -> list[str]:
+    def _alerts(self, now: datetime, years: list[int], bag: Bag) -> list[str]:
         """One alert for each end newly held; of a year without a live request there may be none (R52)."""
-        told = sorted(int(one.facts["year"]["label"][:4]) for one in bag["brake_alert"])
-        must = {year for year in held if self.record.of_year(year)}
-        if len(set(told)) == len(told) and must <= set(told) <= set(held):
+        alerts = sorted(int(letter.facts["year"]["label"][:4]) for letter in bag["brake_alert"])
+        must = {year for year in years if self.record.of_year(year)}
+        if len(set(alerts)) == len(alerts) and must <= set(alerts) <= set(years):
             return []
-        return [f"alerts at {now}: {told} instead of {sorted(held)}"]
+        return [f"alerts at {now}: {alerts} instead of {sorted(years)}"]

@@ -39,7 +39,7 @@ class Cast:
             for number in range(schools):
                 self._season(number, year, first=year == years[0])
 
-    def found(self, machines: NodeMonitor) -> None:
+    def create_schools(self, machines: NodeMonitor) -> None:
         """The schools in the directory, and the two actors in whose name all is done."""
         rows = [
             {"uai": uai, "nom": f"Collège n° {n}", "kind": "Collège", "commune": "Muret", "departement": "31",
@@ -58,8 +58,8 @@ class Cast:
     def _season(self, number: int, year: int, *, first: bool) -> None:
         """The declarations of a school for a year: from June on, most of them in September."""
         people = self.draw.sample(range(PEOPLE), self.draw.choice((0, 1, 1, 1, 1, 2, 2, 3)))
-        for one in people:
-            person = number * PEOPLE + one
+        for index in people:
+            person = number * PEOPLE + index
             if number and self.draw.random() < 0.03:
                 person -= PEOPLE  # RUPN of two schools
             luck = self.draw.random()
@@ -85,10 +85,10 @@ class Cast:
 
     def _next(self, life: Life, today: date) -> None:
         """What follows for this request, some day, or never."""
-        what, never = self._following(life)
-        wait = self._soon(never=never) if what else None
-        if what and wait is not None:
-            self._mean(today + wait * DAY, ScheduledAction(what, life.reference))
+        kind, never = self._following(life)
+        wait = self._soon(never=never) if kind else None
+        if kind and wait is not None:
+            self._mean(today + wait * DAY, ScheduledAction(kind, life.reference))
 
     def _following(self, life: Life) -> tuple[str | None, float]:
         luck = self.draw.random()
@@ -108,15 +108,15 @@ class Cast:
 
     def act(self, app: App, today: date, now: datetime, *, at_school: bool) -> None:
         """All that the chefs, or the operators, mean to do today, as one batch of the engine."""
-        mine = [deed for deed in self.agenda.get(today, []) if (deed.what in OF_SCHOOLS) is at_school]
+        mine = [deed for deed in self.agenda.get(today, []) if (deed.kind in OF_SCHOOLS) is at_school]
         if not mine:
             return
-        self.agenda[today] = [deed for deed in self.agenda[today] if (deed.what in OF_SCHOOLS) is not at_school]
-        asked = [(deed, command) for deed in mine for command in self.deeds.commands(deed, today)]
+        self.agenda[today] = [deed for deed in self.agenda[today] if (deed.kind in OF_SCHOOLS) is not at_school]
+        pairs = [(deed, command) for deed in mine for command in self.deeds.commands(deed, today)]
         actor = self.chef if at_school else self.operator
-        results = app.engine.execute([command for _, command in asked], actor)
+        results = app.engine.execute([command for _, command in pairs], actor)
         touched: dict[str, Life] = {}
-        for (deed, command), result in zip(asked, results, strict=True):
+        for (deed, command), result in zip(pairs, results, strict=True):
             if isinstance(result, Done):
                 life = self._take(deed, command, result, now)
                 touched[life.reference] = life
@@ -134,7 +134,7 @@ class Cast:
             self._mean(today + 2 * DAY, ScheduledAction("treat", command.reference))
 
     def _take(self, deed: ScheduledAction, command: Any, result: Done, now: datetime) -> Life:
-        if deed.what != "birth":
+        if deed.kind != "birth":
             return self.record.apply(command, result.reference, now)
         self.deeds.born[deed.uai, deed.year, deed.person] = result.reference
         return self.record.born(result.reference, deed.uai, deed.year, deed.person, now)

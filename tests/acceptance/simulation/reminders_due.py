@@ -98,14 +98,17 @@ class Reminders:
 
     def _named(self, letter: Letter) -> Iterator[tuple[str, bool]]:
         """Each request that a mail reminds of, and whether it says of it what is awaited, since when."""
-        told, first = letter.facts, letter.reference or ""
+        facts, first = letter.facts, letter.reference or ""
         handed = (
-            {"state": "code_issued", "since": told.get("issued_on")} if letter.kind == "handover_reminder" else told
+            {"state": "code_issued", "since": facts.get("issued_on")} if letter.kind == "handover_reminder" else facts
         )
-        for reference, one in ((first, handed), *((one["reference"], one) for one in told["other_requests"])):
+        for reference, request in (
+            (first, handed),
+            *((request["reference"], request) for request in facts["other_requests"]),
+        ):
             life, stand = self.record.live.get(reference), self.stands.get(reference)
             if life is None or stand is None:
                 yield reference, False
                 continue
             state = "code_issued" if life.awaits_handover else life.state
-            yield reference, one["state"] == state and one["since"] == str(stand.since)
+            yield reference, request["state"] == state and request["since"] == str(stand.since)

@@ -14,7 +14,7 @@ from tests.acceptance.simulation.record import Life, Record
 
 
 @dataclass
-class Told:
+class Tally:
     """What happened, for the report and to show that the simulation met what it is for."""
 
     ticks: int = 0
@@ -39,7 +39,7 @@ class Ticks:
         draw: random.Random,
     ) -> None:
         self.machines, self.place, self.seed, self.record = machines, place, seed, record
-        self.cast, self.fate, self.draw, self.told = cast, fate, draw, Told()
+        self.cast, self.fate, self.draw, self.tally = cast, fate, draw, Tally()
         self.start = self.delivered = machines.truth.now()
         self.oracle, self.bag = Oracle(place, record, self.start), Mailbag(machines.database)
         self._off_known = set[str]()
@@ -51,22 +51,22 @@ class Ticks:
         for machine in who:
             far = at.date() in self.fate.off and machine.name == "machine-b" and not leap
             machine.clock.offset = self._offset(far=far)
-        self.told.ticks += len(who)
+        self.tally.ticks += len(who)
         if len(who) > 1 and self.draw.random() < 0.5:
-            self.told.together += 1
+            self.tally.together += 1
             self.machines.together(who)
         else:
             for machine in who:
                 machine.tick()
         letters = self.bag.new()
         for letter in letters:
-            self.told.letters[letter.kind] = self.told.letters.get(letter.kind, 0) + 1
+            self.tally.letters[letter.kind] = self.tally.letters.get(letter.kind, 0) + 1
         self.wrong(self._clock_alerts(at, who, self._stopped(letters)))
         if leap:
             self.wrong(self.oracle.leap(at, letters))
             return
         if all(machine.is_off for machine in who):
-            self.told.idle += 1
+            self.tally.idle += 1
             self.wrong(self.oracle.idle(at, letters))
             return
         gone, wrong = self.oracle.tick(at, letters, self.delivered, off=bool(self._off_known))
@@ -74,7 +74,9 @@ class Ticks:
 
     def _stopped(self, letters: list[Letter]) -> list[str]:
         """The machines that an alert says are stopped by a clock that differs from the database's."""
-        return [one.facts["machine"] for one in letters if one.kind == "clock_alert" and not one.facts["why"]]
+        return [
+            letter.facts["machine"] for letter in letters if letter.kind == "clock_alert" and not letter.facts["why"]
+        ]
 
     def _ticking(self, at: datetime, *, leap: bool) -> list[Machine]:
         machines = self.machines.all
@@ -90,12 +92,12 @@ class Ticks:
         sign = self.draw.choice((-1, 1))
         return sign * (timedelta(seconds=90) if far else timedelta(seconds=self.draw.uniform(0, 30)))
 
-    def _clock_alerts(self, at: datetime, who: list[Machine], told: list[str]) -> list[str]:
+    def _clock_alerts(self, at: datetime, who: list[Machine], alerts: list[str]) -> list[str]:
         """One for each time that a machine begins to be off (R82)."""
-        newly = sorted(one.name for one in who if one.is_off and one.name not in self._off_known)
+        newly = sorted(machine.name for machine in who if machine.is_off and machine.name not in self._off_known)
         for machine in who:
             (self._off_known.add if machine.is_off else self._off_known.discard)(machine.name)
-        return [] if sorted(told) == newly else [f"clock alerts at {at}: {told} instead of {newly}"]
+        return [] if sorted(alerts) == newly else [f"clock alerts at {at}: {alerts} instead of {newly}"]
 
     def gone(self, gone: list[Life], at: datetime, wrong: list[str]) -> None:
         """What the schedule revoked, held against what the database says is live."""
@@ -109,5 +111,5 @@ class Ticks:
 
     def wrong(self, wrong: list[str]) -> None:
         if wrong:
-            more = f"\n… and {len(wrong) - 20} more" if len(wrong) > 20 else ""
-            raise AssertionError(f"ODA_SEED={self.seed} {self.fate.told}\n" + "\n".join(wrong[:20]) + more)
+            rest = f"\n… and {len(wrong) - 20} more" if len(wrong) > 20 else ""
+            raise AssertionError(f"ODA_SEED={self.seed} {self.fate.events}\n" + "\n".join(wrong[:20]) + rest)
