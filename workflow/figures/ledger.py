@@ -225,7 +225,7 @@ class FigureLedger:
             for uai, replay in self._replays(connection, uais):
                 changes.add(replay, places.get(uai, ""), done.through, through)
             _merge(connection, changes)
-            known = _stored_places(connection, places.keys())
+            known = _stored_places(connection, places.keys()) if places else {}
             new = [{"uai": uai, "departement": place} for uai, place in places.items() if uai not in known]
             insert_rows(connection, FIGURE_PLACE, new)
             counted = done.events + _events(connection, after=done.through, through=through)

@@ -229,8 +229,15 @@ class Worklist:
 
     def references(self, filters: Filters, order: Order, limit: int) -> list[str]:
         """The first references in this order, ``limit`` at most."""
+        return [row.reference for row in self._first(_SORTED, filters, order, limit)]
+
+    def first_rows(self, filters: Filters, order: Order, limit: int) -> list[Any]:
+        """The first rows of ``REQUEST_QUERY`` in this order, ``limit`` at most, for who needs nothing else of them."""
+        return self._first(REQUEST_QUERY, filters, order, limit)
+
+    def _first(self, query: Any, filters: Filters, order: Order, limit: int) -> list[Any]:
         wanted, states = self._wanted(filters, order)
-        return [row.reference for row in Keyset(order, None).rows(self._connection, _SORTED, wanted, states, limit)]
+        return Keyset(order, None).rows(self._connection, query, wanted, states, limit)
 
     def lines(self, references: Sequence[str]) -> tuple[WorkLine, ...]:
         """These requests' lines, in this order; those that do not exist, or are not seen, are left out."""

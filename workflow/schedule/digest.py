@@ -128,12 +128,10 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
             total=counts[name].number,
             requests=tuple(
                 Late(
-                    reference=work.line.reference, state=work.line.state, since=calendar.today(work.line.since),
-                    establishment=Place(
-                        uai=work.line.uai, nom=work.line.establishment, commune=work.line.commune
-                    ),
+                    reference=row.reference, state=State.of(row.state), since=calendar.today(row.since),
+                    establishment=Place(uai=row.uai, nom=row.establishment, commune=row.commune),
                 )
-                for work in worklist.page(filters[name], Order.WAITING, None, LISTED).lines
+                for row in worklist.first_rows(filters[name], Order.WAITING, LISTED)
             ),
         )
         for name in filters if counts[name].number

@@ -11,7 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, delete, exists, insert, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifications.encryption import HAS_OVERDUE
@@ -383,7 +396,7 @@ class Ticker:
         """What is erased, and sealed before, once a day: nothing of it can be undone."""
         if lists := self._lists:
             yield DueStep(
-                "l'effacement des lignes des listes", _is_unmarked("list_rows"),
+                "l'effacement des lignes des listes", and_(HAS_LISTS, _is_unmarked("list_rows")),
                 lambda: lists.erase_unneeded_rows(self._actor),
             )  # fmt: skip
         if sealer := self._sealer:

@@ -105,7 +105,7 @@ class Ticks:
         for life in gone:
             self.cast.ended(life, today)
         self.wrong(wrong)
-        live, expected = self.bag.live(), {year: len(self.record.of_year(year)) for year in self.record.years()}
+        live, expected = self.bag.live, {year: len(self.record.of_year(year)) for year in self.record.years()}
         if live != expected or (gone and self.bag.live_references() != set(self.record.live)):
             self.wrong([f"live requests at {at}: {live} instead of {expected}"])
 
