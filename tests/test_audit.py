@@ -42,9 +42,9 @@ def lock(tmp_path: Path) -> Path:
     return file
 
 
-def record(*events: dict[str, str], name: str = "Jinja2", modified: datetime = NOW, **more: Any) -> dict[str, Any]:
+def record(*events: dict[str, str], name: str = "Jinja2", modified: datetime = NOW, **changes: Any) -> dict[str, Any]:
     ranges = [{"type": "GIT", "events": [{"introduced": "0"}]}, {"type": "ECOSYSTEM", "events": list(events)}]
-    affected = {"package": {"ecosystem": "PyPI", "name": name}, "ranges": ranges, "versions": []} | more
+    affected = {"package": {"ecosystem": "PyPI", "name": name}, "ranges": ranges, "versions": []} | changes
     return {"id": "PYSEC-2026-1", "modified": modified.isoformat().replace("+00:00", "Z"), "affected": [affected]}
 
 
@@ -133,9 +133,9 @@ def test_index__that_does_not_answer_fails_only_where_it_must_be_verified(
 ) -> None:
     answer(monkeypatch, stdout)
     assert run(lock) == 0
-    said = capsys.readouterr().out
-    assert "NON VÉRIFIÉ" in said
-    assert "0 vulnérabilités" not in said
+    output = capsys.readouterr().out
+    assert "NON VÉRIFIÉ" in output
+    assert "0 vulnérabilités" not in output
     assert run(lock, required=True) == 1
     answer(monkeypatch, VERIFIED)
     assert run(lock, required=True) == 0

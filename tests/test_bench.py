@@ -26,10 +26,10 @@ def locked(path: Path) -> dict[str, str]:
 
 def wanted() -> dict[str, str]:
     """The peers' direct requirements, each with its one version."""
-    found = [re.fullmatch(r"([a-z-]+)(?:\[\w+\])?==([\d.]+)", one)
-             for one in read(PEERS / "pyproject.toml")["project"]["dependencies"]]  # fmt: skip
-    assert all(found), "une version n'est pas fixée"
-    return {one[1]: one[2] for one in found if one}
+    matches = [re.fullmatch(r"([a-z-]+)(?:\[\w+\])?==([\d.]+)", requirement)
+               for requirement in read(PEERS / "pyproject.toml")["project"]["dependencies"]]  # fmt: skip
+    assert all(matches), "une version n'est pas fixée"
+    return {match[1]: match[2] for match in matches if match}
 
 
 def test_peers__each_is_pinned_and_the_lock_agrees() -> None:
@@ -65,17 +65,17 @@ def imported(module: str) -> set[str]:
 
 
 def test_peers__what_runs_there_imports_nothing_of_the_project_but_the_bare_rows() -> None:
-    seen: set[str] = set()
-    left = {f"bench.peers.{name}" for name in APART}
-    while left:
-        module = left.pop()
-        seen.add(module)
-        left |= {one for one in imported(module) if one.split(".")[0] == "bench"} - seen
+    modules: set[str] = set()
+    to_read = {f"bench.peers.{name}" for name in APART}
+    while to_read:
+        module = to_read.pop()
+        modules.add(module)
+        to_read |= {name for name in imported(module) if name.split(".")[0] == "bench"} - modules
     ours = {"bench.bare", "bench.peers", "bench.peers.effect", "bench.peers.protocol"}
-    assert seen == ours | {f"bench.peers.{name}" for name in APART}
+    assert modules == ours | {f"bench.peers.{name}" for name in APART}
     rooms = {"states", "notifications", "workflow", "portal", "tests"}
-    for module in seen:
-        assert not {one.split(".")[0] for one in imported(module)} & rooms, module
+    for module in modules:
+        assert not {name.split(".")[0] for name in imported(module)} & rooms, module
 
 
 def test_bare_rows__are_of_the_year_that_the_population_lives_in() -> None:

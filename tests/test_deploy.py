@@ -60,8 +60,8 @@ def test_unit__starts_again_unless_the_settings_are_wrong(unit: configparser.Con
 
 
 def test_unit__is_what_the_guide_installs() -> None:
-    for said in (*UNITS, "/etc/systemd/system/oda.service", "/opt/oda", "/srv/oda"):
-        assert said in GUIDE
+    for text in (*UNITS, "/etc/systemd/system/oda.service", "/opt/oda", "/srv/oda"):
+        assert text in GUIDE
 
 
 def test_guide__names_every_file_of_deploy() -> None:
@@ -80,10 +80,10 @@ def test_unit__bounds_what_the_service_may_take(unit: configparser.ConfigParser)
 @pytest.mark.rule("R116")
 def test_backup_timer__runs_each_night_a_unit_as_closed_as_the_service(unit: configparser.ConfigParser) -> None:
     backup, timer = parsed("oda-backup.service"), parsed("oda-backup.timer")
-    program, command, place, option, kept = backup["Service"]["ExecStart"].split()
+    program, command, place, option, count = backup["Service"]["ExecStart"].split()
     assert (program, option) == ("/opt/oda/bin/oda", "--keep")
     assert command in TREE
-    assert int(kept) > 7
+    assert int(count) > 7
     assert place in backup["Service"]["ReadWritePaths"].split()
     assert " 02:" not in timer["Timer"]["OnCalendar"]
     assert timer["Timer"].getboolean("Persistent")
@@ -136,8 +136,8 @@ def test_unit__is_understood_and_hardened(tmp_path: Path, name: str) -> None:
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", copy], capture_output=True, text=True, env={"PAGER": "cat"}
     )
-    if found := re.search(rf"exposure level for {name}: ([\d.]+)", judged.stdout):  # older ones judge no file
-        assert float(found[1]) <= 2.0, judged.stdout
+    if exposure := re.search(rf"exposure level for {name}: ([\d.]+)", judged.stdout):  # older ones judge no file
+        assert float(exposure[1]) <= 2.0, judged.stdout
 
 
 def steps(dockerfile: str) -> list[tuple[str, str]]:
@@ -147,12 +147,12 @@ def steps(dockerfile: str) -> list[tuple[str, str]]:
 
 
 def test_image__has_no_rights_no_shell_and_an_account_of_its_own() -> None:
-    found = steps(text_of("Dockerfile"))
-    last = found[[name for name, _ in found].index("FROM", 1) :]
+    all_steps = steps(text_of("Dockerfile"))
+    last = all_steps[[name for name, _ in all_steps].index("FROM", 1) :]
     assert dict(last)["USER"] == "10001:10001"
     assert dict(last)["ENTRYPOINT"] == '["oda"]'
     assert dict(last)["CMD"] == '["serve"]'
-    assert all(rest.startswith("[") for name, rest in found if name in ("RUN", "CMD", "ENTRYPOINT"))
+    assert all(rest.startswith("[") for name, rest in all_steps if name in ("RUN", "CMD", "ENTRYPOINT"))
     assert '"--frozen", "--no-dev"' in text_of("Dockerfile")
 
 
@@ -176,8 +176,8 @@ def test_image__is_built_from_what_the_wheel_needs_and_no_secret() -> None:
 
 @pytest.fixture
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(text_of("compose.yaml"))["services"]
-    return found
+    compose: dict[str, Any] = yaml.safe_load(text_of("compose.yaml"))["services"]
+    return compose
 
 
 def test_compose__gives_the_service_nothing_but_its_folder(services: dict[str, Any]) -> None:

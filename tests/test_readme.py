@@ -61,9 +61,9 @@ def quoted(document: Path) -> list[str]:
 
 
 def section(document: Path, title: str) -> str:
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text_of(document), re.DOTALL | re.MULTILINE)
-    assert found, f"{document.name} has no section {title}"
-    return found[1]
+    match = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text_of(document), re.DOTALL | re.MULTILINE)
+    assert match, f"{document.name} has no section {title}"
+    return match[1]
 
 
 def rows(table: str) -> list[list[str]]:
@@ -128,8 +128,8 @@ def commands_of(document: Path) -> Iterator[list[str]]:
     blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```$", text_of(document), re.DOTALL | re.MULTILINE)
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
     for written in (*quoted(document), *lines):
-        for found in re.finditer(r"(?:^|[|\s]|bin/)oda (?=[a-z-])([^|>]*)", written.replace("\\|", "|")):
-            yield shlex.split(re.split(r" (?:#|…|< )", found[1])[0])
+        for match in re.finditer(r"(?:^|[|\s]|bin/)oda (?=[a-z-])([^|>]*)", written.replace("\\|", "|")):
+            yield shlex.split(re.split(r" (?:#|…|< )", match[1])[0])
 
 
 def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
@@ -144,10 +144,10 @@ def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
         elif word.startswith("--"):
             options.append(word)
         elif isinstance(command, click.Group) and re.fullmatch(r"[a-z][a-z-]*", word):
-            found = command.get_command(context, word)
-            if found is None:
+            subcommand = command.get_command(context, word)
+            if subcommand is None:
                 raise LookupError(word)
-            command = found
+            command = subcommand
     return command, options
 
 
@@ -179,8 +179,8 @@ def test_commands__contributing_and_the_guide_show_enough_of_them() -> None:
     context = click.Context(oda, info_name="oda")
     group = oda.get_command(context, "request")
     assert isinstance(group, click.Group)
-    shown = {word for words in guide for word in words}
-    assert set(group.list_commands(context)) <= shown
+    words_shown = {word for words in guide for word in words}
+    assert set(group.list_commands(context)) <= words_shown
     assert len(list(commands_of(CONTRIBUTING))) >= 15
 
 
@@ -227,15 +227,15 @@ def test_index__names_every_document() -> None:
 def test_figures__each_stands_beside_the_command_that_prints_it() -> None:
     table = rows(section(CONTRIBUTING, "Figures"))
     assert len(table) >= 10
-    for what, command, result in table:
+    for figure, command, result in table:
         words = shlex.split(command.strip("`"))
-        assert words[0] == "./run", what
-        assert re.search(r"\d", result), what
+        assert words[0] == "./run", figure
+        assert re.search(r"\d", result), figure
         if words[1] == "bench":
-            assert (ROOT / "bench" / f"{words[2]}.py").exists() or (ROOT / "bench" / words[2]).is_dir(), what
+            assert (ROOT / "bench" / f"{words[2]}.py").exists() or (ROOT / "bench" / words[2]).is_dir(), figure
         else:
-            assert words[1] == "test", what
-            assert (ROOT / words[2]).exists(), what
+            assert words[1] == "test", figure
+            assert (ROOT / words[2]).exists(), figure
 
 
 def test_figures__no_other_document_of_the_root_quotes_a_ratio() -> None:
@@ -254,18 +254,18 @@ def test_benches__each_is_listed() -> None:
 
 
 def name_of(requirement: str) -> str:
-    found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    assert found, requirement
-    return found[0].lower().replace("_", "-")
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match, requirement
+    return match[0].lower().replace("_", "-")
 
 
 def test_dependencies__each_is_explained_and_nothing_else() -> None:
     project = tomllib.loads(text_of(ROOT / "pyproject.toml"))
     document = ROOT / "docs" / "dependances.md"
-    runtime = {name_of(one) for one in project["project"]["dependencies"]}
-    development = {name_of(one) for one in project["dependency-groups"]["dev"]}
-    development |= {name_of(one) for one in project["build-system"]["requires"]}
-    site = {name_of(one) for one in project["dependency-groups"]["docs"]}
+    runtime = {name_of(requirement) for requirement in project["project"]["dependencies"]}
+    development = {name_of(requirement) for requirement in project["dependency-groups"]["dev"]}
+    development |= {name_of(requirement) for requirement in project["build-system"]["requires"]}
+    site = {name_of(requirement) for requirement in project["dependency-groups"]["docs"]}
     chapters = {
         "Pour faire marcher le logiciel": runtime,
         "Pour le développer": development,
@@ -348,8 +348,8 @@ def is_setting(key: str) -> bool:
 @each_document
 def test_settings__those_named_exist(document: Path) -> None:
     dotted = [word for word in quoted(document) if re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", word)]
-    said = re.findall(r"réglages? `([a-z_.]+)`", prose_of(document))
-    for key in {*dotted, *said}:
+    settings = re.findall(r"réglages? `([a-z_.]+)`", prose_of(document))
+    for key in {*dotted, *settings}:
         first, last = key.split(".")[0], key.split(".")[-1]
         if first in ROOMS or last in FILES:
             continue

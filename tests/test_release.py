@@ -88,10 +88,10 @@ def test_release__makes_its_files_and_says_the_two_commands(checkout: Path, caps
     assert set(first) == {
         WHEEL, f"oda_delegations-{VERSION}.tar.gz", "requirements.txt", "sbom.cdx.json", "SHA256SUMS",
     }  # fmt: skip
-    said = capsys.readouterr().out
-    assert f"git tag -a v{VERSION} -m 'oda-delegations {VERSION}'" in said
-    assert f"git push origin v{VERSION}" in said
-    assert "ce verrou n'a pas été vérifié" in said
+    output = capsys.readouterr().out
+    assert f"git tag -a v{VERSION} -m 'oda-delegations {VERSION}'" in output
+    assert f"git push origin v{VERSION}" in output
+    assert "ce verrou n'a pas été vérifié" in output
     release.main(checkout)
     assert {file.name: file.read_bytes() for file in (checkout / "dist").iterdir()} == first
 
@@ -177,14 +177,14 @@ def test_release__says_which_heading_of_the_changelog_to_rename(damaged: Path) -
 
 def test_release__refuses_a_lock_of_another_version(damaged: Path) -> None:
     edit(damaged, "pyproject.toml", f'version = "{VERSION}"', 'version = "9.9.9"')
-    said = reasons(damaged)
+    problems = reasons(damaged)
     for expected in (
         "uv.lock est d'une autre version",
         "section datée pour 9.9.9",
         "« ## 9.9.9 »",
         "l'empreinte de 9.9.9",
     ):
-        assert expected in said
+        assert expected in problems
 
 
 def test_release__keeps_the_fingerprint_of_a_version_that_went_out(damaged: Path) -> None:

@@ -64,12 +64,12 @@ def calls(name: str, *folders: str) -> Iterator[tuple[str, ast.Call]]:
 @cache
 def marks() -> tuple[tuple[str, object], ...]:
     """Every argument of ``pytest.mark.rule`` in the tests, with the place where it stands."""
-    found = []
+    citations = []
     for place, node in calls("rule", "tests"):
         if ast.unparse(node.func) == "pytest.mark.rule":
             assert not node.keywords, place
-            found += [(place, ast.literal_eval(argument)) for argument in node.args]
-    return tuple(found)
+            citations += [(place, ast.literal_eval(argument)) for argument in node.args]
+    return tuple(citations)
 
 
 @cache
@@ -130,9 +130,9 @@ def test_marks__are_rules_that_exist() -> None:
 
 
 def test_refusals__each_bears_a_rule_that_exists() -> None:
-    found = list(reasons())
-    assert len(found) >= 50
-    for place, rule in found:
+    all_reasons = list(reasons())
+    assert len(all_reasons) >= 50
+    for place, rule in all_reasons:
         if isinstance(rule, ast.Constant):
             assert rule.value in NUMBERS, place
         else:  # handed on by a function whose callers write it: those are strings, checked with the rest of the code
@@ -140,6 +140,6 @@ def test_refusals__each_bears_a_rule_that_exists() -> None:
 
 
 def test_errors__that_bear_a_rule_bear_one_that_exists() -> None:
-    found = list(attributes())
-    assert found
-    assert set(found) <= set(NUMBERS)
+    all_attributes = list(attributes())
+    assert all_attributes
+    assert set(all_attributes) <= set(NUMBERS)

@@ -63,8 +63,8 @@ def test_asvs__every_line_says_where_it_stands_and_why() -> None:
 
 def test_asvs__the_counts_of_its_states_are_right() -> None:
     counts = Counter(row[3] for row in lines_of_asvs())
-    told = {row[0]: int(row[2]) for row in rows(text_of(ASVS)) if row[0] in STATES}
-    assert told == {state: counts[state] for state in STATES}
+    stated = {row[0]: int(row[2]) for row in rows(text_of(ASVS)) if row[0] in STATES}
+    assert stated == {state: counts[state] for state in STATES}
 
 
 def test_inventory__names_every_secret_of_the_software() -> None:

@@ -24,14 +24,14 @@ def decisions(path: Path) -> Iterator[int]:
         match node:
             case ast.Compare(left=left, ops=operators, comparators=others):
                 identity = all(isinstance(operator, ast.Is | ast.IsNot) for operator in operators)
-                found = not identity and any(map(is_wording, (left, *others)))
+                is_decision = not identity and any(map(is_wording, (left, *others)))
             case ast.Call(func=ast.Attribute(value=value, attr=attr)):
-                found = attr in TESTING and is_wording(value)
+                is_decision = attr in TESTING and is_wording(value)
             case ast.Subscript(slice=key):
-                found = is_wording(key)
+                is_decision = is_wording(key)
             case _:
-                found = False
-        if found:
+                is_decision = False
+        if is_decision:
             yield line
 
 
@@ -62,6 +62,6 @@ def test_no_template_writes_que_or_de_before_a_name() -> None:
     ]
     assert templates
     assert [
-        f"{path.relative_to(ROOT)}: {found[0]}" for path in templates for found in unelided.finditer(path.read_text())
-        if found[2] != "label"  # « Qu'est-ce que ProConnect »: a name that the settings choose
+        f"{path.relative_to(ROOT)}: {match[0]}" for path in templates for match in unelided.finditer(path.read_text())
+        if match[2] != "label"  # « Qu'est-ce que ProConnect »: a name that the settings choose
     ] == []  # fmt: skip

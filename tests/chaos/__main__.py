@@ -21,12 +21,12 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, default=None, help="where the report goes; chaos-SEED-DATABASE by default"
     )
-    asked = parser.parse_args()
-    seed = random.randrange(10**6) if asked.seed is None else asked.seed
+    options = parser.parse_args()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
     start_guard()
-    plan = Plan(seed=seed, database=asked.database, seconds=asked.seconds, establishments=asked.establishments)
-    output = asked.output or Path(f"chaos-{seed}-{asked.database}")
-    print(f"graine {seed}, {asked.database}, {asked.seconds:.0f} s", flush=True)
+    plan = Plan(seed=seed, database=options.database, seconds=options.seconds, establishments=options.establishments)
+    output = options.output or Path(f"chaos-{seed}-{options.database}")
+    print(f"graine {seed}, {options.database}, {options.seconds:.0f} s", flush=True)
     folder = lasting_folder("oda-chaos-")
     outcome = run(plan, folder)
     report = write(outcome, output)

@@ -79,35 +79,41 @@ def run(plan: Plan, folder: Path) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(plan.seed)
     with _database(plan.database, folder) as (url, server), ProvingRelay() as relay:
-        here = ChaosInstallation(folder / "installation", url, relay.port, plan.establishments, plan.until_end)
-        with closing(here):
+        installation = ChaosInstallation(folder / "installation", url, relay.port, plan.establishments, plan.until_end)
+        with closing(installation):
             port = free_port()
             services = [
-                Service(here, "portal", ("serve", "--port", str(port))),
-                Service(here, "worker-1", ("worker",)), Service(here, "worker-2", ("worker",)),
+                Service(installation, "portal", ("serve", "--port", str(port))),
+                Service(installation, "worker-1", ("worker",)), Service(installation, "worker-2", ("worker",)),
             ]  # fmt: skip
             ledger = Ledger()
-            people = _people(plan, here, Place(port, here.shift, here.app.policy.calendar, ledger))
-            storm = Storm(here, services, relay, server, draw)
+            people = _people(
+                plan, installation, Place(port, installation.shift, installation.app.policy.calendar, ledger)
+            )
+            storm = Storm(installation, services, relay, server, draw)
             try:
                 _play(plan, storm, services, people, port)
-                calm = _wait_for_rest(plan, here)
-                stuck = [f"{one.name}: {took:.0f} s" for one in services if (took := one.terminate()) >= STOPS_IN_S]
+                calm = _wait_for_rest(plan, installation)
+                stuck = [
+                    f"{service.name}: {took:.0f} s"
+                    for service in services
+                    if (took := service.terminate()) >= STOPS_IN_S
+                ]
             finally:
                 for service in services:
                     service.kill()
             interruptions = _interruptions(storm.counts)
-            books = Books(here, ledger, relay, interruptions, has_year_end=plan.has_year_end)
+            books = Books(installation, ledger, relay, interruptions, has_year_end=plan.has_year_end)
             kinds = kinds_of_lines(service.log for service in services)
             places = [folder, *([server.folder] if server else [])]
             invariants = [
-                *books.all(), _verified(here), _secret(places), _clean_ends(services, stuck),
+                *books.all(), _verified(installation), _secret(places), _clean_ends(services, stuck),
                 Invariant("aucune erreur imprévue dans les journaux", kinds.total(), unforeseen(kinds)),
             ]  # fmt: skip
             return Outcome(
                 plan, invariants,
-                actions=Counter(one.trigger for one in ledger.attempts if one.status in (200, 201)),
-                answers=Counter(str(one.status or "sans réponse") for one in ledger.attempts),
+                actions=Counter(attempt.trigger for attempt in ledger.attempts if attempt.status in (200, 201)),
+                answers=Counter(str(attempt.status or "sans réponse") for attempt in ledger.attempts),
                 refusals=ledger.refusals, cuts=ledger.cuts, faults=storm.counts, replies=relay.replies,
                 mails=Counter(f"{mail.stage}{f' : {mail.fault}' if mail.fault else ''}" for mail in books.mails),
                 doubtful=books.doubtful, doubles=books.doubles,
@@ -127,15 +133,15 @@ def _database(kind: str, folder: Path) -> Iterator[tuple[str, PrivateServer | No
         yield server.make_database("oda_chaos"), server
 
 
-def _people(plan: Plan, here: ChaosInstallation, place: Place) -> list[Person]:
+def _people(plan: Plan, installation: ChaosInstallation, place: Place) -> list[Person]:
     seed = str(plan.seed)
     chefs = [
         Chef(uai, 10_000 * number, f"{seed}", place, token, plan.pause)
-        for number, (uai, token) in enumerate(here.chefs.items(), 1)
+        for number, (uai, token) in enumerate(installation.chefs.items(), 1)
     ]
     operators = [
         Operator(f"operator-{number}", seed, place, token, (plan.pause[0] / 3, plan.pause[1] / 3))
-        for number, token in enumerate(here.operators, 1)
+        for number, token in enumerate(installation.operators, 1)
     ]
     return [*chefs, *operators]
 
@@ -169,12 +175,12 @@ def _wait_for_portal(port: int, seconds: float = 120) -> None:
     raise TimeoutError("the portal does not answer")
 
 
-def _wait_for_rest(plan: Plan, here: ChaosInstallation) -> float:
+def _wait_for_rest(plan: Plan, installation: ChaosInstallation) -> float:
     """Until no mail is to be sent any more, and the year is over; returns how long it took, or would not take."""
     begun, quiet, most = time.monotonic(), 0, CALM_S + plan.seconds / 3
     while (took := time.monotonic() - begun) < most:
-        is_over = not plan.has_year_end or here.is_over()
-        quiet = quiet + 1 if is_over and not restless(here) else 0
+        is_over = not plan.has_year_end or installation.is_over()
+        quiet = quiet + 1 if is_over and not restless(installation) else 0
         if quiet > 3:  # a tick may still write mails
             return took
         time.sleep(0.8)
@@ -189,8 +195,8 @@ def _interruptions(counts: Counter[str]) -> int:
     return CONNECTIONS * cut_processes
 
 
-def _verified(here: ChaosInstallation) -> Invariant:
-    life = here.life("verification", "journal", "verify")
+def _verified(installation: ChaosInstallation) -> Invariant:
+    life = installation.life("verification", "journal", "verify")
     code = exit_code(begin(life))
     problems = [] if code == 0 else [f"code de sortie {code}", *life.log.read_text().splitlines()]
     return Invariant("« oda journal verify » ne trouve rien", 1, problems)

@@ -51,8 +51,8 @@ class ChaosInstallation:
         folder.mkdir(parents=True, exist_ok=True)
         eve = FakeClock(datetime(2027, 8, 28, 6, tzinfo=UTC))
         self.config = make_installation(folder, url, eve)
-        more = _SETTINGS.format(port=relay_port, connections=CONNECTIONS)
-        self.config.write_text(self.config.read_text(encoding="utf-8") + more, encoding="utf-8")
+        extra = _SETTINGS.format(port=relay_port, connections=CONNECTIONS)
+        self.config.write_text(self.config.read_text(encoding="utf-8") + extra, encoding="utf-8")
         self.uais = [uai_of(310001 + number) for number in range(establishments)]
         self.app: App = bootstrap(load_settings(self.config), {}, clock=eve, database=Database(url))
         self._ends_at = self.app.policy.calendar.end_of(YEAR).ends_at
@@ -120,7 +120,7 @@ def exit_code(process: BaseProcess, seconds: float = 300) -> int | None:
 class Service:
     """One of the processes, which lives several times; ``endings`` are its exit codes, one a life that has ended."""
 
-    here: ChaosInstallation
+    installation: ChaosInstallation
     name: str
     words: tuple[str, ...]
     is_armed: bool = False
@@ -130,7 +130,7 @@ class Service:
 
     @property
     def log(self) -> Path:
-        return self.here.folder / f"{self.name}.log"
+        return self.installation.folder / f"{self.name}.log"
 
     @property
     def is_alive(self) -> bool:
@@ -145,7 +145,7 @@ class Service:
         """A new life; see ``Life``."""
         self.bury()
         self.is_armed = bool(orders.get("point"))
-        self._process = begin(self.here.life(self.name, *self.words, **orders))
+        self._process = begin(self.installation.life(self.name, *self.words, **orders))
 
     def kill(self) -> None:
         """As a power cut."""

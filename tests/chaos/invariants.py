@@ -49,20 +49,21 @@ class Books:
     """The database at rest, read once, beside what the clients and the relay know."""
 
     def __init__(
-        self, here: ChaosInstallation, ledger: Ledger, relay: ProvingRelay, interruptions: int, *, has_year_end: bool
+        self, installation: ChaosInstallation, ledger: Ledger, relay: ProvingRelay, interruptions: int, *,
+        has_year_end: bool,
     ) -> None:  # fmt: skip
         """``interruptions``: how many sendings a process or a connection may have been cut in."""
-        self._here, self._ledger, self._relay, self._interruptions = here, ledger, relay, interruptions
+        self._installation, self._ledger, self._relay, self._interruptions = installation, ledger, relay, interruptions
         self._has_year_end = has_year_end
-        with here.app.database.read() as connection:
+        with installation.app.database.read() as connection:
             self.mails = list(connection.execute(select(*(MAILS.c[name] for name in _MAILS))))
             events = connection.execute(select(*(EVENT.c[name] for name in _EVENTS)).order_by(EVENT.c.seq)).all()
             self.requests = {row.reference: row for row in connection.execute(select(REQUEST))}
             self.keys = list(connection.execute(select(KEY.c.trigger, KEY.c.key, KEY.c.reference, KEY.c.version)))
             self.removals = Counter(connection.execute(select(REMOVAL.c.reference)).scalars())
             self.occurrences = list(connection.execute(select(OCCURRENCE.c.key)).scalars())
-            kept = select(SEALS.c.reference).where(SEALS.c.ciphertext.is_not(None))
-            self.sealed = Counter(connection.execute(kept).scalars())
+            sealed = select(SEALS.c.reference).where(SEALS.c.ciphertext.is_not(None))
+            self.sealed = Counter(connection.execute(sealed).scalars())
         self.installation_kinds = Counter(row.kind for row in events if row.stream == "installation")
         self.events = [row for row in events if row.stream != "installation"]
         self.copies = relay.copies()
@@ -116,14 +117,14 @@ class Books:
                     if born[mail] < declared[mail])  # fmt: skip
 
     def _declared(self) -> Iterable[Attempt]:
-        return (one for one in self._ledger.attempts if one.trigger == "declare" and one.status == 201)
+        return (attempt for attempt in self._ledger.attempts if attempt.trigger == "declare" and attempt.status == 201)
 
     def _sole(self) -> Iterator[str]:
         done = Counter((row.reference, row.version, row.trigger) for row in self.keys)
         wrote = Counter((row.stream, row.seq, row.kind) for row in self.events if row.role in PEOPLE)
-        for one in done.keys() | wrote.keys():
-            if (done[one], wrote[one]) != (1, 1):
-                yield f"{one}: {done[one]} action, {wrote[one]} événement"
+        for key in done.keys() | wrote.keys():
+            if (done[key], wrote[key]) != (1, 1):
+                yield f"{key}: {done[key]} action, {wrote[key]} événement"
 
     def _replayed(self) -> Iterator[str]:
         states: dict[str, tuple[str | None, int]] = {}
@@ -162,9 +163,9 @@ class Books:
         kinds = {kind.value for kind, _ in due}
         wrote = Counter((mail.kind, mail.reference) for mail in self.mails if mail.kind in kinds)
         plain = Counter({(kind.value, stream): count for (kind, stream), count in due.items()})
-        for one in plain.keys() | wrote.keys():
-            if plain[one] != wrote[one]:
-                yield f"{one}: {plain[one]} événement, {wrote[one]} courriel"
+        for key in plain.keys() | wrote.keys():
+            if plain[key] != wrote[key]:
+                yield f"{key}: {plain[key]} événement, {wrote[key]} courriel"
 
     def _sent(self) -> Iterator[str]:
         dead = Counter(Fault.of(mail.fault) for mail in self.mails if mail.stage == Stage.DEAD and mail.fault)
@@ -193,24 +194,24 @@ class Books:
             yield f"{self.doubtful} envois douteux, {bound} causes au plus"
 
     def _codes(self) -> Iterator[str]:
-        given = {one.code: one for one in self._ledger.attempts if one.code}
+        attempts = {attempt.code: attempt for attempt in self._ledger.attempts if attempt.code}
         mails = {mail.message_id: mail for mail in self.mails if mail.message_id}
         issued = Counter(event.stream for event in self.events if event.kind in ("issue_code", "reissue_code"))
-        seen: dict[str, set[str]] = {}
-        for kept in self._relay.kept:
-            mail = mails.get(kept.message_id)
+        codes_sent: dict[str, set[str]] = {}
+        for copy in self._relay.kept:
+            mail = mails.get(copy.message_id)
             if mail is None:
                 continue
-            if (mail.kind in CODE_KINDS) != (len(kept.codes) == 1):
-                yield f"courriel {mail.id} ({mail.kind}): {len(kept.codes)} code"
-            for code in kept.codes:
-                attempt = given.get(code)
+            if (mail.kind in CODE_KINDS) != (len(copy.codes) == 1):
+                yield f"courriel {mail.id} ({mail.kind}): {len(copy.codes)} code"
+            for code in copy.codes:
+                attempt = attempts.get(code)
                 if attempt is None or attempt.reference != mail.reference:
                     yield f"courriel {mail.id}: le code d'une autre demande"
-                elif kept.recipients != (self._here.mailbox(self.requests[mail.reference].uai),):
-                    yield f"courriel {mail.id}: un code à {kept.recipients}"
-                seen.setdefault(mail.reference, set()).add(code)
-        for reference, codes in seen.items():
+                elif copy.recipients != (self._installation.mailbox(self.requests[mail.reference].uai),):
+                    yield f"courriel {mail.id}: un code à {copy.recipients}"
+                codes_sent.setdefault(mail.reference, set()).add(code)
+        for reference, codes in codes_sent.items():
             if len(codes) > issued[reference]:
                 yield f"{reference}: {len(codes)} codes partis, {issued[reference]} émis"
         for reference, count in self.sealed.items():
@@ -235,21 +236,21 @@ class Books:
         if reports > 1:
             yield f"{reports} bilans de fin d'année"
         ended = {event.stream for event in self.events if event.kind == "expire"}
-        told = Counter(mail.recipient for mail in self.mails if mail.kind == Kind.YEAR_END)
-        schools = {self._here.mailbox(self.requests[reference].uai) for reference in ended}
-        if told != Counter(schools):
-            yield f"fin d'année: {len(schools)} établissements, {dict(told)}"
+        recipients = Counter(mail.recipient for mail in self.mails if mail.kind == Kind.YEAR_END)
+        schools = {self._installation.mailbox(self.requests[reference].uai) for reference in ended}
+        if recipients != Counter(schools):
+            yield f"fin d'année: {len(schools)} établissements, {dict(recipients)}"
         live = [row.reference for row in self.requests.values() if row.state != State.REVOKED]
-        left = [one for one in live if self.requests[one].school_year == str(YEAR)]
+        unfinished = [reference for reference in live if self.requests[reference].school_year == str(YEAR)]
         if not self._has_year_end:
             return
-        yield from (f"{reference}: en cours après la fin de {YEAR}" for reference in left)
+        yield from (f"{reference}: en cours après la fin de {YEAR}" for reference in unfinished)
 
 
-def restless(here: ChaosInstallation) -> int:
+def restless(installation: ChaosInstallation) -> int:
     """How many mails are still to be sent, held, or being sent."""
     some = or_(*(MAILS.c[name].is_not(None) for name in ("next_attempt_at", "lease_until", "lease_token")))
-    with here.app.database.read() as connection:
+    with installation.app.database.read() as connection:
         return int(connection.execute(select(func.count()).select_from(MAILS).where(some)).scalar_one())
 
 

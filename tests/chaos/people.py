@@ -71,9 +71,9 @@ class Ledger:
         with self._lock:
             self.attempts.append(attempt)
 
-    def odd(self, what: str) -> None:
+    def odd(self, oddity: str) -> None:
         with self._lock:
-            self.oddities.append(what)
+            self.oddities.append(oddity)
 
     def count(self, counter: Counter[str], name: str) -> None:
         with self._lock:

@@ -34,10 +34,11 @@ class Storm:
     """Each step is drawn. ``counts`` says how often each thing happened, ``log`` what and when."""
 
     def __init__(
-        self, here: ChaosInstallation, services: list[Service], relay: ProvingRelay, server: PrivateServer | None,
-        draw: random.Random,
+        self, installation: ChaosInstallation, services: list[Service], relay: ProvingRelay,
+        server: PrivateServer | None, draw: random.Random,
     ) -> None:  # fmt: skip
-        self._here, self._services, self._relay, self._server, self.draw = here, services, relay, server, draw
+        self._installation, self._services, self._relay = installation, services, relay
+        self._server, self.draw = server, draw
         self.counts: Counter[str] = Counter()
         self.log: list[str] = []
         self.slow_stops: list[str] = []
@@ -55,14 +56,14 @@ class Storm:
             awaits_end and self._is_end_near(elapsed, seconds)
         ):
             self._thaw()
-            self._revive(is_near_end=abs(self._here.until_end()) < 0.15 * seconds)
+            self._revive(is_near_end=abs(self._installation.until_end()) < 0.15 * seconds)
             (act,) = self.draw.choices(list(acts), weights=list(acts.values()))
             act()
             time.sleep(self.draw.uniform(0.1, 1.0))
 
     def _is_end_near(self, elapsed: float, seconds: float) -> bool:
         """Whether the year's end, of which a slow start has been feared, is still to come, or has just come."""
-        return self._here.until_end() > -0.2 * seconds and elapsed < 3 * seconds
+        return self._installation.until_end() > -0.2 * seconds and elapsed < 3 * seconds
 
     def calm(self) -> None:
         """The relay is well; every process lives, and nothing more awaits any of them."""
@@ -158,10 +159,10 @@ class Storm:
         self._relay.latency = self.draw.choice([0, 0.005, 0.03])
 
     def _refuse_mailbox(self) -> None:
-        uai = self.draw.choice(self._here.uais)
+        uai = self.draw.choice(self._installation.uais)
         self.counts["relais : boîte refusée"] += 1
         self._say(f"relais: la boîte de {uai} est refusée")
-        self._relay.on("RCPT", "550 5.1.1 User unknown", times=None, about=self._here.mailbox(uai))
+        self._relay.on("RCPT", "550 5.1.1 User unknown", times=None, about=self._installation.mailbox(uai))
 
     def _down(self) -> None:
         lasts = self.draw.choice([0.2, 1, 3])
@@ -184,5 +185,5 @@ class Storm:
         self._say(f"PostgreSQL: {mode}")
         self._server.restart(mode)
 
-    def _say(self, what: str) -> None:
-        self.log.append(f"{time.monotonic() - self._begun:7.1f} s  {what}")
+    def _say(self, text: str) -> None:
+        self.log.append(f"{time.monotonic() - self._begun:7.1f} s  {text}")

@@ -40,8 +40,8 @@ def post_room(database_url: str, tmp_path: Path) -> Iterator[Open]:
             return opened[0]
 
         yield open_it
-        for one in opened:
-            one.close()
+        for processes in opened:
+            processes.close()
 
 
 def begun(post: MailProcesses) -> dict[int, Mail]:
@@ -51,17 +51,17 @@ def begun(post: MailProcesses) -> dict[int, Mail]:
 
 def copies(post: MailProcesses) -> Counter[int]:
     """How many copies of each mail the relay has accepted."""
-    kept = post.relay.copies()
-    return Counter({mail.id: kept[mail.message_id] for mail in post.mails() if mail.message_id})
+    accepted = post.relay.copies()
+    return Counter({mail.id: accepted[mail.message_id] for mail in post.mails() if mail.message_id})
 
 
 def taken_up_again(post: MailProcesses) -> None:
     """Start again at once, which touches nothing that the dead one had; then when its leases are over."""
-    left = {mail.id: mail for mail in post.mails() if mail.lease_token}
+    leased = {mail.id: mail for mail in post.mails() if mail.lease_token}
     post.send_here()
     for mail in post.mails():
-        if mail.id in left:
-            assert mail == left[mail.id], "somebody else's, until the lease is over"
+        if mail.id in leased:
+            assert mail == leased[mail.id], "somebody else's, until the lease is over"
         else:
             assert mail.stage is Stage.SENT
     post.clock.advance(seconds=LEASE + 6)
@@ -105,7 +105,7 @@ def test_kill__on_one_connection(post_room: Open, point: str, doubts: int, doubl
     assert post.send(point=point) == -signal.SIGKILL
     doubtful, had = set(begun(post)), copies(post)
     assert len(doubtful) == doubts
-    assert sum(had[one] for one in doubtful) == doubles
+    assert sum(had[number] for number in doubtful) == doubles
     taken_up_again(post)
     judge(post, doubtful, had, retried=retried)
     extra = sum(copies(post).values()) - MAILS
@@ -135,7 +135,7 @@ def test_kill__later(post_room: Open, connections: int, point: str, nth: int) ->
 def test_kill__each_life_in_turn_at_another_point(post_room: Open) -> None:
     """Killed and started again seven times: a mail doubted twice waits for a person, and none is there three times."""
     post = post_room()
-    points = [str(one.values[0]) for one in FIRST]
+    points = [str(case.values[0]) for case in FIRST]
     doubtful: set[int] = set()
     for point in points:
         assert post.send(point=point) in (0, -signal.SIGKILL)

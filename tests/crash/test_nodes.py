@@ -56,25 +56,25 @@ def test_end__one_machine_killed_and_the_database_restarted_is_as_without(
     two = Installation(tmp_path / "two", server.make_database("oda_stormy"), REQUESTS, batch=SIZE)
     begun = time.monotonic()
     with (
-        two.node("un", "sweep.before_commit", MIDDLE) as one,
-        two.node("deux", "sweep.before_commit", MIDDLE, signal.SIGSTOP) as other,
+        two.node("un", "sweep.before_commit", MIDDLE) as first,
+        two.node("deux", "sweep.before_commit", MIDDLE, signal.SIGSTOP) as second,
     ):
-        one.join(LONG)
-        assert one.exitcode == -signal.SIGKILL
-        two.waits(lambda _: is_frozen(other), LONG)
+        first.join(LONG)
+        assert first.exitcode == -signal.SIGKILL
+        two.waits(lambda _: is_frozen(second), LONG)
         with two.database.read() as connection:
-            left = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.state != "revoked")).all()
-        assert left, "both were in the middle"
+            live = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.state != "revoked")).all()
+        assert live, "both were in the middle"
         server.restart()  # under a machine that holds a transaction open
-        send_signal(other, signal.SIGCONT)
+        send_signal(second, signal.SIGCONT)
         two.waits(Installation.is_over, LONG)
-        assert other.exitcode is None, "the one that is left never stopped"
-        two.waits(lambda it: "tick failed: " in it.log("deux"), 5)
-        assert stopped(other) == 0
+        assert second.exitcode is None, "the one that is left never stopped"
+        two.waits(lambda installation: "tick failed: " in installation.log("deux"), 5)
+        assert stopped(second) == 0
     print(f"{REQUESTS} requests, two machines, one killed, a restart: {time.monotonic() - begun:.0f} s")
-    found = two.end_state()
-    assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in expected.items()}
-    assert found == expected
+    end_state = two.end_state()
+    assert {name: len(rows) for name, rows in end_state.items()} == {name: len(rows) for name, rows in expected.items()}
+    assert end_state == expected
     assert two.flaws() == []
     two.close()
 
@@ -84,19 +84,19 @@ def test_end__two_machines_share_it_and_its_progress_counts_both(server: Private
     both = Installation(tmp_path / "both", server.make_database("oda_both"), REQUESTS, batch=SIZE)
     end = POLICY.calendar.end_of(YEAR)
     with (
-        both.node("un", "sweep.between_batches", 1, signal.SIGSTOP) as one,
-        both.node("deux", "sweep.between_batches", 1, signal.SIGSTOP) as other,
+        both.node("un", "sweep.between_batches", 1, signal.SIGSTOP) as first,
+        both.node("deux", "sweep.between_batches", 1, signal.SIGSTOP) as second,
     ):
-        both.waits(lambda _: is_frozen(one) and is_frozen(other), LONG)
+        both.waits(lambda _: is_frozen(first) and is_frozen(second), LONG)
         with both.database.read() as connection:
             revoked = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.state == "revoked")).all()
             assert revoked_so_far(connection, end) == len(revoked) == 2 * SIZE, "one batch each, and no request twice"
             hosts = connection.execute(select(NODE.c.host).where(NODE.c.heard_at.is_not(None))).scalars()
             assert set(hosts) == {"un", "deux"}
-        send_signal(one, signal.SIGCONT)
-        send_signal(other, signal.SIGCONT)
+        send_signal(first, signal.SIGCONT)
+        send_signal(second, signal.SIGCONT)
         both.waits(Installation.is_over, LONG)
-        assert (stopped(one), stopped(other)) == (0, 0)
+        assert (stopped(first), stopped(second)) == (0, 0)
     with both.database.read() as connection:
         assert revoked_so_far(connection, end) == REQUESTS
     assert both.flaws() == []
@@ -110,14 +110,14 @@ def test_end__two_machines_in_the_middle_of_a_batch_have_each_their_own(
     """Neither waits for the other, nor meets what it wrote: whoever has an establishment's row has its requests."""
     both = Installation(tmp_path / "both", server.make_database("oda_frozen"), REQUESTS, batch=SIZE)
     with (
-        both.node("un", "sweep.before_commit", 1, signal.SIGSTOP) as one,
-        both.node("deux", "sweep.before_commit", 1, signal.SIGSTOP) as other,
+        both.node("un", "sweep.before_commit", 1, signal.SIGSTOP) as first,
+        both.node("deux", "sweep.before_commit", 1, signal.SIGSTOP) as second,
     ):
-        both.waits(lambda _: is_frozen(one) and is_frozen(other), LONG)
-        send_signal(one, signal.SIGCONT)
-        send_signal(other, signal.SIGCONT)
+        both.waits(lambda _: is_frozen(first) and is_frozen(second), LONG)
+        send_signal(first, signal.SIGCONT)
+        send_signal(second, signal.SIGCONT)
         both.waits(Installation.is_over, LONG)
-        assert (stopped(one), stopped(other)) == (0, 0)
+        assert (stopped(first), stopped(second)) == (0, 0)
     assert both.end_state() == expected
     assert [name for name in ("un", "deux") if "failed" in both.log(name)] == []
     assert both.flaws() == []

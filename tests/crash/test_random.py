@@ -18,10 +18,10 @@ ROUNDS = 4
 
 def start(system: System) -> BaseProcess:
     """A process that works without end, once it has begun."""
-    heard, ready = multiprocessing.Pipe(duplex=False)
-    with heard, ready:
-        process = forked(play, endless_work, system.url, SEPTEMBER, "", 1, ready)
-        assert heard.poll(60)
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    with receiver, sender:
+        process = forked(play, endless_work, system.url, SEPTEMBER, "", 1, sender)
+        assert receiver.poll(60)
     return process
 
 

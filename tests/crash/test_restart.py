@@ -31,11 +31,11 @@ def server() -> Iterator[PrivateServer]:
         yield server
 
 
-def waiting(one: Installation) -> int:
+def waiting(installation: Installation) -> int:
     """How many mails are not yet with the relay."""
-    with one.database.read() as connection:
-        left = select(func.count()).select_from(MAILS).where(MAILS.c.stage != "sent")
-        return int(connection.execute(left).scalar_one())
+    with installation.database.read() as connection:
+        query = select(func.count()).select_from(MAILS).where(MAILS.c.stage != "sent")
+        return int(connection.execute(query).scalar_one())
 
 
 @pytest.mark.rule("R56", "R82")
@@ -47,12 +47,12 @@ def test_mails__two_machines_share_them_and_none_leaves_twice(server: PrivateSer
         closing(Installation(tmp_path / "post", url, 2, port=relay.port)) as post,
     ):
         write(post)
-        with post.node("un") as one, post.node("deux") as other:
+        with post.node("un") as first, post.node("deux") as second:
             post.waits(lambda _: len(relay.received) > MAILS_WAITING // 4)
             server.restart(mode)
-            post.waits(lambda it: waiting(it) == 0, 120)
-            assert (one.exitcode, other.exitcode) == (None, None)
-            assert (stopped(one), stopped(other)) == (0, 0)
+            post.waits(lambda installation: waiting(installation) == 0, 120)
+            assert (first.exitcode, second.exitcode) == (None, None)
+            assert (stopped(first), stopped(second)) == (0, 0)
         received = Counter(to for got in relay.received for to in got.recipients)
     assert {to: received[to] for to in map(mailbox, range(MAILS_WAITING))} == dict.fromkeys(
         map(mailbox, range(MAILS_WAITING)), 1
@@ -83,8 +83,8 @@ def write(post: Installation) -> None:
 
 def answer(address: str) -> int:
     try:
-        with urllib.request.urlopen(address, timeout=30) as found:
-            return int(found.status)
+        with urllib.request.urlopen(address, timeout=30) as response:
+            return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
     except (urllib.error.URLError, ConnectionError):
@@ -95,31 +95,31 @@ def answer(address: str) -> int:
 @pytest.mark.parametrize("mode", MODES)
 def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer, tmp_path: Path, mode: str) -> None:
     """While the database is away a page says so (503); nothing else is ever answered, and no visit is lost after."""
-    here = Installation(tmp_path / "portal", server.make_database(f"oda_portal_{mode}"), 2)
+    installation = Installation(tmp_path / "portal", server.make_database(f"oda_portal_{mode}"), 2)
     port = free_port()
-    words = ["--config", str(here.config), "serve", "--port", str(port)]
+    words = ["--config", str(installation.config), "serve", "--port", str(port)]
     log = tmp_path / "serve.log"
     page = f"http://127.0.0.1:{port}/connexion/lien/{'a' * 43}"
-    with closing(here):
+    with closing(installation):
         process = forked(writing_to, log, run_oda, words)
         try:
-            here.waits(lambda _: answer(f"http://127.0.0.1:{port}/pret") == 200)
+            installation.waits(lambda _: answer(f"http://127.0.0.1:{port}/pret") == 200)
             usual = answer(page)
-            said, done = Counter[int](), threading.Event()
-            visitors = [threading.Thread(target=visit, args=(page, said, done)) for _ in range(4)]
+            statuses, done = Counter[int](), threading.Event()
+            visitors = [threading.Thread(target=visit, args=(page, statuses, done)) for _ in range(4)]
             for visitor in visitors:
                 visitor.start()
             time.sleep(0.5)
             server.stop(mode)
-            here.waits(lambda _: said[503] > 4)
+            installation.waits(lambda _: statuses[503] > 4)
             server.start()
-            before = said[usual]
-            here.waits(lambda _: said[usual] > before + 20)
+            before = statuses[usual]
+            installation.waits(lambda _: statuses[usual] > before + 20)
             done.set()
             for visitor in visitors:
                 visitor.join()
             assert process.exitcode is None
-            assert set(said) == {usual, 503}, log.read_text()
+            assert set(statuses) == {usual, 503}, log.read_text()
             assert answer(f"http://127.0.0.1:{port}/pret") == 200
             assert stopped(process) == 0
         finally:
@@ -127,6 +127,6 @@ def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer,
             process.join()
 
 
-def visit(page: str, said: "Counter[int]", done: threading.Event) -> None:
+def visit(page: str, statuses: "Counter[int]", done: threading.Event) -> None:
     while not done.is_set():
-        said[answer(page)] += 1
+        statuses[answer(page)] += 1

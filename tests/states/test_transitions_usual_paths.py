@@ -142,7 +142,7 @@ def test_withdraw__each_reason(reason: WithdrawReason) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trigger", "said"),
+    ("trigger", "cause"),
     [
         (T.WITHDRAW, WithdrawReason.OTHER),
         (T.REVOKE, RevokeReason.OTHER),
@@ -151,10 +151,10 @@ def test_withdraw__each_reason(reason: WithdrawReason) -> None:
     ],
 )
 @pytest.mark.rule("R30", "R45")
-def test_end__other_reason_is_said(trigger: Trigger, said: Labelled) -> None:
+def test_end__other_reason_is_said(trigger: Trigger, cause: Labelled) -> None:
     """An administration that refuses, or errs, says why in words."""
     for note in ("", " \n"):
-        reason = unusual(trigger, reason=said, note=note)["bad_field"]
+        reason = unusual(trigger, reason=cause, note=note)["bad_field"]
         assert (reason.field, reason.rule) == ("note", "R30" if trigger is T.WITHDRAW else "R45")
         assert reason.message == "La précision, nécessaire avec cette raison, est vide"
         assert reason.remedy == "Quelques mots suffisent, sans nom ni donnée de santé."

@@ -36,10 +36,10 @@ def test_beside__a_worker_that_dies_is_told_and_raised(portal: Portal, monkeypat
     async def die(*_: object) -> None:
         raise MemoryError
 
-    told = threading.Event()
+    event = threading.Event()
     monkeypatch.setattr("notifications.delivery.dispatcher.Dispatcher.run", die)
-    with pytest.raises(MemoryError), Worker(portal.app).beside(told.set):
-        assert told.wait(20)
+    with pytest.raises(MemoryError), Worker(portal.app).beside(event.set):
+        assert event.wait(20)
 
 
 def test_beside__the_body_s_own_error_is_not_hidden(portal: Portal) -> None:
@@ -51,15 +51,15 @@ def test_worker__is_ready_before_its_first_tick_and_turns_during_it(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A first tick may catch up a year's end, which takes longer than systemd waits for a start."""
-    said: list[str] = []
+    steps: list[str] = []
     turned = threading.Event()
     monkeypatch.setattr("workflow.worker.WATCH_SECONDS", 0.01)
     worker = Worker(
-        portal.app, lambda _: said.append(f"ticked {turned.wait(20)}"), turned.set, lambda: said.append("ready")
+        portal.app, lambda _: steps.append(f"ticked {turned.wait(20)}"), turned.set, lambda: steps.append("ready")
     )
     with worker.beside():
         assert turned.wait(20)
-    assert said == ["ready", "ticked True"]
+    assert steps == ["ready", "ticked True"]
 
 
 @pytest.mark.rule("R52", "R82")

@@ -17,7 +17,7 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
         yield listening
 
 
-def told(listening: socket.socket) -> list[str]:
+def read_states(listening: socket.socket) -> list[str]:
     states = []
     while True:
         try:
@@ -28,7 +28,7 @@ def told(listening: socket.socket) -> list[str]:
 
 def test_ready__told_at_the_address_given(systemd: socket.socket) -> None:
     ServiceManager({"NOTIFY_SOCKET": systemd.getsockname()}).ready()
-    assert told(systemd) == ["READY=1"]
+    assert read_states(systemd) == ["READY=1"]
 
 
 def test_ready__told_at_an_abstract_address() -> None:
@@ -36,7 +36,7 @@ def test_ready__told_at_an_abstract_address() -> None:
         listening.bind("")  # the kernel gives it an abstract name
         listening.setblocking(False)
         ServiceManager({"NOTIFY_SOCKET": "@" + listening.getsockname()[1:].decode()}).ready()
-        assert told(listening) == ["READY=1"]
+        assert read_states(listening) == ["READY=1"]
 
 
 def test_loop__alive_while_each_turns(systemd: socket.socket) -> None:
@@ -45,12 +45,12 @@ def test_loop__alive_while_each_turns(systemd: socket.socket) -> None:
     portal, worker = manager.loop("portal"), manager.loop("worker")
     now[0] = LONGEST_TURN_S
     portal()
-    assert told(systemd) == ["WATCHDOG=1"]
+    assert read_states(systemd) == ["WATCHDOG=1"]
     now[0] += 1
     portal()
-    assert told(systemd) == []  # the worker's has not turned
+    assert read_states(systemd) == []  # the worker's has not turned
     worker()
-    assert told(systemd) == ["WATCHDOG=1"]
+    assert read_states(systemd) == ["WATCHDOG=1"]
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/absent/notify"}])

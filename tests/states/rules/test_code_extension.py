@@ -94,8 +94,8 @@ def test_extend__of_a_year_that_ended_until_the_key_is_removed(outcome: RemovalO
         (worn.with_(expires_on=date(2026, 8, 30)), end),
     ):  # fmt: skip
         facts = extending(source, extended_removal=Removal(RemovalKind.REMOVE_RIGHTS, outcome, opened_at))
-        said = refused(facts, EXTEND)["not_extendable"].message
-        assert expired in said or "30 août 2026" in said
+        message = refused(facts, EXTEND)["not_extendable"].message
+        assert expired in message or "30 août 2026" in message
 
 
 @pytest.mark.parametrize("changes", [{"mail": "autre@ac-toulouse.fr"}, {"nom": "Autre"}])

@@ -55,8 +55,8 @@ def test_code__wrong_form_is_never_repeated(code: str) -> None:
     reasons = unusual(ISSUE, code=Code(clear=code))
     assert set(reasons) == {"code_format"}
     assert not code.strip() or code not in str(reasons["code_format"])
-    said = "Le code n'a pas la forme attendue : 4 à 16 lettres et chiffres, par exemple K7m4Rt9x"
-    assert reasons["code_format"].message == said
+    message = "Le code n'a pas la forme attendue : 4 à 16 lettres et chiffres, par exemple K7m4Rt9x"
+    assert reasons["code_format"].message == message
 
 
 @pytest.mark.rule("R41")

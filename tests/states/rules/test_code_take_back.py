@@ -74,8 +74,8 @@ def test_take_back__not_once_its_mail_leaves(fate: CodeStatus) -> None:
 def test_take_back__never_with_no_hold() -> None:
     assert set(refused(issued(0), TAKE_BACK)) == {"hold_over"}
     assert usual(T.ISSUE_CODE).effects == (SealCode(Code(clear=f.CODE), f.NOW),)
-    held = accepted(f.facts_for(T.ISSUE_CODE), f.command(T.ISSUE_CODE), code_hold=MINUTE)
-    assert held.effects == (SealCode(Code(clear=f.CODE), f.NOW + MINUTE),)
+    decision = accepted(f.facts_for(T.ISSUE_CODE), f.command(T.ISSUE_CODE), code_hold=MINUTE)
+    assert decision.effects == (SealCode(Code(clear=f.CODE), f.NOW + MINUTE),)
 
 
 @pytest.mark.rule("R62")

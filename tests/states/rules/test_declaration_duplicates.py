@@ -13,14 +13,14 @@ SAME_MAIL: dict[str, Any] = {"nom": "Autre", "prenom": "Nom"}
 SAME_NAME: dict[str, Any] = {"mail": "autre@ac-toulouse.fr"}
 
 
-def here(state: State = State.DECLARED, **changes: Any) -> Request:
+def request_here(state: State = State.DECLARED, **changes: Any) -> Request:
     return f.other(state, **{"uai": f.UAI, **changes})
 
 
 @pytest.mark.parametrize("state", LIVE_STATES)
 @pytest.mark.rule("R18")
 def test_declare__same_person_in_any_live_state(state: State) -> None:
-    reasons = refused(f.facts(others=(here(state),)), f.command(Trigger.DECLARE))
+    reasons = refused(f.facts(others=(request_here(state),)), f.command(Trigger.DECLARE))
     assert set(reasons) == {"same_person"}
     assert reasons["same_person"].message == (
         f"Une demande est déjà en cours pour cette personne en 2026-2027 : ODA-2027-00077, « {state.label} »"
@@ -30,7 +30,7 @@ def test_declare__same_person_in_any_live_state(state: State) -> None:
 
 @pytest.mark.rule("R17", "R18")
 def test_declare__same_mail_whatever_its_case_and_the_name() -> None:
-    others = (here(mail=f.MAIL.upper(), **SAME_MAIL),)
+    others = (request_here(mail=f.MAIL.upper(), **SAME_MAIL),)
     command = f.command(Trigger.DECLARE, homonym_confirmed=True)
     assert set(refused(f.facts(others=others), command)) == {"same_person"}
 
@@ -40,7 +40,7 @@ def test_declare__same_mail_whatever_its_case_and_the_name() -> None:
 )
 @pytest.mark.rule("R17")
 def test_declare__homonym_is_to_be_confirmed(nom: str, prenom: str) -> None:
-    facts = f.facts(others=(here(nom=nom, prenom=prenom, **SAME_NAME),))
+    facts = f.facts(others=(request_here(nom=nom, prenom=prenom, **SAME_NAME),))
     reasons = refused(facts, f.command(Trigger.DECLARE))
     assert set(reasons) == {"homonym"}
     assert reasons["homonym"].field == "homonym_confirmed"
@@ -50,7 +50,11 @@ def test_declare__homonym_is_to_be_confirmed(nom: str, prenom: str) -> None:
 
 @pytest.mark.rule("R7", "R17", "R18")
 def test_declare__same_person_and_a_homonym_both_told() -> None:
-    others = (here(**SAME_NAME, reference="ODA-2027-00078"), here(**SAME_MAIL), here(reference="ODA-2027-00079"))
+    others = (
+        request_here(**SAME_NAME, reference="ODA-2027-00078"),
+        request_here(**SAME_MAIL),
+        request_here(reference="ODA-2027-00079"),
+    )
     reasons = refused(f.facts(others=others), f.command(Trigger.DECLARE))
     assert set(reasons) == {"same_person", "homonym"}
     assert "ODA-2027-00077" in reasons["same_person"].message
@@ -62,9 +66,9 @@ def test_declare__same_person_and_a_homonym_both_told() -> None:
     "other",
     [
         f.other(State.DECLARED),
-        here(school_year=f.YEAR.next),
-        here(State.REVOKED),
-        here(nom="Autre", prenom="Nom", mail="autre@ac-toulouse.fr"),
+        request_here(school_year=f.YEAR.next),
+        request_here(State.REVOKED),
+        request_here(nom="Autre", prenom="Nom", mail="autre@ac-toulouse.fr"),
     ],
     ids=["another school", "another year", "revoked", "another person"],
 )
@@ -75,7 +79,7 @@ def test_declare__no_duplicate(other: Request) -> None:
 
 @pytest.mark.rule("R17", "R18")
 def test_amend__into_somebody_else() -> None:
-    mine, other = f.request(State.DELEGATED), here(nom="Autre", prenom="Nom", mail="autre@ac-toulouse.fr")
+    mine, other = f.request(State.DELEGATED), request_here(nom="Autre", prenom="Nom", mail="autre@ac-toulouse.fr")
     facts = f.facts(mine, others=(other,))
     same_mail = f.command(Trigger.AMEND, mail="AUTRE@ac-toulouse.fr")
     assert set(refused(facts, same_mail)) == {"same_person"}
@@ -86,7 +90,7 @@ def test_amend__into_somebody_else() -> None:
 
 @pytest.mark.rule("R17")
 def test_amend__known_homonym_is_not_confirmed_again() -> None:
-    facts = f.facts(State.DELEGATED, others=(here(**SAME_NAME),))
+    facts = f.facts(State.DELEGATED, others=(request_here(**SAME_NAME),))
     accepted(facts, f.command(Trigger.AMEND, mail="encore@ac-toulouse.fr"))
 
 
@@ -99,6 +103,6 @@ def test_renew__twice() -> None:
 
 @pytest.mark.rule("R17", "R33")
 def test_renew__homonym() -> None:
-    facts = f.facts(State.REVOKED, others=(here(**SAME_NAME),))
+    facts = f.facts(State.REVOKED, others=(request_here(**SAME_NAME),))
     assert set(refused(facts, f.command(Trigger.RENEW))) == {"homonym"}
     accepted(facts, f.command(Trigger.RENEW, homonym_confirmed=True))

@@ -82,16 +82,16 @@ def test_file__somebody_vouches_for_one_that_looks_cut(bench: Bench) -> None:
 @pytest.mark.rule("R67")
 def test_file__is_read_as_a_stream() -> None:
     class Slow(BytesIO):
-        taken = 0
+        calls = 0
 
         def readline(self, size: int | None = -1, /) -> bytes:
-            self.taken += 1
+            self.calls += 1
             return super().readline(size)
 
     source = Slow(file_of(*rows(100)))
     records = DirectoryFile(source).records()
     next(records)
-    assert source.taken == 2
+    assert source.calls == 2
 
 
 @pytest.mark.rule("R66")

@@ -99,13 +99,13 @@ class Killed(BaseException):
 @contextmanager
 def killed_at(point: str, passes: int = 0) -> Iterator[None]:
     """Kill the body when it has passed this point ``passes`` times already."""
-    left = [passes]
+    passes_left = [passes]
 
     def hook(name: str) -> None:
         if name == point:
-            if not left[0]:
+            if not passes_left[0]:
                 raise Killed
-            left[0] -= 1
+            passes_left[0] -= 1
 
     set_crash_hook(hook)
     try:

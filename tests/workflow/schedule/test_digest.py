@@ -61,9 +61,9 @@ def test_digest__does_not_leave_the_day_after(system: System) -> None:
     (mail,) = system.mails(DIGEST)
     assert mail.not_after == at(day(9, 23), 0)
     assert mail.recipient == "operateurs@ac-toulouse.fr"
-    told = facts(mail)
-    assert (told.total, told.points, told.requests[0].reference) == (1, 1, reference)
-    assert told.requests[0].since == BORN
+    digest = facts(mail)
+    assert (digest.total, digest.points, digest.requests[0].reference) == (1, 1, reference)
+    assert digest.requests[0].since == BORN
 
 
 @pytest.mark.rule("R80")
@@ -76,32 +76,32 @@ def test_digest__tells_of_all_that_is_late(system: System) -> None:
     system.accept(c.Revoke(reference=gone, reason=RevokeReason.DEPARTURE), "opérateur")
     report = c.ReportChange(reference=reported, change=Change.DEPARTURE, effective_on=day(10, 1))
     system.accept(report, "chef A")
-    held = {
+    held_end = {
         "school_year": "2025-2026", "last_day": date(2026, 8, 31), "held_why": Hold.ABSENCE.value,
         "ends_at": CALENDAR.end_of(SchoolYear(2025)).ends_at, "recorded_at": at(BORN), "held_at": at(BORN),
     }  # fmt: skip
     with system.database.write() as connection:
         code = (MAILS.c.reference == lost, MAILS.c.kind == "code_issued")
         connection.execute(update(MAILS).where(*code).values(stage="dead", next_attempt_at=None))
-        connection.execute(insert(RECORD), [held])
+        connection.execute(insert(RECORD), [held_end])
         connection.execute(insert(NODE), [{"host": "oda-2", "seen_at": at(BORN), "refused_at": at(BORN)}])
     run(system, day(10, 12))
     (mail,) = system.mails(DIGEST)
-    told = facts(mail)
+    digest = facts(mail)
 
     def named(group: str) -> list[str]:
-        return [one.reference for one in getattr(told, group).requests]
+        return [request.reference for request in getattr(digest, group).requests]
 
     assert named("stalled") == [stalled]
     assert set(named("not_handed")) == {unhanded, lost}
     assert named("undelivered") == [lost]
     assert named("reports") == [reported]
     assert named("removals") == [gone]
-    assert told.removals_open == 1
-    assert [one.why for one in told.held] == [Hold.ABSENCE.label]
-    assert told.machines == ("oda-2",)
-    assert told.total == 0
-    assert told.points == 7
+    assert digest.removals_open == 1
+    assert [end.why for end in digest.held] == [Hold.ABSENCE.label]
+    assert digest.machines == ("oda-2",)
+    assert digest.total == 0
+    assert digest.points == 7
 
 
 @pytest.mark.rule("R58", "R80")
@@ -112,9 +112,9 @@ def test_digest__a_code_that_the_relay_has_not_taken_is_told_in_time(system: Sys
     assert system.mails(DIGEST) == []
     run(system, day(9, 9))
     (mail,) = system.mails(DIGEST)
-    told = facts(mail)
-    assert [one.reference for one in told.waiting_codes.requests] == [reference]
-    assert (told.undelivered.total, told.points) == (0, 1)
+    digest = facts(mail)
+    assert [request.reference for request in digest.waiting_codes.requests] == [reference]
+    assert (digest.undelivered.total, digest.points) == (0, 1)
     system.send_mails()
     run(system, day(9, 10))
     assert len(system.mails(DIGEST)) == 1
@@ -141,8 +141,8 @@ def test_digest__many_mailboxes_refused_a_link_since_the_working_day_before(
 def test_digest__names_once_a_school_that_asked_for_a_link_and_has_no_mailbox(system: System) -> None:
     with system.database.write() as connection:
         uai = connection.execute(select(ESTABLISHMENT.c.uai).order_by(ESTABLISHMENT.c.uai)).scalars().first()
-        asked = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai)
-        connection.execute(asked.values(mailbox=None, set_mailbox=None, link_asked_at=at(day(9, 25), 18)))
+        statement = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai)
+        connection.execute(statement.values(mailbox=None, set_mailbox=None, link_asked_at=at(day(9, 25), 18)))
     run(system, day(9, 28))
     (mail,) = system.mails(DIGEST)
     assert [place.uai for place in facts(mail).without_mailbox] == [uai]
@@ -179,7 +179,7 @@ def test_digest__tells_what_came_since_the_last_one_when_it_is_one_mail_a_day(da
     system = daily
     run(system, BORN)
     system.clock.set(at(BORN, 11))
-    asked, removed, reported = system.issued(1, only_ready=True), system.issued(2), system.issued(3)
+    new, removed, reported = system.issued(1, only_ready=True), system.issued(2), system.issued(3)
     system.accept(c.Revoke(reference=removed, reason=RevokeReason.DEPARTURE), "opérateur")
     system.send_mails()
     report = c.ReportChange(reference=reported, change=Change.DEPARTURE, effective_on=day(12, 1))
@@ -187,10 +187,10 @@ def test_digest__tells_what_came_since_the_last_one_when_it_is_one_mail_a_day(da
     assert [system.mails(kind) for kind in ("new_request", "removal_task", "change_to_handle")] == [[], [], []]
     run(system, day(9, 8))
     (mail,) = system.mails(DIGEST)
-    told = facts(mail)
-    groups = (told.new_requests, told.new_removals, told.new_reports)
-    assert [[one.reference for one in group.requests] for group in groups] == [[asked], [removed], [reported]]
-    assert (told.news, told.points) == (3, 0)
+    digest = facts(mail)
+    groups = (digest.new_requests, digest.new_removals, digest.new_reports)
+    assert [[request.reference for request in group.requests] for group in groups] == [[new], [removed], [reported]]
+    assert (digest.news, digest.points) == (3, 0)
     assert run(system, day(9, 9)).digests == 0, "told once"
 
 
@@ -205,7 +205,7 @@ def test_digest__tells_of_a_removal_that_was_opened_again(daily: System) -> None
     system.accept(c.ReopenRemoval(reference=removed, why="confirmé pour une autre"), "opérateur")
     run(system, day(9, 9))
     mails = system.mails(DIGEST)
-    assert [[one.reference for one in facts(mail).new_removals.requests] for mail in mails] == [[removed]] * 2
+    assert [[request.reference for request in facts(mail).new_removals.requests] for mail in mails] == [[removed]] * 2
     assert [mail.kind for mail in system.mails("removal_reopened")] == ["removal_reopened"]
 
 

@@ -52,17 +52,17 @@ class Pair:
     def events(self) -> list[dict[str, object]]:
         """What the installation's chain says of clocks, in order."""
         with self.first.database.read() as connection:
-            asked = select(EVENT.c.kind, EVENT.c.canonical).where(EVENT.c.kind.like("clock_%")).order_by(EVENT.c.seq)
-            return [{"kind": kind} | json.loads(text)["data"] for kind, text in connection.execute(asked)]
+            query = select(EVENT.c.kind, EVENT.c.canonical).where(EVENT.c.kind.like("clock_%")).order_by(EVENT.c.seq)
+            return [{"kind": kind} | json.loads(text)["data"] for kind, text in connection.execute(query)]
 
     def mails(self) -> list[dict[str, object]]:
         with self.first.database.read() as connection:
-            found = connection.exec_driver_sql("SELECT context FROM outgoing_mail WHERE kind = 'clock_alert'")
-            return [json.loads(text) for text in found.scalars()]
+            rows = connection.exec_driver_sql("SELECT context FROM outgoing_mail WHERE kind = 'clock_alert'")
+            return [json.loads(text) for text in rows.scalars()]
 
     def nodes(self) -> dict[str, Node]:
         with self.first.database.read() as connection:
-            return {one.host: one for one in nodes(connection, self.judge.now())}
+            return {node.host: node for node in nodes(connection, self.judge.now())}
 
     def close(self) -> None:
         for app in self.apps:

@@ -67,7 +67,7 @@ def test_stalled__never_in_holidays_nor_on_unknown_days(system: System) -> None:
 @pytest.mark.rule("R79")
 def test_stalled__after_a_stop_of_weeks_the_gaps_are_kept(system: System) -> None:
     declared(system)
-    each_day(system, BORN, day(12, 31), stopped=lambda one: one < day(11, 5))
+    each_day(system, BORN, day(12, 31), stopped=lambda today: today < day(11, 5))
     assert mail_days(system, STALLED) == [day(11, 5), day(11, 12), date(2026, 11, 30)]
 
 
@@ -148,7 +148,7 @@ def test_reminders__one_a_day_and_establishment_of_all_that_waits(system: System
     assert run(system, day(9, 14)).reminders == 2
     (handover,), (stalled,) = system.mails(HANDOVER), system.mails(STALLED)
     assert (handover.uai, handover.reference) == ("0310001H", issued), "a code that waits comes first"
-    assert [(one.reference, one.state) for one in facts(handover).waiting] == [
+    assert [(request.reference, request.state) for request in facts(handover).waiting] == [
         (issued, "code_issued"), (first, "declared"), (second, "declared"),
     ]  # fmt: skip
     assert (stalled.reference, facts(stalled).other_requests) == (other, ())
@@ -161,11 +161,11 @@ def test_reminders__each_request_keeps_its_own_count(system: System) -> None:
     each_day(system, BORN, day(9, 10))
     late = declared(system, 2)
     each_day(system, day(9, 11), day(12, 18))
-    named = [(mail.created_at.astimezone(PARIS).date(), [one.reference for one in facts(mail).waiting])
+    named = [(mail.created_at.astimezone(PARIS).date(), [request.reference for request in facts(mail).waiting])
              for mail in system.mails(STALLED)]  # fmt: skip
-    assert [made for made, references in named if early in references] == [day(9, 14), day(9, 22), day(10, 8)]
-    assert len([made for made, references in named if late in references]) == 3, "one a delay, and no more"
-    assert len({made for made, _ in named}) == len(named), "never two on a day"
+    assert [sent_on for sent_on, references in named if early in references] == [day(9, 14), day(9, 22), day(10, 8)]
+    assert len([sent_on for sent_on, references in named if late in references]) == 3, "one a delay, and no more"
+    assert len({sent_on for sent_on, _ in named}) == len(named), "never two on a day"
 
 
 @pytest.mark.rule("R79")

@@ -30,13 +30,13 @@ def nodes(tmp_path: Path) -> Iterator[list[System]]:
 @pytest.mark.rule("R79", "R82")
 def test_together__each_reminder_once(nodes: list[System], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reminders, "PAGE", 4)
-    start, made, failures = threading.Barrier(len(nodes)), list[int](), list[BaseException]()
+    start, counts, failures = threading.Barrier(len(nodes)), list[int](), list[BaseException]()
 
     def work(system: System) -> None:
         system.clock.set(at(DUE))
         start.wait()
         try:
-            made.append(duties(system).run().reminders)
+            counts.append(duties(system).run().reminders)
         except BaseException as error:
             failures.append(error)
 
@@ -46,7 +46,7 @@ def test_together__each_reminder_once(nodes: list[System], monkeypatch: pytest.M
     for thread in threads:
         thread.join()
     assert failures == []
-    assert sum(made) == 30
+    assert sum(counts) == 30
     assert len({mail.reference for mail in nodes[0].mails("stalled_reminder")}) == 30
     assert len(nodes[0].mails("stalled_reminder")) == 30
     assert duties(nodes[1]).run().reminders == 0

@@ -44,16 +44,16 @@ def end_the_year(system: System) -> None:
 
 @pytest.mark.rule("R81")
 def test_invitation__names_those_who_had_a_key_once(system: System) -> None:
-    kept = [system.issued(1), system.issued(2)]
+    issued = [system.issued(1), system.issued(2)]
     declared(system, 3)
     end_the_year(system)
     done = each_day(system, DAY, date(2027, 12, 1))
     assert done.invitations == 1
     (mail,) = system.mails(INVITATION)
     assert mail_days(system, INVITATION) == [DAY]
-    told = facts(mail)
-    assert [one.reference for one in told.rupns] == kept
-    assert (told.year.label, told.next_year.label, told.is_over) == ("2026-2027", "2027-2028", True)
+    invitation = facts(mail)
+    assert [rupn.reference for rupn in invitation.rupns] == issued
+    assert (invitation.year.label, invitation.next_year.label, invitation.is_over) == ("2026-2027", "2027-2028", True)
 
 
 @pytest.mark.rule("R81")
@@ -61,13 +61,13 @@ def test_invitation__when_the_campaign_opens_and_again_at_the_return(system: Sys
     first, second = system.issued(1), system.issued(2)
     done = each_day(system, date(2027, 6, 1), date(2027, 7, 2))
     assert (done.invitations, mail_days(system, INVITATION)) == (1, [JUNE])
-    told = facts(system.mails(INVITATION)[0])
-    assert ([one.reference for one in told.rupns], told.is_over) == ([first, second], False)
+    invitation = facts(system.mails(INVITATION)[0])
+    assert ([rupn.reference for rupn in invitation.rupns], invitation.is_over) == ([first, second], False)
     system.accept(c.Renew(reference=first), "chef A")
     end_the_year(system)
     each_day(system, DAY, date(2027, 12, 1))
     assert mail_days(system, INVITATION) == [JUNE, DAY]
-    assert [one.reference for one in facts(system.mails(INVITATION)[1]).rupns] == [second]
+    assert [rupn.reference for rupn in facts(system.mails(INVITATION)[1]).rupns] == [second]
 
 
 @pytest.mark.rule("R81")
@@ -87,7 +87,7 @@ def test_invitation__not_of_those_renewed_even_if_given_up_since(system: System)
     system.accept(c.Withdraw(reference=given_up, reason=WithdrawReason.OTHER_PERSON), "chef A")
     run(system, DAY)
     (mail,) = system.mails(INVITATION)
-    assert [one.reference for one in facts(mail).rupns] == [third]
+    assert [rupn.reference for rupn in facts(mail).rupns] == [third]
 
 
 @pytest.mark.rule("R15", "R81")

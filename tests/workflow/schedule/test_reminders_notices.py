@@ -56,9 +56,9 @@ def test_notice__two_of_a_summer_are_one_naming_everyone(system: System) -> None
     (mail,) = system.mails(NOTICE)
     assert mail_days(system, NOTICE) == [BEFORE_SUMMER]
     assert (mail.uai, mail.recipient) == ("0310001H", "ce.0310001h@ac-toulouse.fr")
-    told = facts(mail)
-    assert {one.reference for one in told.rupns} == {issued, other}
-    assert told.days_left == (date(2027, 8, 31) - BEFORE_SUMMER).days
+    notice = facts(mail)
+    assert {rupn.reference for rupn in notice.rupns} == {issued, other}
+    assert notice.days_left == (date(2027, 8, 31) - BEFORE_SUMMER).days
 
 
 @pytest.mark.rule("R78")
@@ -132,8 +132,8 @@ def test_notice__a_kill_loses_none_and_doubles_none(june: System, monkeypatch: p
 def test_notice__a_tick_that_has_nothing_to_do_asks_one_question(june: System) -> None:
     declared(june)
     run(june, date(2027, 5, 31))
-    asked: list[str] = []
-    event.listen(june.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    statements: list[str] = []
+    event.listen(june.database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     assert duties(june).run() == DailyMails()
-    assert len([one for one in asked if one.lstrip().upper().startswith("SELECT")]) == 1
-    assert len(asked) <= 3
+    assert len([statement for statement in statements if statement.lstrip().upper().startswith("SELECT")]) == 1
+    assert len(statements) <= 3

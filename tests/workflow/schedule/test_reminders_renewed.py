@@ -29,8 +29,8 @@ def test_notice__says_who_is_renewed(system: System) -> None:
     system.clock.set(at(date(2027, 6, 2)))
     system.accept(c.Renew(reference=first), "chef A")
     run(system, date(2027, 7, 2))
-    told = facts(system.mails(NOTICE)[1])
-    assert [(ended.reference, ended.renewed) for ended in told.rupns] == [(first, True), (second, False)]
-    assert [ended.reference for ended in told.to_renew] == [second]
-    assert (told.next_year_label, renew(told)) == ("2027-2028", renewals(told))
-    assert [request.reference for request in told.rupns if request.renewed] == [first]
+    notice = facts(system.mails(NOTICE)[1])
+    assert [(ended.reference, ended.renewed) for ended in notice.rupns] == [(first, True), (second, False)]
+    assert [ended.reference for ended in notice.to_renew] == [second]
+    assert (notice.next_year_label, renew(notice)) == ("2027-2028", renewals(notice))
+    assert [request.reference for request in notice.rupns if request.renewed] == [first]

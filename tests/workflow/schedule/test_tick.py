@@ -78,16 +78,16 @@ def test_tick__forgets_action_keys_after_seven_days(system: System) -> None:
     command = c.Declare(uai="0310001H", nom="Durand", prenom="Anne", mail="anne@ac-toulouse.fr")
     system.engine.execute([command], system.actors["chef A"], key="k")
 
-    def kept() -> int:
+    def count_keys() -> int:
         with system.database.read() as connection:
             return int(connection.exec_driver_sql("SELECT count(*) FROM idempotency_key").scalar_one())
 
     system.clock.advance(days=7, seconds=-1)
     system.tick()
-    assert kept() == 1
+    assert count_keys() == 1
     system.clock.advance(seconds=1)
     system.tick()
-    assert kept() == 0
+    assert count_keys() == 0
 
 
 @pytest.mark.rule("R52")
@@ -105,8 +105,10 @@ def test_tick__with_nothing_to_clean_writes_of_the_clock_and_of_the_ends_alone(s
     system.tick()
     begun: list[bool] = []
     event.listen(
-        system.database.engine, "begin", lambda one: begun.append(one.get_execution_options()["oda_write"])
-    )  # fmt: skip
+        system.database.engine,
+        "begin",
+        lambda connection: begun.append(connection.get_execution_options()["oda_write"]),
+    )
     system.clock.advance(minutes=1)
     system.tick()
     assert begun.count(True) == 2, "the clock judged, the ends observed with the heartbeat"

@@ -52,8 +52,8 @@ def test_dated__once_at_midnight_however_long_the_service_was_down(system: Syste
     assert system.tick().dated == 0
     assert system.requests()[reference].version == 10
     assert set(system.removals()) == {reference}
-    (told,) = system.mails("revoked")
-    assert '"foreseen":true' in told.context
+    (mail,) = system.mails("revoked")
+    assert '"foreseen":true' in mail.context
     assert len(system.mails("removal_task")) == len(system.mails("report_settled")) == 1
     assert [(row.settlement, row.revoke_on) for row in system.reports()] == [("revoked", None)]
     with system.database.read() as connection:
@@ -64,8 +64,8 @@ def test_dated__once_at_midnight_however_long_the_service_was_down(system: Syste
 
 @pytest.mark.rule("R46")
 def test_dated__not_when_it_was_settled_otherwise_before(system: System) -> None:
-    kept, moved = dated(system, 1), dated(system, 2)
-    system.accept(c.SettleChange(reference=kept, settlement=Settlement.NO_EFFECT, why="il reste"), "opérateur")
+    unmoved, moved = dated(system, 1), dated(system, 2)
+    system.accept(c.SettleChange(reference=unmoved, settlement=Settlement.NO_EFFECT, why="il reste"), "opérateur")
     later = c.SettleChange(
         reference=moved, settlement=Settlement.REVOCATION_DATED, why="un mois de plus", revoke_on=date(2026, 10, 20)
     )

@@ -78,14 +78,14 @@ def test_clock_not_believed__nothing_is_sealed(app: App) -> None:
 def test_key_away__told_each_time_and_by_the_digest_but_nothing_else_stops(app: App) -> None:
     key = app.settings.secrets_directory / "seal-signing-key"
     away = key.rename(key.with_name("away"))
-    [said] = tick(app)
-    assert said == (
+    [trouble] = tick(app)
+    assert trouble == (
         "Le journal n'est pas scellé : le secret seal-signing-key manque ; en faire un par"
         " « oda secrets new-signing-key »."
     )
     clock_of(app).set(MONDAY + timedelta(hours=10))
     result = app.ticker.tick()
-    assert (result.failures, result.troubles) == ([], (said,))
+    assert (result.failures, result.troubles) == ([], (trouble,))
     assert any("seal-signing-key" in digest for digest in mails(app, "late_digest"))
     away.rename(key)
     assert tick(app) == ()
@@ -95,8 +95,8 @@ def test_key_away__told_each_time_and_by_the_digest_but_nothing_else_stops(app: 
 def test_folder_away__told_and_written_later(app: App) -> None:
     folder = app.settings.folder / "sceaux"
     folder.rmdir()
-    [said] = tick(app)
-    assert said == "Le travail « l'écriture des sceaux dans seal.folder » a échoué (FileNotFoundError)."
+    [trouble] = tick(app)
+    assert trouble == "Le travail « l'écriture des sceaux dans seal.folder » a échoué (FileNotFoundError)."
     assert seals(app) == 1
     folder.mkdir()
     assert tick(app) == ()

@@ -26,9 +26,9 @@ def system(database_url: str) -> Iterator[System]:
 
 def to_come(system: System) -> dict[ScheduledAction, list[ScheduledDate]]:
     with system.database.read() as connection:
-        found = upcoming(connection, system.policy, system.mailer, system.clock.now())
-    assert list(found) == sorted(found, key=lambda one: one.day)
-    return {deed: [one for one in found if one.action is deed] for deed in ScheduledAction}
+        dates = upcoming(connection, system.policy, system.mailer, system.clock.now())
+    assert list(dates) == sorted(dates, key=lambda entry: entry.day)
+    return {deed: [entry for entry in dates if entry.action is deed] for deed in ScheduledAction}
 
 
 @pytest.mark.rule("R86")
@@ -38,24 +38,24 @@ def test_coming__each_date_with_its_requests(system: System) -> None:
     declared(system, 3)
     report = c.ReportChange(reference=issued, change=Change.DEPARTURE, effective_on=date(2026, 12, 1))
     system.accept(report, "chef A")
-    found = to_come(system)
+    dates = to_come(system)
 
-    def told(deed: ScheduledAction) -> list[Any]:
-        return [(one.day, one.requests, one.establishments) for one in found[deed]]
+    def figures(deed: ScheduledAction) -> list[Any]:
+        return [(entry.day, entry.requests, entry.establishments) for entry in dates[deed]]
 
-    assert told(ScheduledAction.YEAR_END) == [(date(2027, 8, 31), 3, 2)]
-    assert told(ScheduledAction.NOTICE) == [(date(2027, 7, 2), 3, 2)]
-    assert told(ScheduledAction.CAMPAIGN) == [(date(2027, 6, 1), 2, 2)]
-    assert told(ScheduledAction.REPORTS) == [(date(2026, 12, 1), 1, None)]
-    assert told(ScheduledAction.ERASURE) == [(date(2026, 10, 7), 2, None)]
-    assert told(ScheduledAction.REMINDERS)[0] == (date(2026, 9, 14), 1, None)
-    of_this_year, *of_the_next = told(ScheduledAction.INVITATION)
+    assert figures(ScheduledAction.YEAR_END) == [(date(2027, 8, 31), 3, 2)]
+    assert figures(ScheduledAction.NOTICE) == [(date(2027, 7, 2), 3, 2)]
+    assert figures(ScheduledAction.CAMPAIGN) == [(date(2027, 6, 1), 2, 2)]
+    assert figures(ScheduledAction.REPORTS) == [(date(2026, 12, 1), 1, None)]
+    assert figures(ScheduledAction.ERASURE) == [(date(2026, 10, 7), 2, None)]
+    assert figures(ScheduledAction.REMINDERS)[0] == (date(2026, 9, 14), 1, None)
+    of_this_year, *of_the_next = figures(ScheduledAction.INVITATION)
     assert of_this_year == (date(2026, 9, 7), 0, 0), "nobody had a key in 2025-2026"
     assert of_the_next == [(date(2027, 6, 8), 2, 2), (date(2027, 9, 1), 2, 2)]
-    (digest,) = found[ScheduledAction.DIGEST]
+    (digest,) = dates[ScheduledAction.DIGEST]
     assert (digest.day, digest.until) == (BORN, BORN + timedelta(days=365))
-    assert found[ScheduledAction.UNKNOWN] == []
-    assert found[ScheduledAction.YEAR_END][0].on_how_many == "3 demandes dans 2 établissements"
+    assert dates[ScheduledAction.UNKNOWN] == []
+    assert dates[ScheduledAction.YEAR_END][0].on_how_many == "3 demandes dans 2 établissements"
 
 
 @pytest.mark.rule("R81", "R86")
@@ -71,8 +71,8 @@ def test_coming__the_invitation(system: System) -> None:
 @pytest.mark.rule("R77", "R86")
 def test_coming__says_from_when_it_does_not_know(system: System) -> None:
     system.clock.set(at(date(2028, 3, 1)))
-    (one,) = to_come(system)[ScheduledAction.UNKNOWN]
-    assert (one.day, one.until) == (date(2028, 9, 1), date(2029, 3, 1))
+    (unknown,) = to_come(system)[ScheduledAction.UNKNOWN]
+    assert (unknown.day, unknown.until) == (date(2028, 9, 1), date(2029, 3, 1))
 
 
 @pytest.mark.rule("R79", "R86")
@@ -82,10 +82,10 @@ def test_coming__the_reminders_told_are_those_that_leave(system: System) -> None
     system.send_mails()
     each_day(system, BORN, date(2026, 9, 14))
     system.clock.set(at(date(2026, 9, 15)))
-    told = to_come(system)[ScheduledAction.REMINDERS]
+    reminders = to_come(system)[ScheduledAction.REMINDERS]
     each_day(system, date(2026, 9, 15), date(2026, 12, 18))
-    left = [*mail_days(system, "stalled_reminder"), *mail_days(system, "handover_reminder")]
-    assert {one.day for one in told} == {day for day in left if day > date(2026, 9, 14)}
+    sent = [*mail_days(system, "stalled_reminder"), *mail_days(system, "handover_reminder")]
+    assert {reminder.day for reminder in reminders} == {day for day in sent if day > date(2026, 9, 14)}
     assert system.state(issued) == "code_issued"
 
 
@@ -104,10 +104,14 @@ def test_coming__as_many_queries_whatever_the_requests(system: System) -> None:
     for number in (1, 8):
         for each in range(number):
             declared(system, number * 100 + each)
-        asked: list[str] = []
-        event.listen(system.database.engine, "before_cursor_execute", lambda *args, asked=asked: asked.append(args[2]))
+        statements: list[str] = []
+        event.listen(
+            system.database.engine,
+            "before_cursor_execute",
+            lambda *args, statements=statements: statements.append(args[2]),
+        )
         to_come(system)
-        counts.append(len(asked))
+        counts.append(len(statements))
     assert counts[0] == counts[1] < 20
 
 

@@ -11,8 +11,8 @@ def test_proxies__are_this_machine_unless_told() -> None:
 
 
 def test_proxies__are_addresses_or_networks() -> None:
-    given = ("10.1.2.3", "10.1.2.0/24", "2001:db8::5", "2001:db8::/32")
-    assert PortalSettings(proxies=given).proxies == given
+    proxies = ("10.1.2.3", "10.1.2.0/24", "2001:db8::5", "2001:db8::/32")
+    assert PortalSettings(proxies=proxies).proxies == proxies
     assert PortalSettings(proxies=()).proxies == ()
 
 

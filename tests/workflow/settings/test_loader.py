@@ -28,11 +28,13 @@ def test_repository_file__valid_for_toulouse() -> None:
 
 def test_repository_file__shows_the_defaults(tmp_path: Path) -> None:
     """The comments promise that a key left out takes the value shown."""
-    shown = load_settings(ROOT / "config.yaml").model_dump()
+    file_values = load_settings(ROOT / "config.yaml").model_dump()
     defaults = loaded(tmp_path).model_dump()
     chosen = {"academie", "people", "mail", "documentation"}
-    shown["school_year"]["rentree_dates"] = {}
-    assert {k: v for k, v in shown.items() if k not in chosen} == {k: v for k, v in defaults.items() if k not in chosen}
+    file_values["school_year"]["rentree_dates"] = {}
+    assert {k: v for k, v in file_values.items() if k not in chosen} == {
+        k: v for k, v in defaults.items() if k not in chosen
+    }
     for key in (
         "connections",
         "lease_seconds",
@@ -41,7 +43,7 @@ def test_repository_file__shows_the_defaults(tmp_path: Path) -> None:
         "retry_after_seconds",
         "retry_uncertain",
     ):
-        assert shown["mail"][key] == defaults["mail"][key]
+        assert file_values["mail"][key] == defaults["mail"][key]
 
 
 def test_relative_paths__taken_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +63,9 @@ def test_byte_order_mark__accepted(tmp_path: Path) -> None:
 
 
 def test_file_absent__says_oda_init(tmp_path: Path) -> None:
-    assert "n'existe pas" in (said := said_of(tmp_path / "absent.yaml"))
-    assert "oda init" in said
-    assert str(tmp_path / "absent.yaml") in said
+    assert "n'existe pas" in (message := said_of(tmp_path / "absent.yaml"))
+    assert "oda init" in message
+    assert str(tmp_path / "absent.yaml") in message
 
 
 def test_file_is_a_folder__names_the_file_to_give(tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ VALUES = st.one_of(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [path] if path else []
+    paths = [path] if path else []
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in inner:
-        found += places(below, (*path, key))
-    return found
+        paths += places(below, (*path, key))
+    return paths
 
 
 WHOLE = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -62,13 +62,13 @@ def test_any_value_anywhere__french_with_its_line(place: tuple[Any, ...], value:
     for key in above:
         holder = holder[key]
     holder[last] = value
-    said = answer_to(yaml.safe_dump(document, allow_unicode=True))
-    assert not ENGLISH.search(re.sub(r"«.*?»", "", said)), said
-    assert "None " not in said
+    answer = answer_to(yaml.safe_dump(document, allow_unicode=True))
+    assert not ENGLISH.search(re.sub(r"«.*?»", "", answer)), answer
+    assert "None " not in answer
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, len(MINIMAL)), st.text(alphabet="\t\n :-[]{}&*!|>'\"%@`#,?az0\x00\x85", max_size=6))
 def test_any_text_anywhere__never_another_exception(where: int, text: str) -> None:
-    said = answer_to(MINIMAL[:where] + text + MINIMAL[where:])
-    assert not ENGLISH.search(re.sub(r"«.*?»", "", said)), said
+    answer = answer_to(MINIMAL[:where] + text + MINIMAL[where:])
+    assert not ENGLISH.search(re.sub(r"«.*?»", "", answer)), answer

@@ -68,8 +68,8 @@ def test_past_the_package__unknown_and_never_guessed(tmp_path: Path, zone: Liter
 
 
 def test_year_past_the_package__known_once_given(tmp_path: Path) -> None:
-    given = "holidays: {school: {2030-2031: [{first: 2030-10-19, last: 2030-11-03}]}}\n"
-    days = days_of(tmp_path, given, zone="C")
+    extra = "holidays: {school: {2030-2031: [{first: 2030-10-19, last: 2030-11-03}]}}\n"
+    days = days_of(tmp_path, extra, zone="C")
     assert days.kind(date(2030, 10, 21)) is OFF
     assert days.kind(date(2030, 11, 4)) is SCHOOL
     assert days.kind(date(2030, 8, 30)) is UNKNOWN
@@ -80,9 +80,9 @@ def test_half_a_calendar__is_not_known(monkeypatch: pytest.MonkeyPatch, missing:
     """A package that would publish a year bit by bit must not make us believe that the rest is school."""
     five = [p for p in zone_periods("C") if date(2026, 9, 1) <= p[0] <= date(2027, 8, 31) and p[1] - p[0] > 5 * DAY]
     assert len(five) == 5
-    left = tuple(p for n, p in enumerate(five) if n != missing)
-    for periods, known in ((tuple(five), True), (left, False)):
-        monkeypatch.setattr("workflow.settings.school_calendar.zone_periods", lambda _zone, found=periods: found)
+    four = tuple(p for n, p in enumerate(five) if n != missing)
+    for periods, known in ((tuple(five), True), (four, False)):
+        monkeypatch.setattr("workflow.settings.school_calendar.zone_periods", lambda _zone, periods=periods: periods)
         zone_years.cache_clear()
         assert (SchoolYear(2026) in zone_years("C")) == known
     zone_years.cache_clear()
@@ -106,14 +106,14 @@ def test_ascension_bridge__even_of_the_years_that_the_package_forgets(tmp_path: 
 def test_summer_of_a_zone__ends_on_the_eve_of_the_return_given(
     tmp_path: Path, rentree: str | None, off: date, back: date
 ) -> None:
-    given = f"school_year: {{rentree_dates: {{2027-2028: {rentree}}}}}\n" if rentree else ""
-    days = days_of(tmp_path, given, zone="C")
+    extra = f"school_year: {{rentree_dates: {{2027-2028: {rentree}}}}}\n" if rentree else ""
+    days = days_of(tmp_path, extra, zone="C")
     assert (days.kind(off), days.kind(back)) == (OFF, SCHOOL)
 
 
 def test_given_year__replaces_the_whole_of_the_zones(tmp_path: Path) -> None:
-    given = "holidays: {school: {2026-2027: [{first: 2026-10-24, last: 2026-11-08}]}}\n"
-    days = days_of(tmp_path, given, zone="C")
+    extra = "holidays: {school: {2026-2027: [{first: 2026-10-24, last: 2026-11-08}]}}\n"
+    days = days_of(tmp_path, extra, zone="C")
     assert days.kind(date(2026, 10, 19)) is SCHOOL
     assert days.kind(date(2026, 11, 5)) is OFF
     assert days.kind(date(2026, 12, 22)) is SCHOOL  # said by check-config
@@ -187,9 +187,9 @@ def test_overseas__each_has_its_own_day(departement: str, day: date) -> None:
 
 @pytest.mark.parametrize("departement", ["2A", "2B", "620", "720", "31", "975", "984"])
 def test_elsewhere__the_eleven_days_of_france(departement: str) -> None:
-    found = public_holidays((departement,))(2027)
-    assert len(found) == 11
-    assert {date(2027, 3, 29), date(2027, 5, 6), date(2027, 7, 14)} < found
+    days = public_holidays((departement,))(2027)
+    assert len(days) == 11
+    assert {date(2027, 3, 29), date(2027, 5, 6), date(2027, 7, 14)} < days
 
 
 def test_changes_of_hour__a_day_keeps_its_midnights(tmp_path: Path) -> None:
@@ -215,11 +215,11 @@ REAL = {
 def test_any_day__never_school_when_off_and_next_agrees_with_a_walk(days: SchoolDays, day: date) -> None:
     if day.weekday() >= 5 or day in days.public_holidays(day.year):
         assert days.kind(day) in (DayKind.WEEKEND, DayKind.PUBLIC_HOLIDAY)
-    for found, step in ((days.next_school_day(day), DAY), (days.last_school_day(day), -DAY)):
+    for day_off, step in ((days.next_school_day(day), DAY), (days.last_school_day(day), -DAY)):
         walked = day
         while days.kind(walked) not in (SCHOOL, UNKNOWN):
             walked += step
-        assert found == (walked if days.is_school_day(walked) else None)
+        assert day_off == (walked if days.is_school_day(walked) else None)
 
 
 def test_settings__load_neither_package_until_a_day_is_asked(tmp_path: Path) -> None:

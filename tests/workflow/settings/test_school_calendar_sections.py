@@ -81,10 +81,10 @@ def test_period__refused_at_its_line(tmp_path: Path, period: str, key: str, mess
 @pytest.mark.rule("R77")
 def test_periods__every_wrong_one_at_once(tmp_path: Path) -> None:
     text = f"{YEAR}{FINE}{FINE}      - {{first: 2028-01-01, last: 2028-01-02}}\n    2027-2028: []\n"
-    found = refused(tmp_path, MINIMAL + text)
-    assert [problem.line for problem in found] == [LINES + 7]  # an empty year first: the others once it is mended
-    found = refused(tmp_path, MINIMAL + text.replace("    2027-2028: []\n", ""))
-    assert [problem.line for problem in found] == [LINES + 5, LINES + 6]
+    problems = refused(tmp_path, MINIMAL + text)
+    assert [problem.line for problem in problems] == [LINES + 7]  # an empty year first: the others once it is mended
+    problems = refused(tmp_path, MINIMAL + text.replace("    2027-2028: []\n", ""))
+    assert [problem.line for problem in problems] == [LINES + 5, LINES + 6]
 
 
 @pytest.mark.rule("R77")

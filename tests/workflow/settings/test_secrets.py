@@ -35,10 +35,10 @@ def test_missing__says_the_three_ways(tmp_path: Path, name: str) -> None:
     variable = "ODA_" + name.upper().replace("-", "_")
     with pytest.raises(SecretMissing) as caught:
         Secrets(tmp_path / "absent").read(name)
-    said = str(caught.value)
-    assert f"la variable {variable}," in said
-    assert f"{variable}_FILE" in said
-    assert f"{tmp_path}/absent/{name} (chmod 600)" in said
+    message = str(caught.value)
+    assert f"la variable {variable}," in message
+    assert f"{variable}_FILE" in message
+    assert f"{tmp_path}/absent/{name} (chmod 600)" in message
     assert Secrets(tmp_path).find(name) is None
 
 
@@ -142,20 +142,20 @@ def test_printing__never_shows_it(tmp_path: Path) -> None:
     try:
         secrets.read("journal-key")
     except SecretError as error:
-        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-        assert "hunter2" not in "".join(shown.format())
+        trace = traceback.TracebackException.from_exception(error, capture_locals=True)
+        assert "hunter2" not in "".join(trace.format())
 
 
 def test_generate__private_keys_of_the_right_form(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "secrets"
     umask = os.umask(0)
     try:
-        made = generate(folder)
+        paths = generate(folder)
     finally:
         os.umask(umask)
-    assert [path.name for path in made] == ["seal-key", "journal-key", "seal-signing-key"]
+    assert [path.name for path in paths] == ["seal-key", "journal-key", "seal-signing-key"]
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in made} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
     Fernet(Secrets(folder).read("seal-key").get_secret_value())
     assert len(Secrets(folder).read("journal-key").get_secret_value()) == 44
 

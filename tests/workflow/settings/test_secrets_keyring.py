@@ -70,8 +70,8 @@ def test_add__by_root_leaves_the_file_to_the_account_of_the_service(tmp_path: Pa
     ring = keyring(tmp_path, OLD)
     os.chown(tmp_path / "seal-key", 4242, 4343)
     ring.add()
-    seen = (tmp_path / "seal-key").stat()
-    assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o777) == (4242, 4343, 0o600)
+    status = (tmp_path / "seal-key").stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (4242, 4343, 0o600)
 
 
 @pytest.mark.parametrize("change", [Keyring.add, lambda ring: ring.keep_first()])

@@ -13,7 +13,7 @@ from workflow.settings.yaml_reader import SettingsError
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "expected"),
     [
         *[("31", "31"), ("031", "31"), ("9", "09"), ("09", "09"), ("009", "09"), ("08", "08"), ("010", "10")],
         *[
@@ -28,9 +28,9 @@ from workflow.settings.yaml_reader import SettingsError
         ],
     ],
 )
-def test_departement__zeros_case_and_octal_do_not_matter(tmp_path: Path, typed: str, kept: str) -> None:
+def test_departement__zeros_case_and_octal_do_not_matter(tmp_path: Path, typed: str, expected: str) -> None:
     settings = loaded(tmp_path, replace=("[031, 09]", f"[{typed}]"))
-    assert settings.academie.departements == (kept,)
+    assert settings.academie.departements == (expected,)
 
 
 @pytest.mark.parametrize("code", ["", "0", "000", "96", "100", "2C", "31 ou 32", "-1", "3,1", "٣١"])

@@ -33,8 +33,8 @@ def test_files__none_by_default(tmp_path: Path) -> None:
 def test_files__relative_to_the_settings_or_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     put(tmp_path, "doc/guide.pdf", "autre.pdf")
-    found = mail_context(loaded(tmp_path, files("doc/guide.pdf", str(tmp_path / "autre.pdf")))).documents
-    assert found == (
+    documents = mail_context(loaded(tmp_path, files("doc/guide.pdf", str(tmp_path / "autre.pdf")))).documents
+    assert documents == (
         Document(title="Guide", filename="guide.pdf", path=str(tmp_path / "doc/guide.pdf")),
         Document(title="Guide", filename="autre.pdf", path=str(tmp_path / "autre.pdf")),
     )

@@ -7,8 +7,8 @@ from workflow.settings.services import ExportSettings
 
 
 def test_default__is_what_a_spreadsheet_opens() -> None:
-    made = ExportSettings()
-    assert (made.filename, made.media_type, made.encoding, made.line_ends) == (
+    defaults = ExportSettings()
+    assert (defaults.filename, defaults.media_type, defaults.encoding, defaults.line_ends) == (
         "retraits.csv", "text/csv", "utf-8-sig", "crlf",
     )  # fmt: skip
 

@@ -19,15 +19,15 @@ PORTAL = {
 
 
 def posture(
-    folder: Path, *, portal: dict[str, str] | None = None, more: str = "", replace: tuple[str, str] = ("", ""),
+    folder: Path, *, portal: dict[str, str] | None = None, extra: str = "", replace: tuple[str, str] = ("", ""),
     environment: dict[str, str] | None = None, seal: str = "seal: {mail: rssi@ac-toulouse.fr}\n",
 ) -> list[str]:  # fmt: skip
     lines = "".join(f"  {name}: {value}\n" for name, value in (PORTAL | (portal or {})).items() if value)
     folder.chmod(0o700)
     for name in ("secrets", "modeles"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    told = "" if "security_contact" in more else "security_contact: {contact: ssi@ac-toulouse.fr}\n"
-    settings = loaded(folder, f"portal:\n{lines}{told}{more}{seal}", replace=replace)
+    contact = "" if "security_contact" in extra else "security_contact: {contact: ssi@ac-toulouse.fr}\n"
+    settings = loaded(folder, f"portal:\n{lines}{contact}{extra}{seal}", replace=replace)
     (folder / "config.yaml").chmod(0o600)
     return check_posture(settings, environment or {})
 
@@ -56,38 +56,38 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("portal.link_minutes", "1\u202f440 minutes", {"portal": {"link_minutes": "1440"}}),
     ("portal.session_hours", "72 heures", {"portal": {"session_hours": "72"}}),
     ("mail.relay.security", "none vers smtp.ac-toulouse.fr", {"replace": ELSEWHERE}),
-    ("database.url", "sslmode=prefer", {"more": POSTGRESQL}),
-    ("database.url", "sslmode=require", {"more": POSTGRESQL, "environment": {"PGSSLMODE": "require"}}),
-    ("database.url", "sslmode=disable", {"more": POSTGRESQL.replace("/oda'", "/oda?sslmode=disable'")}),
-    ("four_eyes", "mettre true", {"more": "four_eyes: false\n", "replace": TWO}),
+    ("database.url", "sslmode=prefer", {"extra": POSTGRESQL}),
+    ("database.url", "sslmode=require", {"extra": POSTGRESQL, "environment": {"PGSSLMODE": "require"}}),
+    ("database.url", "sslmode=disable", {"extra": POSTGRESQL.replace("/oda'", "/oda?sslmode=disable'")}),
+    ("four_eyes", "mettre true", {"extra": "four_eyes: false\n", "replace": TWO}),
     ("seal", "aucun sceau du journal", {"seal": ""}),
-    ("sign_in.providers", "qu'un mot de passe", {"more": PROVIDER}),
+    ("sign_in.providers", "qu'un mot de passe", {"extra": PROVIDER}),
     ("mentions légales", "portal.hosting", {"portal": {"hosting": ""}}),
     ("mentions légales", "portal.publication_director", {"portal": {"publication_director": ""}}),
     ("mentions légales", "portal.accessibility.declared_on", {"portal": {"accessibility": ""}}),
     ("mentions légales", "portal.publisher", {"portal": {"publisher": ""}}),
     ("mentions légales", "portal.data_protection", {"portal": {"data_protection": ""}}),
-    ("security_contact.contact", "security.txt", {"more": "security_contact: {contact: null}\n"}),
+    ("security_contact.contact", "security.txt", {"extra": "security_contact: {contact: null}\n"}),
 ]
 
 
 @pytest.mark.rule("R101", "R106")
 @pytest.mark.parametrize(
-    "more",
+    "extra",
     [
         PROVIDER.replace("oda}", "oda, acr: {operator: [eidas2]}}"),
         PROVIDER.replace("sign_in:\n", "sign_in:\n  second_factor: required\n"),
     ],
 )
-def test_posture__a_provider_that_proves_enough_or_a_second_factor_is_silent(tmp_path: Path, more: str) -> None:
-    assert posture(tmp_path, more=more) == []
+def test_posture__a_provider_that_proves_enough_or_a_second_factor_is_silent(tmp_path: Path, extra: str) -> None:
+    assert posture(tmp_path, extra=extra) == []
 
 
 @pytest.mark.parametrize(("point", "words", "change"), CASES)
 def test_posture__says_each_point(tmp_path: Path, point: str, words: str, change: dict[str, Any]) -> None:
-    (said,) = posture(tmp_path, **change)
-    assert said.startswith(f"{point} : ")
-    assert words in said
+    (line,) = posture(tmp_path, **change)
+    assert line.startswith(f"{point} : ")
+    assert words in line
 
 
 def _open(name: str, mode: int) -> Callable[[Path], None]:
@@ -117,14 +117,14 @@ def test_posture__says_who_reads_and_changes_the_files(
 ) -> None:
     (tmp_path / "oda.sqlite").touch(0o600)
     templates = "templates: {directory: modeles}\n"
-    assert posture(tmp_path, more=templates) == []
+    assert posture(tmp_path, extra=templates) == []
     folders_above = dict.fromkeys(tmp_path.parents, 0o40755)
     real = Path.stat
     monkeypatch.setattr(Path, "stat", lambda path: _Mode(folders_above[path]) if path in folders_above else real(path))
     change(tmp_path)
-    said = check_posture(loaded_again(tmp_path), {})
-    assert len(said) == len(words)
-    for line, wanted in zip(said, words, strict=True):
+    lines = check_posture(loaded_again(tmp_path), {})
+    assert len(lines) == len(words)
+    for line, wanted in zip(lines, words, strict=True):
         assert wanted in line
 
 
@@ -152,7 +152,7 @@ def loaded_again(folder: Path) -> Settings:
 def test_database__verified_or_on_this_machine_is_fine(
     tmp_path: Path, change: str, environment: dict[str, str]
 ) -> None:
-    assert posture(tmp_path, more=change, environment=environment) == []
+    assert posture(tmp_path, extra=change, environment=environment) == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "'::1'"])
@@ -161,8 +161,8 @@ def test_relay_in_clear__fine_on_this_machine(tmp_path: Path, host: str) -> None
 
 
 def test_relay_in_clear__tells_of_its_password(tmp_path: Path) -> None:
-    (said,) = posture(tmp_path, replace=(ELSEWHERE[0], f"{ELSEWHERE[1]}\n    username: oda"))
-    assert "mot de passe du relais compris" in said
+    (line,) = posture(tmp_path, replace=(ELSEWHERE[0], f"{ELSEWHERE[1]}\n    username: oda"))
+    assert "mot de passe du relais compris" in line
 
 
 def test_posture__every_point_has_its_test() -> None:

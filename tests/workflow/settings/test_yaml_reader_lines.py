@@ -13,8 +13,8 @@ def test_every_problem_at_once__in_the_order_of_the_file(tmp_path: Path) -> None
     text = (
         MINIMAL.replace("zone: C", "zone: D").replace("op@ac-toulouse.fr", "op@").replace("  signature: Clés ODA\n", "")
     )
-    found = refused(tmp_path, text + "checks: {max_age_days: 0}\nfour_eyes: oui\nfour_eyes: false\n")
-    assert [(problem.line, problem.key) for problem in found] == [
+    problems = refused(tmp_path, text + "checks: {max_age_days: 0}\nfour_eyes: oui\nfour_eyes: false\n")
+    assert [(problem.line, problem.key) for problem in problems] == [
         (4, "academie.zone"),
         (8, "people.operators"),
         (9, "mail.signature"),

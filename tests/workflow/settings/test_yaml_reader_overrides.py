@@ -71,7 +71,7 @@ def test_wrong_value_of_the_file__keeps_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "said"),
+    ("variable", "message"),
     [
         ("ODA__PORTL__ADDRESS", "vouliez-vous dire « portal » ?"),
         ("ODA__PORTAL__ADRESS", "vouliez-vous dire « address » ?"),
@@ -81,10 +81,10 @@ def test_wrong_value_of_the_file__keeps_its_line(tmp_path: Path) -> None:
         ("ODA__ACADEMIE__NOM__X", "n'est pas une section ; donner sa valeur entière"),
     ],
 )
-def test_wrong_name__says_what_to_write(tmp_path: Path, variable: str, said: str) -> None:
+def test_wrong_name__says_what_to_write(tmp_path: Path, variable: str, message: str) -> None:
     (problem,) = refusals(tmp_path, {variable: "x"})
     assert problem.variable == variable
-    assert said in problem.message
+    assert message in problem.message
 
 
 def test_wrong_yaml__names_the_variable(tmp_path: Path) -> None:

@@ -28,56 +28,56 @@ def columns(text: str, choice: dict[str, int | None] | None = None, specs: Seque
 )
 @pytest.mark.parametrize("titles", ["RNE;NOM;Mél;date_de_fin", "Code  Établissement;nom;Courriel;Date de fin"])
 def test_titles__whatever_stands_above_them(above: str, titles: str) -> None:
-    found = columns(f"{above}{titles}\n{ROW}")
-    assert found.is_complete
-    ((_, values),) = found.records()
+    reading = columns(f"{above}{titles}\n{ROW}")
+    assert reading.is_complete
+    ((_, values),) = reading.records()
     assert values == {"uai": "0310001H", "nom": "Éluard", "mail": "a@ac-toulouse.fr", "until": "31/12/9999"}
 
 
 @pytest.mark.rule("R91")
 def test_titles__optional_one_that_is_missing_and_repeated_titles() -> None:
-    found = columns("UAI;Nom;Mél\n0310001H;Éluard;a@b.fr\nUAI;Nom;Mél\n0310002J;Fermat;c@d.fr\n")
-    assert found.is_complete
-    assert [(line, values["uai"], values["until"]) for line, values in found.records()] == [
+    reading = columns("UAI;Nom;Mél\n0310001H;Éluard;a@b.fr\nUAI;Nom;Mél\n0310002J;Fermat;c@d.fr\n")
+    assert reading.is_complete
+    assert [(line, values["uai"], values["until"]) for line, values in reading.records()] == [
         (2, "0310001H", ""), (4, "0310002J", "")
     ]  # fmt: skip
 
 
 @pytest.mark.rule("R91")
 def test_titles__not_understood_are_all_told_at_once() -> None:
-    found = columns("Établissement;Nom;Nom;Contact\n" + ROW)
-    assert [spec.key for spec in found.missing] == ["uai", "mail"]
-    assert found.problems() == [
+    reading = columns("Établissement;Nom;Nom;Contact\n" + ROW)
+    assert [spec.key for spec in reading.missing] == ["uai", "mail"]
+    assert reading.problems() == [
         "aucun titre ne dit où est la colonne « UAI »",
         "aucun titre ne dit où est la colonne « Adresse électronique »",
         "les colonnes « Nom » (B) et « Nom » (C) veulent dire la même chose",
     ]
     with pytest.raises(UnusableFile, match=r"^ligne 1 : aucun titre .+« Contact »\)\. Que faire : les renommer\.$"):
-        found.refuse_if_incomplete(advice="les renommer")
+        reading.refuse_if_incomplete(advice="les renommer")
 
 
 @pytest.mark.rule("R91")
 def test_choice__goes_before_the_titles_and_is_kept_under_their_print() -> None:
     text = "Établissement;Nom;Nom;Contact\n" + ROW
-    found = columns(text, {"uai": 0, "nom": 1, "mail": 2, "until": None, "of_an_older_version": 9})
-    assert found.is_complete
-    assert [values for _, values in found.records()] == [
+    reading = columns(text, {"uai": 0, "nom": 1, "mail": 2, "until": None, "of_an_older_version": 9})
+    assert reading.is_complete
+    assert [values for _, values in reading.records()] == [
         {"uai": "0310001H", "nom": "Éluard", "mail": "a@ac-toulouse.fr", "until": ""}
     ]
-    assert found.digest == columns(text.upper()).digest != columns(text.replace("Contact", "Mél")).digest
+    assert reading.digest == columns(text.upper()).digest != columns(text.replace("Contact", "Mél")).digest
 
 
 @pytest.mark.rule("R91")
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("choice", "message"),
     [
         ({"uai": 4}, "le fichier n'a pas de colonne E"),
         ({"uai": -1}, "le fichier n'a pas de colonne A"),
         ({"uai": 0, "nom": 0}, "la colonne A est désignée à la fois pour « UAI » et « Nom »"),
     ],
 )
-def test_choice__of_columns_that_cannot_be(choice: dict[str, int | None], said: str) -> None:
-    with pytest.raises(UnusableFile, match=said):
+def test_choice__of_columns_that_cannot_be(choice: dict[str, int | None], message: str) -> None:
+    with pytest.raises(UnusableFile, match=message):
         columns("UAI;Nom;Mél;Fin\n" + ROW, choice)
 
 

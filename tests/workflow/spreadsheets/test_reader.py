@@ -65,9 +65,9 @@ SHEET = [
 
 
 @pytest.mark.rule("R91")
-@pytest.mark.parametrize("made", [xlsx_of, ods_of])
-def test_workbook__says_what_a_person_reads(made: object) -> None:
-    table = read(made(SHEET, merged=[(0, 0, 0, 2), (3, 0, 5, 0)]))  # type: ignore[operator]
+@pytest.mark.parametrize("write", [xlsx_of, ods_of])
+def test_workbook__says_what_a_person_reads(write: object) -> None:
+    table = read(write(SHEET, merged=[(0, 0, 0, 2), (3, 0, 5, 0)]))  # type: ignore[operator]
     assert [(row.line, row.cells) for row in table.rows][1:] == [
         (3, TITLES),
         (4, FATOU),

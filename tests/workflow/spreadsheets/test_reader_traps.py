@@ -31,8 +31,8 @@ def encrypted(content: bytes) -> bytes:
 def with_formula(workbook: bytes) -> bytes:
     """The old workbook with a formula at C3, in the place of its number and of the record that follows."""
     place = workbook.index(struct.pack("<HHHH", 0x027E, 10, 2, 2))
-    made = struct.pack("<HHHHHdHIH8s", 0x0006, 30, 2, 2, 15, 42.0, 0, 0, 3, b"\x1e\x2a\x00")
-    return workbook[:place] + made + workbook[place + len(made) :]
+    formula = struct.pack("<HHHHHdHIH8s", 0x0006, 30, 2, 2, 15, 42.0, 0, 0, 3, b"\x1e\x2a\x00")
+    return workbook[:place] + formula + workbook[place + len(formula) :]
 
 
 HIDES_OBJECTS, ENCRYPTED = struct.pack("<HH", 0x008D, 2), struct.pack("<HH", 0x002F, 2)
@@ -50,7 +50,7 @@ BOMB = zip_of(
 
 @pytest.mark.rule("R91")
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "le fichier est vide"),
         (b"\n;;\n", "le fichier est vide"),
@@ -97,10 +97,10 @@ BOMB = zip_of(
         (xlsx_of([[""] * 1_000 + ["x"]]), "plus de 1000 colonnes"),
     ],
 )  # fmt: skip
-def test_file__refused_with_what_to_do(content: bytes, said: str) -> None:
+def test_file__refused_with_what_to_do(content: bytes, message: str) -> None:
     with pytest.raises(UnusableFile, match=r"\. Que faire : .+\.$") as refusal:
         read_table(BytesIO(content), most_bytes=1_000_000, most_rows=100)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 @pytest.mark.rule("R91")
@@ -129,9 +129,9 @@ def test_bomb__that_the_sizes_do_not_tell_stops_its_child_alone() -> None:
 
 
 @pytest.mark.rule("R91")
-@pytest.mark.parametrize("made", [xlsx_of, ods_of])
-def test_workbook__cut_anywhere_is_refused_or_read_whole(made: Callable[..., bytes]) -> None:
-    content = made([["UAI", "Nom"], *[["0310001H", "Éluard"]] * 5])
+@pytest.mark.parametrize("write", [xlsx_of, ods_of])
+def test_workbook__cut_anywhere_is_refused_or_read_whole(write: Callable[..., bytes]) -> None:
+    content = write([["UAI", "Nom"], *[["0310001H", "Éluard"]] * 5])
     for end in range(60, len(content), len(content) // 12):
         with pytest.raises(UnusableFile):
             read_table(BytesIO(content[:end]))

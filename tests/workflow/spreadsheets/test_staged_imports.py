@@ -48,9 +48,9 @@ def test_staged__only_for_its_actor_and_kind_an_hour_at_most(
     assert imports.find("listing", actor, secret) is None
     assert imports.find("directory", actor, secret[:-1]) is None
     imports.replace("directory", actor, secret, file.with_choice({"uai": 0, "until": None}))
-    found = imports.find("directory", actor, secret)
-    assert found is not None
-    assert found.choice == {"uai": 0, "until": None}
+    stored_file = imports.find("directory", actor, secret)
+    assert stored_file is not None
+    assert stored_file.choice == {"uai": 0, "until": None}
     with database.read() as connection:
         content = connection.execute(select(STAGED_IMPORTS.c.content)).scalar_one()
     assert b"0310001H" not in content

@@ -103,9 +103,9 @@ def test_no_person_and_no_code_but_the_rupn_where_a_setting_says_so(
     triggers = [json.loads(received.body)["data"]["trigger"] for received in receiver.received]
     assert triggers.count("issue_code") == 1
     assert len(triggers) == 8
-    said = b"".join(received.body for received in receiver.received)
+    bodies = b"".join(received.body for received in receiver.received)
     for secret in ("Ab12Cd34", "rupn1@", "Nomb", "Prénom", "accueil", "liste reçue", "Claire"):
-        assert secret.encode() not in said
+        assert secret.encode() not in bodies
         assert secret not in "".join(row.payload for row in telling.rows())
     telling.restart(settings_of(receiver.port, include_people=True), receiver.certificate.client())
     receiver.received.clear()

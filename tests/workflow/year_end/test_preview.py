@@ -84,11 +84,13 @@ def test_preview__writes_nothing(autumn: App) -> None:
 
 
 def test_preview__tells_each_establishment_and_what_is_odd(autumn: App) -> None:
-    found, summary = look(autumn)
-    assert [one.establishment.uai for one in found] == [FULL, BARE, CLOSED]
-    for one in found:
-        assert tuple(e.request.reference for e in one.requests) == REFERENCES[one.establishment.uai]
-    odd = {one.establishment.uai: (one.anomalies, *(e.anomalies for e in one.requests)) for one in found}
+    previews, summary = look(autumn)
+    assert [preview.establishment.uai for preview in previews] == [FULL, BARE, CLOSED]
+    for preview in previews:
+        assert tuple(e.request.reference for e in preview.requests) == REFERENCES[preview.establishment.uai]
+    odd = {
+        preview.establishment.uai: (preview.anomalies, *(e.anomalies for e in preview.requests)) for preview in previews
+    }
     assert odd == {
         FULL: ((), (), ()),
         BARE: ((Anomaly.NO_MAILBOX,), (Anomaly.CODE_UNDELIVERABLE,)),
@@ -106,8 +108,9 @@ def test_preview__tells_each_establishment_and_what_is_odd(autumn: App) -> None:
 @pytest.mark.rule("R50", "R54")
 def test_preview__announces_what_the_run_then_stores(app: App, clock: FakeClock) -> None:
     year_end_scene.tick_monthly(app, clock)
-    found, summary = look(app)
-    announced = [facts(one.mail) for one in found] + [facts(year.report) for year in summary.years if year.report]
+    previews, summary = look(app)
+    announced = [facts(preview.mail) for preview in previews]
+    announced += [facts(year.report) for year in summary.years if year.report]
     with app.database.read() as connection:
         known = set(connection.execute(select(MAILS.c.id)).scalars())
     clock.set(OVER)
@@ -120,10 +123,10 @@ def test_preview__announces_what_the_run_then_stores(app: App, clock: FakeClock)
         opened = select(REMOVAL.c.reference, REMOVAL.c.kind).where(REMOVAL.c.opened_at == OVER)
         removals = {tuple(row) for row in connection.execute(opened)}
     assert [tuple(row) for row in stored] == announced
-    assert revoked == [year_end_scene.request.reference for one in found for year_end_scene in one.requests]
+    assert revoked == [year_end_scene.request.reference for preview in previews for year_end_scene in preview.requests]
     with app.database.read() as connection:
         assert list(Verifier(connection, app.hasher).flaws()) == []
-    assert removals == {(e.request.reference, e.removal.value) for o in found for e in o.requests if e.removal}
+    assert removals == {(e.request.reference, e.removal.value) for o in previews for e in o.requests if e.removal}
 
 
 def test_preview__is_the_same_in_small_batches(autumn: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,23 +136,23 @@ def test_preview__is_the_same_in_small_batches(autumn: App, monkeypatch: pytest.
 
 
 def test_preview__before_the_end_nothing(autumn: App) -> None:
-    found, summary = look(autumn, OVER - timedelta(seconds=1))
-    assert (found, summary.years, summary.requests) == ([], [], 0)
+    previews, summary = look(autumn, OVER - timedelta(seconds=1))
+    assert (previews, summary.years, summary.requests) == ([], [], 0)
 
 
 @pytest.mark.rule("R51", "R52")
 def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(autumn: App) -> None:
-    held = only(look(autumn)[1]).foreseen_hold
-    assert held is not None
-    assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, True)
+    foreseen = only(look(autumn)[1]).foreseen_hold
+    assert foreseen is not None
+    assert (foreseen.hold, foreseen.avoidable) == (Hold.UNFORESEEN, True)
 
 
 @pytest.mark.rule("R51", "R52")
 def test_preview__a_running_schedule_is_held_by_its_own_absence_only(app: App, clock: FakeClock) -> None:
     app.ticker.tick()
-    held = only(look(app)[1]).foreseen_hold
-    assert held is not None
-    assert (held.hold, held.avoidable) == (Hold.ABSENCE, True)
+    foreseen = only(look(app)[1]).foreseen_hold
+    assert foreseen is not None
+    assert (foreseen.hold, foreseen.avoidable) == (Hold.ABSENCE, True)
     year_end_scene.tick_monthly(app, clock)
     assert only(look(app)[1]).foreseen_hold is None
 
@@ -160,9 +163,9 @@ def test_preview__tells_why_a_past_end_is_held(app: App, clock: FakeClock, ticke
     clock.set(OVER + timedelta(days=1))
     if ticked:
         app.ticker.tick()
-    held = only(look(app, clock.now())[1]).foreseen_hold
-    assert held is not None
-    assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, False)
+    foreseen = only(look(app, clock.now())[1]).foreseen_hold
+    assert foreseen is not None
+    assert (foreseen.hold, foreseen.avoidable) == (Hold.UNFORESEEN, False)
 
 
 @pytest.mark.rule("R22")

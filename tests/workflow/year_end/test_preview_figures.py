@@ -57,17 +57,17 @@ def test_count__is_what_a_walk_finds(app: App) -> None:
 @pytest.mark.rule("R33", "R81")
 def test_walk__tells_which_are_renewed(app: App) -> None:
     with app.database.read() as connection:
-        found = {e.request.reference: e.renewed for one in preview(app, connection).establishments()
-                 for e in one.requests if one.school_year == RUNNING}  # fmt: skip
-    assert found == {
+        renewals = {e.request.reference: e.renewed for place in preview(app, connection).establishments()
+                    for e in place.requests if place.school_year == RUNNING}  # fmt: skip
+    assert renewals == {
         REFERENCES[FULL][0]: False, REFERENCES[FULL][1]: True, REFERENCES[BARE][0]: False, REFERENCES[CLOSED][0]: False,
     }  # fmt: skip
 
 
 def pages(app: App, limit: int, departement: str = "", *, anomalies_only: bool = False) -> list[PreviewPage]:
-    found: list[PreviewPage] = []
+    all_pages: list[PreviewPage] = []
     after: PreviewCursor | None = None
-    while not found or after:
+    while not all_pages or after:
         with app.database.read() as connection:
             page = preview(app, connection).page(
                 after=after,
@@ -75,25 +75,25 @@ def pages(app: App, limit: int, departement: str = "", *, anomalies_only: bool =
                 anomalies_only=anomalies_only,
                 limit=limit,
             )  # fmt: skip
-        found.append(page)
+        all_pages.append(page)
         after = page.after
-    return found
+    return all_pages
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10])
 def test_pages__one_after_the_other_are_the_walk(app: App, limit: int) -> None:
     with app.database.read() as connection:
         walked = list(preview(app, connection).establishments())
-    found = pages(app, limit)
-    assert [one for page in found for one in page.lines] == walked
-    assert all(len(page.lines) <= limit for page in found)
-    assert len(found) == -(-len(walked) // limit)
+    all_pages = pages(app, limit)
+    assert [line for page in all_pages for line in page.lines] == walked
+    assert all(len(page.lines) <= limit for page in all_pages)
+    assert len(all_pages) == -(-len(walked) // limit)
 
 
 def test_pages__of_one_departement_and_of_what_is_odd(app: App) -> None:
     def uais(departement: str = "", *, anomalies_only: bool = False) -> list[str]:
-        found = pages(app, 10, departement, anomalies_only=anomalies_only)
-        return [one.establishment.uai for page in found for one in page.lines]
+        all_pages = pages(app, 10, departement, anomalies_only=anomalies_only)
+        return [line.establishment.uai for page in all_pages for line in page.lines]
 
     assert uais("31") == [FULL, FULL, BARE]
     assert uais("32") == [CLOSED]

@@ -112,7 +112,7 @@ def test_end__the_new_request_given_up_meanwhile_leaves_the_key_to_remove(system
 @pytest.mark.rule("R81")
 def test_summer__no_september_without_a_key(system: System) -> None:
     """Each school is invited once in June; what is renewed and checked keeps its key, the rest is removed."""
-    extended, verified, left = system.issued(1), system.issued(2), system.issued(3, uai="0310002J", chef="chef BC")
+    extended, verified, abandoned = system.issued(1), system.issued(2), system.issued(3, uai="0310002J", chef="chef BC")
     for day in range(8, 12):
         live_until(system, datetime(2027, 6, day, 9, tzinfo=UTC))
         system.tick()
@@ -124,6 +124,6 @@ def test_summer__no_september_without_a_key(system: System) -> None:
         page = list_removals(connection, RemovalFilters(school_year=SchoolYear(2026)), system.policy, system.mailer)
     todos = {line.request.reference: line.todo for line in page.lines if line.todo}
     assert {todos[reference].action for reference in (extended, verified)} == {Action.CHANGE_EXPIRY}
-    assert todos[left].action is Action.REMOVE_RIGHTS
+    assert todos[abandoned].action is Action.REMOVE_RIGHTS
     assert (todos[extended].kept_for, todos[verified].renewed_by) == ((follows[0],), (follows[1],))
     assert {todos[reference].expires_on for reference in (extended, verified)} == {NEXT_END}

@@ -29,9 +29,9 @@ def system(database_url: str) -> Iterator[System]:
 
 def account(system: System) -> YearEndAccount:
     with system.database.read() as connection:
-        found = account_of(connection, YEAR)
-    assert found is not None
-    return found
+        result = account_of(connection, YEAR)
+    assert result is not None
+    return result
 
 
 def lived(system: System) -> list[str]:
@@ -62,20 +62,20 @@ def test_account__of_a_year_that_is_not_over_is_none(system: System) -> None:
 def test_account__keeps_the_figures_and_follows_the_rest(system: System) -> None:
     references = lived(system)
     system.tick()
-    found = account(system)
-    assert (found.revoked, found.establishments, found.hold, found.confirmed_by) == (3, 2, None, "")
-    assert found.shares == (
+    result = account(system)
+    assert (result.revoked, result.establishments, result.hold, result.confirmed_by) == (3, 2, None, "")
+    assert result.shares == (
         DepartementShare(departement="012", establishments=1, revoked=1, open_removals=1),
         DepartementShare(departement="31", establishments=1, revoked=2, open_removals=2),
     )
-    assert (found.waiting, found.not_delivered, found.mails) == (2, 0, {Stage.PENDING: 2})
-    assert found.open_removals == {RemovalKind.REMOVE_RIGHTS: 3}
-    assert (found.outcomes, found.confirmers) == ({RemovalOutcome.REMOVED: 1}, {"opérateur": 1})
+    assert (result.waiting, result.not_delivered, result.mails) == (2, 0, {Stage.PENDING: 2})
+    assert result.open_removals == {RemovalKind.REMOVE_RIGHTS: 3}
+    assert (result.outcomes, result.confirmers) == ({RemovalOutcome.REMOVED: 1}, {"opérateur": 1})
     system.accept(c.ConfirmRemoval(reference=references[0], outcome=RemovalOutcome.REMOVED), "opérateur")
     mail_is(system, "0310001H", stage="sent", sent_at=system.clock.now())
     mail_is(system, "0310002J", stage="dead", fault="recipient_refused", last_reply="550 5.1.1 User unknown")
     later = account(system)
-    assert (later.revoked, later.closed_at) == (3, found.closed_at)
+    assert (later.revoked, later.closed_at) == (3, result.closed_at)
     assert later.open_removals == {RemovalKind.REMOVE_RIGHTS: 2}
     assert later.confirmers == {"opérateur": 2}
     assert (later.mails[Stage.SENT], later.not_delivered) == (1, 1)
@@ -92,10 +92,10 @@ def test_account__a_mail_that_another_replaced_is_counted_once(system: System) -
     [missed] = account(system).missed
     with system.database.write() as connection:
         connection.exec_driver_sql("UPDATE establishment SET set_mailbox = 'autre@ac-toulouse.fr'")
-        here = system.mailer.mail_context
-        outbox.retry(connection, missed.id, mailbox="autre@ac-toulouse.fr", now=system.clock.now(), context=here)
-    found = account(system)
-    assert (found.mails.total(), found.waiting, found.missed) == (2, 2, ())
+        context = system.mailer.mail_context
+        outbox.retry(connection, missed.id, mailbox="autre@ac-toulouse.fr", now=system.clock.now(), context=context)
+    result = account(system)
+    assert (result.mails.total(), result.waiting, result.missed) == (2, 2, ())
 
 
 @pytest.mark.rule("R52")
@@ -106,18 +106,18 @@ def test_account__says_who_confirmed_a_held_end(system: System) -> None:
     system.tick()
     system.clock.advance(hours=3)
     assert system.confirm(2026)
-    found = account(system)
-    assert (found.hold, found.confirmed_by) == (Hold.ABSENCE, "opérateur")
-    assert found.confirmed_at == system.clock.now()
+    result = account(system)
+    assert (result.hold, result.confirmed_by) == (Hold.ABSENCE, "opérateur")
+    assert result.confirmed_at == system.clock.now()
 
 
 def test_account__costs_the_same_few_queries(system: System) -> None:
     lived(system)
     system.tick()
-    asked: list[str] = []
-    event.listen(system.database.engine, "before_cursor_execute", lambda *told: asked.append(str(told[2])))
+    statements: list[str] = []
+    event.listen(system.database.engine, "before_cursor_execute", lambda *args: statements.append(str(args[2])))
     account(system)
-    assert len([one for one in asked if one.lstrip().upper().startswith("SELECT")]) == 7
+    assert len([statement for statement in statements if statement.lstrip().upper().startswith("SELECT")]) == 7
 
 
 @pytest.mark.rule("R81")
@@ -128,13 +128,13 @@ def test_not_renewed__had_a_key_to_the_end_and_has_no_request_since(system: Syst
         assert list(all_not_renewed(connection, YEAR)) == []
     system.tick()
     with system.database.read() as connection:
-        assert [one.reference for one in all_not_renewed(connection, YEAR)] == [first, second, third]
+        assert [line.reference for line in all_not_renewed(connection, YEAR)] == [first, second, third]
         assert count_not_renewed(connection, YEAR) == {"012": 1, "31": 2}
         assert count_had_key(connection, YEAR) == 3
-        assert [one.reference for one in all_not_renewed(connection, YEAR, departement="12")] == [third]
+        assert [line.reference for line in all_not_renewed(connection, YEAR, departement="12")] == [third]
         page = list_not_renewed(connection, YEAR, limit=2)
         rest = list_not_renewed(connection, YEAR, limit=2, after=page.after)
-        assert [one.reference for one in (*page.lines, *rest.lines)] == [first, second, third]
+        assert [line.reference for line in (*page.lines, *rest.lines)] == [first, second, third]
         assert rest.after is None
         with pytest.raises(ValueError, match="unpack"):
             list_not_renewed(connection, YEAR, after="nulle part")
@@ -143,5 +143,5 @@ def test_not_renewed__had_a_key_to_the_end_and_has_no_request_since(system: Syst
     system.accept(again, "chef A")  # the same person, declared anew
     system.accept(c.Declare(uai="0310001H", nom="Nomd", prenom="Prénom", mail="rupn3@ac-toulouse.fr"), "chef A")
     with system.database.read() as connection:  # elsewhere it is no renewal here
-        assert [one.reference for one in all_not_renewed(connection, YEAR)] == [third]
+        assert [line.reference for line in all_not_renewed(connection, YEAR)] == [third]
         assert count_had_key(connection, YEAR) == 3

@@ -29,9 +29,9 @@ def system(database_url: str) -> Iterator[System]:
 def look(system: System) -> YearEndProgress:
     now = system.clock.now()
     with system.database.read() as connection:
-        seen = progress_of(connection, system.policy, system.ends.statuses(connection, now), now)
-    assert seen is not None
-    return seen
+        progress = progress_of(connection, system.policy, system.ends.statuses(connection, now), now)
+    assert progress is not None
+    return progress
 
 
 def small_batches(system: System) -> None:
@@ -43,7 +43,7 @@ class Killed(BaseException):
 
 
 def test_progress__while_several_sweep_counts_each_request_once(system: System) -> None:
-    seen: list[YearEndProgress] = []
+    readings: list[YearEndProgress] = []
     system.ends.observe(system.schedule, "a")
     end = system.policy.calendar.end_of(YEAR)
     small_batches(system)
@@ -51,8 +51,8 @@ def test_progress__while_several_sweep_counts_each_request_once(system: System) 
 
     def watch() -> None:
         while not done.is_set():
-            seen.append(look(system))
-        seen.append(look(system))
+            readings.append(look(system))
+        readings.append(look(system))
 
     def sweep() -> None:
         system.ends.run(end, system.schedule)
@@ -65,10 +65,10 @@ def test_progress__while_several_sweep_counts_each_request_once(system: System) 
     system.ends.run(end, system.schedule)  # what each left to the other
     done.set()
     watcher.join()
-    assert {one.total for one in seen} == {6}
-    revoked = [one.revoked for one in seen]
+    assert {reading.total for reading in readings} == {6}
+    revoked = [reading.revoked for reading in readings]
     assert revoked == sorted(revoked)
-    assert (seen[-1].stage, seen[-1].revoked) == (EndStage.OVER, 6)
+    assert (readings[-1].stage, readings[-1].revoked) == (EndStage.OVER, 6)
 
 
 def test_progress__after_a_kill_it_goes_on_from_there(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,15 +82,15 @@ def test_progress__after_a_kill_it_goes_on_from_there(system: System, monkeypatc
     monkeypatch.setattr("workflow.year_end.service.crash_point", die)
     with pytest.raises(Killed):
         system.tick()
-    seen = look(system)
-    assert (seen.stage, seen.revoked, seen.live) == (EndStage.RUNNING, 3, 3)
+    progress = look(system)
+    assert (progress.stage, progress.revoked, progress.live) == (EndStage.RUNNING, 3, 3)
     system.clock.advance(minutes=10)
     assert look(system).stage is EndStage.STUCK
     monkeypatch.setattr("workflow.year_end.service.crash_point", real)
     system.restart()
     system.tick()
-    seen = look(system)
-    assert (seen.stage, seen.revoked, seen.live, seen.moved_at) == (EndStage.OVER, 6, 0, None)
+    progress = look(system)
+    assert (progress.stage, progress.revoked, progress.live, progress.moved_at) == (EndStage.OVER, 6, 0, None)
 
 
 def test_progress__is_worth_following_from_the_eve_until_it_is_over(system: System) -> None:
@@ -119,14 +119,14 @@ def test_sweep__two_machines_stand_before_their_commits_at_once(
     small_batches(system)
     real: Callable[[str], None] = ports.crash_point
     both, met, errors = threading.Barrier(2, timeout=20), threading.local(), list[BaseException]()
-    seen: list[int] = []
+    counts: list[int] = []
 
     def freeze(name: str) -> None:
         real(name)
         if name == "sweep.before_commit" and not hasattr(met, "other"):
             met.other = True
             both.wait()
-            seen.append(look(system).revoked)
+            counts.append(look(system).revoked)
             both.wait()
 
     def sweep() -> None:
@@ -142,7 +142,7 @@ def test_sweep__two_machines_stand_before_their_commits_at_once(
     for machine in machines:
         machine.join()
     assert errors == [], "one waited for the other"
-    assert seen == [0, 0], "neither had committed"
+    assert counts == [0, 0], "neither had committed"
     system.ends.run(end, system.schedule)  # what each left to the other
     assert (look(system).stage, look(system).revoked) == (EndStage.OVER, 6)
     assert system.flaws() == []

@@ -19,8 +19,8 @@ def system(database_url: str) -> Iterator[System]:
 
 def look(system: System, host: str) -> tuple[BrakeDecision, Hold | None]:
     """What a tick of this machine says of the running year."""
-    (one,) = (one for one in system.ends.observe(system.schedule, host) if one.end.school_year == YEAR)
-    return one.verdict, one.hold
+    (status,) = (status for status in system.ends.observe(system.schedule, host) if status.end.school_year == YEAR)
+    return status.verdict, status.hold
 
 
 @pytest.mark.rule("R52")

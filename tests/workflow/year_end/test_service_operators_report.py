@@ -49,12 +49,12 @@ def test_report__counts_each_departement(system: System) -> None:
     placed(system, _0310001H="031", _0310002J="02A")
     live_until(system, END)
     system.tick()
-    found = report(system)
-    assert found.departements == (
+    result = report(system)
+    assert result.departements == (
         DepartementCount(code="02A", establishments=1, revoked=2, removals=1, questions=1),
         DepartementCount(code="031", establishments=1, revoked=2, removals=3, questions=0),
     )
-    assert (found.revoked, found.establishments, found.removals, found.questions) == (4, 2, 4, 1)
+    assert (result.revoked, result.establishments, result.removals, result.questions) == (4, 2, 4, 1)
 
 
 @pytest.mark.rule("R54")
@@ -79,7 +79,7 @@ def test_report__another_year_is_not_in_it(system: System) -> None:
     system.accept(c.Declare(uai="0310002J", nom="Neuf", prenom="Luc", mail="luc.neuf@ac-toulouse.fr"), "chef BC")
     live_until(system, END)
     system.tick()
-    assert [one.establishments for one in report(system).departements] == [1]
+    assert [share.establishments for share in report(system).departements] == [1]
 
 
 def test_report__is_one_query_however_many_departements(system: System) -> None:

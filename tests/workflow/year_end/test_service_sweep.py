@@ -74,9 +74,9 @@ def test_year_end__clock_four_years_ahead_revokes_nothing_and_alerts(system: Sys
     reference = system.issued()
     system.tick()
     system.clock.advance(days=4 * 365)
-    held = system.tick()
-    assert held.revoked == {}
-    assert [hold for _, hold in held.new_holds] == [Hold.ABSENCE]
+    result = system.tick()
+    assert result.revoked == {}
+    assert [hold for _, hold in result.new_holds] == [Hold.ABSENCE]
     assert system.state(reference) == "code_issued"
     assert len(system.mails("brake_alert")) == 1
     system.tick()
@@ -93,8 +93,8 @@ def test_year_end__moved_into_the_past_by_settings_revokes_nothing_and_alerts(sy
     system.tick()
     earlier = SchoolCalendar(timezone=PARIS, given_ends={YEAR: date(2027, 7, 10)})
     system.restart(earlier)
-    held = system.tick()
-    assert [hold for _, hold in held.new_holds] == [Hold.MOVED]
+    result = system.tick()
+    assert [hold for _, hold in result.new_holds] == [Hold.MOVED]
     assert system.state(reference) == "code_issued"
     assert len(system.mails("brake_alert")) == 1
     assert system.tick().waiting
@@ -139,11 +139,11 @@ def test_year_end__two_ticks_at_once_revoke_once(system: System) -> None:
     counts: list[int] = []
     together = threading.Barrier(len(others))
 
-    def tick(one: System) -> None:
+    def tick(node: System) -> None:
         together.wait()
-        counts.append(sum(one.tick().revoked.values()))
+        counts.append(sum(node.tick().revoked.values()))
 
-    threads = [threading.Thread(target=tick, args=(one,)) for one in others]
+    threads = [threading.Thread(target=tick, args=(node,)) for node in others]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -235,14 +235,14 @@ def test_year_end__first_ticks_at_once_foresee_once(system: System) -> None:
     together = threading.Barrier(len(others))
     errors: list[BaseException] = []
 
-    def tick(one: System) -> None:
+    def tick(node: System) -> None:
         together.wait()
         try:
-            one.tick()
+            node.tick()
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=tick, args=(one,)) for one in others]
+    threads = [threading.Thread(target=tick, args=(node,)) for node in others]
     for thread in threads:
         thread.start()
     for thread in threads:
