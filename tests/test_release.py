@@ -57,6 +57,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy2(ROOT / name, root / name)
     changelog = root / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
+    if re.search(rf"^## {re.escape(VERSION)} — ", text, re.MULTILINE):  # what waits then is another version's
+        text = re.sub(r"^## À paraître\n.*?(?=^## )", "", text, flags=re.MULTILINE | re.DOTALL)
     dated, times = re.subn(rf"^## (À paraître|{re.escape(VERSION)} — .*)$", DATED, text, count=1, flags=re.MULTILINE)
     assert times == 1
     changelog.write_text(dated, encoding="utf-8")
