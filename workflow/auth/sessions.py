@@ -182,8 +182,7 @@ class Sessions:
         if not session_user.is_identified:
             raise NotAllowed("Dire d'abord son nom et sa fonction.")
         subjects = session_user.uais or (session_user.subject,)
-        with self._database.read() as connection:
-            return self._people.actor(session_user.role, subjects, channel, name=session_user.name, within=connection)
+        return self._people.actor(session_user.role, subjects, channel, name=session_user.name)
 
     def replace_user(self, connection: Connection, secret: str, session_user: SessionUser) -> str:
         """Store the name and function of who uses a session, and the identity that they are bound to.
