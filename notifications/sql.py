@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from sqlalchemy import CheckConstraint, Connection, DateTime, Dialect, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
+from sqlmodel.main import get_column_from_field
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -30,6 +32,31 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 SQLModel.metadata.naming_convention = NAMING_CONVENTION
+
+
+class StoredRow(SQLModel):
+    """The base of the classes that say what a table holds, each with its ``__tablename__``.
+
+    Rows are read and written with SQLAlchemy Core: nothing is mapped to these classes nor validated by them, which each
+    process would pay for when it starts, the shortest command too.
+    """
+
+    model_config = {"defer_build": True}
+
+    __table_args__: ClassVar[tuple[SchemaItem | dict[str, Any], ...]] = ()
+
+
+def table_of(row: type[StoredRow]) -> Table:
+    """Make the table that this class describes."""
+    columns = []
+    for name, field in row.model_fields.items():
+        column = get_column_from_field(field)
+        column.name = column.key = name
+        columns.append(column)
+    items = [item for item in row.__table_args__ if not isinstance(item, dict)]
+    options = {name: value for item in row.__table_args__ if isinstance(item, dict) for name, value in item.items()}
+    return Table(str(row.__tablename__), SQLModel.metadata, *columns, *items, **options)
+
 
 BATCH_SIZE: Final = 1000
 """The number of values that one statement takes as bound parameters."""

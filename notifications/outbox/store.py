@@ -25,9 +25,9 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from notifications.sql import UtcDateTime, batches, insert_new, insert_rows, one_of
+from notifications.sql import StoredRow, UtcDateTime, batches, insert_new, insert_rows, one_of, table_of
 from notifications.vocabulary import CODE_MAILS, Audience, Draft, Erasure, Fault, Kind, Mail, RelayFault, Stage
 from states.model import Request
 from states.vocabulary import ON_ITS_WAY, CodeStatus, State
@@ -41,7 +41,7 @@ def _partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
-class Seal(SQLModel, table=True):
+class Seal(StoredRow):
     """An encrypted code. ``ciphertext`` is NULL once erased; the row remains to say when and why (R61)."""
 
     __tablename__: ClassVar[str] = "seal"
@@ -58,7 +58,7 @@ class Seal(SQLModel, table=True):
     erased_why: str | None = Field(default=None, sa_type=Text)
 
 
-class OutgoingMail(SQLModel, table=True):
+class OutgoingMail(StoredRow):
     """One mail to one recipient.
 
     ``next_attempt_at`` is set if and only if the mail is to be sent then, ``lease_until`` while a sender sends it;
@@ -125,7 +125,7 @@ class OutgoingMail(SQLModel, table=True):
     erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class MailRequest(SQLModel, table=True):
+class MailRequest(StoredRow):
     """Another request that a mail is about, beside the one that the mail bears (R79)."""
 
     __tablename__: ClassVar[str] = "mail_request"
@@ -134,7 +134,7 @@ class MailRequest(SQLModel, table=True):
     reference: str = Field(primary_key=True, index=True, sa_type=Text)
 
 
-class RelayPause(SQLModel, table=True):
+class RelayPause(StoredRow):
     """The reason why no mail leaves for now, shared by all senders; one row at most, none while all is well.
 
     ``lasts_seconds`` is the length of this pause: the next one is twice as long.
@@ -151,13 +151,13 @@ class RelayPause(SQLModel, table=True):
     lasts_seconds: int
 
 
-SEALS: Final[Table] = SQLModel.metadata.tables["seal"]
+SEALS: Final[Table] = table_of(Seal)
 
-MAILS: Final[Table] = SQLModel.metadata.tables["outgoing_mail"]
+MAILS: Final[Table] = table_of(OutgoingMail)
 
-MAIL_REQUESTS: Final[Table] = SQLModel.metadata.tables["mail_request"]
+MAIL_REQUESTS: Final[Table] = table_of(MailRequest)
 
-PAUSE: Final[Table] = SQLModel.metadata.tables["relay_pause"]
+PAUSE: Final[Table] = table_of(RelayPause)
 
 COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
 """The columns of which ``mail_from`` makes a Mail."""

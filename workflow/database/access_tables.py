@@ -4,14 +4,13 @@ from datetime import date, datetime
 from typing import ClassVar, Final
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Text, UniqueConstraint, false
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from notifications.sql import UtcDateTime, one_of
+from notifications.sql import StoredRow, UtcDateTime, one_of, table_of
 from states.vocabulary import Labelled, Role, Scope, SignInMethod
-from workflow.database.tables import table_of
 
 
-class SignInLink(SQLModel, table=True):
+class SignInLink(StoredRow):
     """A link sent by mail, found by the digest of its secret, which is never stored.
 
     ``subject``: the UAI asked for, or the address of an operator or a reader; ``sent_to``: the mailbox, whose
@@ -48,7 +47,7 @@ class SignInLink(SQLModel, table=True):
 LINKS: Final = table_of(SignInLink)
 
 
-class KeptFormRow(SQLModel, table=True):
+class KeptFormRow(StoredRow):
     """A form that was sent after the end of its session, encrypted by a secret that its browser alone has (R73)."""
 
     __tablename__: ClassVar[str] = "kept_form"
@@ -70,7 +69,7 @@ class SessionEnd(Labelled):
     RECTORAT = "rectorat", "un opérateur du rectorat y a mis fin"
 
 
-class WebSession(SQLModel, table=True):
+class WebSession(StoredRow):
     """Somebody who signed in. ``subject``: the UAI, by commas, or the address; ``name``: what a chef gives (R37).
 
     ``number`` is its public name, which never serves again; the secret of which ``digest`` is made opens it.
@@ -115,7 +114,7 @@ class WebSession(SQLModel, table=True):
 SESSIONS: Final = table_of(WebSession)
 
 
-class AccessToken(SQLModel, table=True):
+class AccessToken(StoredRow):
     """A program's key to the API, for one person (``role``, ``subject``) and one ``scope``, until ``expires_at``."""
 
     __tablename__: ClassVar[str] = "access_token"
@@ -136,7 +135,7 @@ class AccessToken(SQLModel, table=True):
 TOKENS: Final = table_of(AccessToken)
 
 
-class TryCount(SQLModel, table=True):
+class TryCount(StoredRow):
     """The tries under one limit until ``ends_at``: ``key`` is a digest of who or what is tried (R74).
 
     ``refused`` counts those beyond the limit, or all of them where each is a refusal in itself; ``network`` and
@@ -159,7 +158,7 @@ class TryCount(SQLModel, table=True):
 TRIES: Final = table_of(TryCount)
 
 
-class SecondFactorRow(SQLModel, table=True):
+class SecondFactorRow(StoredRow):
     """The second factor of an operator, by the folded address; it asks for nothing until ``confirmed_at``.
 
     ``sealed_key``: the key that the application on the telephone shares, sealed as a code is (R60). ``last_step``: the
@@ -178,7 +177,7 @@ class SecondFactorRow(SQLModel, table=True):
 FACTOR: Final = table_of(SecondFactorRow)
 
 
-class RecoveryCodeRow(SQLModel, table=True):
+class RecoveryCodeRow(StoredRow):
     """A recovery code that has not served: a keyed digest of it, from which nobody reads it back."""
 
     __tablename__: ClassVar[str] = "recovery_code"
@@ -190,7 +189,7 @@ class RecoveryCodeRow(SQLModel, table=True):
 RECOVERY_CODE: Final = table_of(RecoveryCodeRow)
 
 
-class IdentityBindingRow(SQLModel, table=True):
+class IdentityBindingRow(StoredRow):
     """An identity that an establishment's mailbox has vouched for; a binding that ends is erased.
 
     ``identity`` is a keyed digest of who it is at its provider; ``provider`` and ``name`` are as people read them;
@@ -228,7 +227,7 @@ class SubstitutionEnd(Labelled):
     ROLE_LOST = "role_lost", "avec le rôle, ou la boîte, de l'une des deux personnes"
 
 
-class SubstitutionRow(SQLModel, table=True):
+class SubstitutionRow(StoredRow):
     """A substitution. ``role``: ``operator`` or ``chef``, that of who is substituted.
 
     ``giver``, ``substitute``: the folded addresses, or the UAI of both establishments, whose chefs had then the names

@@ -11,11 +11,10 @@ from datetime import date, datetime
 from typing import ClassVar, Final
 
 from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, Text, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from notifications.sql import UtcDateTime, one_of
+from notifications.sql import StoredRow, UtcDateTime, one_of, table_of
 from states.vocabulary import DRANE_MOVEMENTS, Labelled, ReissueReason
-from workflow.database.tables import table_of
 
 ACCOUNTS: Final = ("college", "lycee", "pupil", "parent")
 """The accounts that are counted: pupils of collèges, of lycées, all pupils, responsables."""
@@ -28,7 +27,7 @@ class ListKind(Labelled):
     DELEGATION = "delegation", "liste des délégations"
 
 
-class EvidenceImport(SQLModel, table=True):
+class EvidenceImport(StoredRow):
     """One import of a list. ``list_date``: the day on which it was drawn; ``digest``: the file's SHA-256, its name and
     its content not being kept (R64, R91).
 
@@ -54,7 +53,7 @@ class EvidenceImport(SQLModel, table=True):
 EVIDENCE_IMPORT: Final = table_of(EvidenceImport)
 
 
-class EvidenceEntry(SQLModel, table=True):
+class EvidenceEntry(StoredRow):
     """One row of a list: personal data, erased after ``retention.lists`` when no request needs it.
 
     ``person`` is folded as a request's is (R17), ``folded_mail`` likewise; ``other_mails`` are folded, separated by
@@ -97,7 +96,7 @@ class EvidenceEntry(SQLModel, table=True):
 EVIDENCE_ENTRY: Final = table_of(EvidenceEntry)
 
 
-class ColumnChoice(SQLModel, table=True):
+class ColumnChoice(StoredRow):
     """The columns that a person chose for a kind of import, kept for the files that have the same titles.
 
     ``titles``: SHA-256 of the titles; ``places``: the column of each key, as JSON, null for none.
@@ -114,7 +113,7 @@ class ColumnChoice(SQLModel, table=True):
 COLUMN_CHOICES: Final = table_of(ColumnChoice)
 
 
-class StagedImport(SQLModel, table=True):
+class StagedImport(StoredRow):
     """The content of a file, until it is confirmed or an hour has passed; at most one an actor and a kind.
 
     So waits, for a minute, a code that was shown (R112). ``content`` is encrypted by a secret that the actor's browser
@@ -137,7 +136,7 @@ class StagedImport(SQLModel, table=True):
 STAGED_IMPORTS: Final = table_of(StagedImport)
 
 
-class CodeBatchRow(SQLModel, table=True):
+class CodeBatchRow(StoredRow):
     """A batch of drawn codes; it is open while a request still waits in it.
 
     ``key``: a digest of the form that drew it, so that a double click draws once. ``downloads`` counts how often its
@@ -164,7 +163,7 @@ class CodeBatchRow(SQLModel, table=True):
 BATCH: Final = table_of(CodeBatchRow)
 
 
-class CodeBatchRequestRow(SQLModel, table=True):
+class CodeBatchRequestRow(StoredRow):
     """A request for which a batch drew a code; ``reason``: why, of one that had a code already (R44)."""
 
     __tablename__: ClassVar[str] = "code_batch_request"
@@ -178,7 +177,7 @@ class CodeBatchRequestRow(SQLModel, table=True):
 BATCH_REQUEST: Final = table_of(CodeBatchRequestRow)
 
 
-class DraneTransmission(SQLModel, table=True):
+class DraneTransmission(StoredRow):
     """A file made for the DRANE: ``prepared`` lines, and the day on which it was sent, None until somebody says so."""
 
     __tablename__: ClassVar[str] = "drane_transmission"
@@ -193,7 +192,7 @@ class DraneTransmission(SQLModel, table=True):
 TRANSMISSION: Final = table_of(DraneTransmission)
 
 
-class DraneTransmissionLine(SQLModel, table=True):
+class DraneTransmissionLine(StoredRow):
     """A line of a file that is not yet said to be sent: the request, and a digest of what the file tells of it.
 
     It goes once it is recorded, or given up: the journal keeps what was sent.
@@ -214,7 +213,7 @@ class DraneTransmissionLine(SQLModel, table=True):
 TRANSMISSION_LINE: Final = table_of(DraneTransmissionLine)
 
 
-class ActivationCount(SQLModel, table=True):
+class ActivationCount(StoredRow):
     """The accounts of one place on one day: of an establishment (``place`` is its UAI) or of a whole département.
 
     A number that nobody gave is None, and never guessed. All pupils may be more than those of collèges and lycées.

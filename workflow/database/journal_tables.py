@@ -8,13 +8,13 @@ from datetime import date, datetime
 from typing import ClassVar, Final
 
 from sqlalchemy import Column, Index, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from notifications.sql import UtcDateTime
-from workflow.database.tables import partial_index, table_of
+from notifications.sql import StoredRow, UtcDateTime, table_of
+from workflow.database.tables import partial_index
 
 
-class Event(SQLModel, table=True):
+class Event(StoredRow):
     """One link of a chain (R63). ``canonical`` is what is hashed; the other columns are read from it."""
 
     __table_args__ = (
@@ -38,7 +38,7 @@ class Event(SQLModel, table=True):
 EVENT: Final = table_of(Event)
 
 
-class EventNote(SQLModel, table=True):
+class EventNote(StoredRow):
     """A free text beside its event: erasable, while the event keeps a keyed commitment of it (R64)."""
 
     __tablename__ = "event_note"
@@ -53,7 +53,7 @@ class EventNote(SQLModel, table=True):
 NOTE: Final = table_of(EventNote)
 
 
-class InstallationRow(SQLModel, table=True):
+class InstallationRow(StoredRow):
     """The single row of this installation: its birth, and the head of its own chain."""
 
     __tablename__ = "installation"
@@ -68,7 +68,7 @@ class InstallationRow(SQLModel, table=True):
 INSTALLED: Final = table_of(InstallationRow)
 
 
-class ActorRow(SQLModel, table=True):
+class ActorRow(StoredRow):
     """The actor behind a number of the journal. ``key`` tells one from another; ``label`` is what people read.
 
     ``nonce`` salts the commitment that the journal holds of both; empty once they were erased (R109).
@@ -85,7 +85,7 @@ class ActorRow(SQLModel, table=True):
 ACTOR: Final = table_of(ActorRow)
 
 
-class JournalSealRow(SQLModel, table=True):
+class JournalSealRow(StoredRow):
     """A seal of the journal: its canonical ``text`` and the Ed25519 ``signature`` of it, in hexadecimal digits."""
 
     __tablename__: ClassVar[str] = "journal_seal"
@@ -100,7 +100,7 @@ class JournalSealRow(SQLModel, table=True):
 JOURNAL_SEAL: Final = table_of(JournalSealRow)
 
 
-class JournalSealHead(SQLModel, table=True):
+class JournalSealHead(StoredRow):
     """The head of a chain that had changed since the seal before."""
 
     __tablename__: ClassVar[str] = "journal_seal_head"
@@ -115,7 +115,7 @@ class JournalSealHead(SQLModel, table=True):
 SEALED_HEAD: Final = table_of(JournalSealHead)
 
 
-class JournalSigningKey(SQLModel, table=True):
+class JournalSigningKey(StoredRow):
     """A key that signs seals, by its public part: since when, and from which seal on."""
 
     __tablename__: ClassVar[str] = "journal_signing_key"
@@ -128,7 +128,7 @@ class JournalSigningKey(SQLModel, table=True):
 SIGNING_KEY: Final = table_of(JournalSigningKey)
 
 
-class SecurityAddress(SQLModel, table=True):
+class SecurityAddress(StoredRow):
     """The network and the browser of an event of the installation's chain: personal data, erased after
     ``retention.addresses`` months; the chain never holds them (R64).
 
@@ -150,7 +150,7 @@ class SecurityAddress(SQLModel, table=True):
 SECURITY_ADDRESSES: Final = table_of(SecurityAddress)
 
 
-class DailyFigure(SQLModel, table=True):
+class DailyFigure(StoredRow):
     """The changes of a day in the counts of a département, for the requests of a school year.
 
     Each count at the end of a day is the sum of its rows up to that day. A row of a day to come says what will be late
@@ -184,7 +184,7 @@ class DailyFigure(SQLModel, table=True):
 DAILY_FIGURE: Final = table_of(DailyFigure)
 
 
-class HandoverDelay(SQLModel, table=True):
+class HandoverDelay(StoredRow):
     """A number of requests handed over for the first time on ``day``, so many ``days`` after their declaration."""
 
     __tablename__ = "handover_delay"
@@ -199,7 +199,7 @@ class HandoverDelay(SQLModel, table=True):
 HANDOVER_DELAY: Final = table_of(HandoverDelay)
 
 
-class FigurePlace(SQLModel, table=True):
+class FigurePlace(StoredRow):
     """The département under which an establishment was counted: should the directory change it, all is counted anew."""
 
     __tablename__ = "figure_place"
@@ -211,7 +211,7 @@ class FigurePlace(SQLModel, table=True):
 FIGURE_PLACE: Final = table_of(FigurePlace)
 
 
-class FigureProgress(SQLModel, table=True):
+class FigureProgress(StoredRow):
     """The event up to which the journal is counted: one row at most.
 
     All ``events`` up to the instant ``through`` are counted, under ``rules``: a text that changes with whatever the

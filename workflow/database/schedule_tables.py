@@ -8,15 +8,14 @@ from datetime import date, datetime
 from typing import ClassVar, Final
 
 from sqlalchemy import Column, Connection, Index, Table, Text, select, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from notifications.sql import UtcDateTime, one_of
+from notifications.sql import StoredRow, UtcDateTime, one_of, table_of
 from states.rules.schedule import ClockFault
 from states.vocabulary import Labelled
-from workflow.database.tables import table_of
 
 
-class Occurrence(SQLModel, table=True):
+class Occurrence(StoredRow):
     """A scheduled thing that has happened: its key makes it happen once (R50). ``requests``: how many."""
 
     key: str = Field(primary_key=True)
@@ -27,7 +26,7 @@ class Occurrence(SQLModel, table=True):
 OCCURRENCE: Final = table_of(Occurrence)
 
 
-class YearEndRecord(SQLModel, table=True):
+class YearEndRecord(StoredRow):
     """The end of a school year as it was foreseen, and whether the brake holds it (R51, R52)."""
 
     __tablename__ = "year_end"
@@ -45,7 +44,7 @@ class YearEndRecord(SQLModel, table=True):
 RECORD: Final = table_of(YearEndRecord)
 
 
-class NodeRow(SQLModel, table=True):
+class NodeRow(StoredRow):
     """A machine that ticks, and when it last did (R52); the installation's birth for one that never could.
 
     ``skew_seconds``: how far ahead of the database's its clock is; ``refused_at``: since when it is too far to tick,
@@ -68,7 +67,7 @@ class NodeRow(SQLModel, table=True):
 NODE: Final = table_of(NodeRow)
 
 
-class ClockHold(SQLModel, table=True):
+class ClockHold(StoredRow):
     """The reason why the last tick did not believe the clock: one row at most, none while all is well (R52).
 
     ``held_at``: the first tick under this clock, ``seen_at``: the last one; both by that clock. ``known_at``: the last
@@ -88,7 +87,7 @@ class ClockHold(SQLModel, table=True):
 CLOCK_HOLD: Final = table_of(ClockHold)
 
 
-class MachineCounter(SQLModel, table=True):
+class MachineCounter(StoredRow):
     """The machine's counter as it stood at its last ticks, for the next process of the same boot (R52).
 
     ``believed_at``, ``doubted_at``: the clock's instant at the last tick that believed it, and at the last one of all
@@ -108,7 +107,7 @@ class MachineCounter(SQLModel, table=True):
 MACHINE_COUNTER: Final = table_of(MachineCounter)
 
 
-class LastBackup(SQLModel, table=True):
+class LastBackup(StoredRow):
     """The last backup that was made and verified; one row at most."""
 
     __tablename__: ClassVar[str] = "last_backup"
@@ -120,7 +119,7 @@ class LastBackup(SQLModel, table=True):
 LAST_BACKUP: Final = table_of(LastBackup)
 
 
-class Restoration(SQLModel, table=True):
+class Restoration(StoredRow):
     """The restoration after which nothing leaves by itself, until a person releases it; one row at most."""
 
     __tablename__: ClassVar[str] = "restoration"
@@ -159,7 +158,7 @@ class DeliveryStage(Labelled):
     DISCARDED = "discarded", "écarté"
 
 
-class WebhookDelivery(SQLModel, table=True):
+class WebhookDelivery(StoredRow):
     """One event on its way to one endpoint.
 
     ``next_at`` is when it is due; while a machine sends it, when its lease runs out. ``started_at`` is the beginning of
@@ -194,7 +193,7 @@ class WebhookDelivery(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True))
 
 
-class WebhookEndpointState(SQLModel, table=True):
+class WebhookEndpointState(StoredRow):
     """The state of an endpoint, shared by all machines; no row while nothing was sent to it.
 
     ``failures``: the calls in a row that it did not take, since ``failing_since``; nothing is sent before

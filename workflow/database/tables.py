@@ -1,25 +1,20 @@
 """The tables of requests and of establishments, and how each table of the workflow is written.
 
-States and kinds are text held by a CHECK; instants are aware UTC. ``table=True`` validates nothing: values come from
-the rules, which have checked them. Rows are read and written with SQLAlchemy Core; these classes say what is stored.
+States and kinds are text held by a CHECK; instants are aware UTC. These classes validate nothing: values come from the
+rules, which have checked them. Rows are read and written with SQLAlchemy Core; these classes say what is stored.
 """
 
 from datetime import date, datetime
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
-from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, false, literal_column, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Column, Index, Text, UniqueConstraint, false, literal_column, text
+from sqlmodel import Field
 
-from notifications.sql import UtcDateTime, one_of
+from notifications.sql import StoredRow, UtcDateTime, one_of, table_of
 from states.vocabulary import CallStage, Change, RemovalKind, RemovalOutcome, Settlement, StandInKind, State
 
 LONG_AGO = "'2000-01-01 00:00:00'"
 """The instant of a row that the write path did not write: none but in a test."""
-
-
-def table_of(model: type[Any]) -> Table:
-    """Return the SQLAlchemy table behind a class."""
-    return model.__table__  # type: ignore[no-any-return]
 
 
 def _instant(*, nullable: bool = False) -> Column[datetime]:
@@ -56,7 +51,7 @@ _OF_THE_WORKLIST = (
 """Indexes that keep a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
 
 
-class EstablishmentRow(SQLModel, table=True):
+class EstablishmentRow(StoredRow):
     """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14).
 
     ``link_asked_at``: the last time that somebody asked for a link of it while it had no mailbox (R72).
@@ -94,7 +89,7 @@ class EstablishmentRow(SQLModel, table=True):
 ESTABLISHMENT: Final = table_of(EstablishmentRow)
 
 
-class StandInRow(SQLModel, table=True):
+class StandInRow(StoredRow):
     """An operator who can act in an establishment's stead: he set its mailbox, or made a token for it (R6, R14).
 
     ``until`` None: the mailbox is in force; of a token, its end. ``confirmed_at``, ``confirmed_by``: when a second
@@ -118,7 +113,7 @@ class StandInRow(SQLModel, table=True):
 STAND_IN: Final = table_of(StandInRow)
 
 
-class DelegationRequest(SQLModel, table=True):
+class DelegationRequest(StoredRow):
     """One request. Personal data stand here, beside the journal and never in it (R64).
 
     ``listing_entry``, ``delegation_entry``: the rows of the two lists from which its checks were made; no keys, for a
@@ -214,7 +209,7 @@ IS_LIVE = REQUEST.c.state != literal_column("'revoked'")
 """Written out, never bound: a partial index serves only a condition that it can recognise."""
 
 
-class RequestWord(SQLModel, table=True):
+class RequestWord(StoredRow):
     """A word by which a request is found: one of its person's folded names, or the folded mail (R89).
 
     Written with the request; ``word`` is compared by its code points, so that what begins alike stands together.
@@ -232,7 +227,7 @@ class RequestWord(SQLModel, table=True):
 WORD: Final = table_of(RequestWord)
 
 
-class AssignmentRow(SQLModel, table=True):
+class AssignmentRow(StoredRow):
     """The operator who handles a request, until when (R88): told to colleagues, and no event."""
 
     __tablename__ = "assignment"
@@ -247,7 +242,7 @@ class AssignmentRow(SQLModel, table=True):
 ASSIGNMENT: Final = table_of(AssignmentRow)
 
 
-class PrivateNoteRow(SQLModel, table=True):
+class PrivateNoteRow(StoredRow):
     """A note between operators on a request: a free text that is erased with its person's data (R88)."""
 
     __tablename__ = "private_note"
@@ -262,7 +257,7 @@ class PrivateNoteRow(SQLModel, table=True):
 PRIVATE_NOTE: Final = table_of(PrivateNoteRow)
 
 
-class Counter(SQLModel, table=True):
+class Counter(StoredRow):
     """The last number given, by school year: a hole in the references is seen by the journal's check (R65)."""
 
     school_year: str = Field(primary_key=True)
@@ -272,7 +267,7 @@ class Counter(SQLModel, table=True):
 COUNTER: Final = table_of(Counter)
 
 
-class RemovalTaskRow(SQLModel, table=True):
+class RemovalTaskRow(StoredRow):
     """A removal to confirm on the ODA server, at most one a request (R47)."""
 
     __tablename__ = "removal_task"
@@ -292,7 +287,7 @@ class RemovalTaskRow(SQLModel, table=True):
 REMOVAL: Final = table_of(RemovalTaskRow)
 
 
-class RemovalCall(SQLModel, table=True):
+class RemovalCall(StoredRow):
     """The connector's call to the ODA server for a removal task, and its answer (R49).
 
     ``asked`` is a digest of what was asked: should that change, the call is made anew. ``leased_until``: a machine is
@@ -316,7 +311,7 @@ class RemovalCall(SQLModel, table=True):
 CALL: Final = table_of(RemovalCall)
 
 
-class ChangeReport(SQLModel, table=True):
+class ChangeReport(StoredRow):
     """A change that was reported, numbered within its request (R32).
 
     ``due_told_at``: when the operators were told that its day had come, None until then. ``revoke_on``: the day on
@@ -348,7 +343,7 @@ class ChangeReport(SQLModel, table=True):
 REPORT: Final = table_of(ChangeReport)
 
 
-class IdempotencyKey(SQLModel, table=True):
+class IdempotencyKey(StoredRow):
     """An action already done under a key (R10). ``digest`` is a keyed one of the whole command."""
 
     __tablename__ = "idempotency_key"
@@ -364,7 +359,7 @@ class IdempotencyKey(SQLModel, table=True):
     at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, index=True))
 
 
-class DelegationClaim(SQLModel, table=True):
+class DelegationClaim(StoredRow):
     """A live delegation of the application that the identity of a request's RUPN bore, on the day of ``said_on``.
 
     ``seen``: the digest of what a check of the delegation looks at in the request then (R35).

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select
 
+from notifications.sql import table_of
 from states.commands import Command
 from states.model import Actor
 from states.refusals import Reason
 from states.school_calendar import SchoolYear
-from workflow.database.tables import IdempotencyKey, table_of
+from workflow.database.tables import IdempotencyKey
 from workflow.journal.chain import JournalHasher, canonical_text
 
 KEY: Final = table_of(IdempotencyKey)

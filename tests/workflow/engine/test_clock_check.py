@@ -18,9 +18,9 @@ from states.vocabulary import Change, RevokeReason
 from tests.kit.system import KEY, System
 from workflow.database.journal_tables import EVENT
 from workflow.database.schedule_tables import CLOCK_HOLD, NODE, OCCURRENCE, RECORD
-from workflow.database.tables import IdempotencyKey, table_of
 from workflow.engine.clock_check import ClockCheck, confirm_clock
 from workflow.engine.engine import execute_sequence
+from workflow.engine.idempotency import KEY as IDEMPOTENCY_KEYS
 from workflow.schedule.tick import Ticker, TickResult
 
 AUTUMN = datetime(2026, 9, 14, 8, 0, tzinfo=UTC)
@@ -143,7 +143,7 @@ def test_tick__a_clock_far_ahead_holds_all_and_its_alert_leaves_once_it_is_right
         assert result.clock_fault is not None
         assert result.erased == 0
     assert system.sealed() == {reference}
-    assert len(rows(system, table_of(IdempotencyKey))) == 1
+    assert len(rows(system, IDEMPOTENCY_KEYS)) == 1
     assert machine.tick().clock_fault is None
     assert len(system.mails("clock_alert")) == 1
     with system.database.write() as connection:
