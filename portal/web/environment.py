@@ -82,7 +82,7 @@ def environment_of(
     """The templates with their filters and names, the académie's own texts first.
 
     ``pieces``: these texts, by their file name; ``loaders``: of a demonstration's templates. ``kind``: the sandbox
-    unless every text is this software's, for it takes a tenth of a page's time.
+    unless every text is this software's: it makes each page slower.
     """
     own = DictLoader({f"pieces/{name}": text for name, text in pieces.items()})
     environment = kind(

@@ -235,8 +235,8 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
     can_tick_expiry = view.expiry_differs and action_context.is_open(Trigger.CONFIRM_EXPIRY)
     with web.app.database.read() as connection:
         mails = list_outbox(connection, reference=reference, limit=LAST_MAILS).mails
-        is_taken_back = view.history[-1].trigger is Trigger.TAKE_BACK_CODE
-        is_lost = view.code_fate is CodeStatus.UNDELIVERABLE and not is_taken_back  # the last mail of its code (R58)
+        # The last mail of a code that did not arrive (R58), unless the code was taken back.
+        is_lost = view.code_fate is CodeStatus.UNDELIVERABLE and view.history[-1].trigger is not Trigger.TAKE_BACK_CODE
         lost = next((mail for mail in mails if mail.kind in CODE_KINDS), None) if is_lost else None
         can_resend = bool(lost and show_mail(connection, lost.id, web.app.mailer.settings.operators_mailbox).can_retry)
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
