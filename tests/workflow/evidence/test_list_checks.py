@@ -2,16 +2,21 @@
 
 from collections import Counter
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from states import commands as c
 from states.vocabulary import CheckOutcome, Role, Settlement, State, Trigger
 from tests.kit import factories as make
+from tests.kit.portal import STAFF, open_portal
 from tests.workflow.evidence.rows import ListedOffice
+from tests.workflow.evidence.shelf import TITLES, read
 from workflow.database.connection import Database
 from workflow.database.file_tables import ListKind
+from workflow.database.tables import REQUEST
 from workflow.evidence.list_checks import ComparisonResult, ListCheckResult
 from workflow.evidence.matching import Certainty, ListComparison, Match
 
@@ -54,6 +59,19 @@ def test_run__what_agrees_is_checked_once_from_its_line(office: ListedOffice) ->
     again = office.checks.run().checks
     assert (again.all_made, office.view(reference).request.version) == (0, view.request.version)
     assert office.view(other).listing.check is None
+
+
+@pytest.mark.rule("R94")
+def test_tick__checks_what_is_submitted_after_its_list(database_url: str, tmp_path: Path) -> None:
+    with open_portal(tmp_path, database_url) as portal:
+        app, line = portal.app, "0310001H;Nomb;Prénom;rupn1@ac-toulouse.fr;"
+        app.lists.import_read(read(f"{TITLES}\n{line}\n"), app.lists.today, portal.actor(STAFF))
+        row = select(REQUEST.c.listing_outcome).where(REQUEST.c.reference == portal.submitted(1))
+        with app.database.read() as connection:
+            assert connection.execute(row).scalar_one() is None
+        app.ticker.tick()
+        with app.database.read() as connection:
+            assert connection.execute(row).scalar_one() == CheckOutcome.POSITIVE.value
 
 
 @pytest.mark.rule("R94")
