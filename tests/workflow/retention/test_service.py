@@ -23,8 +23,9 @@ from tests.acceptance.database_dump import rows
 from tests.kit import factories as make
 from tests.kit.portal import STAFF, Portal, open_portal
 from tests.workflow.retention import scene
+from workflow.auth.actors import remember_chef
 from workflow.database.journal_tables import DAILY_FIGURE, EVENT, HANDOVER_DELAY
-from workflow.database.tables import REQUEST
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.journal import chain
 from workflow.requests.filters import search
 from workflow.retention.erasure import ERASED_NAME, Counts
@@ -66,6 +67,18 @@ def test_thirteen_months_later__no_name_anywhere_and_nothing_else_has_changed(po
     assert result.references == ()
     assert row.nom == ERASED_NAME
     assert row.erased_at is not None
+
+
+@pytest.mark.rule("R110")
+def test_chef__of_whom_nothing_else_is_left_is_forgotten(portal: Portal) -> None:
+    scene.live(portal)
+    with portal.app.database.write() as connection:
+        remember_chef(connection, ["0310002J"], "Ottilie Wrzesniak", is_new=True)
+        remember_chef(connection, ["0310001H"], scene.CHEF_NAME, is_new=True)
+    assert portal.app.retention.erase_due(chain.schedule_actor(portal.app.database)).chefs == 1
+    with portal.app.database.read() as connection:
+        named = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.chef_name != "")
+        assert list(connection.execute(named).scalars()) == ["0310001H"]
 
 
 def _chain(portal: Portal, reference: str) -> list[str]:

@@ -1,16 +1,16 @@
 """What a tick does besides the ends of years: reports that fall due, codes kept too long, old action keys."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import event, literal_column, select
+from sqlalchemy import event, insert, literal_column, select
 
 from states import commands as c
 from states.vocabulary import Change, RevokeReason, Settlement
 from tests.kit.system import System
 from tests.workflow.year_end.test_service_sweep import SEPTEMBER
-from workflow.database.schedule_tables import NODE
+from workflow.database.schedule_tables import NODE, RECORD
 
 
 @pytest.fixture
@@ -98,6 +98,20 @@ def test_tick__leaves_one_trace_of_life_a_machine(system: System) -> None:
     with system.database.read() as connection:
         (row,) = connection.execute(select(NODE)).all()
     assert row.seen_at == system.clock.now()
+
+
+@pytest.mark.rule("R52")
+def test_tick__sets_aside_the_end_of_a_year_that_no_calendar_has(system: System) -> None:
+    system.tick()
+    strange = {"school_year": "9998-9999", "last_day": date(9999, 8, 31)}
+    instants = {"ends_at": system.clock.now() + timedelta(days=1), "recorded_at": system.clock.now()}
+    with system.database.write() as connection:
+        connection.execute(insert(RECORD), [strange | instants])
+    assert system.tick().set_aside == ["la fin de l'année « 9998-9999 »"]
+    with system.database.read() as connection:
+        assert "9998-9999" not in connection.execute(select(RECORD.c.school_year)).scalars().all()
+    assert system.tick().set_aside == []
+    assert system.flaws() == []
 
 
 def test_tick__with_nothing_to_clean_writes_of_the_clock_and_of_the_ends_alone(system: System) -> None:
