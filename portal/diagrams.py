@@ -363,10 +363,10 @@ def mermaid() -> str:
         """The library's graph with our labels, and its outside in place of the pseudo-state."""
 
         def _convert_state_attributes(self, state: dict[str, Any]) -> str:
-            return State.of(state["name"]).label
+            return State(state["name"]).label
 
         def _transition_label(self, tran: dict[str, Any]) -> str:
-            return Trigger.of(tran["trigger"]).label
+            return Trigger(tran["trigger"]).label
 
         def _get_elements(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             states, transitions = super()._get_elements()

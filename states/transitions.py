@@ -247,7 +247,7 @@ def build(machine_class: type[Machine] = Machine, **options: Any) -> Machine:
 def compile_arrows(machine: Machine) -> frozenset[tuple[Trigger, Arrow]]:
     """Every (trigger, (source, target)) that the machine knows."""
     return frozenset(
-        (Trigger.of(name), (None if edge.source == UNBORN else State.of(edge.source), State.of(str(edge.dest))))
+        (Trigger(name), (None if edge.source == UNBORN else State(edge.source), State(str(edge.dest))))
         for name, event in machine.events.items()
         for edges in event.transitions.values()
         for edge in edges

@@ -1,28 +1,26 @@
 """Enumerations of the domain: every closed list of values, with the French label that a reader sees."""
 
 from enum import StrEnum
-from typing import Self, cast
+from typing import Self
 
 
 class Labelled(StrEnum):
-    """A closed list whose members carry a French label: ``MEMBER = "stored value", "French label"``."""
+    """A closed list whose members carry a French label: ``MEMBER = "stored value", "French label"``.
+
+    A member is found by what is stored, ``State("declared")``; the label's default is for that call alone. Raises
+    TypeError for a member that is declared without one.
+    """
 
     label: str
     __hash__ = str.__hash__  # equal to their text, and hashed as quickly: they are keys everywhere
 
-    def __new__(cls, value: str, label: str) -> Self:
+    def __new__(cls, value: str, label: str = "") -> Self:
+        if not label:
+            raise TypeError(f"{cls.__name__}: {value!r} has no label")
         member = str.__new__(cls, value)
         member._value_ = value
         member.label = label
         return member
-
-    @classmethod
-    def of(cls, value: str) -> Self:
-        """The member stored as this value. Raises ValueError when there is none."""
-        try:
-            return cast(Self, cls._value2member_map_[value])  # several times quicker than cls(value)
-        except KeyError:
-            raise ValueError(f"{value!r} is not a {cls.__name__}") from None
 
 
 class State(Labelled):

@@ -101,7 +101,7 @@ def open_drane_years(connection: Connection, policy: Policy, now: datetime) -> l
 def count_to_send(connection: Connection, years: Collection[SchoolYear]) -> dict[DraneStanding, int]:
     """Count the lines of these years that are to be sent, by what they say."""
     query = select(REQUEST.c.drane, func.count()).where(_to_send(years)).group_by(REQUEST.c.drane)
-    counts = {DraneStanding.of(row[0]): int(row[1]) for row in connection.execute(query)}
+    counts = {DraneStanding(row[0]): int(row[1]) for row in connection.execute(query)}
     return {what: counts.get(what, 0) for what in DRANE_MOVEMENTS}
 
 
@@ -213,7 +213,7 @@ def _note(
     query = select(L.c.reference, L.c.what, L.c.seen).where(L.c.transmission == number, L.c.reference.in_(references))
     rows = connection.execute(query.order_by(L.c.reference)).all()
     commands = [
-        SendToDrane(reference=row.reference, sent_on=sent_on, what=DraneStanding.of(row.what), seen=row.seen)
+        SendToDrane(reference=row.reference, sent_on=sent_on, what=DraneStanding(row.what), seen=row.seen)
         for row in rows
     ]
     results = engine.run(connection, commands, actor, now)

@@ -356,7 +356,7 @@ def establishment_names(connection: Connection, uais: Iterable[str]) -> dict[str
 def count_unsent_mails(connection: Connection) -> dict[Stage, int]:
     """Count the mails that did not arrive or wait, by stage: few, so that counting them stays quick."""
     query = select(MAILS.c.stage, func.count()).where(_at((*MISSED, *WAITING))).group_by(MAILS.c.stage)
-    return {Stage.of(stage): count for stage, count in connection.execute(query)}
+    return {Stage(stage): count for stage, count in connection.execute(query)}
 
 
 def show_mail(connection: Connection, number: int, operators: str) -> MailView:

@@ -234,7 +234,7 @@ def submitted(event: RequestEvent, context: MailContext) -> Submitted:
 
 def sent_back(event: RequestEvent, _: MailContext) -> SentBack:
     decision = event.decision
-    step = Step.of(str(decision.data["step"]))
+    step = Step(str(decision.data["step"]))
     return SentBack(**_on_request(event), step=step, why=decision.notes.get("why", ""))
 
 
@@ -255,7 +255,7 @@ def code_reissued(event: RequestEvent, context: MailContext) -> CodeReissued:
         **_on_request(event),
         issued_on=context.day_of(event.at),
         expires_on=event.request.expires_on or event.year_end.last_day,
-        reason=ReissueReason.of(str(event.decision.data["reason"])),
+        reason=ReissueReason(str(event.decision.data["reason"])),
         answers=_answered_changes(event),
     )
 
@@ -266,7 +266,7 @@ def code_to_read(event: RequestEvent, context: MailContext) -> CodeToRead:
         **_on_request(event),
         issued_on=context.day_of(event.at),
         expires_on=event.request.expires_on or event.year_end.last_day,
-        reason=ReissueReason.of(str(reason)) if reason else None,
+        reason=ReissueReason(str(reason)) if reason else None,
         answers=_answered_changes(event),
     )
 
@@ -354,7 +354,7 @@ def withdrawn(event: RequestEvent, _: MailContext) -> Withdrawn:
     decision = event.decision
     return Withdrawn(
         **_on_request(event),
-        reason=WithdrawReason.of(str(decision.data["reason"])),
+        reason=WithdrawReason(str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
         delegated=event.request.delegated_on is not None,
     )
@@ -364,7 +364,7 @@ def revoked(event: RequestEvent, _: MailContext) -> Revoked:
     decision, request = event.decision, event.request
     return Revoked(
         **_on_request(event),
-        reason=RevokeReason.of(str(decision.data["reason"])),
+        reason=RevokeReason(str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
         had_key=request.has_key,
         delegated=request.delegated_on is not None,
@@ -386,7 +386,7 @@ def removal_task(event: RequestEvent, context: MailContext) -> RemovalTask:
     return RemovalTask(
         **_on_request(event),
         task=next(effect.kind for effect in decision.effects if isinstance(effect, OpenRemoval | ReopenTask)),
-        why="" if is_reopened else reasons.of(str(decision.data["reason"])).label,
+        why="" if is_reopened else reasons(str(decision.data["reason"])).label,
         note=decision.notes.get("why" if is_reopened else "note", ""),
         reopened=is_reopened,
         kept_for=tuple(sorted(other.reference for other in keeping)),

@@ -231,7 +231,7 @@ def _locked_stages(connection: Connection, claims: Sequence[Claim]) -> dict[Clai
 def _after(mail: Mail, result: SendResult, now: datetime, rules: RetryRules) -> dict[str, Any]:
     """Apply the retry policy: the columns of a mail after a sending."""
     attempts = mail.attempts + 1
-    stage, fault, next_attempt_at = Stage.of(result.outcome.value), result.fault, None
+    stage, fault, next_attempt_at = Stage(result.outcome.value), result.fault, None
     is_first_doubt = stage is Stage.UNCERTAIN and rules.retry_uncertain and not mail.doubted_at
     is_same = bool(result.answer) and result.answer == mail.disputed
     proofs = mail.proofs if is_same else 0
@@ -311,7 +311,7 @@ def load_pause(connection: Connection, *, lock: bool = False) -> Pause | None:
     if row is None:
         return None
     fault, reply, since, until, lasts = row
-    return Pause(fault=RelayFault.of(fault), reply=reply, since=since, until=until, lasts=timedelta(seconds=lasts))
+    return Pause(fault=RelayFault(fault), reply=reply, since=since, until=until, lasts=timedelta(seconds=lasts))
 
 
 def begin_pause(connection: Connection, fault: RelayFault, reply: str, now: datetime) -> tuple[Pause, bool]:
@@ -402,7 +402,7 @@ def unreported(connection: Connection) -> list[Mail]:
 def unreported_faults(connection: Connection) -> set[Fault]:
     """The faults of those: a read, so that polling is cheap."""
     query = select(MAILS.c.fault).where(_UNREPORTED, MAILS.c.fault.is_not(None)).distinct()
-    return {Fault.of(fault) for fault in connection.execute(query).scalars()}
+    return {Fault(fault) for fault in connection.execute(query).scalars()}
 
 
 def known_keys(connection: Connection, keys: Collection[str]) -> set[str]:
@@ -440,7 +440,7 @@ def cancel_late(
     cancelled = update(MAILS).where(*is_late).values(values).returning(MAILS.c.id, MAILS.c.kind)
     rows = connection.execute(cancelled).all()
     if on_dead:
-        for mail in load_mails(connection, [row.id for row in rows if Kind.of(row.kind) in CODE_MAILS]):
+        for mail in load_mails(connection, [row.id for row in rows if Kind(row.kind) in CODE_MAILS]):
             on_dead(connection, mail)
     return len(rows)
 

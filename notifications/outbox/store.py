@@ -183,10 +183,10 @@ def is_about(reference: str) -> ColumnElement[bool]:
 def mail_from(row: Row[Any]) -> Mail:
     """Make a Mail from a row of ``COLUMNS``."""
     values = dict(row._mapping)
-    values["kind"] = Kind.of(values["kind"])
-    values["audience"] = Audience.of(values["audience"])
-    values["stage"] = Stage.of(values["stage"])
-    values["fault"] = Fault.of(values["fault"]) if values["fault"] else None
+    values["kind"] = Kind(values["kind"])
+    values["audience"] = Audience(values["audience"])
+    values["stage"] = Stage(values["stage"])
+    values["fault"] = Fault(values["fault"]) if values["fault"] else None
     return Mail(**values)
 
 
@@ -320,7 +320,7 @@ def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[s
         for reference, stage in connection.execute(
             select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest))
         ):
-            status = _STATUS_OF_STAGE[Stage.of(stage)]
+            status = _STATUS_OF_STAGE[Stage(stage)]
             if reference in unread and status not in ON_ITS_WAY:
                 status = CodeStatus.TO_READ if reference in readable else CodeStatus.UNDELIVERABLE
             statuses[reference] = status

@@ -113,7 +113,7 @@ def from_json(text: str) -> tuple[Paper, ...]:
     try:
         rows = json.loads(text)
         if isinstance(rows, list):
-            return tuple(Paper(**{**row, "name": PaperName.of(row["name"])}) for row in rows)
+            return tuple(Paper(**{**row, "name": PaperName(row["name"])}) for row in rows)
     except (TypeError, KeyError, ValueError):
         pass
     raise ValueError("these are not stored papers")

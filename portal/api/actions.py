@@ -305,7 +305,7 @@ def execute_batch(
 ) -> Results:
     """Jusqu'à cent commandes en une transaction ; celle qui est refusée n'empêche pas les autres."""
     commands: list[Any] = [
-        command_from_body(Trigger.of(entry.trigger), entry, **entry.model_dump(include={"reference"}))
+        command_from_body(Trigger(entry.trigger), entry, **entry.model_dump(include={"reference"}))
         for entry in body.commands
     ]
     count_commands(context, caller, len(commands))

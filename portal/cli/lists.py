@@ -126,7 +126,7 @@ def import_list(
         from workflow.spreadsheets.reader import read_table
 
         require_operator(actor, "importer une liste")
-        list_kind = ListKind.of(kind)
+        list_kind = ListKind(kind)
         with file.open("rb") as source:
             table = with_titles(list_kind, read_table(source, most_bytes=MOST_BYTES, most_rows=MOST_ROWS))
         expected = columns_of(list_kind, table)
@@ -214,11 +214,11 @@ def show_list(
         if output:
             from portal.exports.lists import list_workbook
 
-            entries = app.lists.search(ListKind.of(kind), search, limit=MOST_EXPORTED)
+            entries = app.lists.search(ListKind(kind), search, limit=MOST_EXPORTED)
             export = ExportByCommand(app=app, actor=actor, what=kind, criteria={"search": search})
-            write_workbook(list_workbook(ListKind.of(kind), entries), output, export, force=force)
+            write_workbook(list_workbook(ListKind(kind), entries), output, export, force=force)
             return
-        entries = app.lists.search(ListKind.of(kind), search, limit=limit + 1, after=after)
+        entries = app.lists.search(ListKind(kind), search, limit=limit + 1, after=after)
     emit([asdict(entry) for entry in entries[:limit]], ENTRIES, as_json, "Aucune ligne ne correspond.")
     if len(entries) > limit:
         say([f"La suite : ajouter --after {place_of_entry(entries[limit - 1])}"])

@@ -424,7 +424,7 @@ class ExportByCommand:
         from workflow.journal.security_log import Export, ExportedList, criteria_codes
 
         export = Export(
-            what=ExportedList.of(self.what), format=file_format, rows=rows, filters=criteria_codes(self.criteria)
+            what=ExportedList(self.what), format=file_format, rows=rows, filters=criteria_codes(self.criteria)
         )
         self.app.export_journal.record(self.actor, export)
 

@@ -224,7 +224,7 @@ def _write_counts(title: str, counts: "Counts") -> None:
 
     click.echo(title)
     for kind, number in counts.data.items():
-        click.echo(f"  {Erased.of(kind).label} : {french.number(number)}")
+        click.echo(f"  {Erased(kind).label} : {french.number(number)}")
     if not counts.data:
         click.echo("  rien")
 
@@ -294,7 +294,7 @@ def preview_erasures(context: CliContext, day: date | None, as_json: bool) -> No
     printer = SectionPrinter()
     printer.title(f"Ce qui serait effacé le {french.day(report.day)}")
     for kind, number in report.counts.by_kind.items():
-        printer.fact(Erased.of(kind).label, french.number(number))
+        printer.fact(Erased(kind).label, french.number(number))
     printer.section("D'après les réglages")
     for label, months, before in (
         ("demandes finies, retrait confirmé", settings.requests, report.limits.requests),

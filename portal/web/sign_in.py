@@ -208,7 +208,7 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
         form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
     if not form.is_right:
         return _render_who(request, context, signed, form, back, status=422)
-    role = Role.of(form.values.get("fonction", Role.CHEF.value))
+    role = Role(form.values.get("fonction", Role.CHEF.value))
     identified = replace(session_user, name=name, role=role)
     former = context.sign_in.former_chefs(session_user, identified.name) if role is Role.CHEF else ()
     succession = data.get(_SUCCESSION)
@@ -240,7 +240,7 @@ def _with_identity(request: Request, context: WebContext, user: SessionUser) -> 
     if pending is None or user.method is not SignInMethod.MAIL_LINK or pending.uai not in user.uais or user.name:
         return user
     return replace(
-        user, method=SignInMethod.of(pending.method), provider=pending.provider, identity=pending.digest,
+        user, method=SignInMethod(pending.method), provider=pending.provider, identity=pending.digest,
         identity_name=pending.name,
     )  # fmt: skip
 

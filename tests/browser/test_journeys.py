@@ -69,7 +69,7 @@ def test_operator__a_code_typed_wrongly_is_put_right_before_the_school_reads_it(
             expect(page.get_by_label("Code d'initialisation")).to_be_visible()
     with portal.app.database.read() as connection:
         code_mails = select(MAILS.c.stage).where(MAILS.c.kind == Kind.CODE_ISSUED.value).order_by(MAILS.c.id)
-        stages = [Stage.of(stage) for stage in connection.execute(code_mails).scalars()]
+        stages = [Stage(stage) for stage in connection.execute(code_mails).scalars()]
         state = connection.execute(select(REQUEST.c.state).where(REQUEST.c.reference == reference)).scalar_one()
     assert stages == [Stage.CANCELLED, Stage.PENDING]
     assert state == State.CODE_ISSUED.value

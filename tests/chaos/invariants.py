@@ -130,8 +130,8 @@ class Books:
         states: dict[str, tuple[str | None, int]] = {}
         for event in self.events:
             state, seq = states.get(event.stream, (None, 0))
-            arrows = BY_TRIGGER[Trigger.of(event.kind)].arrows
-            arrow = (event.from_state and State.of(event.from_state), State.of(event.to_state))
+            arrows = BY_TRIGGER[Trigger(event.kind)].arrows
+            arrow = (event.from_state and State(event.from_state), State(event.to_state))
             if event.seq != seq + 1 or event.from_state != state or arrow not in arrows:
                 yield f"{event.stream} n° {event.seq}: {event.kind} de {event.from_state}, après {state} n° {seq}"
             states[event.stream] = event.to_state, event.seq
@@ -144,7 +144,7 @@ class Books:
         """The mails to the establishment and to the operators that follow from each event."""
         due: Counter[tuple[Kind, str]] = Counter()
         for event in self.events:
-            trigger, data = Trigger.of(event.kind), json.loads(event.canonical).get("data", {})
+            trigger, data = Trigger(event.kind), json.loads(event.canonical).get("data", {})
             if trigger is Trigger.ISSUE_CODE:
                 due[Kind.CODE_ISSUED, event.stream] += 1
             elif trigger is Trigger.CONFIRM_REMOVAL:
@@ -168,12 +168,12 @@ class Books:
                 yield f"{key}: {plain[key]} événement, {wrote[key]} courriel"
 
     def _sent(self) -> Iterator[str]:
-        dead = Counter(Fault.of(mail.fault) for mail in self.mails if mail.stage == Stage.DEAD and mail.fault)
+        dead = Counter(Fault(mail.fault) for mail in self.mails if mail.stage == Stage.DEAD and mail.fault)
         for fault, count in dead.items():
             if count > self._relay.refused[fault]:
                 yield f"{count} courriels {fault}, et le relais l'a dit {self._relay.refused[fault]} fois"
         for mail in self.mails:
-            copies, stage = self.copies[mail.message_id or "?"], Stage.of(mail.stage)
+            copies, stage = self.copies[mail.message_id or "?"], Stage(mail.stage)
             who = f"courriel {mail.id} ({mail.kind}, {mail.stage}, {mail.fault}, {copies} exemplaire)"
             if stage not in ENDINGS:
                 yield f"{who}: sans issue"

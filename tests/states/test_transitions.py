@@ -67,7 +67,7 @@ AFTER_END = {
 @pytest.mark.rule("R1")
 def test_arrows__those_of_the_reference() -> None:
     arrows = {(name, source, target) for name, pairs in GRAPH.items() for source, target in pairs}
-    assert {(T.of(name), (S.of(source) if source else None, S.of(target))) for name, source, target in arrows} == ARROWS
+    assert {(T(name), (S(source) if source else None, S(target))) for name, source, target in arrows} == ARROWS
 
 
 @pytest.mark.rule("R1")

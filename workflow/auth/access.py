@@ -178,8 +178,8 @@ class OpenSessions:
 
     def _session(self, row: Row[Any], own_digest: str) -> OpenSession:
         return OpenSession(
-            number=row.number, role=Role.of(row.role), subject=row.subject, name=row.name,
-            method=SignInMethod.of(row.method), provider=row.provider, browser=row.browser, created_at=row.created_at,
+            number=row.number, role=Role(row.role), subject=row.subject, name=row.name,
+            method=SignInMethod(row.method), provider=row.provider, browser=row.browser, created_at=row.created_at,
             seen_at=row.seen_at, ends_at=min(row.expires_at, row.seen_at + self._idle),
             awaits_factor=row.awaits_factor, is_own=row.digest == own_digest,
         )  # fmt: skip
@@ -266,4 +266,4 @@ def _keys_of_removed(
     """Return what tells the living rows of a table whose person is in the settings no more."""
     columns = (table.c[name], table.c.role, table.c.subject)
     rows = connection.execute(select(*columns).where(table.c.role.in_(_RECTORAT), is_alive)).all()
-    return [row[0] for row in rows if not people.has(Role.of(row.role), row.subject)]
+    return [row[0] for row in rows if not people.has(Role(row.role), row.subject)]

@@ -86,7 +86,7 @@ def bound_to(connection: Connection, identity: str) -> tuple[tuple[str, ...], Ro
     )
     rows = connection.execute(query).all()
     roles = {row.role for row in rows}
-    role = Role.of(roles.pop()) if len(roles) == 1 and "" not in roles else None
+    role = Role(roles.pop()) if len(roles) == 1 and "" not in roles else None
     return tuple(row.uai for row in rows), role
 
 
@@ -234,5 +234,5 @@ class Bindings:
 def _binding_of(row: Row[Any]) -> IdentityBinding:
     return IdentityBinding(
         number=row.number, place=Place(uai=row.uai, nom=row.nom, commune=row.commune), name=row.name,
-        provider=row.provider, role=Role.of(row.role) if row.role else None, bound_at=row.bound_at,
+        provider=row.provider, role=Role(row.role) if row.role else None, bound_at=row.bound_at,
     )  # fmt: skip

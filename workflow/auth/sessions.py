@@ -221,7 +221,7 @@ class Sessions:
         with self._database.read() as connection:
             query = select(SESSIONS.c.ended_by).where(SESSIONS.c.digest == digest(secret))
             ended_by = connection.execute(query).scalar_one_or_none()
-        return SessionEnd.of(ended_by) if ended_by else None
+        return SessionEnd(ended_by) if ended_by else None
 
 
 def end_sign_ins_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
@@ -244,7 +244,7 @@ def find_user(connection: Connection, secret: str) -> SessionUser | None:
 
 def _user_of(row: Row[Any]) -> SessionUser:
     return SessionUser(
-        role=Role.of(row.role), subject=row.subject, name=row.name, method=SignInMethod.of(row.method),
+        role=Role(row.role), subject=row.subject, name=row.name, method=SignInMethod(row.method),
         provider=row.provider, proved_at=row.proved_at, identity=row.identity, identity_name=row.identity_name,
         awaits_factor=row.awaits_factor, number=row.number,
     )  # fmt: skip

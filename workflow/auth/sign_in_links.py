@@ -267,11 +267,11 @@ class Links:
 
     def target_of(self, connection: Connection, link: Row[Any]) -> SignInTarget | None:
         """Return whom this link signs in: only who has today the mailbox that it was sent to, and may use it (R101)."""
-        if not self._doors.may_use_mail(Role.of(link.role)):
+        if not self._doors.may_use_mail(Role(link.role)):
             return None
-        if Role.of(link.role) is Role.CHEF:
+        if Role(link.role) is Role.CHEF:
             target = _establishment_target(connection, link.subject)
-        elif Role.of(link.role) is Role.RUPN:
+        elif Role(link.role) is Role.RUPN:
             target = _rupn_target(connection, link.subject)
         else:
             target = _rectorat_target(self._people, link.subject)

@@ -356,5 +356,5 @@ def _end(
 
 def _substitution(row: Row[Any]) -> Substitution:
     values = {name: getattr(row, name) for name in Substitution.__dataclass_fields__}
-    ended_by = SubstitutionEnd.of(row.ended_by) if row.ended_by else None
-    return Substitution(**values | {"role": Role.of(row.role), "ended_by": ended_by})
+    ended_by = SubstitutionEnd(row.ended_by) if row.ended_by else None
+    return Substitution(**values | {"role": Role(row.role), "ended_by": ended_by})

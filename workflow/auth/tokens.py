@@ -118,7 +118,7 @@ class Tokens:
             actor: Actor | None
             try:
                 subject = row.subject.split(",")
-                actor = self._people.actor(Role.of(row.role), subject, Channel.API, within=connection)
+                actor = self._people.actor(Role(row.role), subject, Channel.API, within=connection)
             except NotAllowed:
                 actor = None
         if actor is None:  # for good: put back in the settings, the person has another made
@@ -129,7 +129,7 @@ class Tokens:
         if row.seen_at is None or now - row.seen_at >= SEEN_EVERY:
             with self._database.write() as connection:
                 connection.execute(update(TOKENS).where(TOKENS.c.id == row.id).values(seen_at=now))
-        return actor, Scope.of(row.scope)
+        return actor, Scope(row.scope)
 
     def of(self, secret: str) -> Token:
         """Return the token of a secret that ``find`` knew, for its bearer to read its name and its end."""
@@ -200,4 +200,4 @@ def end_tokens_of(
 
 def _token(row: Row[Any]) -> Token:
     values = {name: getattr(row, name) for name in Token.__dataclass_fields__}
-    return Token(**values | {"role": Role.of(values["role"]), "scope": Scope.of(values["scope"])})
+    return Token(**values | {"role": Role(values["role"]), "scope": Scope(values["scope"])})

@@ -305,7 +305,7 @@ def _members(connection: Connection, number: int) -> dict[str, _Member]:
         .where(BATCH_REQUEST.c.batch == number)
     )
     return {
-        row.reference: _Member(ReissueReason.of(row.reason) if row.reason else None, State.of(row.state))
+        row.reference: _Member(ReissueReason(row.reason) if row.reason else None, State(row.state))
         for row in connection.execute(query)
     }
 

@@ -231,7 +231,7 @@ def held_clock(connection: Connection) -> HeldClock | None:
     if row is None:
         return None
     return HeldClock(
-        fault=ClockFault.of(row.fault), held_at=row.held_at, seen_at=row.seen_at, known_at=row.known_at
+        fault=ClockFault(row.fault), held_at=row.held_at, seen_at=row.seen_at, known_at=row.known_at
     )  # fmt: skip
 
 

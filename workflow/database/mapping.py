@@ -93,7 +93,7 @@ def establishment_from(row: Any) -> Establishment:
 
 def stand_in_from(row: Any) -> StandIn:
     return StandIn(
-        kind=StandInKind.of(row.kind), operator=row.operator, label=row.label or f"l'opérateur n° {row.operator}",
+        kind=StandInKind(row.kind), operator=row.operator, label=row.label or f"l'opérateur n° {row.operator}",
         since=row.since, until=row.until, confirmed_at=row.confirmed_at,
     )  # fmt: skip
 
@@ -103,30 +103,30 @@ def request_from(row: Any) -> Request:
     values = dict(zip(_PLAIN, row, strict=False))
     year, state, behalf, *checks = row[_SPECIAL]
     values["school_year"] = school_year(year)
-    values["state"] = State.of(state)
+    values["state"] = State(state)
     values["acted_on_behalf"] = frozenset(map(int, behalf.split()))
-    values["listing"] = Check(CheckOutcome.of(checks[0]), *checks[1:6]) if checks[0] else None
-    values["delegation"] = Check(CheckOutcome.of(checks[6]), *checks[7:12]) if checks[6] else None
+    values["listing"] = Check(CheckOutcome(checks[0]), *checks[1:6]) if checks[0] else None
+    values["delegation"] = Check(CheckOutcome(checks[6]), *checks[7:12]) if checks[6] else None
     request = object.__new__(Request)
     object.__setattr__(request, "__dict__", values)
     return request
 
 
 def last_event_from(row: Any) -> LastEvent:
-    return LastEvent(Trigger.of(row.last_trigger), row.last_actor, Role.of(row.last_role), row.changed_at)
+    return LastEvent(Trigger(row.last_trigger), row.last_actor, Role(row.last_role), row.changed_at)
 
 
 def report_from(row: Any) -> Report:
     return Report(
-        number=row.number, change=Change.of(row.change), effective_on=row.effective_on,
+        number=row.number, change=Change(row.change), effective_on=row.effective_on,
         reported_at=row.reported_at, settled_at=row.settled_at,
-        settlement=Settlement.of(row.settlement) if row.settlement else None, revoke_on=row.revoke_on,
+        settlement=Settlement(row.settlement) if row.settlement else None, revoke_on=row.revoke_on,
     )  # fmt: skip
 
 
 def removal_from(row: Any) -> Removal:
-    outcome = RemovalOutcome.of(row.outcome) if row.outcome else None
-    return Removal(RemovalKind.of(row.kind), outcome, row.opened_at)
+    outcome = RemovalOutcome(row.outcome) if row.outcome else None
+    return Removal(RemovalKind(row.kind), outcome, row.opened_at)
 
 
 @lru_cache(maxsize=1024)

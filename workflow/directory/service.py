@@ -233,7 +233,7 @@ def list_requests_of(connection: Connection, uai: str) -> list[EstablishmentRequ
     """The requests of an establishment, the latest school year first."""
     columns = (R.c.reference, R.c.school_year, R.c.nom, R.c.prenom, R.c.state, R.c.changed_at, R.c.chef_name)
     rows = connection.execute(select(*columns).where(R.c.uai == uai).order_by(R.c.reference.desc()))
-    return [EstablishmentRequest(**(dict(row) | {"state": State.of(row["state"])})) for row in rows.mappings()]
+    return [EstablishmentRequest(**(dict(row) | {"state": State(row["state"])})) for row in rows.mappings()]
 
 
 def find_last_mailbox_decision(connection: Connection, uai: str) -> MailboxDecision | None:

@@ -270,7 +270,7 @@ class Engine:
         if not idempotency.is_same(self.hasher, first.digest, command):
             return Refused((idempotency.OTHER_CONTENT,), first.reference)
         query = select(REQUEST.c.state).where(REQUEST.c.reference == first.reference)
-        state = State.of(connection.execute(query).scalar_one())
+        state = State(connection.execute(query).scalar_one())
         return Done(
             reference=first.reference, trigger=command.trigger, state=state, version=first.version, replayed=True
         )

@@ -265,7 +265,7 @@ class Loader:
         ended = [r for r in sorted(renewed) if r in facts.requests and not facts.requests[r].is_live]
         for batch in batches(ended):
             for row in self._connection.execute(_REVOCATIONS, {"references": batch}):
-                facts.revoked_for[row.stream] = RevokeReason.of(json.loads(row.canonical)["data"]["reason"])
+                facts.revoked_for[row.stream] = RevokeReason(json.loads(row.canonical)["data"]["reason"])
         for batch in batches(sorted(uais | {facts.requests[r].uai for r in renewed if r in facts.requests})):
             for uai, number in self._connection.execute(_LIVE_REQUESTS, {"uais": batch}):
                 facts.live_requests[uai] = number

@@ -132,7 +132,7 @@ ENTRY_COLUMNS: Final = tuple(E.c[name] for name in _ENTRY_NAMES)
 def entry_from(row: Any) -> ListEntry:
     """An entry from a row of ``select(*ENTRY_COLUMNS, …)``, read by position: a comparison reads many."""
     values = dict(zip(_ENTRY_NAMES, row, strict=False))
-    values["kind"] = ListKind.of(values["kind"])
+    values["kind"] = ListKind(values["kind"])
     return ListEntry(**values)
 
 
@@ -170,7 +170,7 @@ def list_imports(connection: Connection, kind: ListKind, *, limit: int) -> list[
 
 
 def _import_from(row: Any) -> ListImport:
-    return ListImport(**(dict(row._mapping) | {"kind": ListKind.of(row.kind)}))
+    return ListImport(**(dict(row._mapping) | {"kind": ListKind(row.kind)}))
 
 
 def search_entries(

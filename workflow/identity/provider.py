@@ -150,7 +150,7 @@ class IdentityProvider:
 
     def authorization_url(self, attempt: SignInAttempt) -> str:
         """The address to which a person goes to be identified. Raises ProviderFailure."""
-        levels = self.settings.acr_of(Role.of(attempt.level_of)) if attempt.level_of else ()
+        levels = self.settings.acr_of(Role(attempt.level_of)) if attempt.level_of else ()
         essential: dict[str, Any] = {"acr": {"essential": True, "values": list(levels)}} if levels else {}
         if attempt.is_fresh:
             essential["auth_time"] = {"essential": True}

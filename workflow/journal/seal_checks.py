@@ -330,5 +330,5 @@ def check_last(connection: Connection) -> LastSeal | None:
     return LastSeal(
         number=row.number, day=row.day, chains=content.chains if content else 0, changed=kept,
         holds=bool(content and seal and seal.signed.is_signed_by(content.key) and kept == there == content.changed),
-        is_filed=is_filed(connection, row.number), mail=Stage.of(stage) if stage else None,
+        is_filed=is_filed(connection, row.number), mail=Stage(stage) if stage else None,
     )  # fmt: skip

@@ -431,7 +431,7 @@ def _with_beside(connection: Connection, rows: Sequence[Any]) -> Iterator[Securi
             origins.setdefault(place.seq, []).append(Origin(place.network, place.browser, place.times))
     for row in rows:
         yield SecurityEvent(
-            seq=row.seq, at=row.at, kind=row.kind, actor=row.actor, role=Role.of(row.role), who=row.label,
+            seq=row.seq, at=row.at, kind=row.kind, actor=row.actor, role=Role(row.role), who=row.label,
             data=json.loads(row.canonical)["data"], notes=tuple(notes.get(row.seq, ())),
             origins=tuple(origins.get(row.seq, ())),
         )  # fmt: skip

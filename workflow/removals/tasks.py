@@ -137,12 +137,12 @@ def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer
     by = _confirmed_by(connection, [row.reference for row in rows if row.outcome])
     return tuple(
         RemovalLine(
-            request=request, kind=RemovalKind.of(row.task), establishment=row.place, commune=row.commune,
+            request=request, kind=RemovalKind(row.task), establishment=row.place, commune=row.commune,
             departement=row.departement, opened_at=row.opened_at, todo=todos.get(request.reference),
-            outcome=RemovalOutcome.of(row.outcome) if row.outcome else None, closed_at=row.closed_at,
+            outcome=RemovalOutcome(row.outcome) if row.outcome else None, closed_at=row.closed_at,
             by=by.get(request.reference, ""),
             done=done(
-                RemovalOutcome.of(row.outcome), row.closed_at, by.get(request.reference, ""), policy.calendar.timezone
+                RemovalOutcome(row.outcome), row.closed_at, by.get(request.reference, ""), policy.calendar.timezone
             ) if row.outcome else "",
         )
         for request, row in zip(requests, rows, strict=True)
@@ -222,7 +222,7 @@ def open_references(connection: Connection, filters: RemovalFilters, limit: int)
 def count_removals(connection: Connection, filters: RemovalFilters) -> dict[RemovalKind, int]:
     """Count by kind, zero included, the open tasks that the other filters leave."""
     counts = joined(select(REMOVAL.c.kind, func.count())).where(_OPEN, *_places(filters)).group_by(REMOVAL.c.kind)
-    numbers = {RemovalKind.of(kind): count for kind, count in connection.execute(counts)}
+    numbers = {RemovalKind(kind): count for kind, count in connection.execute(counts)}
     return {kind: numbers.get(kind, 0) for kind in RemovalKind}
 
 

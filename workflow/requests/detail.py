@@ -206,7 +206,7 @@ class RequestView:
     @property
     def step_to_redo(self) -> Step | None:
         """The step for which it was sent back; None when it was not."""
-        return Step.of(str(self.sent_back.data["step"])) if self.sent_back else None
+        return Step(str(self.sent_back.data["step"])) if self.sent_back else None
 
     @property
     def set_mailbox(self) -> StandIn | None:
@@ -395,7 +395,7 @@ _LABELS: Final[dict[str, tuple[str, Formatter]]] = {
     "last_day": ("dernier jour de l'année", _day),
     "renews": ("renouvelle la demande", _as_is),
     "chef_changed": ("le chef d'établissement a changé", _as_is),
-    "transmitted": ("transmis à la DRANE", lambda value: DRANE_MOVEMENTS.get(DraneStanding.of(str(value)), str(value))),
+    "transmitted": ("transmis à la DRANE", lambda value: DRANE_MOVEMENTS.get(DraneStanding(str(value)), str(value))),
     "transmitted_on": ("transmis le", _day),
     "asked_how": ("demandé par l'établissement", _one_of(RequestedBy)),
     "asked_on": ("demandé le", _day),
@@ -439,16 +439,16 @@ def has_label(key: str) -> bool:
 
 
 def _event(row: Any, bodies: Mapping[tuple[int, str], str], scope: Actor) -> EventView:
-    content, trigger, role = json.loads(row.canonical), Trigger.of(row.kind), Role.of(row.role)
+    content, trigger, role = json.loads(row.canonical), Trigger(row.kind), Role(row.role)
     hidden = _OF_THE_RECTORAT.get(trigger, set()) if scope.is_establishment else set()
     return EventView(
         seq=row.seq,
         trigger=trigger,
-        source=State.of(row.from_state) if row.from_state else None,
-        target=State.of(row.to_state),
+        source=State(row.from_state) if row.from_state else None,
+        target=State(row.to_state),
         actor=scope.name_of(role, row.label or f"n° {row.actor}, {role.label}"),  # a label tells the role
         role=role,
-        channel=Channel.of(content["channel"]),
+        channel=Channel(content["channel"]),
         at=row.at,
         data={key: value for key, value in content["data"].items() if key not in hidden},
         notes=tuple(

@@ -439,7 +439,7 @@ def _parse_cursor(cursor: str) -> tuple[State | None, datetime | None, str]:
     if not _REFERENCE.fullmatch(reference):
         return None, None, ""
     try:
-        state = State.of(before[0]) if len(before) == 2 else None
+        state = State(before[0]) if len(before) == 2 else None
         since = datetime.strptime(before[-1], _INSTANT).replace(tzinfo=UTC) if before else None
     except ValueError:
         return None, None, ""

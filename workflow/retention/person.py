@@ -355,7 +355,7 @@ def load_person(connection: Connection, mail: str, reader: Actor, role: str = ""
         requests=tuple(_request(connection, row, reader) for row in rows),
         mails=tuple(_mails(connection, folded, [row.reference for row in rows])),
         list_rows=tuple(
-            KeptItem(title=f"{ListKind.of(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
+            KeptItem(title=f"{ListKind(row.kind).label}, ligne {row.line}", facts=_facts(row, _OF_ENTRY))
             for row in connection.execute(
                 select(EVIDENCE_ENTRY).where(in_lists(folded)).order_by(EVIDENCE_ENTRY.c.kind, EVIDENCE_ENTRY.c.id)
             )
@@ -472,17 +472,17 @@ def _facts(row: Any, labels: Mapping[str, str]) -> tuple[Fact, ...]:
 
 
 def _request(connection: Connection, row: Any, reader: Actor) -> KeptItem:
-    facts = [("état", State.of(row.state).label), *_facts(row, _OF_REQUEST)]
+    facts = [("état", State(row.state).label), *_facts(row, _OF_REQUEST)]
     for name, label in (("listing", "liste des RUPN"), ("delegation", "délégation")):
         if outcome := getattr(row, f"{name}_outcome"):
-            facts.append((f"vérification, {label}", CheckOutcome.of(outcome).label))
+            facts.append((f"vérification, {label}", CheckOutcome(outcome).label))
     removal = connection.execute(select(REMOVAL).where(REMOVAL.c.reference == row.reference)).one_or_none()
     if removal is not None:
-        facts.append(("retrait", RemovalOutcome.of(removal.outcome).label if removal.outcome else "à confirmer"))
+        facts.append(("retrait", RemovalOutcome(removal.outcome).label if removal.outcome else "à confirmer"))
     reports = select(REPORT).where(REPORT.c.reference == row.reference).order_by(REPORT.c.number)
     for report in connection.execute(reports):
-        told = Settlement.of(report.settlement).label if report.settlement else "à régler"
-        facts.append((f"signalement n° {report.number}", f"{Change.of(report.change).label} : {told}"))
+        told = Settlement(report.settlement).label if report.settlement else "à régler"
+        facts.append((f"signalement n° {report.number}", f"{Change(report.change).label} : {told}"))
     texts = [
         f"événement n° {event.seq}, {event.trigger.label}, par {event.actor}, {note.label} : {note.body}"
         for event in load_history(connection, row.reference, reader)
@@ -499,11 +499,11 @@ def _mails(connection: Connection, folded: str, references: Sequence[str]) -> li
     query = select(MAILS).where(or_(func.lower(MAILS.c.recipient) == folded, *about)).order_by(MAILS.c.id)
     return [
         KeptItem(
-            title=f"Courriel n° {row.id}, {Kind.of(row.kind).label}",
+            title=f"Courriel n° {row.id}, {Kind(row.kind).label}",
             facts=tuple(
                 (label, value)
                 for label, value in (
-                    ("demande", row.reference), ("à", row.recipient), ("étape", Stage.of(row.stage).label),
+                    ("demande", row.reference), ("à", row.recipient), ("étape", Stage(row.stage).label),
                     ("écrit le", row.created_at), ("parti le", row.sent_at), ("effacé le", row.erased_at),
                     ("objet", row.subject),
                 )

@@ -128,7 +128,7 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
             total=counts[name].number,
             requests=tuple(
                 Late(
-                    reference=row.reference, state=State.of(row.state), since=calendar.today(row.since),
+                    reference=row.reference, state=State(row.state), since=calendar.today(row.since),
                     establishment=Place(uai=row.uai, nom=row.establishment, commune=row.commune),
                 )
                 for row in worklist.first_rows(filters[name], Order.WAITING, LISTED)
@@ -275,7 +275,7 @@ def _group(
     named = tuple(
         Late(
             reference=row.reference, establishment=Place(uai=row.uai, nom=row.nom, commune=row.commune),
-            state=State.of(row.state), since=job_day.policy.calendar.today(row.since),
+            state=State(row.state), since=job_day.policy.calendar.today(row.since),
         )
         for row in connection.execute(query.order_by(since, REQUEST.c.reference).limit(LISTED))
     )  # fmt: skip

@@ -243,7 +243,7 @@ def _due(connection: Connection, policy: Policy, now: datetime) -> list[Revoke]:
         .order_by(REPORT.c.revoke_on.desc(), REPORT.c.number.desc())  # the earliest one of a request stays
     )
     reasons = {
-        row.reference: REVOKE_REASONS[Change.of(row.change)]
+        row.reference: REVOKE_REASONS[Change(row.change)]
         for row in connection.execute(query)
         if is_readable_year(row.school_year) and not policy.calendar.has_ended(school_year(row.school_year), now)
     }

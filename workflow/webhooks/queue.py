@@ -457,7 +457,7 @@ def list_deliveries(
     return [
         DeliveryView(
             number=row.number, endpoint=row.endpoint, webhook_id=row.webhook_id, kind=row.kind,
-            reference=row.reference, stage=DeliveryStage.of(row.stage), attempts=row.attempts, status=row.status,
+            reference=row.reference, stage=DeliveryStage(row.stage), attempts=row.attempts, status=row.status,
             answer=row.answer, created_at=row.created_at, next_at=row.next_at, ended_at=row.ended_at,
             is_held=row.leased_until is not None,
         )
@@ -469,7 +469,7 @@ def count_deliveries(connection: Connection) -> Mapping[tuple[str, DeliveryStage
     """Count the deliveries by endpoint and stage; none of a stage is left out."""
     query = select(DELIVERY.c.endpoint, DELIVERY.c.stage, func.count().label("deliveries"))
     rows = connection.execute(query.group_by(DELIVERY.c.endpoint, DELIVERY.c.stage))
-    return {(row.endpoint, DeliveryStage.of(row.stage)): row.deliveries for row in rows}
+    return {(row.endpoint, DeliveryStage(row.stage)): row.deliveries for row in rows}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -312,7 +312,7 @@ def _foreseen_holds(
     """Find what the brake holds, or would: a schedule that runs records an end in time, and leaves heartbeats."""
     records = connection.execute(select(RECORD.c.school_year, RECORD.c.held_why).where(RECORD.c.held_why.is_not(None)))
     recorded = {
-        school_year(row.school_year): Hold.of(row.held_why) for row in records if is_readable_year(row.school_year)
+        school_year(row.school_year): Hold(row.held_why) for row in records if is_readable_year(row.school_year)
     }
     holds = {}
     for status in statuses:
@@ -374,11 +374,11 @@ def _count_requests(connection: Connection, year: YearSummary) -> None:
     for departement, state, kind, number in connection.execute(query):
         year.requests += number
         year.departements[departement] += number
-        year.states[State.of(state)] += number
+        year.states[State(state)] += number
         year.shares[departement]["revoked"] += number
         if kind:
-            year.removals[RemovalKind.of(kind)] += number
-            year.shares[departement][COUNTED_AS[RemovalKind.of(kind)]] += number
+            year.removals[RemovalKind(kind)] += number
+            year.shares[departement][COUNTED_AS[RemovalKind(kind)]] += number
 
 
 def _count_establishments(connection: Connection, year: YearSummary) -> None:

@@ -118,9 +118,9 @@ def account_of(connection: Connection, year: SchoolYear) -> YearEndAccount | Non
     return YearEndAccount(
         school_year=year, last_day=record.last_day, closed_at=closed.at, revoked=closed.requests,
         shares=_shares(connection, key, by_departement),
-        hold=Hold.of(record.held_why) if record.held_why else None, held_at=record.held_at,
+        hold=Hold(record.held_why) if record.held_why else None, held_at=record.held_at,
         confirmed_by=record.label or "", confirmed_at=record.confirmed_at,
-        mails=Counter({Stage.of(stage): number for stage, number in connection.execute(by_stage)}),
+        mails=Counter({Stage(stage): number for stage, number in connection.execute(by_stage)}),
         missed=_missed(connection, is_of_end), open_removals=open_removals,
         outcomes=outcomes, confirmers=confirmers,
     )  # fmt: skip
@@ -299,8 +299,8 @@ def _missed(connection: Connection, is_of_end: ColumnElement[bool]) -> tuple[Mis
     )
     return tuple(
         MissedMail(
-            id=row.id, uai=row.uai, establishment=row.nom, recipient=row.recipient, stage=Stage.of(row.stage),
-            fault=Fault.of(row.fault) if row.fault else None, reply=row.last_reply or "",
+            id=row.id, uai=row.uai, establishment=row.nom, recipient=row.recipient, stage=Stage(row.stage),
+            fault=Fault(row.fault) if row.fault else None, reply=row.last_reply or "",
         )
         for row in connection.execute(query)
     )  # fmt: skip
@@ -318,7 +318,7 @@ def _open_removals(connection: Connection, year: SchoolYear) -> tuple[Counter[Re
     )
     kinds, places = Counter[RemovalKind](), Counter[str]()
     for kind, departement, number in connection.execute(query):
-        kinds[RemovalKind.of(kind)] += number
+        kinds[RemovalKind(kind)] += number
         places[departement] += number
     return kinds, places
 
@@ -340,7 +340,7 @@ def _confirmed_removals(connection: Connection, year: SchoolYear) -> tuple[Count
     )
     outcomes, people = Counter[RemovalOutcome](), Counter[str]()
     for outcome, label, number in connection.execute(query):
-        outcomes[RemovalOutcome.of(outcome)] += number
+        outcomes[RemovalOutcome(outcome)] += number
         people[label or ""] += number
     return outcomes, people
 
@@ -367,7 +367,7 @@ def _active_year_end(connection: Connection, status: YearEndStatus, record: Any)
         moved_at = moved_at or max(end.ends_at, confirmed_at or end.ends_at)
     return ActiveYearEnd(
         end=end, live=live, establishments=establishments, revoked=revoked_so_far(connection, end),
-        hold=Hold.of(record.held_why) if is_held else status.hold, held_at=record.held_at if is_held else None,
+        hold=Hold(record.held_why) if is_held else status.hold, held_at=record.held_at if is_held else None,
         is_running=is_running, renewed=_renewed(connection, end.school_year) if live else 0,
         moved_at=moved_at,
     )  # fmt: skip

@@ -272,7 +272,7 @@ def held_in(connection: Connection, calendar: SchoolCalendar) -> list[HeldYear]:
     query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
     rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
     return [
-        HeldYear(school_year(row.school_year), row.last_day, Hold.of(row.held_why), row.held_at)
+        HeldYear(school_year(row.school_year), row.last_day, Hold(row.held_why), row.held_at)
         for row in rows
         if is_readable_year(row.school_year) and calendar.end_of(school_year(row.school_year)).ends_at == row.ends_at
     ]

@@ -145,7 +145,7 @@ def on_behalf(values: Values) -> OnBehalf | None:
     if "behalf_who" not in values:
         return None
     when = values["behalf_when"]
-    return OnBehalf(who=values["behalf_who"], how=RequestedBy.of(values["behalf_how"]), when=when.isoformat())
+    return OnBehalf(who=values["behalf_who"], how=RequestedBy(values["behalf_how"]), when=when.isoformat())
 
 
 def load_request(context: WebContext, visitor: Visitor, reference: str) -> RequestView:

@@ -324,7 +324,7 @@ def _submit(action_context: ActionContext, _: Values, common: Common) -> c.Submi
 
 
 def _report(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
-    change, note = Change.of(values["change"]), values.get("note") or ""
+    change, note = Change(values["change"]), values.get("note") or ""
     return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
 
 
@@ -380,7 +380,7 @@ _ALL: Final = (
         trigger=Trigger.REPORT_CHANGE, slug=NEW_CODE, fields=new_code_fields,
         template="actions/ask_new_code.html", suits=has_key_in_use,
         build=lambda action_context, values, common: c.ReportChange(
-            change=Change.of(values["change"]), effective_on=action_context.today, **common
+            change=Change(values["change"]), effective_on=action_context.today, **common
         ),
     ),
     Action(
@@ -405,7 +405,7 @@ _ALL: Final = (
     Action(
         trigger=Trigger.WITHDRAW, slug="abandon", fields=withdrawal_fields, template="actions/withdraw.html",
         danger=True, build=lambda _, values, common: c.Withdraw(
-            reason=WithdrawReason.of(values["reason"]), note=values["note"] or "", **common
+            reason=WithdrawReason(values["reason"]), note=values["note"] or "", **common
         ),
     ),
     Action(

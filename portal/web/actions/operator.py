@@ -177,7 +177,7 @@ def _check_fields(trigger: Trigger, action_context: ActionContext) -> Sequence[F
 def _check(
     command: type[c.CheckListing | c.CheckDelegation], _: ActionContext, values: Values, common: Common
 ) -> c.Command:
-    outcome = CheckOutcome.of(values["outcome"])
+    outcome = CheckOutcome(values["outcome"])
     return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
 
 
@@ -280,7 +280,7 @@ def _reissue_fields(action_context: ActionContext) -> Sequence[Field]:
 
 def _reissue(_: ActionContext, values: Values, common: Common) -> c.Command:
     return c.ReissueCode(
-        reason=ReissueReason.of(values["reason"]), code=c.Code(clear=values["code"]),
+        reason=ReissueReason(values["reason"]), code=c.Code(clear=values["code"]),
         new_key_confirmed=values.get("new_key_confirmed", False), **common,
     )  # fmt: skip
 
@@ -299,7 +299,7 @@ def _report_fields(action_context: ActionContext) -> Sequence[Field]:
 
 
 def _report(_: ActionContext, values: Values, common: Common) -> c.Command:
-    change, note = Change.of(values["change"]), values["note"] or ""
+    change, note = Change(values["change"]), values["note"] or ""
     return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
 
 
@@ -345,7 +345,7 @@ def _settle(action_context: ActionContext, values: Values, common: Common) -> c.
     """The command that answers the report; what was done before is only recorded, and only on the page as it is now:
     one sent twice asks for the same again (R10)."""
     view, number, why = action_context.view, values["report"], values["why"] or ""
-    settlement, is_current = Settlement.of(values["settlement"]), common["expected_version"] == view.request.version
+    settlement, is_current = Settlement(values["settlement"]), common["expected_version"] == view.request.version
     report = next((report for report in view.reports if str(report.number) == number), None)
     change = report.change if report else None
     is_reissued = is_current and report is not None and _is_reissued(view.request, report)
@@ -420,7 +420,7 @@ _ALL: Final = (
     Action(
         trigger=Trigger.SEND_BACK, slug="renvoyer", template="actions/send_back.html", fields=_send_back_fields,
         scope=reasons_by_step,
-        build=lambda _, values, common: c.SendBack(step=Step.of(values["step"]), why=values["why"], **common),
+        build=lambda _, values, common: c.SendBack(step=Step(values["step"]), why=values["why"], **common),
     ),
     Action(
         trigger=Trigger.ISSUE_CODE, slug="emettre", template="actions/issue.html", fields=_issue_fields, build=_issue,
@@ -465,13 +465,13 @@ _ALL: Final = (
     Action(
         trigger=Trigger.REVOKE, slug="revoquer", template="actions/revoke.html", fields=_revoke_fields, danger=True,
         build=lambda _, values, common: c.Revoke(
-            reason=RevokeReason.of(values["reason"]), note=values["note"] or "", **common
+            reason=RevokeReason(values["reason"]), note=values["note"] or "", **common
         ),
     ),
     Action(
         trigger=Trigger.CONFIRM_REMOVAL, slug="retrait", template="actions/removal.html", fields=_removal_fields,
         build=lambda _, values, common: c.ConfirmRemoval(
-            outcome=RemovalOutcome.of(values["outcome"]), note=values["note"] or "", **common
+            outcome=RemovalOutcome(values["outcome"]), note=values["note"] or "", **common
         ),
     ),
     Action(

@@ -216,7 +216,7 @@ def draw_one_code(
     values = form.values
     drawing = Drawing(
         reference=action_context.reference, version=version_of(data), expires_on=values.get("expires_on"),
-        reason=ReissueReason.of(values["reason"]) if values.get("reason") else None,
+        reason=ReissueReason(values["reason"]) if values.get("reason") else None,
         new_key_confirmed=bool(values.get("new_key_confirmed")),
     )  # fmt: skip
     drawn = draw_codes(context.app.engine, [drawing], visitor.actor, key=f"web:{form.key}")

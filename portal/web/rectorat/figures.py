@@ -170,7 +170,7 @@ async def export_figures(
 
     def make() -> Response:
         try:
-            account, file_format = load_figures(app, query), FileFormat.of(format)
+            account, file_format = load_figures(app, query), FileFormat(format)
         except (ValueError, CountingUnderWay):
             return RedirectResponse(query.address(), status_code=303)
         workbook = figures_workbook(account, tables_of(account, app.figures.rules))

@@ -282,12 +282,12 @@ def confirm_removals(request: Request, context: Context, visitor: ProvenOperator
     today = _outcomes_shown(lines)
     changed = [ref for ref in today if as_shown and today[ref] and today[ref] != shown[ref]]
     commands = [
-        ConfirmRemoval(reference=ref, outcome=RemovalOutcome.of(shown[ref] if as_shown else chosen), note=note)
+        ConfirmRemoval(reference=ref, outcome=RemovalOutcome(shown[ref] if as_shown else chosen), note=note)
         for ref in today
         if ref not in changed
     ]
     results = _execute(context, visitor, lines, commands, form.key, refused=changed)
-    outcome = None if as_shown else RemovalOutcome.of(chosen)
+    outcome = None if as_shown else RemovalOutcome(chosen)
     return _render_results(request, context, visitor, results, outcome=outcome, form=blank(_WHY_REOPEN))
 
 
@@ -415,7 +415,7 @@ def read_file(request: Request, context: Context, visitor: ProvenOperator, uploa
     rows, problems = [], [state.error for state in form.errors]
     try:
         rows = read_removals(
-            _content_of(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST_LINES,
+            _content_of(upload), RemovalOutcome(outcome) if outcome else None, most=MOST_LINES,
             most_bytes=MOST_BYTES,
             is_complete=bool(form.values.get("entier")) or not upload.content,
         )  # fmt: skip
@@ -483,7 +483,7 @@ def load_lines(text: str) -> list[RemovalRow]:
         match row:
             case [int(number), str(reference), str(outcome), str(note)] if number > 0:
                 lines.append(
-                    RemovalRow(number=number, reference=reference[:40], outcome=RemovalOutcome.of(outcome), note=note)
+                    RemovalRow(number=number, reference=reference[:40], outcome=RemovalOutcome(outcome), note=note)
                 )
             case _:
                 raise ValueError("not a line of a file")

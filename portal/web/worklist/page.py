@@ -125,7 +125,7 @@ def _check_fields(today: date) -> tuple[Field, ...]:
 
 def _check(command: type[c.CheckListing] | type[c.CheckDelegation]) -> Callable[..., c.Command]:
     def build(values: Values, common: Mapping[str, Any]) -> c.Command:
-        outcome = CheckOutcome.of(values["outcome"])
+        outcome = CheckOutcome(values["outcome"])
         return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
 
     return build
@@ -153,7 +153,7 @@ _ALL: Final = (
         trigger=Trigger.SEND_BACK, slug="renvoyer", danger=True,
         fields=lambda _: (_choice("step", "L'étape à refaire", Step),
                           _why("La raison, que chaque établissement lira")),
-        build=lambda v, common: c.SendBack(step=Step.of(v["step"]), why=v["why"], **common),
+        build=lambda v, common: c.SendBack(step=Step(v["step"]), why=v["why"], **common),
     ),
     BulkAction(
         trigger=Trigger.CONFIRM_EXPIRY, slug="cocher-expiration", build=lambda _, common: c.ConfirmExpiry(**common),
@@ -161,14 +161,14 @@ _ALL: Final = (
     BulkAction(
         trigger=Trigger.SETTLE_CHANGE, slug="regler",
         fields=lambda _: (_SETTLEMENT, _why("Pourquoi, ce que chaque établissement lira")),
-        build=lambda v, common: c.SettleChange(settlement=Settlement.of(v["settlement"]), why=v["why"], **common),
+        build=lambda v, common: c.SettleChange(settlement=Settlement(v["settlement"]), why=v["why"], **common),
     ),
     BulkAction(
         trigger=Trigger.CONFIRM_REMOVAL, slug="confirmer-retrait", danger=True,
         fields=lambda _: (_choice("outcome", "Ce qui a été fait sur le serveur ODA", RemovalOutcome),
                           _why("Précision", required=False, name="note")),
         build=lambda v, common: c.ConfirmRemoval(
-            outcome=RemovalOutcome.of(v["outcome"]), note=v["note"] or "", **common
+            outcome=RemovalOutcome(v["outcome"]), note=v["note"] or "", **common
         ),
     ),
     BulkAction(
@@ -176,7 +176,7 @@ _ALL: Final = (
         fields=lambda _: (_choice("reason", "La raison, la même pour toutes", RevokeReason),
                           _why("Précision", "Nécessaire pour un refus, une erreur ou une autre raison.",
                                required=False, name="note")),
-        build=lambda v, common: c.Revoke(reason=RevokeReason.of(v["reason"]), note=v["note"] or "", **common),
+        build=lambda v, common: c.Revoke(reason=RevokeReason(v["reason"]), note=v["note"] or "", **common),
     ),
 )  # fmt: skip
 

@@ -64,7 +64,7 @@ def test_blame(command: Command, reply: str, aimed: Blame) -> None:
 def test_disputed(command: Command, reply: str, answer: str, trouble: RelayFault, fault: str) -> None:
     code, _, text = reply.partition(" ")
     result = classify_refusal(int(code), text, command)
-    assert (result.outcome, result.fault, result.answer) == (SendOutcome.RETRY, Fault.of(fault), answer)
+    assert (result.outcome, result.fault, result.answer) == (SendOutcome.RETRY, Fault(fault), answer)
     assert relay_fault(answer) is trouble
     assert suspects_needed(answer) == (1 if trouble is RelayFault.LOGIN_REFUSED else 3)
 

@@ -81,7 +81,7 @@ def test_mermaid__has_each_arrow_of_the_table() -> None:
     for trigger, source, target in ARROWS:
         start = f"{'[*]' if source == UNBORN else source} --> {target}: "
         [edge] = [edge for edge in edges if edge.startswith(start)]
-        assert Trigger.of(trigger).label in edge.removeprefix(start).split(" | ")
+        assert Trigger(trigger).label in edge.removeprefix(start).split(" | ")
     assert sum(len(edge.split(" | ")) for edge in edges) == len(ARROWS)
 
 

@@ -148,7 +148,7 @@ def mails(portal: Portal) -> list[tuple[str, str]]:
     with portal.app.database.write() as connection:
         rows = connection.execute(select(MAILS).where(of_them).order_by(MAILS.c.recipient)).all()
         connection.execute(delete(MAILS).where(of_them))
-    return [(row.recipient, CATALOGUE[Kind.of(row.kind)].decode(row.context).ended) for row in rows]
+    return [(row.recipient, CATALOGUE[Kind(row.kind)].decode(row.context).ended) for row in rows]
 
 
 @pytest.mark.parametrize("user", [STAFF, CHEF], ids=["operator", "chef"])

@@ -89,7 +89,7 @@ def mail_days(system: System, kind: str) -> list[date]:
 
 
 def facts(mail: Any) -> Any:
-    return CATALOGUE[Kind.of(mail.kind)].decode(mail.context)
+    return CATALOGUE[Kind(mail.kind)].decode(mail.context)
 
 
 class Killed(BaseException):

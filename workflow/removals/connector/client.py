@@ -211,7 +211,7 @@ def meaning(reply: Reply, now: datetime) -> Answer:
         outcome = body.get("outcome")
         if not isinstance(outcome, str) or outcome not in set(RemovalOutcome):
             return _odd(status, "la réponse ne dit pas ce qui a été fait (outcome)")
-        done, said = RemovalOutcome.of(outcome), cleaned(body.get("message"))
+        done, said = RemovalOutcome(outcome), cleaned(body.get("message"))
         return Answer(verdict=CallOutcome.ANSWERED, words=said, status=status, outcome=done)
     if status == 202:
         return Answer(verdict=CallOutcome.LATER, words=words, status=status, after=after or USUAL)

@@ -326,7 +326,7 @@ def _query() -> Any:
 
 def _view(row: Any) -> CallView:
     return CallView(
-        reference=row.reference, stage=CallStage.of(row.stage), attempts=row.attempts, status=row.status,
+        reference=row.reference, stage=CallStage(row.stage), attempts=row.attempts, status=row.status,
         answer=row.answer, next_at=row.next_at, is_held=row.leased_until is not None, changed_at=row.changed_at,
         is_open=row.closed_at is None,
     )  # fmt: skip

@@ -300,7 +300,7 @@ def test_done__is_told_to_the_operator_by_whom_and_to_the_chef_without(portal: P
     portal.do(c.IssueCode(reference=portal.checked(3, OTHER_CHEF), extends=other), STAFF)
     portal.do(c.Revoke(reference=other, reason=RevokeReason.DEPARTURE), STAFF)
     for reference, outcome in ((removed, "removed"), (absent, "absent"), (other, "kept")):
-        portal.do(c.ConfirmRemoval(reference=reference, outcome=RemovalOutcome.of(outcome)), STAFF)
+        portal.do(c.ConfirmRemoval(reference=reference, outcome=RemovalOutcome(outcome)), STAFF)
     staff, chef = portal.client(STAFF), portal.client(CHEF)
     at = "14 septembre 2026 à 10 h 00"
     for reference, to_staff, to_chef in (
