@@ -1,12 +1,17 @@
 """A browser without JavaScript, on an application of the same process."""
 
+import asyncio
 import atexit
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, nullcontext, suppress
-from functools import cache
+from contextvars import Context, copy_context
+from functools import cache, partial
 from typing import Any
 from urllib.parse import unquote
 
-from anyio import Event
+from anyio import Event, to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.testclient import TestClient
 from httpx2 import BaseTransport, Request, Response
@@ -14,24 +19,64 @@ from httpx2 import BaseTransport, Request, Response
 from notifications.rendering.markup import NBSP
 
 
+class _LoopOfTheTest:
+    """A loop that the test's own thread runs, with what the requests leave to threads: nobody waits for another thread,
+    which costs as much as a small page. What must be given up in time is left to a thread even so."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        atexit.register(self._loop.close)
+        self._calls: deque[tuple[asyncio.Future[Any], Context, Callable[[], Any]]] = deque()
+        self._call_in_thread: Any = to_thread.run_sync
+        to_thread.run_sync = self._call  # type: ignore[assignment]
+
+    def run(self, coroutine: Coroutine[Any, Any, Response]) -> Response:
+        """Its result; what it calls meanwhile is called between two runs of the loop."""
+        task = self._loop.create_task(coroutine)
+        task.add_done_callback(lambda _: self._loop.stop())
+        while not task.done():
+            self._loop.run_forever()
+            while self._calls:
+                future, context, function = self._calls.popleft()
+                try:
+                    future.set_result(context.run(function))
+                except BaseException as error:
+                    future.set_exception(error)
+        return task.result()
+
+    async def _call(self, function: Callable[..., Any], *args: Any, limiter: Any = None, **named: Any) -> Any:
+        if asyncio.get_running_loop() is not self._loop or named:
+            return await self._call_in_thread(function, *args, limiter=limiter, **named)
+        async with limiter or nullcontext():
+            future = self._loop.create_future()
+            self._calls.append((future, copy_context(), partial(function, *args)))
+            self._loop.stop()
+            return await future
+
+
+_loop_of_the_test = cache(_LoopOfTheTest)
+
+
 @cache
-def _event_loop() -> BlockingPortal:
-    """The loop in which every client's requests run: one made for each request, with its threads, costs as much as a
-    small page."""
+def _loop_of_threads() -> BlockingPortal:
+    """The loop for requests of several threads at once, as a server has one."""
     running = ExitStack()
     atexit.register(running.close)
     return running.enter_context(start_blocking_portal())
 
 
 class _OneCall(BaseTransport):
-    """Carries a request to the loop and its whole answer back in one change of thread, where Starlette's changes some
-    ten times, which costs as much again as a small page."""
+    """Carries a request to the loop and its whole answer back at once, where Starlette's changes threads some ten
+    times."""
 
     def __init__(self, app: Any, client: tuple[str, int], *, raises: bool) -> None:
         self.app, self.client, self.raises = app, client, raises
 
     def handle_request(self, request: Request) -> Response:
-        return _event_loop().call(self._answer, request, request.read())
+        body = request.read()
+        if threading.current_thread() is threading.main_thread():
+            return _loop_of_the_test().run(self._answer(request, body))
+        return _loop_of_threads().call(self._answer, request, body)
 
     async def _answer(self, request: Request, body: bytes) -> Response:
         url = request.url
