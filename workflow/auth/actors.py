@@ -200,12 +200,14 @@ class People:
     def rupn(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
         """Return the RUPN of the requests that bear this address (R113); no other address is ever written down."""
         folded = fold_mail(address)
+        key = self.rupn_key(folded)
         bears = select(REQUEST.c.reference).where(REQUEST.c.folded_mail == folded).limit(1)
         with nullcontext(within) if within is not None else self._database.read() as connection:
             is_known = bool(folded) and connection.execute(bears).first() is not None
+            number = known_actor(connection, key)
         if not (is_known and self.rupn_may_enter):
             raise NotAllowed("Aucune demande ne porte cette adresse.")
-        number = self._number(self.rupn_key(folded), _RUPN, within)
+        number = self._number(key, _RUPN) if number is None else number
         return Actor(role=Role.RUPN, number=number, label=_RUPN, address=folded, channel=channel)
 
     def rupn_key(self, address: str) -> str:
@@ -219,9 +221,11 @@ class People:
                 raise NotAllowed(f"« {address} » n'est plus dans le réglage people.{role.value}s : rien n'a changé.")
         own, of = fold_mail(reader), fold_mail(operator)
         label = f"{own} ({Role.OPERATOR.label}, en suppléance {french.de(of)})"
-        number = self._number(f"operator:{own}>{of}", label, None)
-        persons = [self._number(f"operator:{one}", f"{one} ({Role.OPERATOR.label})", None) for one in (own, of)]
-        counts_as = frozenset(persons) | self._substitution_numbers(own) | self._substitution_numbers(of)
+        number = self._number(f"operator:{own}>{of}", label)
+        persons = [self._number(f"operator:{one}", f"{one} ({Role.OPERATOR.label})") for one in (own, of)]
+        with self._database.read() as connection:
+            numbers = [_substitution_numbers(connection, address) for address in (own, of)]
+        counts_as = frozenset(persons).union(*numbers)
         return Actor(
             role=Role.OPERATOR, number=number, label=label, channel=channel, in_stead_of=of, counts_as=counts_as
         )
@@ -236,7 +240,7 @@ class People:
         own = self.chef(own_uais, channel, name=own_name)
         self.chef([uai], channel, name=name)  # raises NotAllowed when the directory knows it no more
         label = f"{own.label}, en suppléance {french.de(name)} ({uai})"
-        number = self._number(f"chef:{uai}:{fold(own_name)}>{fold(name)}", label, None)
+        number = self._number(f"chef:{uai}:{fold(own_name)}>{fold(name)}", label)
         with self._database.read() as connection:
             in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until > now)
             query = select(STAND_IN.c.operator).where(STAND_IN.c.uai.in_(list(own_uais)), in_force)
@@ -245,13 +249,6 @@ class People:
             role=Role.CHEF, number=number, label=label, name=own.name, establishments=frozenset({uai}),
             channel=channel, in_stead_of=name, counts_as=counts_as,
         )  # fmt: skip
-
-    def _substitution_numbers(self, address: str, within: Connection | None = None) -> frozenset[int]:
-        """The numbers under which this person substituted, or was substituted, as an operator (R6, R114)."""
-        is_theirs = or_(SUBSTITUTION.c.giver == address, SUBSTITUTION.c.substitute == address)
-        query = select(SUBSTITUTION.c.actor).where(is_theirs, SUBSTITUTION.c.actor.is_not(None))
-        with nullcontext(within) if within is not None else self._database.read() as connection:
-            return frozenset(connection.execute(query).scalars())
 
     def of_account(self, account: str, channel: Channel) -> Actor:
         """Return the operator that the settings give to a system account."""
@@ -282,7 +279,7 @@ class People:
             raise NotAllowed(f"Le nom de qui agit {problem}.")
         label = f"{name + ', ' if name else ''}{role.label} ({', '.join(uais)})"
         return Actor(
-            role=role, number=self._new_number(key, label) if number is None else number, label=label,
+            role=role, number=self._number(key, label) if number is None else number, label=label,
             name=name, establishments=frozenset(uais), channel=channel,
         )  # fmt: skip
 
@@ -292,21 +289,26 @@ class People:
             raise NotAllowed(
                 f"« {address} » n'est pas dans le réglage people.{role.value}s : l'y ajouter, ou agir autrement."
             )
-        label = f"{folded} ({role.label})"
-        number = self._number(f"{role.value}:{folded}", label, within)
-        counts_as = self._substitution_numbers(folded, within) if role is Role.OPERATOR else frozenset()
+        key, label = f"{role.value}:{folded}", f"{folded} ({role.label})"
+        with nullcontext(within) if within is not None else self._database.read() as connection:
+            number = known_actor(connection, key)
+            counts_as = _substitution_numbers(connection, folded) if role is Role.OPERATOR else frozenset()
+        number = self._number(key, label) if number is None else number
         return Actor(role=role, number=number, label=label, channel=channel, counts_as=counts_as)
 
-    def _number(self, key: str, label: str, within: Connection | None) -> int:
+    def _number(self, key: str, label: str) -> int:
         """Return the number of an actor in the journal, given at its first appearance.
 
         It is read each time: a database that was restored has given another one since, or has given it to another.
         """
-        known = known_actor(within, key) if within is not None else None
-        return self._new_number(key, label) if known is None else known
-
-    def _new_number(self, key: str, label: str) -> int:
         return actor_number(self._database, self._hasher, self._clock, key, label)
+
+
+def _substitution_numbers(connection: Connection, address: str) -> frozenset[int]:
+    """The numbers under which this person substituted, or was substituted, as an operator (R6, R114)."""
+    is_theirs = or_(SUBSTITUTION.c.giver == address, SUBSTITUTION.c.substitute == address)
+    query = select(SUBSTITUTION.c.actor).where(is_theirs, SUBSTITUTION.c.actor.is_not(None))
+    return frozenset(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)
