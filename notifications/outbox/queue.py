@@ -425,6 +425,22 @@ def cancel_obsolete(connection: Connection, kind: Kind, references: Sequence[str
         connection.execute(update(MAILS).where(*is_theirs, waits).values(values))
 
 
+_IS_LATE: Final = and_(MAILS.c.next_attempt_at.is_not(None), MAILS.c.not_after <= bindparam("now"))
+
+_UNCERTAIN_LATE: Final = (
+    update(MAILS)
+    .where(_IS_LATE, MAILS.c.stage == Stage.UNCERTAIN.value)
+    .values(next_attempt_at=None, **_NO_LEASE)
+)  # fmt: skip
+
+_LATE: Final = (
+    update(MAILS)
+    .where(_IS_LATE)
+    .values(stage=Stage.CANCELLED.value, fault=Fault.TOO_LATE.value, next_attempt_at=None, **_NO_LEASE)
+    .returning(MAILS.c.id, MAILS.c.kind)
+)
+
+
 def cancel_late(
     connection: Connection, now: datetime, on_dead: Callable[[Connection, Mail], None] | None = None
 ) -> int:
@@ -433,12 +449,8 @@ def cancel_late(
     One that may have left already stays uncertain, and is not sent again. ``on_dead`` is called for each by which an
     establishment was to have its code (R58).
     """
-    is_late = (MAILS.c.next_attempt_at.is_not(None), MAILS.c.not_after <= now)
-    is_uncertain = MAILS.c.stage == Stage.UNCERTAIN.value
-    connection.execute(update(MAILS).where(*is_late, is_uncertain).values(next_attempt_at=None, **_NO_LEASE))
-    values = {"stage": Stage.CANCELLED.value, "fault": Fault.TOO_LATE.value, "next_attempt_at": None, **_NO_LEASE}
-    cancelled = update(MAILS).where(*is_late).values(values).returning(MAILS.c.id, MAILS.c.kind)
-    rows = connection.execute(cancelled).all()
+    connection.execute(_UNCERTAIN_LATE, {"now": now})
+    rows = connection.execute(_LATE, {"now": now}).all()
     if on_dead:
         for mail in load_mails(connection, [row.id for row in rows if Kind(row.kind) in CODE_MAILS]):
             on_dead(connection, mail)

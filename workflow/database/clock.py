@@ -204,6 +204,13 @@ class HeldClock:
     known_at: datetime
 
 
+_BIRTH: Final = select(INSTALLED.c.created_at)
+
+_ALIVE: Final = update(NODE).where(NODE.c.host == bindparam("machine")).values(seen_at=bindparam("now"))
+
+_HELD: Final = select(CLOCK_HOLD)
+
+
 def last_heartbeat(connection: Connection, now: datetime | None = None) -> datetime:
     """The latest heartbeat of any node, else the instant of installation (R52).
 
@@ -214,20 +221,19 @@ def last_heartbeat(connection: Connection, now: datetime | None = None) -> datet
     heartbeat: datetime | None = past or latest
     if heartbeat:
         return heartbeat
-    installed_at: datetime = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
+    installed_at: datetime = connection.execute(_BIRTH).scalar_one()
     return installed_at
 
 
 def record_heartbeat(connection: Connection, host: str, now: datetime) -> None:
     """Record that this machine is alive (R52)."""
-    changed = connection.execute(update(NODE).where(NODE.c.host == host).values(seen_at=now))
-    if changed.rowcount == 0:
+    if connection.execute(_ALIVE, {"machine": host, "now": now}).rowcount == 0:
         connection.execute(insert(NODE), [{"host": host, "seen_at": now}])
 
 
 def held_clock(connection: Connection) -> HeldClock | None:
     """The clock's trouble as the last tick left it; None when it was believed."""
-    row = connection.execute(select(CLOCK_HOLD)).one_or_none()
+    row = connection.execute(_HELD).one_or_none()
     if row is None:
         return None
     return HeldClock(

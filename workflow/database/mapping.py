@@ -41,6 +41,8 @@ _SPECIAL = slice(len(_PLAIN), len(_PLAIN) + len(_OTHERS))
 REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS, "chain_head", "chain_length"))
 """Columns to select, first and in this order, for ``request_from``."""
 
+_LIVE_YEARS = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
+
 _SEEN_BY_CHECKS = frozenset(
     {"listing", "delegation", "nom", "prenom", "mail", "school_year", "delegated_on", "delegation_why", "chef_name"}
 )
@@ -64,14 +66,13 @@ def is_readable_year(text: str) -> bool:
 
 def live_years(connection: Connection) -> list[SchoolYear]:
     """The school years that have a live request; one that cannot be read is left to ``unreadable_requests``."""
-    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
-    return sorted(school_year(text) for text in connection.execute(query).scalars() if is_readable_year(text))
+    years = connection.execute(_LIVE_YEARS).scalars()
+    return sorted(school_year(text) for text in years if is_readable_year(text))
 
 
 def unreadable_requests(connection: Connection, limit: int = 10) -> list[str]:
     """The references of live requests of a year that no calendar has: nothing is done of them by itself."""
-    years = connection.execute(select(REQUEST.c.school_year).where(IS_LIVE).distinct()).scalars()
-    strange = [year for year in years if not is_readable_year(year)]
+    strange = [year for year in connection.execute(_LIVE_YEARS).scalars() if not is_readable_year(year)]
     if not strange:
         return []
     query = select(REQUEST.c.reference).where(IS_LIVE, REQUEST.c.school_year.in_(strange))

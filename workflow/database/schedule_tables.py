@@ -7,7 +7,7 @@ when the delivery leaves.
 from datetime import date, datetime
 from typing import ClassVar, Final
 
-from sqlalchemy import Column, Connection, Index, Table, Text, select, text
+from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, select, text
 from sqlmodel import Field
 
 from notifications.sql import StoredRow, UtcDateTime, one_of, table_of
@@ -138,9 +138,19 @@ def last_backup_at(connection: Connection) -> datetime | None:
     return made_at
 
 
+_HAPPENED: Final = select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == bindparam("occurrence"))
+
+_RESTORED: Final = select(RESTORATION.c.id)
+
+
+def has_happened(connection: Connection, key: str) -> bool:
+    """Return True once this occurrence is there."""
+    return connection.execute(_HAPPENED, {"occurrence": key}).first() is not None
+
+
 def is_held(connection: Connection) -> bool:
     """Return True from a restoration to its release: no mail leaves, no schedule runs, no connector asks (R116)."""
-    return connection.execute(select(RESTORATION.c.id)).first() is not None
+    return connection.execute(_RESTORED).first() is not None
 
 
 def restoration_held(connection: Connection) -> Restoration | None:

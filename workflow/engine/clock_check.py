@@ -30,6 +30,8 @@ from workflow.database.schedule_tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher
 
+_LATEST: Final = select(func.max(NODE.c.seen_at))
+
 Count = Callable[[], float]
 """Seconds of a counter that nobody sets."""
 
@@ -164,7 +166,7 @@ class ClockCheck:
     def _fault(
         self, connection: Connection, now: datetime, held: HeldClock | None, trace: CounterTrace
     ) -> ClockFault | None:
-        latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()
+        latest = held.known_at if held else connection.execute(_LATEST).scalar()
         heartbeat, drift = known_heartbeat(connection, now, held), self._drift(trace.believed, now)
         has_started = trace.has_started and (held is not None or _has_ticked(connection))
         return check_clock(now, heartbeat, latest, drift, has_started=has_started)

@@ -9,12 +9,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
+    Table,
+    Update,
+    and_,
     bindparam,
     case,
     delete,
@@ -48,6 +51,8 @@ SETTLED: Final = timedelta(minutes=3)
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
+
 MOST_FRESH_EVENTS: Final = 5_000
 """Events that a page may count by itself: with more, it says that the counting is under way."""
 
@@ -61,6 +66,43 @@ DelayKey = tuple[str, str, date, int]
 
 _MAIL_EVENT: Final = EVENT.c.kind.in_([literal_column(f"'{kind}'") for kind in MAIL_EVENTS])
 """Written out, never bound: a partial index serves only a condition that it can recognise."""
+
+_WITHIN: Final = and_(EVENT.c.at > bindparam("after"), EVENT.c.at <= bindparam("through"))
+"""After an instant, up to another."""
+
+# Statements are built once: to build one takes as long as to execute it.
+_COUNT: Final = select(func.count()).select_from(EVENT).where(_WITHIN)
+
+_TOUCHED: Final = select(REQUEST.c.uai).join(EVENT, EVENT.c.stream == REQUEST.c.reference).where(_WITHIN).distinct()
+
+_TOUCHED_BY_MAILS: Final = select(EVENT.c.canonical).where(_MAIL_EVENT, _WITHIN)
+
+_PROGRESS: Final = select(FIGURE_PROGRESS.c.through, FIGURE_PROGRESS.c.events, FIGURE_PROGRESS.c.rules)
+
+_MOVED_ON: Final = update(FIGURE_PROGRESS).values(through=bindparam("reached"), events=bindparam("counted"))
+
+_PLACES: Final = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.departement)
+
+_PLACES_OF: Final = _PLACES.where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
+
+_STORED_PLACES: Final = select(FIGURE_PLACE.c.uai, FIGURE_PLACE.c.departement)
+
+_OF_ESTABLISHMENTS: Final = (
+    select(
+        REQUEST.c.uai, REQUEST.c.school_year, EVENT.c.at, EVENT.c.stream, EVENT.c.seq, EVENT.c.kind, EVENT.c.to_state,
+        case((EVENT.c.kind.in_(WITH_DATA), EVENT.c.canonical)),
+    )
+    .join(EVENT, EVENT.c.stream == REQUEST.c.reference)
+    .where(REQUEST.c.uai.in_(bindparam("uais", expanding=True)))
+)  # fmt: skip
+
+_MAILS_SINCE: Final = select(EVENT.c.at, EVENT.c.seq, EVENT.c.kind, EVENT.c.canonical).where(
+    _MAIL_EVENT, EVENT.c.at >= bindparam("since")
+)
+
+_STORED_DAYS: Final = select(DAILY_FIGURE.c.school_year, DAILY_FIGURE.c.departement, DAILY_FIGURE.c.day).where(
+    DAILY_FIGURE.c.day.in_(bindparam("days", expanding=True))
+)
 
 Advance = Callable[[int], None]
 
@@ -229,7 +271,7 @@ class FigureLedger:
             new = [{"uai": uai, "departement": place} for uai, place in places.items() if uai not in known]
             insert_rows(connection, FIGURE_PLACE, new)
             counted = done.events + _events(connection, after=done.through, through=through)
-            connection.execute(update(FIGURE_PROGRESS).values(through=through, events=counted))
+            connection.execute(_MOVED_ON, {"reached": through, "counted": counted})
         return len(uais)
 
     def _count_all(
@@ -267,18 +309,10 @@ def _load(
     connection: Connection, uais: Sequence[str]
 ) -> tuple[dict[str, dict[str, str]], dict[str, list[CountedEvent]]]:
     """The school year of each request of these establishments, and all their events."""
-    canonical = case((EVENT.c.kind.in_(WITH_DATA), EVENT.c.canonical))
-    query = (
-        select(
-            REQUEST.c.uai, REQUEST.c.school_year, EVENT.c.at, EVENT.c.stream, EVENT.c.seq, EVENT.c.kind,
-            EVENT.c.to_state, canonical,
-        )
-        .join(EVENT, EVENT.c.stream == REQUEST.c.reference)
-        .where(REQUEST.c.uai.in_(uais))
-    )  # fmt: skip
     years: dict[str, dict[str, str]] = defaultdict(dict)
     events: dict[str, list[CountedEvent]] = defaultdict(list)
-    for uai, year, at, reference, seq, kind, to_state, text in connection.execute(query):
+    rows = connection.execute(_OF_ESTABLISHMENTS, {"uais": uais})
+    for uai, year, at, reference, seq, kind, to_state, text in rows:
         years[uai][reference] = year
         events[uai].append(CountedEvent(at, reference, seq, kind, to_state, data_of(text)))
     return years, events
@@ -286,57 +320,48 @@ def _load(
 
 def _mail_events(connection: Connection, since: datetime | None) -> dict[str, list[CountedEvent]]:
     """The events of codes that did not arrive, by the reference of their request."""
-    query = select(EVENT.c.at, EVENT.c.seq, EVENT.c.kind, EVENT.c.canonical).where(_MAIL_EVENT)
     events: dict[str, list[CountedEvent]] = defaultdict(list)
-    for at, seq, kind, canonical in connection.execute(query.where(EVENT.c.at >= since) if since else query):
+    for at, seq, kind, canonical in connection.execute(_MAILS_SINCE, {"since": since or BEGINNING}):
         data = data_of(canonical)
         if is_of_code(data):
             events[data["reference"]].append(CountedEvent(at, data["reference"], seq, kind, None, data))
     return events
 
 
-def _touched(connection: Connection, after: datetime, through: datetime | None = None) -> set[str]:
+def _touched(connection: Connection, after: datetime, through: datetime = _END) -> set[str]:
     """The establishments of the events after an instant."""
-    when = _between(after, through)
-    uais = select(REQUEST.c.uai).join(EVENT, EVENT.c.stream == REQUEST.c.reference).where(*when).distinct()
-    touched = set(connection.execute(uais).scalars())
-    mails = select(EVENT.c.canonical).where(_MAIL_EVENT, *when)
-    of_codes = [data for data in map(data_of, connection.execute(mails).scalars()) if is_of_code(data)]
+    when = {"after": after, "through": through}
+    touched = set(connection.execute(_TOUCHED, when).scalars())
+    mails = connection.execute(_TOUCHED_BY_MAILS, when).scalars()
+    of_codes = [data for data in map(data_of, mails) if is_of_code(data)]
     for references in batches({data["reference"] for data in of_codes}):
         touched |= set(connection.execute(select(REQUEST.c.uai).where(REQUEST.c.reference.in_(references))).scalars())
     return touched
 
 
-def _between(after: datetime, through: datetime | None) -> list[ColumnElement[bool]]:
-    return [EVENT.c.at > after, *([EVENT.c.at <= through] if through else [])]
-
-
-def _events(connection: Connection, *, after: datetime = BEGINNING, through: datetime | None = None) -> int:
-    query = select(func.count()).select_from(EVENT).where(*_between(after, through))
-    return int(connection.execute(query).scalar_one())
+def _events(connection: Connection, *, after: datetime = BEGINNING, through: datetime = _END) -> int:
+    return int(connection.execute(_COUNT, {"after": after, "through": through}).scalar_one())
 
 
 def _progress(connection: Connection) -> Progress | None:
-    columns = (FIGURE_PROGRESS.c.through, FIGURE_PROGRESS.c.events, FIGURE_PROGRESS.c.rules)
-    row = connection.execute(select(*columns)).one_or_none()
+    row = connection.execute(_PROGRESS).one_or_none()
     return Progress(*row) if row else None
 
 
 def _places(connection: Connection, uais: Collection[str] | None = None) -> dict[str, str]:
     """The département of these establishments in the directory; of all that have a request, without any."""
-    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.departement)
     if uais is None:
-        rows = connection.execute(query.where(ESTABLISHMENT.c.uai.in_(select(REQUEST.c.uai))))
+        rows = connection.execute(_PLACES.where(ESTABLISHMENT.c.uai.in_(select(REQUEST.c.uai))))
         return {uai: departement for uai, departement in rows}  # noqa: C416
     places: dict[str, str] = {}
     for batch in batches(sorted(uais)):
-        rows = connection.execute(query.where(ESTABLISHMENT.c.uai.in_(batch)))
+        rows = connection.execute(_PLACES_OF, {"uais": batch})
         places |= {uai: departement for uai, departement in rows}  # noqa: C416
     return places
 
 
 def _stored_places(connection: Connection, uais: Collection[str] | None = None) -> dict[str, str]:
-    rows = connection.execute(select(FIGURE_PLACE.c.uai, FIGURE_PLACE.c.departement))
+    rows = connection.execute(_STORED_PLACES)
     return {uai: departement for uai, departement in rows if uais is None or uai in uais}
 
 
@@ -351,38 +376,52 @@ def _stored(connection: Connection) -> CountedChanges:
     return changes
 
 
+_DAY_KEY: Final = ("school_year", "departement", "day")
+
+_DELAY_KEY: Final = (*_DAY_KEY, "days")
+
+
+@cache
+def _increase(table: Table, key: tuple[str, ...], counts: tuple[str, ...]) -> Update:
+    """Add numbers to the counts of a row: a ``b_<column>`` each for its key, a ``n_<column>`` for what is added."""
+    here = (table.c[name] == bindparam(f"b_{name}") for name in key)
+    return update(table).where(*here).values({name: table.c[name] + bindparam(f"n_{name}") for name in counts})
+
+
+def _increased(
+    connection: Connection, table: Table, key: Mapping[str, Any], counts: Mapping[str, int]
+) -> bool:  # fmt: skip
+    """Add to the row of this key; False when there is none."""
+    here = {f"b_{name}": value for name, value in key.items()}
+    added_to = {f"n_{name}": number for name, number in counts.items()}
+    return connection.execute(_increase(table, tuple(key), tuple(counts)), here | added_to).rowcount > 0
+
+
 def _merge(connection: Connection, changes: CountedChanges) -> None:
     """Add changes to the rows that are there, by few statements: an establishment's day is a few rows."""
     fresh = _counts_by_day(changes.days)
-    table, key_columns = DAILY_FIGURE, ("school_year", "departement", "day")
     stored: set[tuple[str, str, date]] = set()
     for batch in batches(sorted({day for _, _, day in fresh})):
-        query = select(*(table.c[name] for name in key_columns)).where(table.c.day.in_(batch))
-        stored |= {(year, departement, day) for year, departement, day in connection.execute(query)}
-    insert_rows(
-        connection, table,
-        [dict(zip(key_columns, key, strict=True)) | counts for key, counts in fresh.items() if key not in stored],
-    )  # fmt: skip
-    for key, counts in fresh.items():
-        if key in stored:
-            changed = {name: table.c[name] + number for name, number in counts.items() if number}
-            here = [table.c[name] == value for name, value in zip(key_columns, key, strict=True)]
-            connection.execute(update(table).where(*here).values(changed))
+        rows = connection.execute(_STORED_DAYS, {"days": batch})
+        stored |= {(year, departement, day) for year, departement, day in rows}
+    new = []
+    for day, counts in fresh.items():
+        key = dict(zip(_DAY_KEY, day, strict=True))
+        if day in stored:
+            _increased(connection, DAILY_FIGURE, key, {name: number for name, number in counts.items() if number})
+        else:
+            new.append(key | counts)
+    insert_rows(connection, DAILY_FIGURE, new)
     _merge_delays(connection, changes.delays)
 
 
 def _merge_delays(connection: Connection, delays: Mapping[DelayKey, int]) -> None:
-    table = HANDOVER_DELAY
     new = []
-    for (school_year, departement, day, days), number in delays.items():
-        here = (
-            table.c.school_year == school_year, table.c.departement == departement, table.c.day == day,
-            table.c.days == days,
-        )  # fmt: skip
-        if not connection.execute(update(table).where(*here).values(number=table.c.number + number)).rowcount:
-            new.append((school_year, departement, day, days, number))
-    names = ("school_year", "departement", "day", "days", "number")
-    insert_rows(connection, table, [dict(zip(names, row, strict=True)) for row in new])
+    for delay, number in delays.items():
+        key = dict(zip(_DELAY_KEY, delay, strict=True))
+        if not _increased(connection, HANDOVER_DELAY, key, {"number": number}):
+            new.append(key | {"number": number})
+    insert_rows(connection, HANDOVER_DELAY, new)
 
 
 def _counts_by_day(days: Mapping[DayKey, int]) -> dict[tuple[str, str, date], dict[str, int]]:

@@ -28,10 +28,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifications.ports import Clock
+from notifications.sql import insert_rows
 from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import Channel, Role
@@ -72,6 +73,18 @@ UNDER_ANY_CLOCK: Final = frozenset(
     {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "exported", "clock_confirmed"}
 )
 """The events of a person under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
+
+
+# Statements are built once: to build one takes as long as to execute it.
+_LOCKED: Final = select(INSTALLED.c.chain_head, INSTALLED.c.chain_length).with_for_update()
+
+_MOVED: Final = update(INSTALLED).values(chain_head=bindparam("head"), chain_length=bindparam("length"))
+
+_ACTOR_NUMBER: Final = select(ACTOR.c.number).where(ACTOR.c.key == bindparam("actor_key"))
+
+_ACTORS: Final = select(ACTOR).order_by(ACTOR.c.number)
+
+_COMMITMENTS: Final = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +344,7 @@ def lock(connection: Connection) -> ChainHead:
 
     Whatever is done once for the whole installation waits here for its turn: a second node then sees the first's work.
     """
-    locked = select(INSTALLED.c.chain_head, INSTALLED.c.chain_length).with_for_update()
-    return ChainHead(*connection.execute(locked).one())
+    return ChainHead(*connection.execute(_LOCKED).one())
 
 
 def record(
@@ -352,10 +364,9 @@ def record(
     head = lock(connection)
     texts = hasher.notes(INSTALLATION, head.length + 1, notes or {})
     event = hasher.event((INSTALLATION, head), kind, (None, None), actor, at, data, texts)
-    connection.execute(insert(EVENT), [event])
-    if texts:
-        connection.execute(insert(NOTE), texts)
-    connection.execute(update(INSTALLED).values(chain_head=event["hash"], chain_length=event["seq"]))
+    insert_rows(connection, EVENT, [event])
+    insert_rows(connection, NOTE, texts)
+    connection.execute(_MOVED, {"head": event["hash"], "length": event["seq"]})
     seq = int(event["seq"])
     if kind in FROM_SOMEWHERE:
         if origins is None:
@@ -368,8 +379,7 @@ def record(
             }
             for rank, origin in enumerate(worst_first, start=1)
         ]  # fmt: skip
-        if rows:
-            connection.execute(insert(SECURITY_ADDRESSES), rows)
+        insert_rows(connection, SECURITY_ADDRESSES, rows)
     outcome = "refused" if kind.endswith("_refused") else "done"
     facts = {"actor": actor.number, "role": actor.role.value, "seq": seq, "data": dict(data) or None}
     after_commit(connection, lambda: write_line(kind, outcome, at, **facts))
@@ -377,7 +387,7 @@ def record(
 
 def known_actor(connection: Connection, key: str) -> int | None:
     """Return the number of an actor in the journal; None before its first appearance (R64)."""
-    return connection.execute(select(ACTOR.c.number).where(ACTOR.c.key == key)).scalar_one_or_none()
+    return connection.execute(_ACTOR_NUMBER, {"actor_key": key}).scalar_one_or_none()
 
 
 def address_in(key: str) -> str:
@@ -387,12 +397,11 @@ def address_in(key: str) -> str:
 
 def actor_number(database: Database, hasher: JournalHasher, clock: Clock, key: str, label: str) -> int:
     """Return the number of an actor in the journal, given and committed to at its first appearance (R64, R109)."""
-    query = select(ACTOR.c.number).where(ACTOR.c.key == key)
     for _ in range(2):
         with database.read() as connection:
-            number = connection.execute(query).scalar_one_or_none()
+            number = known_actor(connection, key)
         if number is not None:
-            return int(number)
+            return number
         try:
             with database.write() as connection:
                 head = lock(connection)
@@ -403,16 +412,14 @@ def actor_number(database: Database, hasher: JournalHasher, clock: Clock, key: s
             continue  # another process has just named it
         return int(actor.number)
     with database.read() as connection:
-        return int(connection.execute(query).scalar_one())
+        return int(connection.execute(_ACTOR_NUMBER, {"actor_key": key}).scalar_one())
 
 
 def commit_to_actors(connection: Connection, hasher: JournalHasher, now: datetime) -> int:
     """Commit to who stands behind each number that no event commits to yet; return how many there were (R109)."""
     head = lock(connection)
-    events = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
-    known = {json.loads(text)["data"]["number"] for text in connection.execute(events).scalars()}
-    actors = connection.execute(select(ACTOR).order_by(ACTOR.c.number))
-    unknown = [actor for actor in actors if actor.number not in known and not is_erased(actor)]
+    known = {json.loads(text)["data"]["number"] for text in connection.execute(_COMMITMENTS).scalars()}
+    unknown = [actor for actor in connection.execute(_ACTORS) if actor.number not in known and not is_erased(actor)]
     _commit_to(connection, hasher, head, unknown, now)
     return len(unknown)
 
@@ -446,8 +453,8 @@ def _commit_to(
         event = hasher.event((INSTALLATION, head), ACTOR_NAMED, (None, None), schedule, now, data, [])
         head = ChainHead(event["hash"], event["seq"])
         events.append(event)
-    connection.execute(insert(EVENT), events)
-    connection.execute(update(INSTALLED).values(chain_head=head.hash, chain_length=head.length))
+    insert_rows(connection, EVENT, events)
+    connection.execute(_MOVED, {"head": head.hash, "length": head.length})
 
 
 def schedule_actor(database: Database) -> Actor:
@@ -458,6 +465,5 @@ def schedule_actor(database: Database) -> Actor:
 
 def schedule_actor_in(connection: Connection) -> Actor:
     """Return the same inside a transaction; it was named when the installation was created."""
-    query = select(ACTOR.c.number).where(ACTOR.c.key == SCHEDULE_KEY)
-    number = int(connection.execute(query).scalar_one())
+    number = int(connection.execute(_ACTOR_NUMBER, {"actor_key": SCHEDULE_KEY}).scalar_one())
     return Actor(role=Role.SCHEDULE, number=number, label=SCHEDULE_LABEL, channel=Channel.SCHEDULE)

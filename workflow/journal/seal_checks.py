@@ -170,7 +170,7 @@ class SealVerifier:
         contents = {seal.content.number: seal for seal in stored}
         of_line = and_(EVENT.c.stream == SEALED_HEAD.c.stream, EVENT.c.seq == SEALED_HEAD.c.length)
         query = select(SEALED_HEAD, EVENT.c.hash.label("event_hash")).outerjoin(EVENT, of_line)
-        ordered = query.order_by(SEALED_HEAD.c.seal, by_bytes(self._connection, SEALED_HEAD.c.stream))
+        ordered = query.order_by(SEALED_HEAD.c.seal, by_bytes(self._connection.dialect.name, SEALED_HEAD.c.stream))
         rows = self._connection.execute(ordered, execution_options=STREAMED)
         digests: dict[int, tuple[int, str]] = {}
         for number, group in groupby(rows, key=lambda row: int(row.seal)):
@@ -197,7 +197,7 @@ class SealVerifier:
         query = select(SEALED_HEAD.c.stream, SEALED_HEAD.c.length, SEALED_HEAD.c.hash).join(
             of_chain, and_(of_chain.c.stream == SEALED_HEAD.c.stream, of_chain.c.seal == SEALED_HEAD.c.seal)
         )
-        ordered = query.order_by(by_bytes(self._connection, SEALED_HEAD.c.stream))
+        ordered = query.order_by(by_bytes(self._connection.dialect.name, SEALED_HEAD.c.stream))
         digest = LinesDigest()
         for row in self._connection.execute(ordered, execution_options=STREAMED):
             digest.add(SealedLine(*row))

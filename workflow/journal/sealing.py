@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, collate, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, collate, func, literal, select
 
 from notifications.ports import Clock, crash_point
 from notifications.sql import BATCH_SIZE, insert_new, insert_rows
@@ -23,7 +24,7 @@ from states.school_calendar import SchoolCalendar
 from workflow.database.connection import Database
 from workflow.database.journal_tables import EVENT, INSTALLED, JOURNAL_SEAL, SEALED_HEAD
 from workflow.database.journal_tables import SIGNING_KEY as KEY_STARTED
-from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.schedule_tables import OCCURRENCE, has_happened
 from workflow.database.tables import REQUEST
 from workflow.journal import chain
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_instant
@@ -44,6 +45,16 @@ FILE_MODE: Final = 0o640
 """A seal is no secret; who may not read the folder need not read it either."""
 
 EXPORT_FORMAT: Final = 1
+
+_BIRTH: Final = select(INSTALLED.c.created_at)
+
+_LAST_SEAL: Final = select(JOURNAL_SEAL).order_by(JOURNAL_SEAL.c.number.desc()).limit(1)
+
+_LAST_NUMBER: Final = select(func.max(JOURNAL_SEAL.c.number))
+
+_LAST_KEY: Final = (
+    select(KEY_STARTED.c.public).order_by(KEY_STARTED.c.first_seal.desc(), KEY_STARTED.c.started_at.desc()).limit(1)
+)
 
 
 class SigningKeyMissing(Exception):
@@ -81,9 +92,9 @@ class JournalSealer:
         key = seal_key(day)
         with self._database.write() as connection:
             chain.lock(connection)  # a second node waits, then finds the first one's
-            if _has_happened(connection, key):
+            if has_happened(connection, key):
                 return None
-            connection.execute(insert(OCCURRENCE), [{"key": key, "at": self._clock.now()}])
+            insert_rows(connection, OCCURRENCE, [{"key": key, "at": self._clock.now(), "requests": 0}])
             return self._seal(connection, chain.schedule_actor_in(connection), day)
 
     def replace_key(self, actor: Actor) -> StoredSeal | None:
@@ -183,7 +194,7 @@ class JournalSealer:
             raise SigningKeyMissing(_not_here(public))
         number = last.content.number + 1 if last else 1
         heads, lines = self._write_heads(connection, number)
-        born = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
+        born = connection.execute(_BIRTH).scalar_one()
         content = SealContent(
             installation=canonical_instant(born), number=number, day=day, at=now,
             previous=last.content.hash if last else FIRST, key=public, next_key=next_key, chains=heads.count,
@@ -191,7 +202,7 @@ class JournalSealer:
         )  # fmt: skip
         seal = StoredSeal(content, keys[public].sign(content))
         row = {"number": number, "day": day, "at": now, "text": seal.signed.text, "signature": seal.signed.signature}
-        connection.execute(insert(JOURNAL_SEAL), [row])
+        insert_rows(connection, JOURNAL_SEAL, [row])
         if last is None:
             _start_key(connection, public, now, number)
         chain.record(
@@ -227,17 +238,16 @@ def seal_key(day: date) -> str:
     return f"journal_seal:{day}"
 
 
-def by_bytes(connection: Connection, column: Any) -> Any:
-    """A text to order by, by its bytes, as the digests take the lines."""
-    return collate(column, "C") if connection.dialect.name == "postgresql" else column
+def by_bytes(dialect: str, column: Any) -> Any:
+    """A text to order by, by its bytes, as the digests take the lines; for the database of this name."""
+    return collate(column, "C") if dialect == "postgresql" else column
 
 
 def key_in_force(connection: Connection, last: StoredSeal | None) -> str:
     """Return the public key that signs the next seal; empty before the first seal."""
     if last is None:
         return ""
-    newest = select(KEY_STARTED.c.public).order_by(KEY_STARTED.c.first_seal.desc(), KEY_STARTED.c.started_at.desc())
-    return connection.execute(newest.limit(1)).scalar_one_or_none() or last.content.key_of_the_next
+    return connection.execute(_LAST_KEY).scalar_one_or_none() or last.content.key_of_the_next
 
 
 def key_starts(connection: Connection) -> list[tuple[str, datetime, int]]:
@@ -248,7 +258,7 @@ def key_starts(connection: Connection) -> list[tuple[str, datetime, int]]:
 
 def last_seal(connection: Connection) -> StoredSeal | None:
     """Return the newest seal. Raises ValueError when its text was made unreadable."""
-    row = connection.execute(select(JOURNAL_SEAL).order_by(JOURNAL_SEAL.c.number.desc()).limit(1)).one_or_none()
+    row = connection.execute(_LAST_SEAL).one_or_none()
     return _read(row) if row is not None else None
 
 
@@ -261,7 +271,9 @@ def stored_seal(connection: Connection, number: int) -> StoredSeal | None:
 def sealed_lines(connection: Connection, number: int) -> Iterator[SealedLine]:
     """Yield the heads that changed with a seal, in the order of their bytes."""
     query = select(SEALED_HEAD.c.stream, SEALED_HEAD.c.length, SEALED_HEAD.c.hash)
-    of_seal = query.where(SEALED_HEAD.c.seal == number).order_by(by_bytes(connection, SEALED_HEAD.c.stream))
+    of_seal = query.where(SEALED_HEAD.c.seal == number).order_by(
+        by_bytes(connection.dialect.name, SEALED_HEAD.c.stream)
+    )
     for row in connection.execute(of_seal, execution_options={"yield_per": BATCH_SIZE}):
         yield SealedLine(*row)
 
@@ -273,12 +285,12 @@ def file_name(content: SealContent) -> str:
 
 def is_filed(connection: Connection, number: int) -> bool:
     """Return True when the file of a seal was written."""
-    return _has_happened(connection, _filed_key(number))
+    return has_happened(connection, _filed_key(number))
 
 
 def export_lines(connection: Connection, now: datetime) -> Iterator[str]:
     """Yield the export line by line: what it is, the keys, each seal with its heads, the chains; in bounded memory."""
-    born = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
+    born = connection.execute(_BIRTH).scalar_one()
     yield _export_line("export", format=EXPORT_FORMAT, installation=canonical_instant(born), at=canonical_instant(now))
     for key in connection.execute(select(KEY_STARTED).order_by(KEY_STARTED.c.first_seal)):
         yield _export_line("key", public=key.public, since=canonical_instant(key.started_at), first_seal=key.first_seal)
@@ -288,21 +300,30 @@ def export_lines(connection: Connection, now: datetime) -> Iterator[str]:
         for head in sealed_lines(connection, number):
             yield _export_line("head", seal=number, **head._asdict())
     events = select(EVENT.c.canonical, EVENT.c.hash)
-    ordered = events.order_by(by_bytes(connection, EVENT.c.stream), EVENT.c.seq)
+    ordered = events.order_by(by_bytes(connection.dialect.name, EVENT.c.stream), EVENT.c.seq)
     for event in connection.execute(ordered, execution_options=STREAMED):
         yield _export_line("event", canonical=event.canonical, hash=event.hash)
 
 
 def _pages_of_heads(connection: Connection) -> Iterator[list[Any]]:
     """Yield the head of every chain beside the one last sealed, in the order of their bytes, page after page."""
-    reference = by_bytes(connection, REQUEST.c.reference)
-    query = _with_sealed(REQUEST, REQUEST.c.reference, REQUEST.c.chain_length, REQUEST.c.chain_head)
-    ordered = query.order_by(reference)
+    ordered = _heads_of_requests(connection.dialect.name)
     pages = connection.execute(ordered, execution_options={"yield_per": BATCH_SIZE}).partitions()
     yield from ([tuple(row) for row in page] for page in pages)
     # Its name comes after every reference.
-    one = _with_sealed(INSTALLED, literal(INSTALLATION), INSTALLED.c.chain_length, INSTALLED.c.chain_head)
-    yield [tuple(row) for row in connection.execute(one.where(INSTALLED.c.chain_length > 0))]
+    yield [tuple(row) for row in connection.execute(_head_of_installation())]
+
+
+@cache
+def _heads_of_requests(dialect: str) -> Any:
+    query = _with_sealed(REQUEST, REQUEST.c.reference, REQUEST.c.chain_length, REQUEST.c.chain_head)
+    return query.order_by(by_bytes(dialect, REQUEST.c.reference))
+
+
+@cache
+def _head_of_installation() -> Any:
+    own = _with_sealed(INSTALLED, literal(INSTALLATION), INSTALLED.c.chain_length, INSTALLED.c.chain_head)
+    return own.where(INSTALLED.c.chain_length > 0)
 
 
 def _with_sealed(table: Any, stream: ColumnElement[str], length: Any, head: Any) -> Any:
@@ -334,17 +355,13 @@ def _filed_key(number: int) -> str:
 
 def _not_filed(connection: Connection) -> list[int]:
     """Return the numbers of the seals without a file, oldest first: they are written in this order."""
-    newest = connection.execute(select(func.max(JOURNAL_SEAL.c.number))).scalar_one()
+    newest = connection.execute(_LAST_NUMBER).scalar_one()
     if newest is None or is_filed(connection, newest):
         return []
     filed = OCCURRENCE.c.key.startswith(_filed_key(0)[:-1], autoescape=True)
     known = {int(key.rpartition(":")[2]) for key in connection.execute(select(OCCURRENCE.c.key).where(filed)).scalars()}
     numbers = connection.execute(select(JOURNAL_SEAL.c.number).order_by(JOURNAL_SEAL.c.number)).scalars()
     return [number for number in numbers if number not in known]
-
-
-def _has_happened(connection: Connection, key: str) -> bool:
-    return connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first() is not None
 
 
 def _write_once(path: Path, content: Iterator[str]) -> None:

@@ -6,17 +6,20 @@ goes, or not: a test holds this to the tables, and the register's entry is writt
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, cast
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
+    Select,
     and_,
+    bindparam,
     delete,
     exists,
-    false,
     func,
     literal_column,
     or_,
@@ -26,7 +29,7 @@ from sqlalchemy import (
 )
 
 from notifications.outbox.store import MAIL_REQUESTS, MAILS
-from notifications.sql import BATCH_SIZE, batches, update_rows
+from notifications.sql import BATCH_SIZE, UtcDateTime, batches, update_rows
 from states.school_calendar import SchoolCalendar, SchoolYear, months_before
 from states.validation import fold
 from states.vocabulary import Labelled
@@ -77,6 +80,8 @@ _OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader", "rupn")
 """The roles in the key of an actor that is a person: ``chef:UAI:name``, ``operator:address``, ``rupn:`` a digest."""
 
 _NOTE_KEY: Final = (NOTE.c.stream, NOTE.c.seq, NOTE.c.field)
+
+_ACTOR_KEYS: Final = select(ACTOR.c.number, ACTOR.c.key).order_by(ACTOR.c.number)
 
 _STREAMED: Final = {"yield_per": 2000}
 
@@ -269,6 +274,13 @@ class Limits:
         )  # fmt: skip
 
 
+_INSTANTS: Final[dict[str, Any]] = {
+    name: bindparam(name, type_=UtcDateTime()) for name in ("requests", "lists", "mails", "addresses")
+}
+_NAMED: Final = Limits(**_INSTANTS, open_years=cast("Any", bindparam("open_years", expanding=True)))
+"""The limits as what a statement, built once, is to be given."""
+
+
 def is_over(limits: Limits) -> ColumnElement[bool]:
     """The requests to erase: revoked, nothing left to remove, for long enough; never one whose removal is awaited."""
     confirmed = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at < limits.requests)
@@ -286,17 +298,24 @@ def due_kinds(connection: Connection, limits: Limits, members: Collection[str]) 
 
     ``members`` as for ``forgettable_actors``.
     """
-    old = {
-        "requests": is_over(limits), "mails": is_old_mail(limits), "texts": _is_old_text(limits.requests),
-        "tokens": is_spent_token(limits.requests), "addresses": is_old_origin(limits.addresses),
-    }  # fmt: skip
-    are_due = connection.execute(select(*(exists().where(condition) for condition in old.values()))).one()
-    due = {kind for kind, is_due in zip(old, are_due, strict=True) if is_due}
-    if nameless_chefs(connection, false()):
+    row = connection.execute(_due(), asdict(limits)).one()
+    due = {kind for kind, is_due in row._mapping.items() if is_due}
+    if nameless_chefs(connection):
         due.add("chefs")
-    if forgettable_actors(connection, limits, false(), members):
+    if forgettable_actors(connection, limits, members):
         due.add("actors")
     return frozenset(due)
+
+
+@cache
+def _due() -> Select[Any]:
+    """Select whether there is any of each kind that its rows tell, for the limits given."""
+    old = {
+        "requests": is_over(_NAMED), "mails": is_old_mail(_NAMED), "texts": _is_old_text(_NAMED.requests),
+        "tokens": is_spent_token(_NAMED.requests), "addresses": is_old_origin(_NAMED.addresses),
+    }  # fmt: skip
+    are_due: list[Any] = [exists().where(condition).label(kind) for kind, condition in old.items()]
+    return select(*are_due)
 
 
 def is_awaited(before: datetime) -> ColumnElement[bool]:
@@ -383,23 +402,33 @@ def count_installation_texts(connection: Connection, before: datetime) -> int:
 
 
 def forgettable_actors(
-    connection: Connection, limits: Limits, requests: ColumnElement[bool], members: Collection[str]
+    connection: Connection, limits: Limits, members: Collection[str], *, are_over_gone: bool = False
 ) -> list[int]:
     """The numbers whose person no request that stays has met, nor the installation for long enough.
 
-    ``requests``: those that are erased, or about to be; ``members``: the keys of the people of the settings.
+    ``members``: the keys of the people of the settings; ``are_over_gone``: as if those that are over were erased.
     """
-    rows = connection.execute(select(ACTOR.c.number, ACTOR.c.key).order_by(ACTOR.c.number))
+    rows = connection.execute(_ACTOR_KEYS)
     known = [row.number for row in rows if row.key not in members and _names_person(row.key)]
     if not known:
         return []
-    erased = or_(REQUEST.c.erased_at.is_not(None), requests)
-    of_requests = select(EVENT.c.actor).join(REQUEST, REQUEST.c.reference == EVENT.c.stream).where(~erased)
-    of_installation = select(EVENT.c.actor).where(EVENT.c.stream == INSTALLATION, EVENT.c.at >= limits.requests)
-    in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until >= limits.requests)
-    needed = of_requests.union(of_installation, select(STAND_IN.c.operator).where(in_force))
-    kept = set(connection.execute(needed).scalars())
+    kept = set(connection.execute(_needed_actors(are_over_gone=are_over_gone), asdict(limits)).scalars())
     return [number for number in known if number not in kept]
+
+
+@cache
+def _needed_actors(*, are_over_gone: bool) -> CompoundSelect[Any]:
+    """Select the numbers that a request that stays has met, or the installation not long ago, for the limits given."""
+    of_requests = select(EVENT.c.actor).join(REQUEST, REQUEST.c.reference == EVENT.c.stream)
+    stay = of_requests.where(~_is_gone(are_over_gone=are_over_gone))
+    of_installation = select(EVENT.c.actor).where(EVENT.c.stream == INSTALLATION, EVENT.c.at >= _NAMED.requests)
+    in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until >= _NAMED.requests)
+    return stay.union(of_installation, select(STAND_IN.c.operator).where(in_force))
+
+
+def _is_gone(*, are_over_gone: bool) -> ColumnElement[bool]:
+    erased = REQUEST.c.erased_at.is_not(None)
+    return or_(erased, is_over(_NAMED)) if are_over_gone else erased
 
 
 def _names_person(key: str) -> bool:
@@ -415,23 +444,29 @@ def forget_actors(connection: Connection, numbers: Sequence[int]) -> int:
 
 
 def nameless_chefs(
-    connection: Connection, requests: ColumnElement[bool], forgotten: Collection[int] = ()
+    connection: Connection, over: Limits | None = None, forgotten: Collection[int] = ()
 ) -> list[str]:  # fmt: skip
-    """The establishments whose chef is still named, though nobody of them is known any more and no request stays."""
-    erased = or_(REQUEST.c.erased_at.is_not(None), requests)
-    with_requests = select(REQUEST.c.uai).where(~erased)
-    named = select(ESTABLISHMENT.c.uai).where(
-        ESTABLISHMENT.c.chef_name != "", ESTABLISHMENT.c.uai.not_in(with_requests)
-    )
-    uais = list(connection.execute(named.order_by(ESTABLISHMENT.c.uai)).scalars())
+    """The establishments whose chef is still named, though nobody of them is known any more and no request stays.
+
+    ``over``: as if the requests that are over by these limits were erased.
+    """
+    named = _named_chefs(are_over_gone=over is not None)
+    uais = list(connection.execute(named, asdict(over) if over else {}).scalars())
     if not uais:
         return []
     known: set[str] = set()
-    for number, key in connection.execute(select(ACTOR.c.number, ACTOR.c.key)):
+    for number, key in connection.execute(_ACTOR_KEYS):
         role, _, rest = key.partition(":")
         if number not in forgotten and role in ("chef", "deputy") and _names_person(key):
             known.update(rest.partition(":")[0].split(","))
     return [uai for uai in uais if uai not in known]
+
+
+@cache
+def _named_chefs(*, are_over_gone: bool) -> Select[Any]:
+    with_requests = select(REQUEST.c.uai).where(~_is_gone(are_over_gone=are_over_gone))
+    named = (ESTABLISHMENT.c.chef_name != "", ESTABLISHMENT.c.uai.not_in(with_requests))
+    return select(ESTABLISHMENT.c.uai).where(*named).order_by(ESTABLISHMENT.c.uai)
 
 
 def forget_chefs(connection: Connection, uais: Sequence[str]) -> int:

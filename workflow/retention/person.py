@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
 
 from notifications.outbox.store import MAILS, is_about
 from notifications.sql import BATCH_SIZE, batches
@@ -435,7 +435,7 @@ def _places_of_chef(
             erasable.sessions.append(row.digest)
             erasable.uais.update(row.subject.split(","))
             yield NamedPlace(what=f"Connexion ouverte pour {row.subject}")
-    forgettable = set(forgettable_actors(connection, limits, false(), members))
+    forgettable = set(forgettable_actors(connection, limits, members))
     for number, uais, keys in _chef_actors(connection):
         if key in keys and (not uai or uai in uais):
             subject = f"Acteur n° {number} du journal ({', '.join(uais)})"

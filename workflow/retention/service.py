@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, false, select
+from sqlalchemy import Connection
 
 from notifications.ports import Clock, crash_point
 from notifications.sql import insert_new
@@ -22,7 +22,7 @@ from states.vocabulary import Role
 from workflow.auth.actors import NotAllowed, People, require_operator
 from workflow.auth.substitutions import count_forgotten_substitutions
 from workflow.database.connection import Database
-from workflow.database.schedule_tables import OCCURRENCE
+from workflow.database.schedule_tables import OCCURRENCE, has_happened
 from workflow.evidence.lists import count_unneeded_rows
 from workflow.journal import chain
 from workflow.journal.chain import JournalHasher, count_old_origins, delete_old_origins
@@ -141,12 +141,12 @@ class Retention:
         limits = Limits.on(day, self.settings, self.calendar)
         over = erasure.is_over(limits)
         with self.database.read() as connection:
-            actors = erasure.forgettable_actors(connection, limits, over, self._members())
+            actors = erasure.forgettable_actors(connection, limits, self._members(), are_over_gone=True)
             counts = erasure.count_requests(connection, over) + Counts(
                 mails=erasure.count_mails(connection, limits, over),
                 texts=erasure.count_installation_texts(connection, limits.requests),
                 list_rows=count_unneeded_rows(connection, limits.lists),
-                actors=len(actors), chefs=len(erasure.nameless_chefs(connection, over, actors)),
+                actors=len(actors), chefs=len(erasure.nameless_chefs(connection, limits, actors)),
                 tokens=erasure.count_tokens(connection, limits.requests),
                 substitutions=count_forgotten_substitutions(connection, self.calendar.midnight(day)),
                 addresses=count_old_origins(connection, limits.addresses),
@@ -165,7 +165,7 @@ class Retention:
         key, total, is_whole = erasure_key(today), Counts(), True
         limits = Limits.on(today, self.settings, self.calendar)
         with self.database.read() as connection:
-            if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
+            if has_happened(connection, key):
                 return total
             due = erasure.due_kinds(connection, limits, self._members())
         for step in self._steps(limits, now, due):
@@ -303,7 +303,7 @@ class Retention:
 
         def forget_actors(connection: Connection) -> Counts | None:
             chain.lock(connection)  # two machines forget nobody twice
-            numbers = erasure.forgettable_actors(connection, limits, false(), members)
+            numbers = erasure.forgettable_actors(connection, limits, members)
             return _some(actors=erasure.forget_actors(connection, numbers))
 
         if "requests" in due:
@@ -317,9 +317,7 @@ class Retention:
         if "actors" in due:
             yield forget_actors
         if due & {"actors", "chefs"}:
-            yield lambda connection: _some(
-                chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection, false()))
-            )
+            yield lambda connection: _some(chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection)))
         if "tokens" in due:
             yield lambda connection: _some(
                 tokens=erasure.erase_tokens(connection, erasure.is_spent_token(limits.requests))

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from notifications.mailer import Mailer
+from notifications.sql import update_rows
 from notifications.vocabulary import RelayCertificate
 from states.decision import Scalar
 from states.french import plural, span
@@ -60,6 +61,9 @@ class Node:
     state: NodeState
 
 
+_NAMED: Final = select(NODE).where(NODE.c.host == bindparam("machine"))
+
+
 class NodeMonitor:
     """Check before each tick whether this machine may act, and record it for the others to see.
 
@@ -84,7 +88,7 @@ class NodeMonitor:
 
     def _record_state(self, connection: Connection, actor: Actor, host: str, skew: timedelta, *, is_off: bool) -> None:
         now = self._clock.now()
-        row = connection.execute(select(NODE).where(NODE.c.host == host)).one_or_none()
+        row = connection.execute(_NAMED, {"machine": host}).one_or_none()
         refused_at = row.refused_at if row else None
         values: dict[str, Any] = {"skew_seconds": round(skew.total_seconds(), 3), "heard_at": now}
         if is_off != bool(refused_at):
@@ -95,7 +99,7 @@ class NodeMonitor:
             if is_off:
                 self._mailer.enqueue(connection, [self._mailer.reports.clock_alert(host, skew, now)], now)
         if row:
-            connection.execute(update(NODE).where(NODE.c.host == host).values(values))
+            update_rows(connection, NODE, ("host",), tuple(values), [{"b_host": host, **values}])
         else:
             installed_at = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
             connection.execute(insert(NODE), [{"host": host, "seen_at": installed_at, **values}])

@@ -14,7 +14,19 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select, union, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+    union_all,
+)
 
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
@@ -80,6 +92,9 @@ _PLACE: Final = (
 )  # fmt: skip
 
 
+_MARKED: Final = select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(bindparam("keys", expanding=True)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobDay:
     """The instant of a job, aware UTC, and the policy in force then."""
@@ -132,7 +147,7 @@ def run_daily_job(database: Database, mailer: Mailer, page: PageOfDrafts, job_da
 
 def marked_keys(connection: Connection, keys: Iterable[str]) -> set[str]:
     """Return those of these keys whose job was done whole."""
-    return set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(list(keys)))).scalars())
+    return set(connection.execute(_MARKED, {"keys": list(keys)}).scalars())
 
 
 @dataclass(frozen=True, kw_only=True)

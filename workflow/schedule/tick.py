@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     bindparam,
@@ -213,6 +215,7 @@ class TickResult:
             self.failures.append(StepFailure(name, type(error).__name__))
 
 
+@cache
 def _is_unmarked(name: str) -> ColumnElement[bool]:
     """The condition that the occurrence given as ``NAME_key`` has not happened."""
     return ~exists().where(OCCURRENCE.c.key == bindparam(f"{name}_key"))
@@ -303,6 +306,7 @@ class Ticker:
         self._webhooks = webhooks
         self._retention = retention
         self._sealer = sealer
+        self._are_due: Select[Any] | None = None
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -371,8 +375,10 @@ class Ticker:
         steps = [*self._checks(result), *self._cleanings(result), *self._daily_cleanings(result)]
         try:
             with self._engine.database.read() as connection:
-                conditions = select(*(step.is_due for step in steps))
-                due = connection.execute(conditions, self._parameters(self._engine.clock.now())).one()
+                if self._are_due is None:  # the same steps at every tick
+                    conditions: list[Any] = [step.is_due for step in steps]
+                    self._are_due = select(*conditions)
+                due = connection.execute(self._are_due, self._parameters(self._engine.clock.now())).one()
         except SQLAlchemyError as error:
             _log.error("what is due could not be found (%s)", words_of(error))
             return steps

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, case, delete, exists, func, insert, literal, select, union_all, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from notifications.mailer import Mailer
@@ -46,6 +46,12 @@ COUNTED: Final = ("establishments", "revoked", "removals", "questions")
 _RECORDS: Final = select(RECORD)
 
 _RECORDED_YEARS: Final = select(RECORD.c.school_year)
+
+_CLOSED: Final = select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(bindparam("keys", expanding=True)))
+
+_HELD: Final = (
+    select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None)).order_by(RECORD.c.school_year)
+)
 
 COUNTED_AS: Final = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "questions"}
 """The counts of the report in each département, and the name under which a removal task is counted (R54)."""
@@ -165,8 +171,7 @@ def _watched_years(connection: Connection, policy: Policy, now: datetime, record
     """The years to evaluate: those with a live request, those open, and those whose end is past but not closed."""
     past = (row for row in records if row.ends_at <= now and is_readable_year(row.school_year))
     keys = {f"year-end:{row.school_year}:{row.last_day}": school_year(row.school_year) for row in past}
-    query = select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(keys))
-    closed = set(connection.execute(query).scalars()) if keys else set()
+    closed = set(connection.execute(_CLOSED, {"keys": list(keys)}).scalars()) if keys else set()
     unfinished = {year for key, year in keys.items() if key not in closed}
     watched = {*live_years(connection), *policy.calendar.open_years(now), *unfinished}
     return sorted(year for year in watched if year.is_of_calendar)  # a clock that is wrong opens others
@@ -269,8 +274,7 @@ class YearEnds:
 
 def held_in(connection: Connection, calendar: SchoolCalendar) -> list[HeldYear]:
     """The ends that the brake holds and nobody has confirmed; one whose date has moved since is evaluated anew."""
-    query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
-    rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
+    rows = connection.execute(_HELD).all()
     return [
         HeldYear(school_year(row.school_year), row.last_day, Hold(row.held_why), row.held_at)
         for row in rows

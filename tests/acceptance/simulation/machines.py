@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, select, update
+from sqlalchemy import bindparam, event, select, update
 
 from notifications.outbox import queue
 from notifications.outbox.store import MAILS
@@ -19,6 +19,13 @@ from workflow.database.connection import Database
 from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import load_settings
 from workflow.settings.secrets import Secrets, generate
+
+_WAITING = select(MAILS.c.id).where(MAILS.c.next_attempt_at.is_not(None)).limit(1)
+_TAKEN = (
+    update(MAILS)
+    .where(MAILS.c.next_attempt_at.is_not(None))
+    .values(stage="sent", sent_at=bindparam("now"), next_attempt_at=None)
+)
 
 
 class OwnClock:
@@ -104,13 +111,11 @@ class NodeMonitor:
     def drain(self) -> None:
         """Every mail that waits is taken by the relay, but those whose last hour has come (R57)."""
         now = self.truth.now().astimezone(UTC)
-        waiting = MAILS.c.next_attempt_at.is_not(None)
         with self.database.write() as connection:
-            if connection.execute(select(MAILS.c.id).where(waiting).limit(1)).first() is None:
+            if connection.execute(_WAITING).first() is None:
                 return
             queue.cancel_late(connection, now)
-            values = {"stage": "sent", "sent_at": now, "next_attempt_at": None}
-            connection.execute(update(MAILS).where(waiting).values(values))
+            connection.execute(_TAKEN, {"now": now})
 
     def close(self) -> None:
         for machine in self.all:
