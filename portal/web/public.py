@@ -322,7 +322,7 @@ def dark_rules() -> str:
     """
     rules: list[str] = []
     queries: list[str] = []
-    for part in _RULE.finditer((dsfr_folder() / "dsfr.min.css").read_text(encoding="utf-8")):
+    for part in _RULE.finditer((dsfr_folder() / "dsfr.main.min.css").read_text(encoding="utf-8")):
         if part["query"]:
             queries.append(part["query"])
         elif part["end"]:

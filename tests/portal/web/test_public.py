@@ -205,11 +205,11 @@ def test_first_page__weighs_little_beside_the_design_system(anybody: TestClient)
     assert received < 20_000
     loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
     assert [address for address in loaded if anybody.get(address).status_code != 200] == []
-    assert len(loaded) == 5
+    assert len(loaded) == 7
 
 
 def test_files__are_kept_for_a_year_and_compressed_once(anybody: TestClient) -> None:
-    style = f"/static/dsfr/{dsfr_version()}/dsfr.min.css"
+    style = f"/static/dsfr/{dsfr_version()}/dsfr.main.min.css"
     packed = anybody.get(style, headers={"Accept-Encoding": "gzip"})
     plain = anybody.get(style, headers={"Accept-Encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip"

@@ -34,7 +34,7 @@ def test_display__refuses_what_is_no_theme(portal: Portal, theme: str) -> None:
 
 def test_dark_rules__are_all_those_of_the_design_system_and_no_other(portal: Portal) -> None:
     rules = dark_rules()
-    own = (dsfr_folder() / "dsfr.min.css").read_text(encoding="utf-8")
+    own = (dsfr_folder() / "dsfr.main.min.css").read_text(encoding="utf-8")
     assert rules.count("[data-fr-theme=system]") == own.count("[data-fr-theme=dark]") > 0
     assert "[data-fr-theme=dark]" not in rules
     assert rules.count("{") == rules.count("}")
