@@ -24,6 +24,7 @@ from notifications.messages.facts import (
     SecurityWaves,
     Year,
 )
+from notifications.sql import UtcDateTime
 from notifications.vocabulary import Audience, Draft, Kind
 from states.model import Policy
 from states.school_calendar import months_before
@@ -71,6 +72,64 @@ _MANY_EXPORTS: Final = 30
 """Lists that one person took away: more than a day's work asks for."""
 
 
+class _GroupedRows:
+    """The statements, built once, of the rows of a table about requests: their ``count``, the ``first`` of them."""
+
+    def __init__(self, table: Table, since: ColumnElement[datetime], where: ColumnElement[bool]) -> None:
+        source = table.join(REQUEST, REQUEST.c.reference == table.c.reference)
+        source = source.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        columns = (REQUEST.c.reference, REQUEST.c.uai, REQUEST.c.state, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
+        every = select(*columns, since.label("since")).select_from(source).where(where)
+        self.count = select(func.count()).select_from(source).where(where)
+        self.first = every.order_by(since, REQUEST.c.reference).limit(LISTED)
+
+
+_SINCE: Final = bindparam("since", type_=UtcDateTime())
+
+_IS_OPEN: Final = REMOVAL.c.closed_at.is_(None)
+
+_OPEN_REMOVALS: Final = select(func.count()).where(_IS_OPEN)
+
+_REOPENED: Final = select(EVENT.c.stream).where(EVENT.c.kind == Trigger.REOPEN_REMOVAL.value, EVENT.c.at >= _SINCE)
+
+_IS_NEW_REMOVAL: Final = and_(_IS_OPEN, or_(REMOVAL.c.opened_at >= _SINCE, REMOVAL.c.reference.in_(_REOPENED)))
+"""Those that were opened since, or opened again because they had been confirmed by mistake (R49)."""
+
+_IS_NEW_REPORT: Final = and_(
+    REPORT.c.settlement.is_(None),
+    REPORT.c.reported_at >= _SINCE,
+    REPORT.c.effective_on > bindparam("day"),
+    REPORT.c.change != Change.KEY_COMPROMISED.value,
+)
+
+_LATE_REMOVALS: Final = _GroupedRows(
+    REMOVAL, REMOVAL.c.opened_at, and_(_IS_OPEN, REMOVAL.c.opened_at < bindparam("before"))
+)
+
+_NEW_REMOVALS: Final = _GroupedRows(REMOVAL, REMOVAL.c.opened_at, _IS_NEW_REMOVAL)
+
+_NEW_REPORTS: Final = _GroupedRows(REPORT, REPORT.c.reported_at, _IS_NEW_REPORT)
+
+_CLOCKS_OFF: Final = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)
+"""The machines whose clock differs from the database's (R82)."""
+
+_LAST: Final = select(func.max(OCCURRENCE.c.at)).where(OCCURRENCE.c.key.startswith(_KEYS))
+
+_IS_RECENT: Final = and_(EVENT.c.stream == INSTALLATION, EVENT.c.at > _SINCE)
+
+_REFUSALS: Final = select(EVENT.c.canonical).where(_IS_RECENT, EVENT.c.kind == "door_refused")
+
+_EXPORTS: Final = select(func.count()).where(_IS_RECENT, EVENT.c.kind == "exported").group_by(EVENT.c.actor)
+
+_ASKED_WITHOUT_MAILBOX: Final = (
+    select(ESTABLISHMENT)
+    .where(ESTABLISHMENT.c.link_asked_at > _SINCE, ESTABLISHMENT.c.is_open)
+    .where(func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None))
+    .order_by(ESTABLISHMENT.c.uai)
+    .limit(LISTED)
+)
+
+
 def digest_key(day: date) -> str:
     """The occurrence of a day's digest."""
     return f"{_KEYS}{day}"
@@ -108,10 +167,11 @@ def count_news(connection: Connection, job_day: JobDay) -> int:
     requests = (REQUEST.c.state == State.REQUESTED.value, REQUEST.c.since >= since)
     told = union(
         select(REQUEST.c.reference).where(*requests),
-        select(REMOVAL.c.reference).where(*_new_removals(since)),
-        select(REPORT.c.reference).where(*_new_reports(job_day, since)),
+        select(REMOVAL.c.reference).where(_IS_NEW_REMOVAL),
+        select(REPORT.c.reference).where(_IS_NEW_REPORT),
     ).subquery()
-    return connection.execute(select(func.count()).select_from(told)).scalar_one()
+    news = {"since": since, "day": job_day.day}
+    return connection.execute(select(func.count()).select_from(told), news).scalar_one()
 
 
 def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> LateDigest:
@@ -137,10 +197,9 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         for name in filters if counts[name].number
     }  # fmt: skip
     first = groups.pop("to_handle", LateGroup())
-    is_open, opened = REMOVAL.c.closed_at.is_(None), REMOVAL.c.opened_at
-    too_long = opened < calendar.midnight(job_day.day - timedelta(days=job_day.policy.timetable.removals_late))
-    removals = _group(connection, job_day, REMOVAL, opened, is_open, too_long)
-    removals_open = connection.execute(select(func.count()).where(is_open)).scalar_one()
+    too_long = calendar.midnight(job_day.day - timedelta(days=job_day.policy.timetable.removals_late))
+    removals = _group(connection, job_day, _LATE_REMOVALS, {"before": too_long})
+    removals_open = connection.execute(_OPEN_REMOVALS).scalar_one()
     held_ends = tuple(
         HeldEnd(year=Year.of(calendar.end_of(year.school_year)), why=year.hold.label)
         for year in held_in(connection, calendar)
@@ -149,15 +208,15 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     kept_since = calendar.midnight(months_before(job_day.day, mailer.mail_context.request_keep_months))
     refusals = refusals_since(connection, last_hour)
     refused = most_refused_subjects(refusals)
-    clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
     if since:
-        groups["new_removals"] = _group(connection, job_day, REMOVAL, opened, *_new_removals(since))
-        groups["new_reports"] = _group(connection, job_day, REPORT, REPORT.c.reported_at, *_new_reports(job_day, since))
+        news = {"since": since, "day": job_day.day}
+        groups["new_removals"] = _group(connection, job_day, _NEW_REMOVALS, news)
+        groups["new_reports"] = _group(connection, job_day, _NEW_REPORTS, news)
     is_monday = job_day.day.weekday() == 0
     progress = renewal_progress(connection, job_day.policy, job_day.now) if is_monday else None
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
-        removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
+        removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(_CLOCKS_OFF).scalars()),
         refused_sign_ins=refused if refused >= _MANY_REFUSED else 0,
         waves=_security_waves(connection, refusals, last_hour), renewals=progress.sentence if progress else "",
         without_mailbox=_asked_without_mailbox(connection, last_hour),
@@ -167,8 +226,7 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
 
 def refusals_since(connection: Connection, since: datetime) -> list[Mapping[str, Any]]:
     """Return what the journal says of the tries refused since then: an entry a limit and a window (R75)."""
-    query = select(EVENT.c.canonical).where(*_recent(since), EVENT.c.kind == "door_refused")
-    return [json.loads(canonical)["data"] for canonical in connection.execute(query).scalars()]
+    return [json.loads(canonical)["data"] for canonical in connection.execute(_REFUSALS, {"since": since}).scalars()]
 
 
 def most_refused_subjects(refusals: Sequence[Mapping[str, Any]]) -> int:
@@ -226,11 +284,7 @@ def _late_filters(policy: Policy, expected_days: int, day: date, now: datetime) 
 
 def _asked_without_mailbox(connection: Connection, since: datetime) -> tuple[Place, ...]:
     """The establishments of which somebody asked for a link since then, and that still have no mailbox (R72)."""
-    asked = (
-        ESTABLISHMENT.c.link_asked_at > since, ESTABLISHMENT.c.is_open,
-        func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None),
-    )  # fmt: skip
-    rows = connection.execute(select(ESTABLISHMENT).where(*asked).order_by(ESTABLISHMENT.c.uai).limit(LISTED))
+    rows = connection.execute(_ASKED_WITHOUT_MAILBOX, {"since": since})
     return tuple(Place(uai=row.uai, nom=row.nom, commune=row.commune) for row in rows)
 
 
@@ -244,40 +298,22 @@ def _last_digest_hour(job_day: JobDay) -> datetime:
 
 def _last_digest(connection: Connection, job_day: JobDay) -> datetime:
     """The instant of the last digest, written or not; of the working day before when there was none."""
-    done = select(func.max(OCCURRENCE.c.at)).where(OCCURRENCE.c.key.startswith(_KEYS))
-    return connection.execute(done).scalar() or _last_digest_hour(job_day)
-
-
-def _new_removals(since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Those that were opened since, or opened again because they had been confirmed by mistake (R49)."""
-    reopened = select(EVENT.c.stream).where(EVENT.c.kind == Trigger.REOPEN_REMOVAL.value, EVENT.c.at >= since)
-    return REMOVAL.c.closed_at.is_(None), or_(REMOVAL.c.opened_at >= since, REMOVAL.c.reference.in_(reopened))
-
-
-def _new_reports(job_day: JobDay, since: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        REPORT.c.settlement.is_(None), REPORT.c.reported_at >= since, REPORT.c.effective_on > job_day.day,
-        REPORT.c.change != Change.KEY_COMPROMISED.value,
-    )  # fmt: skip
+    return connection.execute(_LAST).scalar() or _last_digest_hour(job_day)
 
 
 def _group(
-    connection: Connection, job_day: JobDay, table: Table, since: ColumnElement[datetime], *where: ColumnElement[bool]
+    connection: Connection, job_day: JobDay, rows: _GroupedRows, parameters: Mapping[str, Any]
 ) -> LateGroup:  # fmt: skip
     """The rows of a table about requests as the digest tells them, the oldest named."""
-    source = table.join(REQUEST, REQUEST.c.reference == table.c.reference)
-    source = source.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
-    total: int = connection.execute(select(func.count()).select_from(source).where(*where)).scalar_one()
+    total: int = connection.execute(rows.count, parameters).scalar_one()
     if not total:
         return LateGroup()
-    columns = (REQUEST.c.reference, REQUEST.c.uai, REQUEST.c.state, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
-    query = select(*columns, since.label("since")).select_from(source).where(*where)
     named = tuple(
         Late(
             reference=row.reference, establishment=Place(uai=row.uai, nom=row.nom, commune=row.commune),
             state=State(row.state), since=job_day.policy.calendar.today(row.since),
         )
-        for row in connection.execute(query.order_by(since, REQUEST.c.reference).limit(LISTED))
+        for row in connection.execute(rows.first, parameters)
     )  # fmt: skip
     return LateGroup(total=min(total, COUNTED + 1), requests=named)
 
@@ -315,17 +351,12 @@ def _security_waves(
     refused: Counter[str] = Counter()
     for refusal in refusals:
         refused[refusal["limit"]] += refusal["refused"]
-    exports = select(func.count()).where(*_recent(since), EVENT.c.kind == "exported").group_by(EVENT.c.actor)
-    most = max(connection.execute(exports).scalars(), default=0)
+    most = max(connection.execute(_EXPORTS, {"since": since}).scalars(), default=0)
     return SecurityWaves(
         tokens=_many(refused[FAILED_TOKENS.name], _MANY_TOKENS), forged=_many(refused[FORGED_FORMS.name], _MANY_FORGED),
         forbidden=_many(refused[FORBIDDEN.name], _MANY_FORBIDDEN), exports=_many(most, _MANY_EXPORTS),
         calls=_many(refused[REFUSED_CALLS.name], _MANY_CALLS),
     )  # fmt: skip
-
-
-def _recent(since: datetime) -> tuple[ColumnElement[bool], ...]:
-    return EVENT.c.stream == INSTALLATION, EVENT.c.at > since
 
 
 def _many(count: int, threshold: int) -> int:

@@ -11,12 +11,14 @@ own short transaction, so that a kill loses nothing; done whole, it is marked by
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     exists,
@@ -159,6 +161,11 @@ class ReminderKind:
     since: ColumnElement[datetime]
     delays: Callable[[Timetable], tuple[int, ...]]
 
+    @property
+    def before(self) -> str:
+        """The name, in a statement, of the instant before which it came to wait."""
+        return f"{self.kind.value}_before"
+
 
 STALLED: Final = ReminderKind(
     kind=Kind.STALLED_REMINDER,
@@ -236,42 +243,60 @@ def reminders_page(job_day: JobDay) -> PageOfDrafts:
     return drafts
 
 
-def _long_waiting(reminder: ReminderKind, job_day: JobDay) -> tuple[ColumnElement[bool], ...] | None:
-    """Conditions on the requests that have waited for the first delay; None when there are no delays."""
-    delays = reminder.delays(job_day.policy.timetable)
-    if not delays:
-        return None
-    before = job_day.policy.calendar.midnight(job_day.day - timedelta(days=delays[0] - 1))
-    return (*waiting_requests(reminder, job_day), reminder.since < before)
+def _come_before(job_day: JobDay) -> dict[ReminderKind, datetime]:
+    """The kinds of reminders that have delays, each with the instant before which what it is of has come to wait."""
+    midnight, day = job_day.policy.calendar.midnight, job_day.day
+    first = ((each, delay) for each in REMINDER_KINDS for delay in each.delays(job_day.policy.timetable)[:1])
+    return {reminder: midnight(day - timedelta(days=delay - 1)) for reminder, delay in first}
 
 
 def _waiting_establishments(connection: Connection, job_day: JobDay, after: str) -> list[str]:
     """One page of the UAI that follow ``after`` and have a request that has waited for long enough."""
-    joined = REQUEST.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
-    waiting = [where for reminder in REMINDER_KINDS if (where := _long_waiting(reminder, job_day))]
-    if not waiting:
+    before = _come_before(job_day)
+    if not before:
         return []
-    each = union(*(select(REQUEST.c.uai).select_from(joined).where(*where, REQUEST.c.uai > after) for where in waiting))
+    parameters = {reminder.before: instant for reminder, instant in before.items()} | {"after": after}
+    query = _establishments_waiting_for(tuple(before))
+    return list(connection.execute(query, waiting_parameters(job_day) | parameters).scalars())
+
+
+# Statements are built once: to build one takes as long as to execute it.
+@cache
+def _establishments_waiting_for(reminders: tuple[ReminderKind, ...]) -> Select[Any]:
+    joined = REQUEST.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+    uais = select(REQUEST.c.uai).select_from(joined).where(REQUEST.c.uai > bindparam("after"))
+    each = union(*(uais.where(*_long_waiting(reminder)) for reminder in reminders))
     found = each.subquery()
-    return list(connection.execute(select(found.c.uai).order_by(found.c.uai).limit(PAGE)).scalars())
+    return select(found.c.uai).order_by(found.c.uai).limit(PAGE)
+
+
+def _long_waiting(reminder: ReminderKind) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on the requests that have waited for the first delay."""
+    return (*waiting_requests(reminder), reminder.since < bindparam(reminder.before))
+
+
+@cache
+def _waiting_for(reminder: ReminderKind) -> Select[Any]:
+    return (
+        select(*REQUEST_COLUMNS, reminder.since.label("stands_since"), *_PLACE)
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        .where(*_long_waiting(reminder), REQUEST.c.uai.in_(bindparam("uais", expanding=True)))
+        .order_by(REQUEST.c.reference)
+    )
 
 
 def _due_reminders(
     connection: Connection, reminder: ReminderKind, job_day: JobDay, uais: list[str]
 ) -> Iterator[DueReminder]:
     """The requests of these establishments that one kind of reminder is due for, by reference."""
-    where, delays = _long_waiting(reminder, job_day), reminder.delays(job_day.policy.timetable)
-    if not where:
+    before, delays = _come_before(job_day).get(reminder), reminder.delays(job_day.policy.timetable)
+    if before is None:
         return
-    query = (
-        select(*REQUEST_COLUMNS, reminder.since.label("stands_since"), *_PLACE)
-        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
-        .where(*where, REQUEST.c.uai.in_(uais))
-    )
-    rows = connection.execute(query.order_by(REQUEST.c.reference)).all()
+    parameters = {reminder.before: before, "uais": uais}
+    rows = connection.execute(_waiting_for(reminder), waiting_parameters(job_day) | parameters).all()
     if not rows:
         return
-    sent = sent_reminders(connection, reminder, job_day, REQUEST.c.uai.in_(uais))
+    sent = sent_reminders(connection, reminder, job_day, uais)
     for row in rows:
         since = job_day.policy.calendar.today(row.stands_since)
         reminders = sent.get(row.reference, NO_REMINDER)
@@ -279,30 +304,44 @@ def _due_reminders(
             yield DueReminder(reminder=reminder, row=row)
 
 
-def waiting_requests(reminder: ReminderKind, job_day: JobDay) -> tuple[ColumnElement[bool], ...]:
+def waiting_requests(reminder: ReminderKind) -> tuple[ColumnElement[bool], ...]:
     """Conditions on the requests that wait for their establishment, and on it: it is open and can be written to.
 
     Not those of which a report is to be settled, nor those that await a new code: it is the operators' turn (R46).
+    The day is given by ``waiting_parameters``.
     """
-    to_settle = and_(REPORT.c.settlement.is_(None), REPORT.c.effective_on <= job_day.day)
+    to_settle = and_(REPORT.c.settlement.is_(None), REPORT.c.effective_on <= bindparam("day"))
     new_code = and_(
         REPORT.c.settlement == Settlement.REISSUED.value, REPORT.c.settled_at >= REQUEST.c.code_issued_at
     )  # fmt: skip
     return (
-        reminder.where, REQUEST.c.school_year.in_([str(year) for year in job_day.running_years]),
+        reminder.where, REQUEST.c.school_year.in_(bindparam("running_years", expanding=True)),
         ESTABLISHMENT.c.is_open,
         func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "") != "",
         ~exists().where(REPORT.c.reference == REQUEST.c.reference, or_(to_settle, new_code)),
     )  # fmt: skip
 
 
+def waiting_parameters(job_day: JobDay) -> dict[str, Any]:
+    """What the conditions of ``waiting_requests`` name, on this day."""
+    return {"day": job_day.day, "running_years": [str(year) for year in job_day.running_years]}
+
+
 def sent_reminders(
-    connection: Connection, reminder: ReminderKind, job_day: JobDay, condition: ColumnElement[bool]
+    connection: Connection, reminder: ReminderKind, job_day: JobDay, uais: Sequence[str] | None = None
 ) -> dict[str, Reminders]:
-    """The reminders of these requests since each came where it stands, in one query.
+    """The reminders of what waits since it came where it stands, in one query; of some establishments, or of all.
 
     One that was sent again to another mailbox counts once.
     """
+    today = job_day.policy.calendar.today
+    rows = connection.execute(_sent_since(reminder, of_some=uais is not None), {"uais": uais or ()})
+    return {reference: Reminders(count, today(last)) for reference, count, last in rows}
+
+
+@cache
+def _sent_since(reminder: ReminderKind, *, of_some: bool) -> Select[Any]:
+    condition = REQUEST.c.uai.in_(bindparam("uais", expanding=True)) if of_some else reminder.where
     kinds = [one.kind.value for one in REMINDER_KINDS]
     # one of that very instant was of where it stood before
     reminded = (condition, MAILS.c.kind.in_(kinds), MAILS.c.replaces_id.is_(None), MAILS.c.created_at > reminder.since)
@@ -315,9 +354,7 @@ def sent_reminders(
         .where(*reminded)
     )
     each = union_all(of_their_own, beside_another).subquery()
-    query = select(each.c.reference, func.count(), func.max(each.c.created_at)).group_by(each.c.reference)
-    today = job_day.policy.calendar.today
-    return {reference: Reminders(count, today(last)) for reference, count, last in connection.execute(query)}
+    return select(each.c.reference, func.count(), func.max(each.c.created_at)).group_by(each.c.reference)
 
 
 def _draft(reminders: list[DueReminder], job_day: JobDay) -> Draft:

@@ -32,6 +32,7 @@ from workflow.schedule.reminders import (
     marked_keys,
     notice_key,
     sent_reminders,
+    waiting_parameters,
     waiting_requests,
 )
 from workflow.schedule.tick import FORESEEN
@@ -285,11 +286,11 @@ class _Counts:
         """Count the requests that wait for their establishment, by day and by reminders already sent (R79)."""
         query = select(REQUEST.c.reference, REQUEST.c.school_year, reminder.since.label("stands_since"))
         query = query.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
-        sent = sent_reminders(self._connection, reminder, job_day, reminder.where)
+        sent = sent_reminders(self._connection, reminder, job_day)
         today = job_day.policy.calendar.today
         return Counter(
             (today(row.stands_since), row.school_year, sent.get(row.reference, NO_REMINDER))
-            for row in self._connection.execute(query.where(*waiting_requests(reminder, job_day)))
+            for row in self._connection.execute(query.where(*waiting_requests(reminder)), waiting_parameters(job_day))
         )
 
     def reports(self, first: date, last: date) -> dict[date, int]:
