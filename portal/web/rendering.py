@@ -172,12 +172,15 @@ def typographic(html: str) -> str:
     Only in what is read: not in a tag's attributes, nor in what is typed, chosen or copied as it stands. A ``>`` in
     an attribute is written ``&gt;``, as the templates' escaping does.
     """
-    as_typed = [match.span() for match in _AS_TYPED.finditer(html)]
+    as_typed = (match.span() for match in _AS_TYPED.finditer(html))
+    start = end = 0
     parts: list[str] = []
     copied = 0
     for match in BOUND.finditer(html):
         at = match.start()
-        if html.rfind("<", 0, at) > html.rfind(">", 0, at) or any(start < at < end for start, end in as_typed):
+        while end <= at:
+            start, end = next(as_typed, (len(html), len(html)))
+        if start < at or html.rfind("<", 0, at) > html.rfind(">", 0, at):
             continue
         parts += html[copied:at], NBSP
         copied = at + 1
