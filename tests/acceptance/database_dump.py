@@ -9,13 +9,13 @@ from sqlalchemy import Connection, inspect, text
 from workflow.database.connection import Database
 
 
-def rows(database: Database) -> str:
-    """Every value of every table as text, whatever the database."""
+def rows(database: Database) -> list[str]:
+    """Every row of every table, its values as text, whatever the database."""
     with database.read() as connection:
         names = inspect(connection).get_table_names()
         assert {"event", "event_note", "outgoing_mail", "seal"} <= set(names), names
         all_rows = [tuple(row) for name in names for row in connection.execute(text(f'SELECT * FROM "{name}"'))]
-    return "\n".join(str(value) for row in all_rows for value in row if value is not None)
+    return ["\n".join(str(value) for value in row if value is not None) for row in all_rows]
 
 
 def checkpoint(database: Database) -> None:

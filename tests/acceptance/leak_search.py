@@ -18,7 +18,7 @@ from tests.kit import factories as make
 from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.databases import fresh_url
 from tests.kit.installation import make_installation
-from tests.kit.leaks import Hit, search
+from tests.kit.leaks import Hit, search, search_each
 from tests.kit.smtp import ScriptedRelay
 from tests.kit.system import nom_of
 from tests.portal.cli.desk import AS_OPERATOR, Desk
@@ -115,14 +115,10 @@ class LeakSearch:
         """Where these stand in what was logged and written since the last time."""
         logs, outputs = self.ear.logs, self.written
         self.ear.logs, self.written = {}, []
-        hits = [
-            hit for name, lines in logs.items() for hit in search(secrets, "\n".join(dict.fromkeys(lines)), name=name)
-        ]
+        hits = [hit for name, lines in logs.items() for hit in search_each(secrets, lines, name)]
         papers = [output for output in outputs if isinstance(output, bytes) and output.startswith(b"%PDF")]
-        pages = [output if isinstance(output, bytes) else output.encode() for output in outputs if output not in papers]
-        for output in (*papers, b"\n".join(pages)):
-            hits += search(secrets, output, name="outputs")
-        return hits
+        hits += [hit for paper in papers for hit in search(secrets, paper, name="outputs")]
+        return hits + search_each(secrets, (output for output in outputs if output not in papers), "outputs")
 
     def hits_in_storage(self, *secrets: str) -> list[Hit]:
         """Where these stand in the files of the installation and in the rows of its database, as they are now.
@@ -131,7 +127,7 @@ class LeakSearch:
         """
         if not self.database.is_postgresql:
             stored.checkpoint(self.database)
-        return search(secrets, self.folder) + search(secrets, stored.rows(self.database), name="rows")
+        return search(secrets, self.folder) + search_each(secrets, stored.rows(self.database), "rows")
 
     def on_disk(self, *secrets: str) -> list[Hit]:
         """Where these stand in what PostgreSQL itself keeps: its files, its log of writes, its log, a dump."""

@@ -1,7 +1,7 @@
 """Looks for a marked secret wherever bytes may lie, in whatever way they write it (R60)."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,6 +48,21 @@ def search(secret: bytes | str | Sequence[str], place: Place, *, name: str = "",
     return list(dict.fromkeys(_in_place(secrets, place, name, DEPTH if deep else 0)))
 
 
+def search_each(secrets: Sequence[str], texts: Iterable[str | bytes], name: str) -> list[Hit]:
+    """Every way in which one of several secrets stands in texts that have nothing to do with one another.
+
+    Those in which all of them were looked for before are passed over: a log and a table say the same after every step.
+    """
+    looked_for = tuple(secrets)
+    contents = (text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts)
+    keys = {content: (looked_for, DEPTH, _digest(content)) for content in contents}
+    fresh = [content for content, key in keys.items() if key not in _CLEAN]
+    hits = search(looked_for, b"\n".join(fresh), name=name)
+    if not hits:
+        _CLEAN.update(keys[content] for content in fresh)
+    return hits
+
+
 def _in_place(secrets: Secrets, place: Place, name: str, depth: int) -> Iterator[Hit]:
     if isinstance(place, str):
         place = place.encode("utf-8", "surrogatepass")
@@ -72,7 +87,8 @@ def _in_place(secrets: Secrets, place: Place, name: str, depth: int) -> Iterator
 
 
 def _in_pages(secrets: Secrets, pages: Sequence[bytes], name: str, depth: int) -> Iterator[Hit]:
-    """The pages of a SQLite file or of its log, as they lie and end to end less their heads: a value may cross several.
+    """The pages of a SQLite file or of its log, end to end less their heads: a value may cross several, and none has
+    a byte in a head.
 
     Those that were searched with the page that follows them are passed over: few change between two looks.
     """
@@ -81,10 +97,8 @@ def _in_pages(secrets: Secrets, pages: Sequence[bytes], name: str, depth: int) -
     for numbers in _neighbours(fresh):
         first, last = max(numbers[0] - 1, 0), numbers[-1] + 1
         together = pages[first : last + 1]
-        hits = [
-            *_in_bytes(secrets, b"".join(together), f"{name}, from page {first + 1}", depth),
-            *_in_bytes(secrets, b"".join(page[HEAD:] for page in together), f"{name} > pages", depth - 1),
-        ]
+        content = b"".join(page[HEAD:] for page in together)
+        hits = [*_in_bytes(secrets, content, f"{name}, from page {first + 1}", depth)]
         yield from hits
         if not hits:
             _CLEAN.update(known[number] for number in numbers)

@@ -107,7 +107,7 @@ def found_in(text: str) -> list[str]:
 
 def found_in_database(database: Database, folder: Path) -> list[str]:
     """The names that are anywhere: rows, files, write-ahead log, a new backup; on PostgreSQL a dump."""
-    texts = [rows(database)]
+    texts = rows(database)
     if database.is_postgresql:
         texts.append(dump(database).decode("utf-8", "replace"))
     else:
