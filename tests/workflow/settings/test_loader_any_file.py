@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def answer_to(text: str) -> str:
 @settings(max_examples=120, deadline=None)
 @given(st.sampled_from(PLACES), VALUES)
 def test_any_value_anywhere__french_with_its_line(place: tuple[Any, ...], value: object) -> None:
-    document = yaml.safe_load(yaml.safe_dump(WHOLE))
+    document = deepcopy(WHOLE)
     *above, last = place
     holder = document
     for key in above:
