@@ -238,6 +238,15 @@ class RevokeReason(Labelled):
     OTHER = "other", "autre raison"
 
 
+class Action(Labelled):
+    """The operator's task on the ODA server."""
+
+    REMOVE_KEY = "remove_key", "supprimer la clé"
+    REMOVE_RIGHTS = "remove_rights", "retirer les droits de la clé"
+    KEEP_KEY = "keep_key", "retirer les droits de cet établissement, garder la clé"
+    CHANGE_EXPIRY = "change_expiry", "garder la clé, changer sa date d'expiration"
+
+
 class RemovalOutcome(Labelled):
     """Results of a removal on the ODA server (R49)."""
 

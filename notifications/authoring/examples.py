@@ -66,9 +66,9 @@ from notifications.messages.facts import (
 )
 from notifications.rendering.renderer import DrawnCode, Removal
 from notifications.vocabulary import AnyKind, Kind, TransientMail
-from states.rules.revocation import Action
 from states.rules.schedule import ClockFault, Hold
 from states.vocabulary import (
+    Action,
     Change,
     FactorChange,
     ReissueReason,

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
-
-from pydantic import TypeAdapter
 
 from notifications.messages import facts
 from notifications.messages.facts import Doc
@@ -29,6 +27,9 @@ from notifications.vocabulary import (
     TransientMail,
 )
 from states.vocabulary import State, Step, WithdrawReason
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 PageOf = Callable[[Any], str | None]
 """From the facts of a mail to the path of its page, which begins with a slash; None: nothing is to be done there."""
@@ -171,7 +172,9 @@ class CatalogueEntry:
         return timedelta(days=context.code_keep_days) if self.kind in CODE_MAILS else self.lifetime
 
     @cached_property
-    def adapter(self) -> TypeAdapter[Any]:
+    def adapter(self) -> "TypeAdapter[Any]":
+        from pydantic import TypeAdapter  # a child process that fills templates is given facts, and reads none
+
         return TypeAdapter(self.facts)
 
     def encode(self, facts: object) -> str:

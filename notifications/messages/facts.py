@@ -3,10 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from states.model import Establishment, Request
-from states.school_calendar import YearEnd
 from states.vocabulary import (
     Change,
     FactorChange,
@@ -19,6 +17,10 @@ from states.vocabulary import (
     Step,
     WithdrawReason,
 )
+
+if TYPE_CHECKING:  # a child process that fills templates has no use for them, and starts the sooner
+    from states.model import Establishment, Request
+    from states.school_calendar import YearEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Place:
         return f"{self.nom}, {self.commune} ({self.uai})" if self.commune else f"{self.nom} ({self.uai})"
 
     @classmethod
-    def of(cls, establishment: Establishment) -> "Place":
+    def of(cls, establishment: "Establishment") -> "Place":
         return cls(uai=establishment.uai, nom=establishment.nom, commune=establishment.commune)
 
 
@@ -74,7 +76,7 @@ class Person:
         return f"{self.prenom} {self.nom}"
 
     @classmethod
-    def of(cls, request: Request) -> "Person":
+    def of(cls, request: "Request") -> "Person":
         return cls(nom=request.nom, prenom=request.prenom, mail=request.mail)
 
 
@@ -88,7 +90,7 @@ class Year:
 
     @classmethod
     @lru_cache(maxsize=32)
-    def of(cls, end: YearEnd) -> "Year":
+    def of(cls, end: "YearEnd") -> "Year":
         return cls(label=str(end.school_year), last_day=end.last_day, is_default=end.is_default)
 
 
@@ -275,7 +277,7 @@ class Ended:
     renewed: Annotated[bool, Doc("sa demande est-elle déjà renouvelée ? Connu dans l'annonce seulement")] = False
 
     @classmethod
-    def of(cls, request: Request, *, renewed: bool = False) -> "Ended":
+    def of(cls, request: "Request", *, renewed: bool = False) -> "Ended":
         return cls(
             rupn=Person.of(request),
             reference=request.reference,

@@ -49,7 +49,7 @@ from notifications.rendering.markup import (
 )
 from notifications.vocabulary import LINK_KINDS, LINK_PATH, OPERATORS_TAG, AnyKind, Audience, Kind, TransientMail
 from states import french
-from states.rules.revocation import Action
+from states.vocabulary import Action
 
 FRAME: Final = "mails/frame.html.j2"
 """The page around the HTML of every mail."""

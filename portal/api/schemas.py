@@ -21,9 +21,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from states.french import parse_day
-from states.rules.revocation import Action
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
+    Action,
     Change,
     Channel,
     CheckOutcome,

@@ -25,16 +25,7 @@ from states.rules.changes import answered, answers, dated_revocation, to_settle
 from states.rules.verification import Standing, standing
 from states.school_calendar import SchoolCalendar
 from states.validation import clean_text
-from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, RevokeReason, Role, Settlement, State
-
-
-class Action(Labelled):
-    """The operator's task on the ODA server."""
-
-    REMOVE_KEY = "remove_key", "supprimer la clé"
-    REMOVE_RIGHTS = "remove_rights", "retirer les droits de la clé"
-    KEEP_KEY = "keep_key", "retirer les droits de cet établissement, garder la clé"
-    CHANGE_EXPIRY = "change_expiry", "garder la clé, changer sa date d'expiration"
+from states.vocabulary import Action, RemovalKind, RemovalOutcome, RevokeReason, Role, Settlement, State
 
 
 @dataclass(frozen=True, slots=True)

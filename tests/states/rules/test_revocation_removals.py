@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from states.model import Removal, Request
-from states.rules.revocation import Action, RemovalTodo, removal_kind, removal_todo
-from states.vocabulary import CheckOutcome, RemovalKind, RemovalOutcome, State, Trigger
+from states.rules.revocation import RemovalTodo, removal_kind, removal_todo
+from states.vocabulary import Action, CheckOutcome, RemovalKind, RemovalOutcome, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted
 

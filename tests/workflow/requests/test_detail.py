@@ -6,8 +6,17 @@ from sqlalchemy import delete
 
 from notifications.vocabulary import Stage
 from states import commands as c
-from states.rules.revocation import Action
-from states.vocabulary import Change, CheckOutcome, CodeStatus, RemovalOutcome, Role, State, Trigger, WithdrawReason
+from states.vocabulary import (
+    Action,
+    Change,
+    CheckOutcome,
+    CodeStatus,
+    RemovalOutcome,
+    Role,
+    State,
+    Trigger,
+    WithdrawReason,
+)
 from tests.kit import factories as make
 from tests.workflow.requests.office import LYCEE, OTHER, Office
 from workflow.database.journal_tables import NOTE

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from states import commands as c
-from states.rules.revocation import Action, RemovalTodo
+from states.rules.revocation import RemovalTodo
 from states.school_calendar import SchoolYear
-from states.vocabulary import CheckOutcome, RevokeReason
+from states.vocabulary import Action, CheckOutcome, RevokeReason
 from tests.kit.system import System
 from tests.workflow.year_end.test_service_sweep import END, SEPTEMBER, live_until
 from workflow.removals.tasks import RemovalFilters, list_removals

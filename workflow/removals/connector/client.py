@@ -16,9 +16,8 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pydantic_core import from_json, to_json
 
-from states.rules.revocation import Action
 from states.validation import is_invisible
-from states.vocabulary import RemovalOutcome
+from states.vocabulary import Action, RemovalOutcome
 from workflow.http_post import HttpPost, NoAnswer, Reply, retry_after
 from workflow.journal.chain import JournalHasher
 from workflow.removals.tasks import RemovalLine
