@@ -23,6 +23,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -429,7 +430,7 @@ _IS_LATE: Final = and_(MAILS.c.next_attempt_at.is_not(None), MAILS.c.not_after <
 
 _UNCERTAIN_LATE: Final = (
     update(MAILS)
-    .where(_IS_LATE, MAILS.c.stage == Stage.UNCERTAIN.value)
+    .where(_IS_LATE, MAILS.c.stage == literal_column(f"'{Stage.UNCERTAIN.value}'"))
     .values(next_attempt_at=None, **_NO_LEASE)
 )  # fmt: skip
 

@@ -28,7 +28,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifications.ports import Clock
@@ -84,7 +84,10 @@ _ACTOR_NUMBER: Final = select(ACTOR.c.number).where(ACTOR.c.key == bindparam("ac
 
 _ACTORS: Final = select(ACTOR).order_by(ACTOR.c.number)
 
-_COMMITMENTS: Final = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
+OF_INSTALLATION: Final = EVENT.c.stream == literal_column(f"'{INSTALLATION}'")
+"""Written out, never bound: a partial index serves only what it can recognise, and SQLite plans a bound one anew."""
+
+_COMMITMENTS: Final = select(EVENT.c.canonical).where(OF_INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
 
 
 @dataclass(frozen=True, slots=True)

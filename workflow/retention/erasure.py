@@ -48,7 +48,7 @@ from workflow.database.tables import (
     WORD,
 )
 from workflow.engine.engine import VERSION
-from workflow.journal.chain import INSTALLATION, erased_identity, is_old_origin
+from workflow.journal.chain import INSTALLATION, OF_INSTALLATION, erased_identity, is_old_origin
 from workflow.settings.sections import RetentionSettings
 
 ERASED_NAME: Final = "Identité effacée"
@@ -72,6 +72,8 @@ BLANK_MAIL: Final[dict[str, Any]] = {
 
 _REVOKED: Final[ColumnElement[str]] = literal_column("'revoked'")
 """Written out, never bound: a partial index serves only a condition that it can recognise."""
+
+_TO_REMOVE: Final[ColumnElement[str]] = literal_column("'to_remove'")
 
 REQUESTS_AT_ONCE: Final = 200
 """Requests erased in one transaction."""
@@ -289,7 +291,7 @@ def is_over(limits: Limits) -> ColumnElement[bool]:
     return and_(
         REQUEST.c.state == _REVOKED, REQUEST.c.erased_at.is_(None), REQUEST.c.since < limits.requests,
         or_(confirmed, nothing_to_remove), ~to_settle,
-        or_(REQUEST.c.drane != "to_remove", REQUEST.c.school_year.not_in(limits.open_years)),
+        or_(REQUEST.c.drane != _TO_REMOVE, REQUEST.c.school_year.not_in(limits.open_years)),
     )  # fmt: skip
 
 
@@ -421,7 +423,7 @@ def _needed_actors(*, are_over_gone: bool) -> CompoundSelect[Any]:
     """Select the numbers that a request that stays has met, or the installation not long ago, for the limits given."""
     of_requests = select(EVENT.c.actor).join(REQUEST, REQUEST.c.reference == EVENT.c.stream)
     stay = of_requests.where(~_is_gone(are_over_gone=are_over_gone))
-    of_installation = select(EVENT.c.actor).where(EVENT.c.stream == INSTALLATION, EVENT.c.at >= _NAMED.requests)
+    of_installation = select(EVENT.c.actor).where(OF_INSTALLATION, EVENT.c.at >= _NAMED.requests)
     in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until >= _NAMED.requests)
     return stay.union(of_installation, select(STAND_IN.c.operator).where(in_force))
 
@@ -538,7 +540,7 @@ def _about(references: Any) -> ColumnElement[bool]:
 
 
 def _is_old_text(before: datetime) -> ColumnElement[bool]:
-    old = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION, EVENT.c.at < before)
+    old = select(EVENT.c.seq).where(OF_INSTALLATION, EVENT.c.at < before)
     return and_(NOTE.c.stream == INSTALLATION, NOTE.c.seq.in_(old))
 
 

@@ -35,7 +35,7 @@ from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, repor
 from workflow.database.schedule_tables import NODE, OCCURRENCE
 from workflow.database.tables import ESTABLISHMENT, REMOVAL, REPORT, REQUEST
 from workflow.journal import chain
-from workflow.journal.chain import INSTALLATION
+from workflow.journal.chain import OF_INSTALLATION
 from workflow.requests.filters import CODE_LATE, COUNTED, Filters
 from workflow.requests.worklist import Order, Worklist
 from workflow.retention.erasure import count_awaited
@@ -115,7 +115,7 @@ _CLOCKS_OFF: Final = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).o
 
 _LAST: Final = select(func.max(OCCURRENCE.c.at)).where(OCCURRENCE.c.key.startswith(_KEYS))
 
-_IS_RECENT: Final = and_(EVENT.c.stream == INSTALLATION, EVENT.c.at > _SINCE)
+_IS_RECENT: Final = and_(OF_INSTALLATION, EVENT.c.at > _SINCE)
 
 _REFUSALS: Final = select(EVENT.c.canonical).where(_IS_RECENT, EVENT.c.kind == "door_refused")
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, literal_column, or_, select, update
 
 from notifications.outbox.retry import RetryRules
 from notifications.sql import Row, insert_rows, upsert
@@ -62,7 +62,8 @@ TOO_OLD: Final = timedelta(days=4)
 RESTS: Final = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5))
 """How long an endpoint that fails is left alone, the last wait repeating itself; then one delivery tries it."""
 
-_WAITS: Final = DELIVERY.c.stage == DeliveryStage.WAITING.value
+_WAITS: Final = DELIVERY.c.stage == literal_column(f"'{DeliveryStage.WAITING.value}'")
+"""Written out, never bound: a partial index serves only a condition that it can recognise."""
 
 _IS_ABANDONED: Final = and_(
     _WAITS, DELIVERY.c.endpoint.not_in(bindparam("endpoints", expanding=True)),
