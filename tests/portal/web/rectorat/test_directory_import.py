@@ -8,7 +8,6 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import func, select
 
-from portal.web.rectorat.establishments import DirectoryImport
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DRANE, SCHOOLS, STAFF, Portal
 from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
@@ -151,8 +150,7 @@ def test_file__leaves_nothing_on_a_disk(portal: Portal, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", written)
     client = portal.client(STAFF)
-    content = file_of(*SCHOOL_ROWS, *rows(60_000, 1000, academie="11"))
-    monkeypatch.setattr(DirectoryImport, "most_rows", 100_000)
+    content = file_of(*SCHOOL_ROWS, *rows(4_000, 1000, academie="11", nom="x" * 800))
     assert len(content) > 3_000_000
     assert "4 inchangés" in upload(client, content).text
     with portal.app.database.read() as connection:
