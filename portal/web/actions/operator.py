@@ -7,6 +7,8 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Final
 
+from sqlalchemy import Connection
+
 from portal.web.actions.base import Action, ActionContext, Common, Values
 from portal.web.forms import Field, Shape, choices
 from states import commands as c
@@ -118,10 +120,9 @@ def reasons_by_step(action_context: ActionContext) -> Mapping[str, tuple[tuple[S
     return {"ready": tuple((step, tuple(group)) for step, group in groupby(reasons, lambda reason: reason.step))}
 
 
-def proposed_source(action_context: ActionContext, trigger: Trigger) -> str:
+def proposed_source(connection: Connection, action_context: ActionContext, trigger: Trigger) -> str:
     """The list proposed as the one that was read: the operator's last one."""
-    with action_context.app.database.read() as connection:
-        return last_source(connection, trigger, action_context.visitor.actor.number) or RECEIVED
+    return last_source(connection, trigger, action_context.visitor.actor.number) or RECEIVED
 
 
 def expected_outcome(action_context: ActionContext) -> str:
@@ -165,10 +166,12 @@ def report_label(report: Report) -> str:
 
 
 def _check_fields(trigger: Trigger, action_context: ActionContext) -> Sequence[Field]:
+    with action_context.app.database.read() as connection:
+        source = proposed_source(connection, action_context, trigger)
     return [
         Field(name="outcome", label="Qu'avez-vous trouvé ?", shape=Shape.CHOICE, options=choices(CheckOutcome)),
         Field(name="source", label="Dans quelle liste ?", hint=f"En quelques mots. {DISCREET}",
-              value=proposed_source(action_context, trigger)),
+              value=source),
         Field(name="checked_on", label="Quel jour ?", shape=Shape.DAY, value=action_context.today.isoformat(),
               hint="Le jour où la liste a été lue."),
     ]  # fmt: skip

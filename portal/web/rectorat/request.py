@@ -116,12 +116,11 @@ class Collaboration:
     note_form: Form | None
 
     @classmethod
-    def load(cls, action_context: ActionContext) -> Self:
+    def load(cls, action_context: ActionContext, connection: Connection) -> Self:
         """A reader is shown who handles the request, and no note."""
         app, visitor, reference = action_context.app, action_context.visitor, action_context.reference
-        with app.database.read() as connection:
-            assignment = assignments_of(connection, [reference], app.clock.now()).get(reference)
-            notes = notes_of(connection, reference) if visitor.is_operator else ()
+        assignment = assignments_of(connection, [reference], app.clock.now()).get(reference)
+        notes = notes_of(connection, reference) if visitor.is_operator else ()
         is_own = assignment is not None and assignment.is_of(visitor.actor)
         form = blank((NOTE,)) if visitor.is_operator else None
         return cls(assignment=assignment, is_own=is_own, notes=notes, note_form=form)
@@ -242,7 +241,8 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
         next_to_check = _next_to_check(action_context, connection)
-        matches, claim = _evidence(action_context, connection)
+        cards = _check_cards(action_context, connection)
+        collaboration = Collaboration.load(action_context, connection)
     return {
         "view": view,
         "action_context": action_context,
@@ -252,7 +252,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "badge": mail_badge,
         "happened": happened,
         "details": history_details,
-        "cards": _check_cards(action_context, matches, claim),
+        "cards": cards,
         "inline": inline,
         "own_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if not open_.on_behalf],
         "behalf_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if open_.on_behalf],
@@ -265,7 +265,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "holders": {holder.reference for holder in view.key_holders},
         "following": following,
         "next_to_check": next_to_check,
-        "collaboration": Collaboration.load(action_context),
+        "collaboration": collaboration,
     }
 
 
@@ -290,11 +290,10 @@ def _evidence(action_context: ActionContext, connection: Connection) -> tuple[Ma
     return matches, claims.get(request.reference)
 
 
-def _check_cards(
-    action_context: ActionContext, matches: Matches, claim: ClaimedDelegation | None
-) -> tuple[CheckCard, ...]:  # fmt: skip
+def _check_cards(action_context: ActionContext, connection: Connection) -> tuple[CheckCard, ...]:
     """The two checks, once the rectorat has the request, or had it."""
     view = action_context.view
+    matches, claim = _evidence(action_context, connection)
     checks = (
         ("Liste des RUPN", "liste", view.listing, "absent-de-la-liste"),
         ("Délégation dans DelegCE", "delegation", view.delegation, "delegation-introuvable"),
@@ -306,7 +305,7 @@ def _check_cards(
             title=title, name=name, view=check_view, action=_BY_TRIGGER[trigger],
             form=blank(()) if action_context.is_open(trigger) and not check_view.is_valid else None,
             can_record=action_context.is_open(trigger),
-            source=proposed_source(action_context, trigger) if action_context.is_open(trigger) else "",
+            source=proposed_source(connection, action_context, trigger) if action_context.is_open(trigger) else "",
             motif=motif if check_view.problem and check_view.problem.code == "check_negative" else "",
             match=None if check_view.is_valid else matches.get(kind),
             claim=None if check_view.is_valid or trigger is not Trigger.CHECK_DELEGATION else claim,
