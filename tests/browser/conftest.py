@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.kit import browser as kit
+from tests.kit.axe import axe
 from tests.kit.databases import fresh_url
 from tests.kit.debian import without
+from tests.kit.page_widths import too_wide
 from tests.kit.portal import Portal, open_portal
 from tests.kit.ports import free_port
 from workflow.auth.sessions import SessionUser
@@ -32,6 +34,20 @@ def browser() -> Iterator[Browser]:
         without("Chromium n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.debian)")
     with kit.chromium() as browser:
         yield browser
+
+
+def flaws(page: Page, *sizes: ViewportSize) -> list[str]:
+    """What is wrong with a page at each of these sizes, a telephone's and a desk's if none is given.
+
+    The page is loaded once: loading it and axe takes longer than what axe then does.
+    """
+    problems = []
+    for size in sorted(sizes or (TELEPHONE, DESK), key=lambda size: size != page.viewport_size):
+        page.set_viewport_size(size)
+        wide = too_wide(page)
+        violations = [f"scrolls sideways: {wide}"] * bool(wide) + axe(page)
+        problems += [f"{page.url} at {size['width']} px: {violation}" for violation in violations]
+    return problems
 
 
 class Site:

@@ -4,14 +4,13 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import update
 
 from notifications.outbox.store import MAILS
 from states import commands as c
 from states.vocabulary import Step
-from tests.browser.conftest import DESK, TELEPHONE, Site
-from tests.kit.axe import axe
+from tests.browser.conftest import DESK, TELEPHONE, Site, flaws
 from tests.kit.page_widths import fits
 from tests.kit.portal import CHEF, PARIS, STAFF, TWO_SCHOOLS, Portal
 
@@ -162,15 +161,14 @@ def test_chef__confirms_the_hand_over_with_one_button(site: Site) -> None:
     expect(page).to_have_url(f"{site.address}{PLACE}{reference}")
 
 
-@pytest.mark.parametrize("size", [TELEPHONE, DESK], ids=["telephone", "desk"])
-def test_chef__every_page_fits_and_axe_finds_nothing(site: Site, size: ViewportSize) -> None:
+def test_chef__every_page_fits_and_axe_finds_nothing(site: Site) -> None:
     portal = site.portal
     old, declared = year_ended(portal), portal.declared(1)
     back, code, lost = portal.submitted(2), portal.issued(3), portal.declared(4)
     sent = portal.submitted(5)
     relayed(portal)
     portal.do(c.SendBack(reference=back, step=Step.CHARTER, why="date illisible"), STAFF)
-    page = site.window(TWO_SCHOOLS, size=size).new_page()
+    page = site.window(TWO_SCHOOLS).new_page()
     steps = ("", "/terminer", "/delegation", "/correction", "/abandon", "/signalement")
     pages = [
         "", "/demandes", "/declarer", "/demande-complete", "/courriels", "/courriels/1",
@@ -181,9 +179,9 @@ def test_chef__every_page_fits_and_axe_finds_nothing(site: Site, size: ViewportS
     ]  # fmt: skip
     for path in pages:
         page.goto(f"/etablissement{path}")
-        fits(page)
-        assert (path, axe(page)) == (path, [])
-    page.goto("/etablissement/demande-complete")
-    page.get_by_role("button", name="J'atteste et j'envoie la demande").click()
-    fits(page)
-    assert axe(page) == []
+        assert flaws(page) == []
+    for size in (TELEPHONE, DESK):
+        page.set_viewport_size(size)
+        page.goto("/etablissement/demande-complete")
+        page.get_by_role("button", name="J'atteste et j'envoie la demande").click()
+        assert flaws(page, size) == []
