@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from notifications.outbox.store import MAILS
 from notifications.vocabulary import Audience, Draft, Erasure, Kind, Mail, Stage
 from tests.kit import sender_process
 from tests.kit.factories import NOW, UAI
+from tests.kit.folders import lasting_folder
 from tests.kit.installation import make_installation
 from tests.kit.sender_process import Orders, SharedClock, born
 from tests.kit.smtp import ScriptedRelay
@@ -97,7 +99,7 @@ class MailProcesses:
 
     def start(self, **orders: Any) -> BaseProcess:
         """A sender at work; see ``Orders``."""
-        return born(Orders(config=self._config, url=self._url, clock=self._instant, **orders))
+        return born(self._orders(**orders))
 
     def send(self, **orders: Any) -> int:
         """A sender from its birth to its end; returns how it ended."""
@@ -105,7 +107,10 @@ class MailProcesses:
 
     def send_here(self) -> None:
         """A sender that nothing kills: an application made anew, in this process, until nothing is due."""
-        sender_process.send(Orders(config=self._config, url=self._url, clock=self._instant))
+        sender_process.send(self._orders())
+
+    def _orders(self, **orders: Any) -> Orders:
+        return Orders(config=self._config, url=self._url, clock=self._instant, papers=_papers(), **orders)
 
     def mails(self, *stages: Stage, kind: Kind | None = None) -> list[Mail]:
         """The stored mails with their facts, the newest first."""
@@ -136,6 +141,11 @@ class MailProcesses:
     def flaws(self) -> list[str]:
         with self.app.database.read() as connection:
             return [str(flaw) for flaw in Verifier(connection, self.app.hasher).flaws()]
+
+
+@cache
+def _papers() -> Path:
+    return lasting_folder("oda-papers-")
 
 
 def ended(process: BaseProcess, seconds: float = 30) -> int:
