@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -125,6 +125,14 @@ _HAS_DATED: Final = exists().where(
 )
 """The condition under which ``revoke_dated`` may find any."""
 
+_HAS_TO_TIDY: Final = or_(_HAS_OLD_ROWS, HAS_SILENT, _HAS_EXPIRED)
+
+_HAS_PAST_CLAIM: Final = exists().where(IS_PAST_CLAIM)
+
+_HAS_PAST_BINDING: Final = exists().where(IS_OF_PAST_YEAR)
+
+_HAS_DUE_REPORT: Final = exists().where(IS_DUE_REPORT)
+
 HELD_SENTENCE: Final = (
     "La base a été restaurée : rien ne part et rien n'est fait de soi-même tant qu'un opérateur ne le dit pas"
     " (oda mail list, puis oda restore release)."
@@ -221,6 +229,15 @@ def _is_unmarked(name: str) -> ColumnElement[bool]:
     return ~exists().where(OCCURRENCE.c.key == bindparam(f"{name}_key"))
 
 
+_HAS_LIST_ROWS: Final = and_(HAS_LISTS, _is_unmarked("list_rows"))
+
+
+@lru_cache(maxsize=16)
+def _select(conditions: tuple[Any, ...]) -> Select[Any]:
+    """One statement of all these conditions, the same for every ticker that has the same steps."""
+    return select(*conditions)
+
+
 def dated_revocation_key(reference: str) -> str:
     """The occurrence of a request's revocation."""
     return f"revocation:{reference}"
@@ -306,7 +323,6 @@ class Ticker:
         self._webhooks = webhooks
         self._retention = retention
         self._sealer = sealer
-        self._are_due: Select[Any] | None = None
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -375,10 +391,8 @@ class Ticker:
         steps = [*self._checks(result), *self._cleanings(result), *self._daily_cleanings(result)]
         try:
             with self._engine.database.read() as connection:
-                if self._are_due is None:  # the same steps at every tick
-                    conditions: list[Any] = [step.is_due for step in steps]
-                    self._are_due = select(*conditions)
-                due = connection.execute(self._are_due, self._parameters(self._engine.clock.now())).one()
+                conditions = _select(tuple(step.is_due for step in steps))
+                due = connection.execute(conditions, self._parameters(self._engine.clock.now())).one()
         except SQLAlchemyError as error:
             _log.error("what is due could not be found (%s)", words_of(error))
             return steps
@@ -402,7 +416,7 @@ class Ticker:
         """What is erased, and sealed before, once a day: nothing of it can be undone."""
         if lists := self._lists:
             yield DueStep(
-                "l'effacement des lignes des listes", and_(HAS_LISTS, _is_unmarked("list_rows")),
+                "l'effacement des lignes des listes", _HAS_LIST_ROWS,
                 lambda: lists.erase_unneeded_rows(self._actor),
             )  # fmt: skip
         if sealer := self._sealer:
@@ -449,18 +463,18 @@ class Ticker:
             "les attentes trop longues", HAS_FUTURE, lambda connection: mailer.release_future(connection, now)
         )  # fmt: skip
         yield cleaning("l'effacement des codes", HAS_OVERDUE, erase_codes)
-        yield cleaning("le ménage des connexions", or_(_HAS_OLD_ROWS, HAS_SILENT, _HAS_EXPIRED), tidy)
+        yield cleaning("le ménage des connexions", _HAS_TO_TIDY, tidy)
         if webhooks := self._webhooks:
             yield cleaning(
                 "l'oubli des messages aux autres logiciels", deliveries.HAS_OLD,
                 lambda connection: deliveries.forget_old(connection, webhooks, now),
             )  # fmt: skip
         yield cleaning(
-            "les délégations dites par une identité", exists().where(IS_PAST_CLAIM),
+            "les délégations dites par une identité", _HAS_PAST_CLAIM,
             lambda connection: forget_claims(connection, policy, today),
         )  # fmt: skip
         yield cleaning(
-            "les liaisons de l'an passé", exists().where(IS_OF_PAST_YEAR),
+            "les liaisons de l'an passé", _HAS_PAST_BINDING,
             lambda connection: end_bindings_of_past_years(connection, hasher, policy.calendar, now),
         )  # fmt: skip
         if people := self._people:
@@ -470,7 +484,7 @@ class Ticker:
             )  # fmt: skip
         if self._substitutions:
             yield DueStep("les suppléances à finir", MAY_EXPIRE, self._substitutions.expire)
-        yield cleaning("les signalements du jour", exists().where(IS_DUE_REPORT), tell_reports)
+        yield cleaning("les signalements du jour", _HAS_DUE_REPORT, tell_reports)
 
     def _parameters(self, now: datetime) -> dict[str, Any]:
         """The days, the instants and the marks that the conditions of the steps name, at this instant."""
