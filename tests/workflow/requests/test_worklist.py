@@ -44,38 +44,28 @@ def some_of_each(office: Office) -> list[str]:
     return references
 
 
-@pytest.mark.parametrize("order", list(Order))
-def test_walk__sees_each_line_once_in_every_order(office: Office, order: Order) -> None:
+def test_walk__sees_each_line_once_and_goes_back_by_the_same_pages_in_every_order(
+    office: Office, subtests: pytest.Subtests
+) -> None:
     references = some_of_each(office)
-    whole = [work_line.line.reference for work_line in page(office, order=order).lines]
-    assert sorted(whole) == sorted(references)
-    walked: list[str] = []
-    after: str | None = None
-    while True:
-        part = page(office, order=order, after=after, limit=5)
-        walked += [work_line.line.reference for work_line in part.lines]
-        after = part.after
-        if after is None:
-            break
-    assert walked == whole
-
-
-@pytest.mark.parametrize("order", list(Order))
-def test_walk__goes_back_by_the_same_pages_and_knows_its_rank(office: Office, order: Order) -> None:
-    some_of_each(office)
-    pages = [page(office, order=order, limit=5)]
-    while pages[-1].after:
-        pages.append(page(office, order=order, after=pages[-1].after, limit=5))
-    assert [part.rank.number for part in pages] == [0, 5, 10]
-    assert pages[0].before is None
-    for former, later in pairwise(pages):
-        assert later.before
-        with office.database.read() as connection:
-            worklist = Worklist(connection, office.operator, office.policy, office.clock.now())
-            back = worklist.page(EVERYTHING, order, None, 5, before=later.before)
-        assert (back.lines, back.rank, back.after, back.before) == (
-            former.lines, former.rank, former.after, former.before
-        )  # fmt: skip
+    for order in Order:
+        with subtests.test(order=order):
+            whole = references_in(office, order)
+            assert sorted(whole) == sorted(references)
+            pages = [page(office, order=order, limit=5)]
+            while pages[-1].after:
+                pages.append(page(office, order=order, after=pages[-1].after, limit=5))
+            assert [work_line.line.reference for part in pages for work_line in part.lines] == whole
+            assert [part.rank.number for part in pages] == [0, 5, 10]
+            assert pages[0].before is None
+            for former, later in pairwise(pages):
+                assert later.before
+                with office.database.read() as connection:
+                    worklist = Worklist(connection, office.operator, office.policy, office.clock.now())
+                    back = worklist.page(EVERYTHING, order, None, 5, before=later.before)
+                assert (back.lines, back.rank, back.after, back.before) == (
+                    former.lines, former.rank, former.after, former.before
+                )  # fmt: skip
 
 
 def test_walk__an_order_and_its_contrary_mirror_each_other(office: Office) -> None:
