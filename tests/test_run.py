@@ -56,7 +56,7 @@ def run(checkout: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_first_run__without_a_network_is_one_sentence_and_heals_itself(checkout: Path, index: Path) -> None:
-    online = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+    online, made_at = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}, set[int]()
     for variables in (UNREACHABLE, {**online, "NO_PACKAGES": "1"}):
         refused = run(checkout, **variables)
         assert refused.returncode == 69
@@ -66,6 +66,8 @@ def test_first_run__without_a_network_is_one_sentence_and_heals_itself(checkout:
         assert "PyPI n'a pas répondu" in sentence
         assert "relancer la même commande" in sentence
         assert (checkout / ".tools" / "preparation.log").read_text().strip()
+        made_at.add(next((checkout / ".tools").glob("uv-*/pyvenv.cfg")).stat().st_mtime_ns)
+    assert len(made_at) == 1  # what was whole already is not made anew
 
     healed = run(checkout, **online)
     assert (healed.returncode, healed.stderr) == (0, "")
