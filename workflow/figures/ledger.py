@@ -412,16 +412,12 @@ def _merge(connection: Connection, changes: CountedChanges) -> None:
         else:
             new.append(key | counts)
     insert_rows(connection, DAILY_FIGURE, new)
-    _merge_delays(connection, changes.delays)
-
-
-def _merge_delays(connection: Connection, delays: Mapping[DelayKey, int]) -> None:
-    new = []
-    for delay, number in delays.items():
+    new_delays = []
+    for delay, number in changes.delays.items():
         key = dict(zip(_DELAY_KEY, delay, strict=True))
         if not _increased(connection, HANDOVER_DELAY, key, {"number": number}):
-            new.append(key | {"number": number})
-    insert_rows(connection, HANDOVER_DELAY, new)
+            new_delays.append(key | {"number": number})
+    insert_rows(connection, HANDOVER_DELAY, new_delays)
 
 
 def _counts_by_day(days: Mapping[DayKey, int]) -> dict[tuple[str, str, date], dict[str, int]]:

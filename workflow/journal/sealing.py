@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -307,23 +306,11 @@ def export_lines(connection: Connection, now: datetime) -> Iterator[str]:
 
 def _pages_of_heads(connection: Connection) -> Iterator[list[Any]]:
     """Yield the head of every chain beside the one last sealed, in the order of their bytes, page after page."""
-    ordered = _heads_of_requests(connection.dialect.name)
+    ordered = _HEADS_OF_REQUESTS[connection.dialect.name]
     pages = connection.execute(ordered, execution_options={"yield_per": BATCH_SIZE}).partitions()
     yield from ([tuple(row) for row in page] for page in pages)
     # Its name comes after every reference.
-    yield [tuple(row) for row in connection.execute(_head_of_installation())]
-
-
-@cache
-def _heads_of_requests(dialect: str) -> Any:
-    query = _with_sealed(REQUEST, REQUEST.c.reference, REQUEST.c.chain_length, REQUEST.c.chain_head)
-    return query.order_by(by_bytes(dialect, REQUEST.c.reference))
-
-
-@cache
-def _head_of_installation() -> Any:
-    own = _with_sealed(INSTALLED, literal(INSTALLATION), INSTALLED.c.chain_length, INSTALLED.c.chain_head)
-    return own.where(INSTALLED.c.chain_length > 0)
+    yield [tuple(row) for row in connection.execute(_HEAD_OF_INSTALLATION)]
 
 
 def _with_sealed(table: Any, stream: ColumnElement[str], length: Any, head: Any) -> Any:
@@ -331,6 +318,17 @@ def _with_sealed(table: Any, stream: ColumnElement[str], length: Any, head: Any)
     sealed = and_(SEALED_HEAD.c.stream == stream, SEALED_HEAD.c.seal == newest.scalar_subquery())
     columns = (stream, length, head, SEALED_HEAD.c.length, SEALED_HEAD.c.hash)
     return select(*columns).select_from(table.outerjoin(SEALED_HEAD, sealed))
+
+
+_OF_REQUESTS: Final = _with_sealed(REQUEST, REQUEST.c.reference, REQUEST.c.chain_length, REQUEST.c.chain_head)
+
+_HEADS_OF_REQUESTS: Final = {
+    dialect: _OF_REQUESTS.order_by(by_bytes(dialect, REQUEST.c.reference)) for dialect in ("sqlite", "postgresql")
+}
+
+_HEAD_OF_INSTALLATION: Final = _with_sealed(
+    INSTALLED, literal(INSTALLATION), INSTALLED.c.chain_length, INSTALLED.c.chain_head
+).where(INSTALLED.c.chain_length > 0)
 
 
 def _start_key(connection: Connection, public: str, now: datetime, first_seal: int) -> None:

@@ -373,10 +373,16 @@ class Keyset:
 
     def _schools_beyond(self, connection: Connection) -> tuple[list[str], list[ColumnElement[bool]]]:
         """The UAI of the schools from the last line's on, in order, and what is true of the requests beyond it."""
-        chef = (KNOWN_CHEF.label("chef"),) if self._order.is_of_chefs else ()
+        of_chefs = self._order.is_of_chefs
+        chef = (KNOWN_CHEF.label("chef"),) if of_chefs else ()
         columns = (*(ESTABLISHMENT.c[name] for name in ("uai", "nom", "commune")), *chef)
         names = {
-            place.uai: (*self._chef_of(place), fold(place.nom), fold(place.commune), place.uai)
+            place.uai: (
+                of_chefs and (not place.chef, chef_sort_key(place.chef)),
+                fold(place.nom),
+                fold(place.commune),
+                place.uai,
+            )
             for place in connection.execute(select(*columns))
         }
         schools = sorted(names, key=names.__getitem__, reverse=self._goes_down)
@@ -387,9 +393,6 @@ class Keyset:
         column, reference = REQUEST.c.reference, self._reference
         further = column < reference if self._goes_down else column > reference
         return schools[schools.index(uai) :], [or_(REQUEST.c.uai != uai, further)]
-
-    def _chef_of(self, place: Any) -> tuple[Any, ...]:
-        return (not place.chef, chef_sort_key(place.chef)) if self._order.is_of_chefs else ()
 
     def _remaining(self, states: Sequence[State]) -> list[State]:
         """The states still to be walked, in the order of a request's life or backwards."""

@@ -8,14 +8,11 @@ goes, or not: a test holds this to the tables, and the register's entry is writt
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
-from functools import cache
 from typing import Any, Final, cast
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Connection,
-    Select,
     and_,
     bindparam,
     delete,
@@ -295,29 +292,47 @@ def is_over(limits: Limits) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
+_IS_ERASED: Final = REQUEST.c.erased_at.is_not(None)
+
+_IS_GONE: Final = {False: _IS_ERASED, True: or_(_IS_ERASED, is_over(_NAMED))}
+"""The requests that are erased; by True, as if those that are over were."""
+
+_OF_INSTALLATION: Final = select(EVENT.c.actor).where(OF_INSTALLATION, EVENT.c.at >= _NAMED.requests)
+
+_STAND_INS: Final = select(STAND_IN.c.operator).where(
+    or_(STAND_IN.c.until.is_(None), STAND_IN.c.until >= _NAMED.requests)
+)
+
+_NEEDED_ACTORS: Final = {
+    are_over_gone: select(EVENT.c.actor)
+    .join(REQUEST, REQUEST.c.reference == EVENT.c.stream)
+    .where(~is_gone)
+    .union(_OF_INSTALLATION, _STAND_INS)
+    for are_over_gone, is_gone in _IS_GONE.items()
+}
+"""The numbers that a request that stays has met, or the installation not long ago, for the limits given."""
+
+_NAMED_CHEFS: Final = {
+    are_over_gone: select(ESTABLISHMENT.c.uai)
+    .where(ESTABLISHMENT.c.chef_name != "", ESTABLISHMENT.c.uai.not_in(select(REQUEST.c.uai).where(~is_gone)))
+    .order_by(ESTABLISHMENT.c.uai)
+    for are_over_gone, is_gone in _IS_GONE.items()
+}
+"""The establishments whose chef is still named, and that no request that stays is of."""
+
+
 def due_kinds(connection: Connection, limits: Limits, members: Collection[str]) -> frozenset[str]:
     """Return the kinds of which a schedule of these limits would erase any, by their names in ``Counts``.
 
     ``members`` as for ``forgettable_actors``.
     """
-    row = connection.execute(_due(), asdict(limits)).one()
+    row = connection.execute(_ARE_DUE, asdict(limits)).one()
     due = {kind for kind, is_due in row._mapping.items() if is_due}
     if nameless_chefs(connection):
         due.add("chefs")
     if forgettable_actors(connection, limits, members):
         due.add("actors")
     return frozenset(due)
-
-
-@cache
-def _due() -> Select[Any]:
-    """Select whether there is any of each kind that its rows tell, for the limits given."""
-    old = {
-        "requests": is_over(_NAMED), "mails": is_old_mail(_NAMED), "texts": _is_old_text(_NAMED.requests),
-        "tokens": is_spent_token(_NAMED.requests), "addresses": is_old_origin(_NAMED.addresses),
-    }  # fmt: skip
-    are_due: list[Any] = [exists().where(condition).label(kind) for kind, condition in old.items()]
-    return select(*are_due)
 
 
 def is_awaited(before: datetime) -> ColumnElement[bool]:
@@ -414,23 +429,8 @@ def forgettable_actors(
     known = [row.number for row in rows if row.key not in members and _names_person(row.key)]
     if not known:
         return []
-    kept = set(connection.execute(_needed_actors(are_over_gone=are_over_gone), asdict(limits)).scalars())
+    kept = set(connection.execute(_NEEDED_ACTORS[are_over_gone], asdict(limits)).scalars())
     return [number for number in known if number not in kept]
-
-
-@cache
-def _needed_actors(*, are_over_gone: bool) -> CompoundSelect[Any]:
-    """Select the numbers that a request that stays has met, or the installation not long ago, for the limits given."""
-    of_requests = select(EVENT.c.actor).join(REQUEST, REQUEST.c.reference == EVENT.c.stream)
-    stay = of_requests.where(~_is_gone(are_over_gone=are_over_gone))
-    of_installation = select(EVENT.c.actor).where(OF_INSTALLATION, EVENT.c.at >= _NAMED.requests)
-    in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until >= _NAMED.requests)
-    return stay.union(of_installation, select(STAND_IN.c.operator).where(in_force))
-
-
-def _is_gone(*, are_over_gone: bool) -> ColumnElement[bool]:
-    erased = REQUEST.c.erased_at.is_not(None)
-    return or_(erased, is_over(_NAMED)) if are_over_gone else erased
 
 
 def _names_person(key: str) -> bool:
@@ -452,8 +452,7 @@ def nameless_chefs(
 
     ``over``: as if the requests that are over by these limits were erased.
     """
-    named = _named_chefs(are_over_gone=over is not None)
-    uais = list(connection.execute(named, asdict(over) if over else {}).scalars())
+    uais = list(connection.execute(_NAMED_CHEFS[over is not None], asdict(over) if over else {}).scalars())
     if not uais:
         return []
     known: set[str] = set()
@@ -462,13 +461,6 @@ def nameless_chefs(
         if number not in forgotten and role in ("chef", "deputy") and _names_person(key):
             known.update(rest.partition(":")[0].split(","))
     return [uai for uai in uais if uai not in known]
-
-
-@cache
-def _named_chefs(*, are_over_gone: bool) -> Select[Any]:
-    with_requests = select(REQUEST.c.uai).where(~_is_gone(are_over_gone=are_over_gone))
-    named = (ESTABLISHMENT.c.chef_name != "", ESTABLISHMENT.c.uai.not_in(with_requests))
-    return select(ESTABLISHMENT.c.uai).where(*named).order_by(ESTABLISHMENT.c.uai)
 
 
 def forget_chefs(connection: Connection, uais: Sequence[str]) -> int:
@@ -542,6 +534,15 @@ def _about(references: Any) -> ColumnElement[bool]:
 def _is_old_text(before: datetime) -> ColumnElement[bool]:
     old = select(EVENT.c.seq).where(OF_INSTALLATION, EVENT.c.at < before)
     return and_(NOTE.c.stream == INSTALLATION, NOTE.c.seq.in_(old))
+
+
+_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
+    "requests": is_over(_NAMED), "mails": is_old_mail(_NAMED), "texts": _is_old_text(_NAMED.requests),
+    "tokens": is_spent_token(_NAMED.requests), "addresses": is_old_origin(_NAMED.addresses),
+}  # fmt: skip
+
+_ARE_DUE: Final = select(*[exists().where(condition).label(kind) for kind, condition in _CONDITIONS.items()])
+"""Whether there is any of each kind that its rows tell, for the limits given."""
 
 
 def count_rows(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:

@@ -128,6 +128,7 @@ _ASKED_WITHOUT_MAILBOX: Final = (
     .order_by(ESTABLISHMENT.c.uai)
     .limit(LISTED)
 )
+"""The establishments of which somebody asked for a link since then, and that still have no mailbox (R72)."""
 
 
 def digest_key(day: date) -> str:
@@ -219,7 +220,10 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(_CLOCKS_OFF).scalars()),
         refused_sign_ins=refused if refused >= _MANY_REFUSED else 0,
         waves=_security_waves(connection, refusals, last_hour), renewals=progress.sentence if progress else "",
-        without_mailbox=_asked_without_mailbox(connection, last_hour),
+        without_mailbox=tuple(
+            Place(uai=row.uai, nom=row.nom, commune=row.commune)
+            for row in connection.execute(_ASKED_WITHOUT_MAILBOX, {"since": last_hour})
+        ),
         unerased=count_awaited(connection, kept_since) if is_monday else 0,
     )  # fmt: skip
 
@@ -280,12 +284,6 @@ def _late_filters(policy: Policy, expected_days: int, day: date, now: datetime) 
         filters["unread_codes"] = Filters(code_unread=True, code_unread_before=unread_since)
         filters["not_handed"] = Filters(not_handed_over=True, since_before=since)
     return filters
-
-
-def _asked_without_mailbox(connection: Connection, since: datetime) -> tuple[Place, ...]:
-    """The establishments of which somebody asked for a link since then, and that still have no mailbox (R72)."""
-    rows = connection.execute(_ASKED_WITHOUT_MAILBOX, {"since": since})
-    return tuple(Place(uai=row.uai, nom=row.nom, commune=row.commune) for row in rows)
 
 
 def _last_digest_hour(job_day: JobDay) -> datetime:

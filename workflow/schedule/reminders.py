@@ -275,16 +275,6 @@ def _long_waiting(reminder: ReminderKind) -> tuple[ColumnElement[bool], ...]:
     return (*waiting_requests(reminder), reminder.since < bindparam(reminder.before))
 
 
-@cache
-def _waiting_for(reminder: ReminderKind) -> Select[Any]:
-    return (
-        select(*REQUEST_COLUMNS, reminder.since.label("stands_since"), *_PLACE)
-        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
-        .where(*_long_waiting(reminder), REQUEST.c.uai.in_(bindparam("uais", expanding=True)))
-        .order_by(REQUEST.c.reference)
-    )
-
-
 def _due_reminders(
     connection: Connection, reminder: ReminderKind, job_day: JobDay, uais: list[str]
 ) -> Iterator[DueReminder]:
@@ -293,7 +283,7 @@ def _due_reminders(
     if before is None:
         return
     parameters = {reminder.before: before, "uais": uais}
-    rows = connection.execute(_waiting_for(reminder), waiting_parameters(job_day) | parameters).all()
+    rows = connection.execute(_WAITING_FOR[reminder], waiting_parameters(job_day) | parameters).all()
     if not rows:
         return
     sent = sent_reminders(connection, reminder, job_day, uais)
@@ -320,6 +310,15 @@ def waiting_requests(reminder: ReminderKind) -> tuple[ColumnElement[bool], ...]:
         func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "") != "",
         ~exists().where(REPORT.c.reference == REQUEST.c.reference, or_(to_settle, new_code)),
     )  # fmt: skip
+
+
+_WAITING_FOR: Final = {
+    reminder: select(*REQUEST_COLUMNS, reminder.since.label("stands_since"), *_PLACE)
+    .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+    .where(*_long_waiting(reminder), REQUEST.c.uai.in_(bindparam("uais", expanding=True)))
+    .order_by(REQUEST.c.reference)
+    for reminder in REMINDER_KINDS
+}
 
 
 def waiting_parameters(job_day: JobDay) -> dict[str, Any]:

@@ -232,10 +232,8 @@ def _is_unmarked(name: str) -> ColumnElement[bool]:
 _HAS_LIST_ROWS: Final = and_(HAS_LISTS, _is_unmarked("list_rows"))
 
 
-@lru_cache(maxsize=16)
-def _select(conditions: tuple[Any, ...]) -> Select[Any]:
-    """One statement of all these conditions, the same for every ticker that has the same steps."""
-    return select(*conditions)
+_select_conditions: Final[Callable[..., Select[Any]]] = lru_cache(maxsize=16)(select)
+"""Make one statement of these conditions, the same for every ticker that has the same steps."""
 
 
 def dated_revocation_key(reference: str) -> str:
@@ -391,7 +389,7 @@ class Ticker:
         steps = [*self._checks(result), *self._cleanings(result), *self._daily_cleanings(result)]
         try:
             with self._engine.database.read() as connection:
-                conditions = _select(tuple(step.is_due for step in steps))
+                conditions = _select_conditions(*(step.is_due for step in steps))
                 due = connection.execute(conditions, self._parameters(self._engine.clock.now())).one()
         except SQLAlchemyError as error:
             _log.error("what is due could not be found (%s)", words_of(error))

@@ -42,7 +42,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def test_interface__answers_as_described_whatever_is_sent(
     api: Api, senders: tuple[SessionUser, ...], mode: str
 ) -> None:
-    """What is drawn is sent by each of them in turn: drawing takes ten times as long."""
+    """What is drawn is sent by each of them in turn: drawing takes longer than sending."""
     import schemathesis  # a second of every process that collects these tests
     from schemathesis import checks
     from schemathesis.core.result import Ok
