@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, insert, text
 
-from tests.kit.emptied_database import EmptiedDatabase
 from tests.kit.folders import is_test_run, lasting_folder
 from workflow.database import schema
 from workflow.database.connection import Database
@@ -26,11 +25,9 @@ SWIFT = {
     "checkpoint_timeout": "1h",
     "max_wal_size": "1GB",
 }
-"""What no test needs: no server loses its machine, killed as it may be, and its databases live some seconds."""
+"""What no test needs: no server loses its machine, killed as it may be, and each of its databases lives a second."""
 
 _numbers = itertools.count(1)
-
-_empty: list[EmptiedDatabase] = []
 
 
 @cache
@@ -116,33 +113,18 @@ def _postgresql_template() -> str:
     return "oda_template"
 
 
-def _clone() -> EmptiedDatabase:
-    name = f"oda_test_{next(_numbers)}"
-    _admin(f"CREATE DATABASE {name} TEMPLATE {_postgresql_template()} STRATEGY FILE_COPY")
-    return EmptiedDatabase(name, _server().get_uri(database=name))
-
-
-def _drop(database: EmptiedDatabase) -> None:
-    database.close()
-    _admin(f"DROP DATABASE {database.name} WITH (FORCE)")
-
-
 @contextmanager
 def fresh_url(backend: str, folder: Path) -> Iterator[str]:
-    """The address of a database at the newest version without a row; no other test finds what this one left."""
+    """The address of a new database at the newest version; dropped afterwards."""
     if backend == "sqlite":
         path = folder / f"oda-{next(_numbers)}.sqlite"
         shutil.copyfile(_sqlite_template_with_actors(), path)
         yield f"sqlite:///{path}"
         return
-    database = _empty.pop() if _empty else _clone()
-    try:
-        yield postgresql_url(database.name)
-    finally:
-        if is_test_run() and database.empty():  # a measure wants a new one each time
-            _empty.append(database)
-        else:
-            _drop(database)
+    name = f"oda_test_{next(_numbers)}"
+    _admin(f"CREATE DATABASE {name} TEMPLATE {_postgresql_template()} STRATEGY FILE_COPY")
+    yield postgresql_url(name)
+    _admin(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager
