@@ -173,7 +173,8 @@ def test_erase__the_texts_of_other_requests_that_were_chosen_and_no_others(porta
     with portal.app.database.read() as connection:
         of_chosen = select(PRIVATE_NOTE.c.body).where(PRIVATE_NOTE.c.reference == chosen)
         assert connection.execute(of_chosen).scalars().all() == ["Rien de personne"]
-        events = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "person_erased")).scalars().all()
+        erased = select(EVENT.c.canonical).where(EVENT.c.kind == "person_erased").order_by(EVENT.c.seq)
+        events = connection.execute(erased).scalars().all()
     assert '"data":{"notes":1,"texts":1}' in events[0]
     assert counts.requests == 1
     assert scene.flaws(portal) == []
