@@ -382,19 +382,19 @@ _DELAY_KEY: Final = (*_DAY_KEY, "days")
 
 
 @cache
-def _increase(table: Table, key: tuple[str, ...], counts: tuple[str, ...]) -> Update:
+def _build_increase(table: Table, key: tuple[str, ...], counts: tuple[str, ...]) -> Update:
     """Add numbers to the counts of a row: a ``b_<column>`` each for its key, a ``n_<column>`` for what is added."""
-    here = (table.c[name] == bindparam(f"b_{name}") for name in key)
-    return update(table).where(*here).values({name: table.c[name] + bindparam(f"n_{name}") for name in counts})
+    is_row = (table.c[name] == bindparam(f"b_{name}") for name in key)
+    return update(table).where(*is_row).values({name: table.c[name] + bindparam(f"n_{name}") for name in counts})
 
 
-def _increased(
+def _increase_row(
     connection: Connection, table: Table, key: Mapping[str, Any], counts: Mapping[str, int]
 ) -> bool:  # fmt: skip
     """Add to the row of this key; False when there is none."""
-    here = {f"b_{name}": value for name, value in key.items()}
+    key_values = {f"b_{name}": value for name, value in key.items()}
     added_to = {f"n_{name}": number for name, number in counts.items()}
-    return connection.execute(_increase(table, tuple(key), tuple(counts)), here | added_to).rowcount > 0
+    return connection.execute(_build_increase(table, tuple(key), tuple(counts)), key_values | added_to).rowcount > 0
 
 
 def _merge(connection: Connection, changes: CountedChanges) -> None:
@@ -408,14 +408,14 @@ def _merge(connection: Connection, changes: CountedChanges) -> None:
     for day, counts in fresh.items():
         key = dict(zip(_DAY_KEY, day, strict=True))
         if day in stored:
-            _increased(connection, DAILY_FIGURE, key, {name: number for name, number in counts.items() if number})
+            _increase_row(connection, DAILY_FIGURE, key, {name: number for name, number in counts.items() if number})
         else:
             new.append(key | counts)
     insert_rows(connection, DAILY_FIGURE, new)
     new_delays = []
     for delay, number in changes.delays.items():
         key = dict(zip(_DELAY_KEY, delay, strict=True))
-        if not _increased(connection, HANDOVER_DELAY, key, {"number": number}):
+        if not _increase_row(connection, HANDOVER_DELAY, key, {"number": number}):
             new_delays.append(key | {"number": number})
     insert_rows(connection, HANDOVER_DELAY, new_delays)
 

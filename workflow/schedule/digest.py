@@ -79,9 +79,9 @@ class _GroupedRows:
         source = table.join(REQUEST, REQUEST.c.reference == table.c.reference)
         source = source.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
         columns = (REQUEST.c.reference, REQUEST.c.uai, REQUEST.c.state, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
-        every = select(*columns, since.label("since")).select_from(source).where(where)
+        rows = select(*columns, since.label("since")).select_from(source).where(where)
         self.count = select(func.count()).select_from(source).where(where)
-        self.first = every.order_by(since, REQUEST.c.reference).limit(LISTED)
+        self.first = rows.order_by(since, REQUEST.c.reference).limit(LISTED)
 
 
 _SINCE: Final = bindparam("since", type_=UtcDateTime())

@@ -246,7 +246,8 @@ def reminders_page(job_day: JobDay) -> PageOfDrafts:
 def _come_before(job_day: JobDay) -> dict[ReminderKind, datetime]:
     """The kinds of reminders that have delays, each with the instant before which what it is of has come to wait."""
     midnight, day = job_day.policy.calendar.midnight, job_day.day
-    first = ((each, delay) for each in REMINDER_KINDS for delay in each.delays(job_day.policy.timetable)[:1])
+    timetable = job_day.policy.timetable
+    first = ((reminder, delay) for reminder in REMINDER_KINDS for delay in reminder.delays(timetable)[:1])
     return {reminder: midnight(day - timedelta(days=delay - 1)) for reminder, delay in first}
 
 

@@ -34,8 +34,8 @@ def test_search__finds_a_person_in_any_state(office: Office, state: State) -> No
         office, "nadege", "NADÈGE", "lass", "etienne nad", "Nadège LASSERRE", "nlasserre@ac-toulouse.fr", "nlasserre@",
         "  nadège\u00a0 ",
     )  # fmt: skip
-    found = {typed: (result.references, result.states, result.exact) for typed, result in results.items()}
-    assert found == dict.fromkeys(results, ((reference,), ((state, 1),), None))
+    answers = {typed: (result.references, result.states, result.exact) for typed, result in results.items()}
+    assert answers == dict.fromkeys(results, ((reference,), ((state, 1),), None))
 
 
 @pytest.mark.rule("R89")
@@ -43,8 +43,8 @@ def test_search__a_whole_reference_is_exact(office: Office) -> None:
     office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
     reference = office.request(State.DECLARED, **NADEGE)
     results = find_each(office, "ODA-2027-00002", "oda-2027-2", "ODA 2027 00002", "2027 2", " oda–2027–00002 ")
-    found = {typed: (result.references, result.exact) for typed, result in results.items()}
-    assert found == dict.fromkeys(results, ((reference,), reference))
+    answers = {typed: (result.references, result.exact) for typed, result in results.items()}
+    assert answers == dict.fromkeys(results, ((reference,), reference))
 
 
 @pytest.mark.rule("R89")
@@ -52,16 +52,16 @@ def test_search__a_number_alone_is_looked_for_in_every_year(office: Office) -> N
     office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
     reference = office.request(State.DECLARED, **NADEGE)
     results = find_each(office, "2", "00002", "oda 2")
-    found = {typed: (result.references, result.exact) for typed, result in results.items()}
-    assert found == dict.fromkeys(results, ((reference,), None))
+    answers = {typed: (result.references, result.exact) for typed, result in results.items()}
+    assert answers == dict.fromkeys(results, ((reference,), None))
 
 
 @pytest.mark.rule("R89")
 def test_search__what_names_nobody_finds_nothing(office: Office) -> None:
     office.request(State.DECLARED, **NADEGE)
     results = find_each(office, "introuvable", "%", "", "_", "'--", "n", "oda", "ODA-2027-99999", "voltaire")
-    found = {typed: (result.references, result.exact, result.count.number) for typed, result in results.items()}
-    assert found == dict.fromkeys(results, ((), None, 0))
+    answers = {typed: (result.references, result.exact, result.count.number) for typed, result in results.items()}
+    assert answers == dict.fromkeys(results, ((), None, 0))
 
 
 @pytest.mark.rule("R3")
